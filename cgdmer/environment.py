@@ -1,0 +1,56 @@
+"""Owns the CGDMER_* environment: what changes where and how fast work runs, never its result."""
+
+import os
+from dataclasses import dataclass
+from pathlib import Path
+
+from cgdmer.errors import ConfigError
+
+
+@dataclass(frozen=True)
+class Environment:
+    """The variables as they are now; `read` is cheap, call it where a value is needed."""
+
+    raw_root: Path | None
+    """CGDMER_RAW_ROOT: a folder that holds local copies of corpora."""
+    protocol_root: Path | None
+    """CGDMER_PROTOCOL_ROOT: a folder with `merl_splits/` and `CKEPE_prompt.json`."""
+    device: str
+    """CGDMER_DEVICE: `auto`, `cpu`, `cuda` or `cuda:N`."""
+    devices: str
+    """CGDMER_DEVICES: how many processes pretraining uses, or `auto`."""
+    workers: int
+    """CGDMER_WORKERS: worker processes; the CPU count where unset."""
+    executor: str
+    """CGDMER_EXECUTOR: `processes`, `serial` or `dask://host:port`."""
+
+
+def read() -> Environment:
+    """Read the environment; ConfigError names a malformed variable."""
+    return Environment(
+        raw_root=_path("CGDMER_RAW_ROOT"),
+        protocol_root=_path("CGDMER_PROTOCOL_ROOT"),
+        device=os.environ.get("CGDMER_DEVICE", "auto"),
+        devices=os.environ.get("CGDMER_DEVICES", "auto"),
+        workers=_count("CGDMER_WORKERS", len(os.sched_getaffinity(0))),
+        executor=os.environ.get("CGDMER_EXECUTOR", "processes"),
+    )
+
+
+def _path(name: str) -> Path | None:
+    value = os.environ.get(name)
+    if not value:
+        return None
+    path = Path(value).expanduser()
+    if not path.exists():
+        raise ConfigError(f"{name}={value}: no such folder", mend=f"export {name}=/an/existing/folder, or unset {name}")
+    return path
+
+
+def _count(name: str, default: int) -> int:
+    value = os.environ.get(name, "")
+    if not value:
+        return default
+    if not value.isdigit() or int(value) < 1:
+        raise ConfigError(f"{name}={value}", allowed="a whole number from 1", mend=f"export {name}={default}")
+    return int(value)

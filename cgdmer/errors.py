@@ -1,0 +1,60 @@
+"""Owns the few exceptions of the package: each message is the fact, what was allowed, and the command that mends it."""
+
+from difflib import get_close_matches
+
+
+class CgdmerError(Exception):
+    """An error a person can act on; the CLI prints it without a traceback and exits with `code`."""
+
+    code = 1
+
+    def __init__(self, fact: str, *, allowed: str = "", mend: str = "") -> None:
+        self.fact, self.allowed, self.mend = fact, allowed, mend
+        lines = [fact]
+        if allowed:
+            lines.append(f"  allowed: {allowed}")
+        if mend:
+            lines.append(f"  to mend: {mend}")
+        super().__init__("\n".join(lines))
+
+    def __reduce__(self) -> tuple[object, ...]:
+        """Keep all three parts when a worker process sends the error home."""
+        return (_rebuild, (type(self), self.fact, self.allowed, self.mend))
+
+
+class ConfigError(CgdmerError):
+    """A setting, argument or environment variable is wrong."""
+
+    code = 2
+
+
+class DataError(CgdmerError):
+    """A corpus, table, shard or other artefact is missing, damaged or breaks a law."""
+
+    code = 3
+
+
+class RecordError(DataError):
+    """One record cannot be used; `fact` becomes its quarantine reason."""
+
+
+class ValidationFailed(DataError):
+    """A critical expectation failed; nothing downstream may run."""
+
+    code = 4
+
+
+class TrainingStopped(CgdmerError):
+    """Training ended early: non-finite loss, or a checkpoint written on SIGTERM (code 75, try again)."""
+
+    code = 5
+
+
+def _rebuild(kind: type[CgdmerError], fact: str, allowed: str, mend: str) -> CgdmerError:
+    return kind(fact, allowed=allowed, mend=mend)
+
+
+def did_you_mean(word: str, choices: list[str]) -> str:
+    """Return `; did you mean 'x'?` for the nearest choice, or an empty string."""
+    near = get_close_matches(word, choices, n=1, cutoff=0.6)
+    return f"; did you mean '{near[0]}'?" if near else ""

@@ -1,0 +1,122 @@
+"""Owns the index table: its columns, dtypes and laws, and the label columns of the seven tasks."""
+
+from pathlib import Path
+
+import numpy as np
+import polars as pl
+
+from cgdmer.errors import DataError
+from cgdmer.files import atomic
+
+SPLITS = ("train", "val", "test")
+UNASSIGNED = ""
+"""The split of a record that the split in use does not name: indexed and sharded, never trained or scored on."""
+
+INDEX_COLUMNS: dict[str, pl.DataType] = {
+    "id": pl.String(),
+    "patient": pl.String(),
+    "member": pl.String(),
+    "fs": pl.Float64(),
+    "samples": pl.Int64(),
+    "leads": pl.List(pl.String()),
+    "report": pl.String(),
+    "age": pl.Float64(),
+    "sex": pl.String(),
+    "split": pl.String(),
+}
+"""One row a record. `member` is the header's (or `.mat`'s) POSIX path inside the corpus; `fs` in Hz; `leads` by
+canonical name in stored order; `report` cleaned text or ''; `age` in years or null; `sex` male, female or null.
+After these come UInt8 label columns named `<task>/<class>`, null for a record that is not part of the task."""
+
+QUARANTINE_COLUMNS: dict[str, pl.DataType] = {"id": pl.String(), "member": pl.String(), "reason": pl.String()}
+
+TASKS: dict[str, str] = {
+    "ptb_xl_super": "ptb_xl",
+    "ptb_xl_sub": "ptb_xl",
+    "ptb_xl_form": "ptb_xl",
+    "ptb_xl_rhythm": "ptb_xl",
+    "cpsc2018": "cpsc2018",
+    "csn": "csn",
+    "csn_exact": "csn",
+}
+"""Task to source."""
+
+
+def label_columns(index: pl.DataFrame, task: str) -> list[str]:
+    """Return the label columns of a task in stored order; DataError names the tasks that exist."""
+    found = [name for name in index.columns if name.startswith(f"{task}/")]
+    if not found:
+        tasks = sorted({name.split("/")[0] for name in index.columns if "/" in name})
+        raise DataError(
+            f"the index has no label column of task '{task}'",
+            allowed=", ".join(tasks) or "no task at all",
+            mend=f"dvc repro --force index@{TASKS.get(task, '<source>')}",
+        )
+    return found
+
+
+def labels(index: pl.DataFrame, task: str) -> tuple[list[str], np.ndarray]:
+    """Return class names and a uint8 matrix (records of `index`, classes); the caller filters nulls out first."""
+    columns = label_columns(index, task)
+    matrix = index.select(columns)
+    if matrix.null_count().sum_horizontal().item():
+        raise DataError(
+            f"{task}: labels asked of records that are not part of the task", mend="filter with members() first"
+        )
+    return [name.split("/", 1)[1] for name in columns], matrix.to_numpy().astype(np.uint8)
+
+
+def members(index: pl.DataFrame, task: str) -> pl.DataFrame:
+    """Return the records that belong to a task and to one of its three splits."""
+    first = label_columns(index, task)[0]
+    return index.filter(pl.col(first).is_not_null() & pl.col("split").is_in(SPLITS))
+
+
+def check_laws(index: pl.DataFrame, source: str) -> None:
+    """Raise DataError when ids repeat, a patient lies in two splits, or a column is missing or of a wrong dtype."""
+    for name, dtype in INDEX_COLUMNS.items():
+        if name not in index.columns or index.schema[name] != dtype:
+            raise DataError(
+                f"index of {source}: column '{name}' is {index.schema.get(name, 'missing')}, not {dtype}",
+                allowed=", ".join(INDEX_COLUMNS),
+                mend=f"dvc repro --force index@{source}",
+            )
+    repeated = index.filter(pl.col("id").is_duplicated())["id"].unique().sort()
+    if len(repeated):
+        raise DataError(
+            f"index of {source}: {len(repeated)} ids occur more than once, for example {repeated.head(3).to_list()}",
+            allowed="every record id once",
+            mend=f"cgdmer check {source}",
+        )
+    leaked = shared_patients(index)
+    if leaked:
+        raise DataError(
+            f"index of {source}: {len(leaked)} patients lie in more than one split, for example {leaked[:3]}",
+            allowed="each patient in one split",
+            mend=f"set corpora.{source}.splits to hash in params.yaml and run: dvc repro",
+        )
+    unknown = set(index["split"].unique()) - {*SPLITS, UNASSIGNED}
+    if unknown:
+        raise DataError(f"index of {source}: unknown split {sorted(map(str, unknown))}", allowed=", ".join(SPLITS))
+
+
+def shared_patients(index: pl.DataFrame) -> list[str]:
+    """Return the patients whose records lie in more than one split."""
+    counts = index.filter(pl.col("split") != UNASSIGNED).group_by("patient").agg(pl.col("split").n_unique())
+    return counts.filter(pl.col("split") > 1)["patient"].sort().to_list()
+
+
+def write(frame: pl.DataFrame, path: Path) -> None:
+    """Write Parquet atomically with settings that give the same bytes on every machine."""
+    with atomic(path) as temporary:
+        frame.write_parquet(temporary, compression="zstd", statistics=False, row_group_size=1 << 16)
+
+
+def read(path: Path) -> pl.DataFrame:
+    """Read Parquet; a missing or damaged file is a DataError that names the file."""
+    if not path.is_file():
+        raise DataError(f"{path} is missing", mend=f"dvc repro, or dvc checkout {path}")
+    try:
+        return pl.read_parquet(path)
+    except (pl.exceptions.PolarsError, OSError) as error:
+        raise DataError(f"{path} is damaged: {error}", mend=f"rm {path} && dvc checkout {path}") from error

@@ -1,0 +1,39 @@
+"""Owns the fixtures all tests share: offline environment, and where the real recordings lie."""
+
+import os
+from pathlib import Path
+
+import pytest
+
+SHARED = Path(os.environ.get("CGDMER_TEST_SHARED", Path(__file__).resolve().parents[2] / "shared"))
+
+for name in [key for key in os.environ if key.startswith("CGDMER_") and key != "CGDMER_TEST_SHARED"]:
+    del os.environ[name]
+os.environ.update(
+    HF_HUB_OFFLINE="1",
+    DVC_NO_ANALYTICS="1",
+    DO_NOT_TRACK="true",
+    MLFLOW_DISABLE_TELEMETRY="true",
+    GX_ANALYTICS_ENABLED="false",
+    PREFECT_API_URL="",
+    PREFECT_SERVER_ANALYTICS_ENABLED="false",
+    OMP_NUM_THREADS="1",
+)
+
+
+@pytest.fixture(scope="session")
+def real() -> Path:
+    """Folder with the real PTB-XL, CPSC2018 and CSN subsets."""
+    folder = SHARED / "real"
+    if not folder.is_dir():
+        pytest.skip(f"needs the real recordings; none at {folder} (set CGDMER_TEST_SHARED)")
+    return folder
+
+
+@pytest.fixture(scope="session")
+def protocol() -> Path:
+    """Folder with the published split tables and prompts."""
+    folder = SHARED / "protocol"
+    if not folder.is_dir():
+        pytest.skip(f"needs the published split tables; none at {folder} (set CGDMER_TEST_SHARED)")
+    return folder
