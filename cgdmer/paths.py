@@ -2,6 +2,8 @@
 
 from pathlib import Path
 
+from cgdmer.tables import TASKS
+
 DATA = Path("data")
 REPORTS = Path("reports")
 STATE = Path(".cgdmer")
@@ -48,15 +50,16 @@ def embeddings(encoder: str, source: str) -> Path:
 
 
 def probe(encoder: str, task: str) -> Path:
-    return REPORTS / "probe" / encoder / f"{task}.json"
+    """One file a task, in the folder of its source, which is what one stage call writes."""
+    return REPORTS / "probe" / encoder / TASKS[task] / f"{task}.json"
 
 
 def predictions(encoder: str, task: str) -> Path:
-    return DATA / "predictions" / encoder / f"{task}.parquet"
+    return DATA / "predictions" / encoder / TASKS[task] / f"{task}.parquet"
 
 
 def zero_shot(task: str) -> Path:
-    return REPORTS / "zero_shot" / f"{task}.json"
+    return REPORTS / "zero_shot" / TASKS[task] / f"{task}.json"
 
 
 def retrieval() -> Path:

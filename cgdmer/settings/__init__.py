@@ -1,7 +1,7 @@
 """Owns `params.yaml`: the only reader, strict and typed, with errors that name the near miss."""
 
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 import yaml
 from pydantic import Field, ValidationError
@@ -17,8 +17,6 @@ __all__ = [
     "Retrieval", "Settings", "Signal", "Train", "Validation", "ZeroShot", "load", "merge", "parse",
 ]  # fmt: skip
 
-Task = Literal["ptb_xl_super", "ptb_xl_sub", "ptb_xl_form", "ptb_xl_rhythm", "cpsc2018", "csn", "csn_exact"]
-
 
 class Fan(Section):
     """Lists that fan stages out; no stage takes them as a param, so a longer list reruns nothing old."""
@@ -26,11 +24,12 @@ class Fan(Section):
     sources: list[Source]
     benchmarks: list[Source]
     """Sources that are embedded and probed."""
-    tasks: list[Task]
     encoders: list[str]
     """Encoders that come from the pretrained weights."""
     controls: list[str]
     """Encoders that need no training."""
+    probed: list[str]
+    """Encoders of either kind that are probed."""
 
 
 class Settings(Section):

@@ -1,0 +1,89 @@
+"""Owns the table of stages and the one way to call one: items by position, settings sections by name."""
+
+import inspect
+from collections.abc import Callable
+from importlib import import_module
+
+from cgdmer.errors import ConfigError, did_you_mean
+from cgdmer.settings import Settings
+
+STAGES = (
+    "protocol",
+    "acquire",
+    "index",
+    "shards",
+    "validate",
+    "pool",
+    "pretrain",
+    "embed",
+    "probe",
+    "zero_shot",
+    "retrieval",
+    "report",
+)
+"""In pipeline order; each is a function of the same name in the module of that name."""
+
+
+def find(name: str) -> Callable[..., None]:
+    """Return a stage's function, importing only its own module."""
+    if name not in STAGES:
+        raise ConfigError(
+            f"no stage is called '{name}'{did_you_mean(name, list(STAGES))}",
+            allowed=", ".join(STAGES),
+            mend="python -m cgdmer run STAGE [ITEM ...]",
+        )
+    function: Callable[..., None] = getattr(import_module(f"cgdmer.stages.{name}"), name)
+    return function
+
+
+def item_names(stage: Callable[..., None]) -> list[str]:
+    """Return the names of a stage's positional items, such as encoder and source."""
+    kinds = (inspect.Parameter.POSITIONAL_ONLY, inspect.Parameter.POSITIONAL_OR_KEYWORD)
+    return [name for name, parameter in inspect.signature(stage).parameters.items() if parameter.kind in kinds]
+
+
+def section_names(stage: Callable[..., None]) -> list[str]:
+    """Return the settings sections that a stage reads: its DVC params."""
+    parameters = inspect.signature(stage).parameters.items()
+    return [name for name, parameter in parameters if parameter.kind is inspect.Parameter.KEYWORD_ONLY]
+
+
+def allowed_items(name: str, item: str, settings: Settings) -> list[str]:
+    """Return the values an item may have, from the section `fan`."""
+    fan = settings.fan
+    encoders = [*fan.encoders, *fan.controls]
+    sources = fan.benchmarks if name in ("embed", "probe", "zero_shot") else fan.sources
+    return {"source": list(sources), "encoder": encoders}[item]
+
+
+def call(name: str, items: list[str], settings: Settings) -> None:
+    """Run one stage; ConfigError when the number or the names of its items are wrong."""
+    stage = find(name)
+    names = item_names(stage)
+    usage = " ".join(["python -m cgdmer run", name, *(item.upper() for item in names)])
+    if len(items) != len(names):
+        raise ConfigError(f"stage {name} takes {len(names)} item(s), got {len(items)}", mend=usage)
+    for item, value in zip(names, items, strict=True):
+        choices = allowed_items(name, item, settings)
+        if value not in choices:
+            raise ConfigError(
+                f"stage {name}: no {item} is called '{value}'{did_you_mean(value, choices)}",
+                allowed=", ".join(choices),
+                mend=f"{usage}, or add it to section fan of params.yaml",
+            )
+    chosen = dict(zip(names, items, strict=True))
+    stage(*items, **{section: _section(section, chosen, settings) for section in section_names(stage)})
+
+
+def _section(section: str, items: dict[str, str], settings: Settings) -> object:
+    """Return a section; `corpus` is the source's own entry of `corpora`."""
+    if section != "corpus":
+        return getattr(settings, section)
+    for source, corpus in settings.corpora.items():
+        if source == items["source"]:
+            return corpus
+    raise ConfigError(
+        f"params.yaml has no entry corpora.{items['source']}",
+        allowed=", ".join(settings.corpora),
+        mend="add it, or take the source out of fan.sources",
+    )

@@ -1,0 +1,49 @@
+# The commands a person types; continuous integration calls the same ones.
+PYTHON ?= python3
+BIN := $(CURDIR)/.venv/bin
+export PATH := $(BIN):$(PATH)
+export DVC_NO_ANALYTICS := 1
+export DO_NOT_TRACK := true
+export GX_ANALYTICS_ENABLED := false
+export HF_HUB_DISABLE_TELEMETRY := 1
+export MLFLOW_DISABLE_TELEMETRY := true
+export PREFECT_SERVER_ANALYTICS_ENABLED := false
+
+.PHONY: help demo real test check clean
+
+help: ## list the targets
+	@grep -E '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 12
+
+demo: .venv/installed ## run the whole pipeline on the embedded demo corpora, offline, CPU only
+	env -u CGDMER_RAW_ROOT HF_HUB_OFFLINE=1 dvc repro
+	python -m cgdmer --quiet table
+
+real: .venv/installed ## run it on local copies of the real corpora: make real CGDMER_RAW_ROOT=/data
+	@test -n "$(CGDMER_RAW_ROOT)" || { echo "make real CGDMER_RAW_ROOT=/folder/with/ptbxl/cpsc2018/csn"; exit 2; }
+	python -m cgdmer profile real
+	dvc repro
+	python -m cgdmer --quiet table
+
+test: .venv/installed-dev ## run the tests
+	pytest -n auto --dist worksteal
+
+check: .venv/installed-dev ## lint, format, types and layers
+	ruff check .
+	ruff format --check .
+	mypy
+	lint-imports
+
+clean: ## remove what the pipeline made; raw downloads and the environment stay
+	rm -rf data/index data/shards data/models data/embeddings data/predictions data/pool.json .cgdmer
+
+.venv/bin/python:
+	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "cgdmer needs Python 3.11 or newer; name one: make demo PYTHON=python3.11")'
+	$(PYTHON) -m venv .venv
+
+.venv/installed: pyproject.toml constraints.txt | .venv/bin/python
+	python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e .
+	touch $@
+
+.venv/installed-dev: pyproject.toml constraints.txt .venv/installed
+	python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[dev]'
+	touch $@

@@ -1,0 +1,7 @@
+"""Owns `python -m cgdmer`."""
+
+import sys
+
+from cgdmer.cli import main
+
+sys.exit(main())
