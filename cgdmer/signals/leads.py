@@ -1,0 +1,35 @@
+"""Owns the twelve leads: their names and order, the identities between limb leads, and what follows from them."""
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from cgdmer.errors import RecordError
+
+LEADS: tuple[str, ...] = ("I", "II", "III", "aVR", "aVL", "aVF", "V1", "V2", "V3", "V4", "V5", "V6")
+"""Canonical names in canonical order."""
+
+LIMB = 6
+"""The first so many leads are limb leads."""
+
+_CANONICAL = {name.lower(): name for name in LEADS}
+
+HEXAXIAL = np.array([[1, 0], [0, 1], [-1, 1], [-0.5, -0.5], [1, -0.5], [-0.5, 1]], dtype=np.float32)
+"""Limb leads as combinations of I and II (Einthoven 1913, Goldberger 1942), (6, 2): any two rows are independent."""
+
+IDENTITIES = np.array(
+    [[1, -1, 1, 0, 0, 0], [0.5, 0.5, 0, 1, 0, 0], [-0.5, 0, 0.5, 0, 1, 0], [0, -0.5, -0.5, 0, 0, 1]], dtype=np.float64
+)
+"""I + III = II; aVR = -(I + II) / 2; aVL = (I - III) / 2; aVF = (II + III) / 2: each row times the limb leads is zero."""
+
+
+def canonical_leads(names: Sequence[str]) -> list[str]:
+    """Return the canonical name of each lead, whatever its case; RecordError for an unknown or repeated one."""
+    unknown = [name for name in names if name.strip().lower() not in _CANONICAL]
+    if unknown:
+        raise RecordError(f"unknown lead names {unknown}", allowed=", ".join(LEADS) + " in any case and order")
+    found = [_CANONICAL[name.strip().lower()] for name in names]
+    repeated = sorted({name for name in found if found.count(name) > 1})
+    if repeated:
+        raise RecordError(f"leads {repeated} occur more than once", allowed="each lead once")
+    return found
