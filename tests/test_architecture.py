@@ -1,0 +1,74 @@
+"""The house: layers, sizes, heads, and no word that does not belong."""
+
+import ast
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[1]
+SOURCES = sorted(path for room in ("cgdmer", "flows", "benchmarks") for path in (ROOT / room).rglob("*.py"))
+HOMES = {
+    "mlflow": ("cgdmer/tracking",),
+    "great_expectations": ("cgdmer/validation",),
+    "prefect": ("flows",),
+    "wfdb": ("cgdmer/wave", "cgdmer/datasets", "benchmarks"),
+    "transformers": ("cgdmer/models/text",),
+    "sklearn": ("cgdmer/evaluation", "benchmarks"),
+    "distributed": ("cgdmer/executor",),
+    "dask": ("cgdmer/executor",),
+}
+
+
+def relative(path: Path) -> str:
+    return path.relative_to(ROOT).as_posix()
+
+
+def test_imports_point_down_the_layers():
+    done = subprocess.run([Path(sys.executable).with_name("lint-imports")], cwd=ROOT, capture_output=True, text=True)
+    assert done.returncode == 0, done.stdout[-3000:]
+
+
+@pytest.mark.parametrize("path", SOURCES, ids=relative)
+def test_file_is_short_has_a_head_and_short_functions(path):
+    text = path.read_text()
+    tree = ast.parse(text)
+    assert text.count("\n") <= 300
+    if text.strip():
+        assert ast.get_docstring(tree), "the first line says what the module owns"
+    for node in ast.walk(tree):
+        if isinstance(node, ast.FunctionDef):
+            assert node.end_lineno - node.lineno + 1 <= 60, node.name
+            assert node.returns is not None, f"{node.name} has no return type"
+
+
+@pytest.mark.parametrize("path", SOURCES, ids=relative)
+def test_heavy_libraries_stay_at_home(path):
+    for node in ast.walk(ast.parse(path.read_text())):
+        names = []
+        if isinstance(node, ast.Import):
+            names = [alias.name for alias in node.names]
+        elif isinstance(node, ast.ImportFrom) and node.level == 0:
+            names = [node.module or ""]
+        for name in names:
+            homes = HOMES.get(name.split(".")[0])
+            assert homes is None or relative(path).startswith(homes), f"{name} lives in {homes}"
+
+
+@pytest.mark.parametrize("path", SOURCES, ids=relative)
+def test_no_drawer_for_odds_and_ends(path):
+    assert not {"utils", "common", "helpers", "misc"} & set(Path(relative(path)).with_suffix("").parts)
+
+
+def test_no_pickle_no_eval_no_shell():
+    forbidden = {"eval", "exec"}
+    for path in SOURCES:
+        for node in ast.walk(ast.parse(path.read_text())):
+            if isinstance(node, ast.Call):
+                name = ast.unparse(node.func)
+                assert name not in forbidden, f"{relative(path)}:{node.lineno} {name}"
+                assert name not in {"torch.load", "pickle.load", "pickle.loads", "yaml.load", "os.system"}, relative(
+                    path
+                )
+                assert not any(k.arg == "shell" for k in node.keywords), f"{relative(path)}:{node.lineno} shell"

@@ -1,0 +1,27 @@
+"""The CGDMER_* environment is checked where it is read."""
+
+import pytest
+
+from cgdmer import environment
+from cgdmer.errors import ConfigError
+
+
+def test_defaults(monkeypatch):
+    here = environment.read()
+    assert here.raw_root is None
+    assert (here.device, here.executor) == ("auto", "processes")
+    assert here.workers >= 1
+
+
+def test_values_are_taken(monkeypatch, tmp_path):
+    monkeypatch.setenv("CGDMER_RAW_ROOT", str(tmp_path))
+    monkeypatch.setenv("CGDMER_WORKERS", "3")
+    here = environment.read()
+    assert (here.raw_root, here.workers) == (tmp_path, 3)
+
+
+@pytest.mark.parametrize(("name", "value"), [("CGDMER_RAW_ROOT", "/no/such"), ("CGDMER_WORKERS", "0")])
+def test_a_wrong_variable_is_named(monkeypatch, name, value):
+    monkeypatch.setenv(name, value)
+    with pytest.raises(ConfigError, match=f"{name}={value}"):
+        environment.read()
