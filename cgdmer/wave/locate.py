@@ -1,4 +1,4 @@
-"""Owns finding a corpus on this machine: an explicit root, or a folder or zip under the raw root, by its usual names."""
+"""Owns finding a corpus on this machine: an explicit root, or a folder or zip of a usual name under the raw root."""
 
 import logging
 import re
@@ -25,7 +25,8 @@ def locate(
 
     1. `corpus.root`, where set, is the answer; DataError where nothing lies there.
     2. Else a folder or `.zip` in `raw_root` (or in its `physionet.org/files`) whose name is `source` or one of
-       `aliases`, whatever its case, hyphens and underscores. A folder goes before a zip, an earlier alias before a later.
+       `aliases`, whatever its case, hyphens and underscores. An earlier alias goes before a later one, a folder
+       before a zip.
     3. Else one whose name goes on after an alias, as PhysioNet's `ptb-xl-a-large-...-1.0.3.zip` does, and that
        `recognises` accepts; DataError when several do, because choosing between versions is not ours to do.
     4. Else `raw_root` itself, when its own name is an alias or `recognises` accepts it.
