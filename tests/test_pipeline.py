@@ -1,0 +1,130 @@
+"""The whole pipeline at a micro size, through DVC: skip, exact reruns, restore, experiments, metrics and plots."""
+
+import json
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+import yaml
+
+from cgdmer import settings
+
+ROOT = Path(__file__).resolve().parents[1]
+BIN = Path(sys.executable).parent
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(600), pytest.mark.xdist_group("pipeline")]
+
+
+def command(folder: Path, *words: str) -> subprocess.CompletedProcess[str]:
+    environment = os.environ | {"PATH": f"{BIN}:{os.environ['PATH']}", "PYTHONPATH": "", "DVC_NO_ANALYTICS": "1"}
+    return subprocess.run(words, cwd=folder, env=environment, capture_output=True, text=True, check=False)
+
+
+def run(folder: Path, *words: str) -> str:
+    done = command(folder, *words)
+    assert done.returncode == 0, f"{' '.join(words)}\n{done.stdout[-3000:]}\n{done.stderr[-3000:]}"
+    return done.stdout + done.stderr
+
+
+def stages_run(output: str) -> set[str]:
+    return {line.split("'")[1] for line in output.splitlines() if line.startswith("Running stage '")}
+
+
+def set_param(folder: Path, section: str, key: str, value: object) -> None:
+    path = folder / "params.yaml"
+    content = yaml.safe_load(path.read_text())
+    content[section][key] = value
+    path.write_text(yaml.safe_dump(content, sort_keys=False))
+
+
+@pytest.fixture(scope="module")
+def project(tmp_path_factory) -> Path:
+    """A clone-like folder with the micro settings, git and DVC, after one full `dvc repro`."""
+    folder = tmp_path_factory.mktemp("project with space")
+    ignore = shutil.ignore_patterns("__pycache__")
+    for name in ("cgdmer", "params"):
+        shutil.copytree(ROOT / name, folder / name, ignore=ignore)
+    (folder / ".dvc").mkdir()
+    for name in (".dvcignore", ".gitignore", "dvc.yaml", ".dvc/config", ".dvc/.gitignore", ".dvc/plots.html"):
+        shutil.copy(ROOT / name, folder / name)
+    merged = settings.merge(settings.read(ROOT / "params/demo.yaml"), settings.read(ROOT / "tests/params.micro.yaml"))
+    (folder / "params.yaml").write_text(yaml.safe_dump(merged, sort_keys=False))
+    run(folder, "git", "init", "-q")
+    run(folder, "git", "config", "user.email", "t@example.org")
+    run(folder, "git", "config", "user.name", "t")
+    run(folder, "dvc", "remote", "add", "-d", "store", str(tmp_path_factory.mktemp("store")))
+    run(folder, "dvc", "repro")
+    run(folder, "git", "add", "-A")
+    run(folder, "git", "commit", "-qm", "first")
+    return folder
+
+
+def test_numbers_are_there_in_the_shape_others_read(project):
+    metrics = json.loads((project / "reports/metrics.json").read_text())
+    assert set(metrics) >= {"auroc", "zero_shot", "retrieval", "data", "versions"}
+    cell = metrics["auroc"]["csn"]["1.0"]["cgdmer"]["pooled"]
+    assert set(cell) >= {"mean", "low", "high", "seeds", "n_test", "protocol"}
+    assert 0.0 <= cell["low"] <= cell["mean"] <= cell["high"] <= 1.0
+    assert set(metrics["auroc"]) == {"csn", "csn_exact"}
+    assert metrics["data"]["csn"]["records"] > 150
+    assert set(metrics["data"]["csn"]) >= {"records", "quarantined", "digest"}
+
+
+def test_second_repro_does_nothing(project):
+    assert stages_run(run(project, "dvc", "repro")) == set()
+
+
+def test_one_param_reruns_exactly_what_depends_on_it(project):
+    set_param(project, "zero_shot", "bootstrap", 60)
+    assert stages_run(run(project, "dvc", "repro")) == {"zero_shot@csn", "report"}
+    set_param(project, "retrieval", "max_records", 20)
+    assert stages_run(run(project, "dvc", "repro")) == {"retrieval", "report"}
+
+
+def test_code_is_a_dependency(project):
+    path = project / "cgdmer/stages/retrieval.py"
+    path.write_text(path.read_text() + "\n# a changed line\n")
+    assert stages_run(run(project, "dvc", "repro")) == {"retrieval"}
+
+
+def test_a_lost_output_comes_back_from_cache_and_from_the_remote(project):
+    before = (project / "data/shards/csn/manifest.json").read_bytes()
+    run(project, "dvc", "push")
+    shutil.rmtree(project / "data/shards/csn")
+    run(project, "dvc", "checkout", "data/shards/csn")
+    assert (project / "data/shards/csn/manifest.json").read_bytes() == before
+    shutil.rmtree(project / "data/shards/csn")
+    shutil.rmtree(project / ".dvc/cache")
+    run(project, "dvc", "pull")
+    assert (project / "data/shards/csn/manifest.json").read_bytes() == before
+    assert stages_run(run(project, "dvc", "repro")) == set()
+
+
+def test_metrics_and_plots_show_offline(project):
+    table = run(project, "dvc", "metrics", "show", "--json")
+    assert "auroc" in table
+    run(project, "dvc", "plots", "show", "-o", "plots_page")
+    page = (project / "plots_page/index.html").read_text()
+    assert "<img" in page
+    assert "http://" not in page.replace("http://www.w3.org", "")
+    assert "https://" not in page
+
+
+def test_an_experiment_changes_a_param_and_is_listed(project):
+    run(project, "git", "add", "-A")
+    run(project, "git", "commit", "-qm", "second", "--allow-empty")
+    output = run(project, "dvc", "exp", "run", "-n", "quick", "-S", "zero_shot.bootstrap=70")
+    assert stages_run(output) == {"zero_shot@csn", "report"}
+    assert "quick" in run(project, "dvc", "exp", "show", "--md")
+
+
+def test_a_critical_expectation_stops_the_pipeline_and_is_named(project):
+    set_param(project, "validation", "max_amplitude_mv", 0.5)
+    done = command(project, "dvc", "repro", "validate@csn")
+    assert done.returncode != 0
+    assert "amplitude" in done.stderr
+    assert "python -m cgdmer check csn --failed" in done.stderr
+    set_param(project, "validation", "max_amplitude_mv", 20.0)
+    run(project, "dvc", "repro")
