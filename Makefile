@@ -25,7 +25,7 @@ real: .venv/installed ## run it on local copies of the real corpora: make real C
 	python -m cgdmer --quiet table
 
 test: .venv/installed-dev ## run the tests
-	pytest -n auto --dist worksteal
+	pytest -n auto --dist loadgroup
 
 check: .venv/installed-dev ## lint, format, types and layers
 	ruff check .
