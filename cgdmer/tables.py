@@ -112,11 +112,11 @@ def write(frame: pl.DataFrame, path: Path) -> None:
         frame.write_parquet(temporary, compression="zstd", statistics=False, row_group_size=1 << 16)
 
 
-def read(path: Path) -> pl.DataFrame:
-    """Read Parquet; a missing or damaged file is a DataError that names the file."""
+def read(path: Path, columns: list[str] | None = None) -> pl.DataFrame:
+    """Read Parquet, all columns or those named; a missing or damaged file is a DataError that names the file."""
     if not path.is_file():
         raise DataError(f"{path} is missing", mend=f"dvc repro, or dvc checkout {path}")
     try:
-        return pl.read_parquet(path)
+        return pl.read_parquet(path, columns=columns)
     except (pl.exceptions.PolarsError, OSError) as error:
         raise DataError(f"{path} is damaged: {error}", mend=f"rm {path} && dvc checkout {path}") from error

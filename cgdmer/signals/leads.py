@@ -20,7 +20,7 @@ HEXAXIAL = np.array([[1, 0], [0, 1], [-1, 1], [-0.5, -0.5], [1, -0.5], [-0.5, 1]
 IDENTITIES = np.array(
     [[1, -1, 1, 0, 0, 0], [0.5, 0.5, 0, 1, 0, 0], [-0.5, 0, 0.5, 0, 1, 0], [0, -0.5, -0.5, 0, 0, 1]], dtype=np.float64
 )
-"""I + III = II; aVR = -(I + II) / 2; aVL = (I - III) / 2; aVF = (II + III) / 2: each row times the limb leads is zero."""
+"""I + III = II; aVR = -(I + II) / 2; aVL = (I - III) / 2; aVF = (II + III) / 2: each row times limb leads is zero."""
 
 
 def canonical_leads(names: Sequence[str]) -> list[str]:

@@ -1,0 +1,110 @@
+"""Owns `manifest.json` of a shard folder: what it says, and whether the files beside it are those it names."""
+
+import hashlib
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+from cgdmer.errors import DataError
+from cgdmer.files import read_json, sha256, write_json
+
+NAME = "manifest.json"
+ROWS = "rows.parquet"
+QUARANTINE = "quarantine.parquet"
+
+
+@dataclass(frozen=True)
+class Manifest:
+    """A shard folder in words: int16 microvolt arrays (records, leads, samples) and the tables beside them."""
+
+    fs: float
+    """Sampling rate in Hz."""
+    samples: int
+    """Samples a row."""
+    leads: tuple[str, ...]
+    records: int
+    settings: dict[str, Any]
+    """The settings section that made the signals."""
+    shards: dict[str, int]
+    """Signal file to its number of records, in row order."""
+    files: dict[str, str]
+    """File to hex sha256, signal files and tables alike."""
+    bytes: dict[str, int]
+    """File to size."""
+    digest: str
+    """Hex sha256 over settings and files: equal digests mean equal content."""
+
+
+def shard_name(number: int) -> str:
+    return f"signals-{number:05d}.npy"
+
+
+def describe(
+    folder: Path,
+    *,
+    fs: float,
+    samples: int,
+    leads: Sequence[str],
+    settings: dict[str, Any],
+    shards: Mapping[str, int],
+    known: Mapping[str, str] | None = None,
+) -> Manifest:
+    """Write the manifest of a complete folder; `known` gives the sha256 of files that were hashed when written."""
+    names = [*shards, ROWS, QUARANTINE]
+    files = {name: (known or {}).get(name) or sha256(folder / name) for name in names}
+    content: dict[str, Any] = {
+        "fs": fs,
+        "samples": samples,
+        "leads": tuple(leads),
+        "records": sum(shards.values()),
+        "settings": settings,
+        "shards": dict(shards),
+        "files": files,
+        "bytes": {name: (folder / name).stat().st_size for name in names},
+    }
+    manifest = Manifest(**content, digest=_digest(content))
+    write_json(folder / NAME, asdict(manifest))
+    return manifest
+
+
+def check(folder: Path, verify: bool = False) -> Manifest:
+    """Read the manifest and compare every file's size, with `verify` its sha256 too; DataError names the file."""
+    manifest = _read(folder)
+    for name, size in manifest.bytes.items():
+        path = folder / name
+        if not path.is_file():
+            raise damaged(path, "is missing")
+        if path.stat().st_size != size:
+            raise damaged(path, f"has {path.stat().st_size} bytes, the manifest says {size}")
+        if verify and sha256(path) != manifest.files[name]:
+            raise damaged(path, "differs from the sha256 in the manifest")
+    return manifest
+
+
+def damaged(path: Path, fact: str) -> DataError:
+    """Return the error for a file of a shard folder, with the command that brings the folder back."""
+    folder = path.parent
+    mend = f"rm -r {folder} && dvc checkout {folder}, or dvc repro --force shards@{folder.name}"
+    return DataError(f"{path} {fact}", mend=mend)
+
+
+def _read(folder: Path) -> Manifest:
+    path = folder / NAME
+    if not path.is_file():
+        raise damaged(path, "is missing")
+    try:
+        content = read_json(path)
+        digest = content.pop("digest")
+        content["leads"] = tuple(content["leads"])
+        manifest = Manifest(**content, digest=digest)
+    except (ValueError, TypeError, KeyError, AttributeError) as error:
+        raise damaged(path, f"cannot be read: {error}") from error
+    if _digest(content) != digest:
+        raise damaged(path, "does not match its own digest")
+    return manifest
+
+
+def _digest(content: Mapping[str, Any]) -> str:
+    return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()
