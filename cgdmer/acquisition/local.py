@@ -1,0 +1,22 @@
+"""Owns taking a corpus that lies on this machine: it stays where it is, and its manifest becomes the output."""
+
+import logging
+from pathlib import Path
+
+from cgdmer.acquisition import manifest, tree
+from cgdmer.errors import DataError
+
+log = logging.getLogger(__name__)
+
+
+def take(source: str, root: Path, folder: Path) -> None:
+    """Write the manifest of the folder or zip `root` into `folder`; DataError when it holds no file."""
+    files = tree.scan(root)
+    if files.is_empty():
+        raise DataError(
+            f"{root} holds no file", allowed=f"a copy of {source}", mend=f"set corpora.{source}.root in params.yaml"
+        )
+    summed = tree.checksums(root, files)
+    manifest.begin(folder)
+    manifest.write_tree(folder, source, summed)
+    log.info("%s: %d files, %.1f MB stay at %s", source, files.height, int(files["size"].sum()) / 1e6, root)
