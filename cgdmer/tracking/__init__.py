@@ -1,0 +1,1 @@
+"""Owns everything that is said to MLflow: runs, live curves, the registry."""

@@ -1,0 +1,52 @@
+"""Owns the connection to MLflow: where it is, that it phones nobody, and the experiment."""
+
+import logging
+import os
+from pathlib import Path
+
+from mlflow.entities import Experiment
+from mlflow.exceptions import MlflowException
+from mlflow.tracking import MlflowClient
+
+from cgdmer.errors import ConfigError
+
+EXPERIMENT = "cgdmer"
+log = logging.getLogger(__name__)
+
+
+def uri() -> str:
+    """Return MLFLOW_TRACKING_URI, or a SQLite file in the project; ConfigError for the retired file store."""
+    address = os.environ.get("MLFLOW_TRACKING_URI") or f"sqlite:///{Path('mlflow.db').resolve()}"
+    if address.startswith("file:") or "://" not in address:
+        raise ConfigError(
+            f"MLFLOW_TRACKING_URI={address}: MLflow 3 refuses file stores",
+            allowed="sqlite:///FILE, http://HOST:PORT, postgresql://...",
+            mend="unset MLFLOW_TRACKING_URI for sqlite:///mlflow.db beside the project",
+        )
+    return address
+
+
+def connect() -> MlflowClient:
+    """Return a client of the tracking server and registry, with telemetry off."""
+    os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")
+    os.environ.setdefault("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "2")
+    os.environ.setdefault("MLFLOW_HTTP_REQUEST_TIMEOUT", "20")
+    return MlflowClient(tracking_uri=uri(), registry_uri=uri())
+
+
+def experiment(client: MlflowClient) -> str:
+    """Return the id of the experiment `cgdmer`, made at first use; two makers at once are no error."""
+    found: Experiment | None = client.get_experiment_by_name(EXPERIMENT)
+    if found is None:
+        try:
+            return str(client.create_experiment(EXPERIMENT, artifact_location=_artifacts()))
+        except MlflowException:
+            found = client.get_experiment_by_name(EXPERIMENT)
+            if found is None:
+                raise
+    return str(found.experiment_id)
+
+
+def _artifacts() -> str | None:
+    """Beside a SQLite file artifacts lie in `mlartifacts/`; a server decides for itself."""
+    return Path("mlartifacts").resolve().as_uri() if uri().startswith("sqlite:") else None
