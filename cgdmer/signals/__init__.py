@@ -1,5 +1,16 @@
-"""Owns signals as arrays: lead names and order, and the one canonical form of a recording."""
+"""Owns signals as arrays: lead names and order, filtering, and the one canonical form of a recording."""
 
-from cgdmer.signals.leads import LEADS, canonical_leads
+from cgdmer.signals.canonical import Canonical, Quality, canonical
+from cgdmer.signals.filters import band_pass
+from cgdmer.signals.leads import LEADS, canonical_leads, exchanged, identity_residual
 
-__all__ = ["LEADS", "canonical_leads"]
+__all__ = [
+    "LEADS",
+    "Canonical",
+    "Quality",
+    "band_pass",
+    "canonical",
+    "canonical_leads",
+    "exchanged",
+    "identity_residual",
+]

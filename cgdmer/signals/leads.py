@@ -1,6 +1,7 @@
 """Owns the twelve leads: their names and order, the identities between limb leads, and what follows from them."""
 
 from collections.abc import Sequence
+from itertools import combinations
 
 import numpy as np
 
@@ -33,3 +34,28 @@ def canonical_leads(names: Sequence[str]) -> list[str]:
     if repeated:
         raise RecordError(f"leads {repeated} occur more than once", allowed="each lead once")
     return found
+
+
+def identity_residual(limb: np.ndarray) -> float:
+    """Return the root-mean-square residual of the four identities in limb leads `(6, T)`, in the unit of the signal."""
+    return float(np.sqrt(np.mean(np.square(IDENTITIES @ limb))))
+
+
+def exchanged(limb: np.ndarray, *, least: float = 50.0, share: float = 0.2) -> tuple[str, str] | None:
+    """Return the two limb leads `(6, T)` microvolt whose exchange satisfies the identities, None where names are right.
+
+    Names are wrong when the residual exceeds `least` microvolt and exchanging two leads leaves less than `share` of it.
+    Exchanged electrodes are not seen: they give other leads, under their right names.
+    """
+    residual = identity_residual(limb)
+    if residual < least:
+        return None
+    after = {pair: identity_residual(limb[_exchange(pair)]) for pair in combinations(range(LIMB), 2)}
+    first, second = min(after, key=lambda pair: after[pair])
+    return (LEADS[first], LEADS[second]) if after[first, second] < share * residual else None
+
+
+def _exchange(pair: tuple[int, int]) -> list[int]:
+    order = list(range(LIMB))
+    order[pair[0]], order[pair[1]] = pair[1], pair[0]
+    return order
