@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 from http import HTTPStatus
-from urllib.parse import urljoin, urlsplit
+from urllib.parse import quote, urljoin, urlsplit
 
 import requests
 
@@ -91,6 +91,11 @@ class Connections:
             self._sessions.append(self._local.session)
         session: requests.Session = self._local.session
         return session
+
+
+def address(base: str, path: str) -> str:
+    """Return the URL of a file below a base URL, its name quoted."""
+    return f"{base.rstrip('/')}/{quote(path)}"
 
 
 def schemes(url: str) -> tuple[str, ...]:

@@ -1,7 +1,7 @@
 """Owns a corpus's manifest: of which files with which checksums it consists, and noticing when that is no longer so."""
 
 import hashlib
-from collections.abc import Iterable
+import shutil
 from pathlib import Path
 from typing import Any
 
@@ -17,12 +17,14 @@ TABLE = "files.parquet"
 COLUMNS = ("path", "size", "sha256")
 
 
-def begin(folder: Path, keep: Iterable[str] = ()) -> None:
-    """Empty an output folder of what an earlier or a killed run left, the manifest first; `keep` names what stays."""
+def begin(folder: Path) -> None:
+    """Empty an output folder of what an earlier or a killed run left, the manifest first."""
     folder.mkdir(parents=True, exist_ok=True)
     (folder / NAME).unlink(missing_ok=True)
     for path in folder.iterdir():
-        if path.is_file() and path.name not in set(keep):
+        if path.is_dir() and not path.is_symlink():
+            shutil.rmtree(path)
+        else:
             path.unlink()
 
 
@@ -33,10 +35,10 @@ def write_tree(folder: Path, source: str, files: pl.DataFrame) -> None:
     _write(folder, "local", source, table)
 
 
-def write_archive(folder: Path, source: str, way: str) -> None:
-    """Write the manifest of `<source>.zip`, which lies in the folder."""
+def write_archive(folder: Path, source: str, way: str, digest: str | None = None) -> None:
+    """Write the manifest of `<source>.zip`, which lies in the folder; `digest` is its sha256 where that is known."""
     path = folder / f"{source}.zip"
-    row = {"path": [path.name], "size": [path.stat().st_size], "sha256": [sha256(path)]}
+    row = {"path": [path.name], "size": [path.stat().st_size], "sha256": [digest or sha256(path)]}
     _write(folder, way, source, pl.DataFrame(row))
 
 

@@ -4,7 +4,6 @@ import hashlib
 import logging
 import os
 import time
-from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -13,6 +12,7 @@ from tqdm import tqdm
 
 from cgdmer import paths, tables
 from cgdmer.errors import DataError
+from cgdmer.wave.archive import open_archive
 
 log = logging.getLogger(__name__)
 
@@ -26,19 +26,17 @@ THREADS = 8
 
 
 def scan(root: Path) -> pl.DataFrame:
-    """Return every visible file below a folder, or the one file that `root` is, sorted by path; columns of SCAN.
+    """Return the files of a corpus as the readers see them, sorted by path; a zip is one file; columns of SCAN.
 
-    Links are followed, since large corpora are often linked together; a broken one is a DataError.
+    Names that start with a dot are a desktop's or a tool's, not the corpus's. Raises DataError like `open_archive`.
     """
+    with open_archive(root) as archive:
+        names = [name for name in archive.names() if "/." not in f"/{name}"] if root.is_dir() else [root.name]
+    base = root if root.is_dir() else root.parent
     try:
-        found = sorted(_walk(root, "", ())) if root.is_dir() else [_row(root.name, root.stat())]
-        return pl.DataFrame(found, schema=SCAN, orient="row")
-    except FileNotFoundError as error:
-        raise DataError(f"{error.filename} is a broken link, or went away", mend="restore or remove it") from error
-    except UnicodeEncodeError as error:
-        raise DataError(
-            f"a file name below {root} is not UTF-8: {error.object!r}", mend="rename or remove it"
-        ) from error
+        return pl.DataFrame([_row(name, os.stat(base / name)) for name in names], schema=SCAN, orient="row")
+    except OSError as error:
+        raise DataError(f"{error.filename}: {error.strerror}", mend="restore or remove it, then: dvc repro") from error
 
 
 def checksums(root: Path, files: pl.DataFrame, memory: Path | None = None) -> pl.DataFrame:
@@ -86,21 +84,6 @@ def memory_of(root: Path) -> Path:
     """Return where the checksums of a root are remembered: scratch, never an output."""
     name = hashlib.sha256(os.fsencode(root.resolve())).hexdigest()[:16]
     return paths.STATE / "checksums" / f"{name}.parquet"
-
-
-def _walk(folder: Path, prefix: str, above: tuple[tuple[int, int], ...]) -> Iterator[tuple[str, int, int, int]]:
-    """Yield rows of SCAN; `above` are the folders on the way here, so that a link to one of them is not entered."""
-    here = folder.stat()
-    if (identity := (here.st_dev, here.st_ino)) in above:
-        return
-    with os.scandir(folder) as entries:
-        for entry in entries:
-            if entry.name.startswith("."):
-                continue
-            if entry.is_dir():
-                yield from _walk(folder / entry.name, f"{prefix}{entry.name}/", (*above, identity))
-            elif entry.is_file() or entry.is_symlink():
-                yield _row(prefix + entry.name, entry.stat())
 
 
 def _row(path: str, status: os.stat_result) -> tuple[str, int, int, int]:

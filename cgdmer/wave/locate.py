@@ -85,7 +85,7 @@ def _continued(
     named = [path for path in candidates if any(pattern.match(path.name) for pattern in patterns)]
     held = [path for path in named if recognises is None or recognises(path)]
     for path in sorted(set(named) - set(held)):
-        log.warning("%s is named like %s but holds something else; it is not used", path, source)
+        log.warning("%s is named like %s but is damaged or holds something else; it is not used", path, source)
     if len(held) > 1:
         raise DataError(
             f"several local copies could be {source}: {', '.join(str(path) for path in held)}",
