@@ -45,7 +45,8 @@ def test_code_dependencies_exist_and_cover_what_the_stage_imports(name):
     code = [dep for dep in PIPELINE[name]["deps"] if dep.startswith("cgdmer/")]
     for dependency in code:
         assert (ROOT / dependency).exists(), dependency
-    declared = {dependency.removeprefix("cgdmer/").removesuffix(".py").replace("/", ".") for dependency in code}
+    names = (dependency.removeprefix("cgdmer/").removesuffix(".py").removesuffix("/__init__") for dependency in code)
+    declared = {name.replace("/", ".") for name in names}
     for module in imported_rooms(ROOT / f"cgdmer/stages/{FUNCTION_OF[name]}.py"):
         assert any(module == d or module.startswith(f"{d}.") for d in declared), f"{name} imports cgdmer.{module}"
 

@@ -1,0 +1,185 @@
+"""Owns turning an indexed corpus into shards: cut into jobs of equal size, run anywhere, put together the same way.
+
+Each job is a run of index rows and writes one shard with a note beside it. The note comes last, so a shard with a note
+is whole: after a kill, only jobs without one are done again.
+"""
+
+import hashlib
+import logging
+import os
+import shutil
+import sys
+from collections import Counter
+from collections.abc import Iterator
+from contextlib import closing
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import polars as pl
+from tqdm import tqdm
+
+import cgdmer
+from cgdmer import executor, tables
+from cgdmer.errors import DataError, RecordError
+from cgdmer.files import atomic, read_json, sha256, sync, write_json
+from cgdmer.settings import Signal
+from cgdmer.shards.manifest import QUARANTINE, ROWS, Manifest, describe, shard_name
+from cgdmer.signals import LEADS, canonical
+from cgdmer.wave import Archive, read_record
+
+logger = logging.getLogger(__name__)
+
+QUALITY: dict[str, pl.DataType] = {
+    "valid": pl.Int32(),
+    "missing": pl.UInt16(),
+    "flat": pl.UInt16(),
+    "clipped": pl.Float32(),
+    "amplitude_uv": pl.Int32(),
+    "identity_uv": pl.Float32(),
+    "bridged": pl.Int32(),
+    "signal_digest": pl.String(),
+}
+"""Columns of `rows.parquet` that come from the signal; `cgdmer.signals.Quality` explains them."""
+
+FROM_INDEX = ("id", "patient", "split", "report", "age", "sex")
+"""Columns of `rows.parquet` that come from the index."""
+
+
+@dataclass(frozen=True)
+class Job:
+    """A run of index rows that becomes one shard; paths are absolute, since a worker may start elsewhere."""
+
+    shard: Path
+    archive: Archive
+    ids: list[str]
+    members: list[str]
+    settings: Signal
+    seconds: float
+
+    @property
+    def note(self) -> Path:
+        return self.shard.with_suffix(".json")
+
+
+def preprocess(
+    index: pl.DataFrame, archive: Archive, folder: Path, scratch: Path, settings: Signal, seconds: float
+) -> Manifest:
+    """Write the shards of a corpus into `folder`, working in `scratch`, which survives a kill.
+
+    DataError as soon as more than `settings.max_quarantined` of the records cannot be used. The bytes depend on the
+    index, the recordings and the settings alone.
+    """
+    work = _workplace(scratch, index, archive, settings, seconds)
+    jobs = list(_jobs(index, archive, work, settings, seconds))
+    quarantined = 0
+    bar = tqdm(total=len(index), unit="record", desc=folder.name, file=sys.stderr, disable=None)
+    with bar, closing(executor.each(write_shard, jobs)) as results:
+        for job, refused in results:
+            quarantined += refused
+            bar.update(len(job.ids))
+            if quarantined > settings.max_quarantined * len(index):
+                raise _too_many(jobs, len(index), settings)
+    manifest = _assemble(index, jobs, folder, settings, seconds)
+    shutil.rmtree(scratch)
+    logger.info("%s: %d records in %d shards, %d quarantined", folder, manifest.records, len(jobs), quarantined)
+    return manifest
+
+
+def write_shard(job: Job) -> int:
+    """Decode, canonicalise and write the records of a job, and return how many were refused; a whole shard is kept."""
+    if job.note.is_file() and job.shard.is_file():
+        note = read_json(job.note)
+        if sha256(job.shard) == note["sha256"]:
+            return len(note["quarantine"])
+    signals = np.empty((len(job.ids), len(LEADS), job.settings.samples), dtype=np.int16)
+    rows: list[dict[str, Any]] = []
+    quarantine: list[dict[str, str]] = []
+    for name, member in zip(job.ids, job.members, strict=True):
+        try:
+            record = read_record(job.archive, member)
+            made = canonical(record.signal, record.fs, record.leads, job.settings, job.seconds)
+        except RecordError as error:
+            quarantine.append({"id": name, "member": member, "reason": error.fact})
+            continue
+        signals[len(rows)] = made.signal
+        rows.append({"id": name, "valid": made.valid, **made.quality})
+    with atomic(job.shard) as temporary:
+        np.save(temporary, signals[: len(rows)])
+    write_json(job.note, {"sha256": sha256(job.shard), "rows": rows, "quarantine": quarantine})
+    return len(quarantine)
+
+
+def _jobs(index: pl.DataFrame, archive: Archive, work: Path, settings: Signal, seconds: float) -> Iterator[Job]:
+    for number, part in enumerate(index.select("id", "member").iter_slices(settings.shard_records)):
+        ids, members = part["id"].to_list(), part["member"].to_list()
+        yield Job(work / shard_name(number), archive, ids, members, settings, seconds)
+
+
+def _workplace(scratch: Path, index: pl.DataFrame, archive: Archive, settings: Signal, seconds: float) -> Path:
+    """Return the folder in `scratch` for exactly this work, and remove what other work has left there."""
+    key = hashlib.sha256(repr((settings, seconds, archive.path, archive.prefix)).encode())
+    key.update("\n".join([*index["id"], *index["member"]]).encode())
+    for module in sorted(Path(cgdmer.__file__).parent.glob("*/*.py")):
+        if module.parent.name in ("signals", "wave"):
+            key.update(module.read_bytes())
+    work = scratch.absolute() / key.hexdigest()[:16]
+    work.mkdir(parents=True, exist_ok=True)
+    for other in scratch.iterdir():
+        if other.name != work.name:
+            shutil.rmtree(other)
+    return work
+
+
+def _assemble(index: pl.DataFrame, jobs: list[Job], folder: Path, settings: Signal, seconds: float) -> Manifest:
+    """Put finished shards, their rows and the manifest together beside `folder`, then take its place in one rename."""
+    notes = [read_json(job.note) for job in jobs]
+    staged = folder.with_name(f".{folder.name}.tmp")
+    shutil.rmtree(staged, ignore_errors=True)
+    staged.mkdir(parents=True)
+    for job in jobs:
+        _link(job.shard, staged / job.shard.name)
+    quality = pl.DataFrame([row for note in notes for row in note["rows"]], schema={"id": pl.String(), **QUALITY})
+    rows = quality.join(index.select(FROM_INDEX), on="id", how="left", maintain_order="left", validate="1:1")
+    tables.write(rows.select(*FROM_INDEX, *QUALITY), staged / ROWS)
+    tables.write(_quarantine(notes), staged / QUARANTINE)
+    manifest = describe(
+        staged,
+        fs=settings.fs,
+        samples=settings.samples,
+        leads=LEADS,
+        settings={**settings.model_dump(), "used_seconds": seconds},
+        shards={job.shard.name: len(note["rows"]) for job, note in zip(jobs, notes, strict=True)},
+        known={job.shard.name: note["sha256"] for job, note in zip(jobs, notes, strict=True)},
+    )
+    shutil.rmtree(folder, ignore_errors=True)
+    os.replace(staged, folder)
+    sync(folder.parent)
+    return manifest
+
+
+def _link(source: Path, target: Path) -> None:
+    """Give a file a second name, or copy it where `target` lies on another disk."""
+    try:
+        os.link(source, target)
+    except OSError:
+        shutil.copyfile(source, target)
+        sync(target)
+
+
+def _quarantine(notes: list[dict[str, Any]]) -> pl.DataFrame:
+    return pl.DataFrame([row for note in notes for row in note["quarantine"]], schema=tables.QUARANTINE_COLUMNS)
+
+
+def _too_many(jobs: list[Job], records: int, settings: Signal) -> DataError:
+    refused = _quarantine([read_json(job.note) for job in jobs if job.note.is_file()])
+    listing = jobs[0].shard.parent.parent / QUARANTINE
+    tables.write(refused, listing)
+    reasons = Counter(refused["reason"].to_list()).most_common(3)
+    return DataError(
+        f"{len(refused)} of {records} records cannot be used; most often: "
+        + "; ".join(f"{reason} ({count})" for reason, count in reasons),
+        allowed=f"a share of {settings.max_quarantined:g} (signal.max_quarantined)",
+        mend=f"look at {listing}, then mend the corpus or raise signal.max_quarantined in params.yaml",
+    )

@@ -1,0 +1,14 @@
+"""Owns the stage shards: index and raw files of a source to canonical, memory-mapped signals."""
+
+from cgdmer import datasets, paths, preprocessing, tables
+from cgdmer.settings import Corpus, Signal
+
+
+def shards(source: str, *, corpus: Corpus, signal: Signal) -> None:
+    """Write `data/shards/<source>`; DataError when too large a share of the index cannot be used."""
+    index = tables.read(paths.index(source))
+    tables.check_laws(index, source)
+    with datasets.open_raw(source, corpus) as raw:
+        preprocessing.preprocess(
+            index, raw, paths.shards(source), paths.scratch("shards", source), signal, corpus.seconds
+        )
