@@ -1,0 +1,22 @@
+"""Owns the served report encoder: MLflow loads this file and a safetensors folder; nothing is pickled."""
+
+from typing import Any
+
+import mlflow
+import numpy as np
+
+
+class ReportEncoder(mlflow.pyfunc.PythonModel):
+    """Maps report texts to the space shared with ECGs."""
+
+    def load_context(self, context: Any) -> None:
+        from cgdmer.encoders import load_folder
+
+        self.encoder = load_folder(context.artifacts["model"])
+
+    def predict(self, context: Any, model_input: list[str], params: dict[str, Any] | None = None) -> np.ndarray:
+        """Return unit vectors `(n, projection)` float32."""
+        return np.asarray(self.encoder.encode_reports(list(model_input)))
+
+
+mlflow.models.set_model(ReportEncoder())
