@@ -25,7 +25,8 @@ class Corpus(Section):
     seconds: float = Field(default=10.0, gt=0)
     """Use the first so many seconds of a record; CPSC2018 is compared on its first 5."""
     splits: Literal["auto", "published", "hash"] = "auto"
-    """`auto` takes the published split when it names at least 90 % of the records, else a hash of the patient."""
+    """`auto` takes the published split when it names at least 90 % of the records that belong to a task, else a hash of the
+    patient."""
 
 
 class Protocol(Section):
@@ -100,6 +101,8 @@ class Validation(Section):
     """A longer report is a warning."""
     max_duplicate_signals: float = Field(default=0.02, ge=0, le=1)
     """Largest share of records whose signal occurs more than once (warning)."""
+    max_duplicate_reports: float = Field(default=0.95, ge=0, le=1)
+    """Largest share of reports whose words are another record's (warning); machine reports repeat heavily."""
 
 
 class Pool(Section):

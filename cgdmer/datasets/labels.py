@@ -1,0 +1,45 @@
+"""Owns label columns: from the names a record carries to one UInt8 column a class, compared with the published ones."""
+
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+from typing import Any
+
+import polars as pl
+
+from cgdmer import protocol
+
+
+def columns(task: str, classes: Sequence[str], names: pl.Expr, member: pl.Expr) -> list[pl.Expr]:
+    """Return a column `<task>/<class>` for each class: does the list `names` hold it; null where `member` is false."""
+    return [
+        pl.when(member).then(names.list.contains(name).cast(pl.UInt8)).otherwise(None).alias(f"{task}/{name}")
+        for name in classes
+    ]
+
+
+def translated(names: pl.Expr, table: dict[str, str]) -> pl.Expr:
+    """Return the list `names` with every entry looked up; entries that are not in the table are left out."""
+    entry = pl.element().replace_strict(table, default=None, return_dtype=pl.String)
+    return names.list.eval(entry).list.drop_nulls()
+
+
+def unknown(frame: pl.DataFrame, names: str, table: dict[str, str]) -> dict[str, int]:
+    """Count the entries of a list column that are not in the table."""
+    entries = frame[names].drop_nulls().explode().drop_nulls()
+    return dict(entries.filter(~entries.is_in(list(table))).value_counts().sort(entries.name).iter_rows())
+
+
+def agreements(frame: pl.DataFrame, folder: Path | None, tasks: Iterable[str]) -> dict[str, Any]:
+    """Compare our labels with the published ones, record by record, for each task that has a published table.
+
+    Simulated records carry the ids of real ones: there, everything differs, and that is right.
+    """
+    tables = [task for task in tasks if folder and task in protocol.TABLES]
+    return {task: _agreement(frame, protocol.split_table(folder, task), task) for task in tables if folder}
+
+
+def _agreement(frame: pl.DataFrame, published: pl.DataFrame, task: str) -> dict[str, Any]:
+    both = frame.join(published, on="id", how="inner", suffix=" (published)", maintain_order="left")
+    ours = {name: pl.col(f"{task}/{name}") for name in protocol.class_names(published)}
+    differing = both.filter(pl.any_horizontal(column.ne_missing(pl.col(name)) for name, column in ours.items()))
+    return {"compared": both.height, "differing": differing.height, "first": differing["id"].head(5).to_list()}

@@ -1,0 +1,96 @@
+"""Owns MIMIC-IV-ECG: records joined with machine reports on subject and study, and a split by subject."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import polars as pl
+
+from cgdmer import reports
+from cgdmer.datasets import headers, indexed, metadata, splits
+from cgdmer.datasets.indexed import Indexed
+from cgdmer.errors import DataError
+from cgdmer.settings import Corpus, Index
+
+if TYPE_CHECKING:
+    from cgdmer.wave import Archive
+
+NAME = "mimic_iv_ecg"
+TITLE = "MIMIC-IV-ECG 1.0 (diagnostic electrocardiogram matched subset)"
+ALIASES = (
+    *("mimic-iv-ecg", "mimic_ecg", "mimiciv-ecg"),
+    "mimic-iv-ecg-diagnostic-electrocardiogram-matched-subset-1.0",
+)
+URL = "https://physionet.org/files/mimic-iv-ecg/1.0/"
+LICENCE = "Open Data Commons Open Database License 1.0"
+
+TASKS: dict[str, tuple[str, ...]] = {}
+"""It has reports and no labels."""
+
+RECORDS, REPORTS = "record_list.csv", "machine_measurements.csv"
+KEY = ["subject_id", "study_id"]
+
+
+def find(archive: "Archive") -> "Archive":
+    """Return the archive rooted where `record_list.csv` lies."""
+    return metadata.rooted(archive, RECORDS, TITLE)
+
+
+def read_index(archive: "Archive", *, corpus: Corpus, index: Index, protocol: Path | None) -> Indexed:
+    """Join, clean, drop what has too few words, read headers, split by subject; no split is published for it."""
+    keys = [metadata.integer(pl.col(name)) for name in KEY]
+    records = metadata.table(archive, RECORDS, (*KEY, "path")).with_columns(keys)
+    lines = metadata.table(archive, REPORTS, (*KEY, "report_0"), also=r"report_\d+").with_columns(keys)
+    joined = join(records, lines)
+    worded = with_reports(joined).filter(pl.col("words") >= index.min_report_words)
+    scan = headers.scan(archive, worded, NAME)
+    found = headers.usable(scan, NAME, "signal files where the column path says they are")
+    frame, split = splits.assign(found, None, NAME, corpus, index)
+    facts: dict[str, Any] = {
+        "rows": records.height,
+        "reports": lines.height,
+        "rows_with_report": joined.height,
+        "rows_with_enough_words": worded.height,
+        "reports_not_utf8": int(frame["report"].str.contains(metadata.REPLACED).sum()),
+        "subjects": frame["patient"].n_unique(),
+        "split": split,
+        **scan.facts,
+    }
+    return indexed.assemble(frame, [scan.quarantine], facts)
+
+
+def join(records: pl.DataFrame, lines: pl.DataFrame) -> pl.DataFrame:
+    """Join on (subject_id, study_id), in the order of the record list; DataError unless it is one to one.
+
+    Never by row position: the two tables need not have the same order (PROTOCOLS A.1.2).
+    """
+    for name, table in ((RECORDS, records), (REPORTS, lines)):
+        repeated = table.filter(pl.struct(KEY).is_duplicated())
+        if repeated.height:
+            raise DataError(
+                f"{name}: {repeated.height} rows share a subject and study, for example {repeated.select(KEY).row(0)}",
+                allowed="each (subject_id, study_id) once",
+                mend=f"copy {name} again as PhysioNet publishes it",
+            )
+    return records.join(lines, on=KEY, how="inner", maintain_order="left")
+
+
+def with_reports(joined: pl.DataFrame) -> pl.DataFrame:
+    """Return `id`, `patient`, `member`, `report` and `words`, the count before the final period (PROTOCOLS A.1.1).
+
+    Machine reports repeat heavily, so each different text is cleaned once.
+    """
+    columns = sorted((name for name in joined.columns if name.startswith("report_")), key=lambda name: int(name[7:]))
+    filled = [pl.when(pl.col(name) != "").then(pl.col(name)) for name in columns]
+    rows = joined.select(
+        id=pl.concat_str(KEY, separator="_"),
+        patient=pl.col("subject_id"),
+        member=pl.col("path") + ".hea",
+        text=pl.concat_str(filled, separator=reports.SEPARATOR, ignore_nulls=True),
+        age=pl.lit(None, pl.Float64),
+        sex=pl.lit(None, pl.String),
+    )
+    texts = rows["text"].unique().to_list()
+    words = [reports.word_count(text) for text in texts]
+    cleaned = [reports.clean_joined(text) if count else "" for text, count in zip(texts, words, strict=True)]
+    table = pl.DataFrame({"text": texts, "report": cleaned, "words": words}, schema_overrides={"report": pl.String})
+    return rows.join(table, on="text", how="left", maintain_order="left")

@@ -1,0 +1,69 @@
+"""Owns which split a record lies in: the published one where it covers the corpus, else a hash of the patient."""
+
+import hashlib
+from typing import Any
+
+import polars as pl
+
+from cgdmer.errors import ConfigError
+from cgdmer.settings import Corpus, Index
+from cgdmer.tables import SPLITS, UNASSIGNED
+
+ENOUGH = 0.9
+"""`auto` takes the published split when it names at least this share (settings.Corpus.splits)."""
+
+
+def assign(
+    frame: pl.DataFrame,
+    published: pl.DataFrame | None,
+    source: str,
+    corpus: Corpus,
+    index: Index,
+    asked: pl.Expr | None = None,
+) -> tuple[pl.DataFrame, dict[str, Any]]:
+    """Return the frame (with `id`, `patient`) plus `split`, and the facts of the choice.
+
+    `published` names `id` and `split`. Coverage is its share of the records for which `asked` holds, all by default:
+    CSN leaves half of its records out on purpose. ConfigError where a published split is wanted and there is none.
+    """
+    if corpus.splits == "published" and published is None:
+        raise ConfigError(
+            f"{source} has no published split here",
+            allowed="auto or hash; for cpsc2018 and csn also published, with the protocol files",
+            mend="set protocol.way in params.yaml and run: dvc repro protocol",
+        )
+    covered = 0.0 if published is None else coverage(frame.filter(asked if asked is not None else True), published)
+    if published is not None and (corpus.splits == "published" or (corpus.splits == "auto" and covered >= ENOUGH)):
+        kind, split = "published", by_name(frame, published)
+    else:
+        kind, split = "hash", by_hash(frame["patient"], index)
+    counts = {name: int((split == name).sum()) for name in SPLITS} | {"unassigned": int((split == UNASSIGNED).sum())}
+    facts = {"kind": kind, "asked": corpus.splits, "published_coverage": round(covered, 4), **counts}
+    return frame.with_columns(split.alias("split")), facts
+
+
+def coverage(frame: pl.DataFrame, published: pl.DataFrame) -> float:
+    """Return the share of records that a published split names."""
+    named = frame["id"].is_in(published["id"].implode())
+    return float(named.mean() or 0.0)  # type: ignore[arg-type]
+
+
+def by_name(frame: pl.DataFrame, published: pl.DataFrame) -> pl.Series:
+    """Return each record's published split, or UNASSIGNED."""
+    joined = frame.select("id").join(published.select("id", "split"), on="id", how="left", maintain_order="left")
+    return joined["split"].fill_null(UNASSIGNED)
+
+
+def by_hash(patients: pl.Series, index: Index) -> pl.Series:
+    """Return the split of each patient: sha256 of seed and patient as a number in [0, 1), cut at the two fractions.
+
+    The same patient is in the same split of every subset of a corpus, on every machine.
+    """
+    places = {patient: _place(f"{index.hash_seed}:{patient}") for patient in patients.unique().to_list()}
+    test, val = index.test_fraction, index.test_fraction + index.val_fraction
+    cut = {patient: "test" if x < test else "val" if x < val else "train" for patient, x in places.items()}
+    return patients.replace_strict(cut, return_dtype=pl.String)
+
+
+def _place(key: str) -> float:
+    return int.from_bytes(hashlib.sha256(key.encode()).digest()[:8], "big") / 2**64

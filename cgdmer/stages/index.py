@@ -1,0 +1,46 @@
+"""Owns the stage index: a raw corpus becomes one table, with a quarantine for what cannot be used and facts to read."""
+
+import logging
+
+from cgdmer import datasets, paths, protocol, tables
+from cgdmer.datasets.indexed import Indexed
+from cgdmer.errors import DataError
+from cgdmer.files import write_json
+from cgdmer.settings import Corpus, Index
+
+log = logging.getLogger(__name__)
+
+
+def index(source: str, *, corpus: Corpus, index: Index) -> None:
+    """Write the index table, its quarantine and its facts.
+
+    DataError when a law of the table is broken, or when more of the corpus is quarantined than
+    `index.max_quarantined` allows; the quarantine is written even then, because it says why.
+    """
+    published = paths.PROTOCOL if protocol.available(paths.PROTOCOL) else None
+    with datasets.open_raw(source, corpus) as archive:
+        found = datasets.module(source).read_index(archive, corpus=corpus, index=index, protocol=published)
+    tables.write(found.quarantine, paths.index_quarantine(source))
+    check_share(found, source, index.max_quarantined)
+    tables.check_laws(found.frame, source)
+    write_json(paths.index_facts(source), {"source": source, **found.facts})
+    tables.write(found.frame, paths.index(source))
+    log.info("%s: %d records indexed, split %s", source, found.frame.height, found.facts["split"]["kind"])
+
+
+def check_share(found: Indexed, source: str, largest: float) -> None:
+    """Raise DataError when too large a share is quarantined, else log the reasons."""
+    bad, total = found.quarantine.height, found.quarantine.height + found.frame.height
+    if not bad:
+        return
+    reasons = found.quarantine["reason"].value_counts(sort=True).head(3)
+    shown = "; ".join(f"{reason} ({count})" for reason, count in reasons.iter_rows())
+    named = ", ".join(found.quarantine["id"].head(3))
+    fact = f"{source}: {bad} of {total} records cannot be used, for example {named}: {shown}"
+    if bad / total > largest:
+        raise DataError(
+            fact,
+            allowed=f"a share of {largest:g} (index.max_quarantined)",
+            mend=f"read {paths.index_quarantine(source)}, complete the copy, then: dvc repro index@{source}",
+        )
+    log.warning(fact)
