@@ -72,6 +72,7 @@ class Client:
             with closing(self._connections.open("HEAD", url, {})) as response:
                 length = response.headers.get("Content-Length", "")
                 known.append(int(length) if length.isdigit() else None)
+                _read(response)  # the end of an empty body, so that the connection stays open
 
         try:
             self._persist(url, ask)

@@ -1,0 +1,290 @@
+"""Downloading whole corpora from a real server, file by file and as one zip, with kills and faults between."""
+
+import hashlib
+import io
+import os
+import random
+import signal
+import subprocess
+import sys
+import time
+import zipfile
+from collections import namedtuple
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from scripted_server import Fault, Server, checksums, serve
+
+from cgdmer.acquisition import manifest, space
+from cgdmer.acquisition.connection import Policy
+from cgdmer.acquisition.download import download
+from cgdmer.errors import ConfigError, DataError
+from cgdmer.files import read_json
+
+QUICK = Policy(attempts=3, progress=1 << 30, backoff=0.001, longest=0.002, connect=2.0, read=1.0)
+NOISE = random.Random(2)
+FILES = {
+    "ptbxl_database.csv": b"ecg_id\n1\n",
+    "LICENSE.txt": b"CC BY 4.0\n",
+    "records100/00000/00001_lr.dat": NOISE.randbytes(1_000),
+    **{f"records500/00000/{number:05d}_hr.dat": NOISE.randbytes(30_000) for number in range(12)},
+    "records500/00000/a name with blank & more.hea": b"x 12 500 5000\n",
+}
+SAME = {**FILES, "records500/copy.dat": FILES["records500/00000/00003_hr.dat"]}
+DISK = namedtuple("DISK", "total used free")
+
+
+@pytest.fixture(autouse=True)
+def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.chdir(tmp_path)
+    return tmp_path
+
+
+@pytest.fixture
+def server() -> Iterator[Server]:
+    files = {f"ptb-xl/1.0.3/{path}": content for path, content in SAME.items()}
+    with serve(files | {"ptb-xl/1.0.3/SHA256SUMS.txt": checksums(SAME)}) as running:
+        yield running
+
+
+def get(server: Server, wanted: str = "", url: str = "ptb-xl/1.0.3/") -> Path:
+    folder = Path("data/raw/ptb_xl")
+    download("ptb_xl", f"{server.url}/{url}", wanted, folder, QUICK)
+    return folder / "ptb_xl.zip"
+
+
+def content(archive: Path) -> dict[str, bytes]:
+    with zipfile.ZipFile(archive) as source:
+        assert source.testzip() is None
+        return {name: source.read(name) for name in source.namelist()}
+
+
+def fail(server: Server, path: str, fault: Fault, times: int = 6) -> None:
+    server.faults[f"ptb-xl/1.0.3/{path}"] += [fault] * times
+
+
+def zipped(files: dict[str, bytes], top: str = "ptb-xl-1.0.3/", sums: bytes | None = None) -> bytes:
+    buffer = io.BytesIO()
+    with zipfile.ZipFile(buffer, "w", zipfile.ZIP_DEFLATED) as target:
+        for path, body in {**files, "SHA256SUMS.txt": checksums(files) if sums is None else sums}.items():
+            target.writestr(top + path, body)
+    return buffer.getvalue()
+
+
+def test_a_corpus_becomes_one_stored_zip_with_a_manifest(server):
+    archive = get(server)
+    assert content(archive) == SAME | {"SHA256SUMS.txt": checksums(SAME)}
+    with zipfile.ZipFile(archive) as source:
+        assert source.namelist() == sorted(source.namelist())
+        assert {member.compress_type for member in source.infolist()} == {zipfile.ZIP_STORED}
+    digest = hashlib.sha256(archive.read_bytes()).hexdigest()
+    assert read_json(archive.parent / "manifest.json") == {
+        "way": "download",
+        "source": "ptb_xl",
+        "files": 1,
+        "bytes": archive.stat().st_size,
+        "digest": hashlib.sha256(f"{digest}  ptb_xl.zip\n".encode()).hexdigest(),
+    }
+    assert sorted(path.name for path in archive.parent.iterdir()) == ["manifest.json", "ptb_xl.zip"]
+
+
+def test_the_same_corpus_gives_the_same_bytes(server, project, monkeypatch):
+    first = get(server).read_bytes()
+    (project / "elsewhere").mkdir()
+    monkeypatch.chdir(project / "elsewhere")
+    assert get(server).read_bytes() == first
+
+
+def test_only_what_is_wanted_is_fetched(server):
+    names = set(content(get(server, wanted=r"^(?!records100/)")))
+    assert names == {path for path in SAME if not path.startswith("records100/")} | {"SHA256SUMS.txt"}
+    assert not any("records100" in one.path for one in server.requests)
+
+
+def test_a_second_run_fetches_nothing_even_after_the_output_was_cleared(server):
+    archive = get(server)
+    first = archive.read_bytes()
+    server.requests.clear()
+    archive.unlink()
+    (archive.parent / "manifest.json").unlink()
+    assert get(server).read_bytes() == first
+    assert server.requests == []
+
+
+def test_a_corrupted_archive_is_fetched_again(server):
+    archive = get(server)
+    first = archive.read_bytes()
+    with archive.open("r+b") as stream:
+        stream.seek(50_000)
+        stream.write(b"rot")
+    assert get(server).read_bytes() == first
+
+
+def test_another_url_or_filter_is_another_download(server):
+    get(server)
+    names = set(content(get(server, wanted="LICENSE")))
+    assert names == {"LICENSE.txt", "SHA256SUMS.txt"}
+
+
+def test_a_failure_leaves_no_output_and_the_next_run_fetches_the_rest(server):
+    last = sorted(SAME)[-2]
+    fail(server, last, Fault(status=503), times=3)
+    with pytest.raises(DataError, match="503, 3 times in a row"):
+        get(server)
+    assert not Path("data/raw/ptb_xl").exists() or list(Path("data/raw/ptb_xl").iterdir()) == []
+    tree = Path(".cgdmer/downloads/ptb_xl/tree")
+    staged = {path.relative_to(tree).as_posix() for path in tree.rglob("*") if path.is_file()} - {"SHA256SUMS.txt"}
+    assert staged
+    server.requests.clear()
+    get(server)
+    assert not staged & {one.path.removeprefix("ptb-xl/1.0.3/") for one in server.gets()}
+
+
+def test_a_corrupted_staged_file_is_fetched_again(server):
+    fail(server, "records500/copy.dat", Fault(status=404), times=1)
+    with pytest.raises(DataError, match="404"):
+        get(server)
+    staged = Path(".cgdmer/downloads/ptb_xl/tree/LICENSE.txt")
+    staged.write_bytes(b"CC BY 4.0?")
+    assert content(get(server))["LICENSE.txt"] == FILES["LICENSE.txt"]
+
+
+def test_a_wrong_checksum_names_the_file_and_both_sums(server):
+    wrong = SAME | {"LICENSE.txt": b"another"}
+    server.files["ptb-xl/1.0.3/SHA256SUMS.txt"] = checksums(wrong)
+    with pytest.raises(DataError) as caught:
+        get(server)
+    for body in (b"another", FILES["LICENSE.txt"]):
+        assert hashlib.sha256(body).hexdigest() in str(caught.value)
+    assert "LICENSE.txt" in str(caught.value)
+    assert not Path("data/raw/ptb_xl/ptb_xl.zip").exists()
+
+
+@pytest.mark.parametrize(
+    "path", ["../evil", "/etc/evil", "a/../../evil", "a//b", "C:\\evil", "a\\..\\evil", "./../evil", "a/./b", "nul\x00"]
+)
+def test_a_path_that_leads_out_is_refused_before_anything_is_fetched(server, path, project):
+    server.files["ptb-xl/1.0.3/SHA256SUMS.txt"] = checksums(FILES) + b"0" * 64 + f" {path}\n".encode()
+    with pytest.raises(DataError, match=r"line 17: .* is refused"):
+        get(server)
+    assert len(server.gets()) == 1
+    assert not list(project.rglob("*evil*"))
+
+
+def test_a_login_page_in_place_of_the_list_is_named(server):
+    server.files["ptb-xl/1.0.3/SHA256SUMS.txt"] = b"<!DOCTYPE html>\n<html>"
+    with pytest.raises(DataError, match=r"SHA256SUMS\.txt, line 1 is '<!DOCTYPE html>'"):
+        get(server)
+
+
+def test_a_filter_that_fits_nothing_is_an_error(server):
+    with pytest.raises(DataError, match="none that is needed"):
+        get(server, wanted="^nothing/")
+
+
+def test_a_full_disk_is_refused_before_the_files(server, monkeypatch):
+    monkeypatch.setattr(space.shutil, "disk_usage", lambda _: DISK(10**9, 10**9 - 1000, 1000))
+    with pytest.raises(DataError, match=r"needs 0\.00 GB more on the disk"):
+        get(server)
+    assert [one.path for one in server.gets()] == ["ptb-xl/1.0.3/SHA256SUMS.txt"]
+
+
+def test_the_size_of_many_files_is_estimated_by_kind():
+    files = {f"a/{n}.dat": b"x" * 1000 for n in range(100)} | {f"a/{n}.hea": b"x" * 10 for n in range(70)}
+    with serve(files) as server, space.Client(QUICK) as client:
+        assert space.estimate(client, server.url, files) == 100_700
+        assert len(server.requests) <= 2 * space.SAMPLE
+        assert server.gets() == []
+
+
+def test_a_server_that_tells_no_sizes_is_no_obstacle(server):
+    for path in SAME:
+        server.heads[f"ptb-xl/1.0.3/{path}"] += [Fault(status=405)]
+    assert len(content(get(server))) == len(SAME) + 1
+
+
+@pytest.mark.parametrize("url", ["file:///etc", "ftp://host/x", "physionet.org/files", "http:///x"])
+def test_a_url_that_is_not_http_is_refused(url, project):
+    with pytest.raises(ConfigError, match=r"corpora\.ptb_xl\.url"):
+        download("ptb_xl", url, "", project / "out", QUICK)
+
+
+def test_a_zip_is_fetched_checked_and_kept_as_it_is(server):
+    body = server.files["get-zip/ptb-xl.zip"] = zipped(FILES)
+    server.faults["get-zip/ptb-xl.zip"] += [Fault(cut=200_000)]
+    archive = get(server, url="get-zip/ptb-xl.zip?version=1")
+    assert archive.read_bytes() == body
+    assert [one.status for one in server.gets()] == [200, 206]
+    manifest.check(archive.parent, archive)
+
+
+def test_a_zip_that_breaks_its_own_list_is_fetched_twice_then_refused(server):
+    server.files["ptb-xl.zip"] = zipped(FILES, sums=checksums(FILES | {"LICENSE.txt": b"other"}))
+    with pytest.raises(DataError, match=r"ptb-xl\.zip: ptb-xl-1\.0\.3/LICENSE\.txt in the zip: sha256"):
+        get(server, url="ptb-xl.zip")
+    assert len(server.gets()) == 2
+    assert not Path("data/raw/ptb_xl/ptb_xl.zip").exists()
+
+
+@pytest.mark.parametrize("damage", ["truncated", "flipped", "html", "incomplete"])
+def test_a_damaged_zip_is_mended_by_the_second_fetch(server, damage):
+    body = server.files["ptb-xl.zip"] = zipped(FILES)
+    bad = {
+        "truncated": body[:-100],
+        "flipped": body[:100_000] + bytes([body[100_000] ^ 1]) + body[100_001:],
+        "html": b"<html>please sign in</html>",
+        "incomplete": zipped({"LICENSE.txt": FILES["LICENSE.txt"]}, sums=checksums(FILES)),
+    }
+    server.faults["ptb-xl.zip"] += [Fault(body=bad[damage])]
+    assert get(server, url="ptb-xl.zip").read_bytes() == body
+
+
+def test_a_zip_without_a_list_is_checked_by_crc(server, caplog):
+    buffer = io.BytesIO()
+    with zipfile.ZipFile(buffer, "w") as target:
+        target.writestr("a.txt", b"content")
+    good = server.files["a.zip"] = buffer.getvalue()
+    server.faults["a.zip"] += [Fault(body=good.replace(b"content", b"c0ntent"))]
+    assert get(server, url="a.zip").read_bytes() == good
+    assert "checked by CRC only" in caplog.text
+
+
+def test_a_full_disk_is_refused_before_a_zip(server, monkeypatch):
+    server.files["a.zip"] = zipped(FILES)
+    monkeypatch.setattr(space.shutil, "disk_usage", lambda _: DISK(10**9, 10**9 - 1000, 1000))
+    with pytest.raises(DataError, match=r"a\.zip needs"):
+        get(server, url="a.zip")
+    assert server.gets() == []
+
+
+def test_a_run_killed_in_the_middle_is_continued(server, project):
+    """SIGKILL a real process in the middle of a slow file; the next run asks for the rest of it only."""
+    big = random.Random(3).randbytes(1_500_000)
+    files = SAME | {"zz_big.dat": big}
+    server.files["ptb-xl/1.0.3/zz_big.dat"] = big
+    server.files["ptb-xl/1.0.3/SHA256SUMS.txt"] = checksums(files)
+    fail(server, "zz_big.dat", Fault(throttle=0.03), times=1)
+    code = (
+        "import sys; from pathlib import Path; from cgdmer.acquisition.download import download;"
+        "download('ptb_xl', sys.argv[1], '', Path('data/raw/ptb_xl'))"
+    )
+    root = Path(__file__).resolve().parents[2]
+    process = subprocess.Popen(
+        [sys.executable, "-c", code, f"{server.url}/ptb-xl/1.0.3/"], env=os.environ | {"PYTHONPATH": str(root)}
+    )
+    parts = project / ".cgdmer/downloads/ptb_xl/parts"
+    deadline = time.monotonic() + 30
+    while not any(part.stat().st_size > 200_000 for part in parts.glob("*.part")):
+        assert process.poll() is None, "ended before it could be killed"
+        assert time.monotonic() < deadline
+        time.sleep(0.01)
+    process.send_signal(signal.SIGKILL)
+    process.wait()
+    assert not (project / "data").exists()
+    server.requests.clear()
+    assert content(get(server)) == files | {"SHA256SUMS.txt": checksums(files)}
+    asked = [one for one in server.gets() if one.path.endswith("zz_big.dat")]
+    assert [one.status for one in asked] == [206]
+    assert int(asked[0].range[6:-1]) > 200_000
+    assert len(server.gets()) == 2
