@@ -81,8 +81,9 @@ def _continued(
     source: str, names: tuple[str, ...], candidates: list[Path], recognises: Callable[[Path], bool] | None
 ) -> Path | None:
     """Return the one candidate whose name starts with a corpus name and a separator, and that holds the corpus."""
-    patterns = [re.compile(r"[-_ ]?".join(re.split(r"[-_ ]", name)) + r"[-_ .]", re.IGNORECASE) for name in names]
-    named = [path for path in candidates if any(pattern.match(path.name) for pattern in patterns)]
+    starts = ["[-_ ]?".join(map(re.escape, re.split("[-_ ]", name))) for name in names]
+    pattern = re.compile(f"({'|'.join(starts)})[-_ .]", re.IGNORECASE)
+    named = [path for path in candidates if pattern.match(_stem(path))]
     held = [path for path in named if recognises is None or recognises(path)]
     for path in sorted(set(named) - set(held)):
         log.warning("%s is named like %s but is damaged or holds something else; it is not used", path, source)

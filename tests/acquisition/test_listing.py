@@ -1,5 +1,7 @@
 """Reading SHA256SUMS.txt."""
 
+import hashlib
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -41,8 +43,6 @@ def test_whatever_is_listed_stays_inside(path):
 
 
 def test_the_list_of_the_real_corpus_fits_its_files(real):
-    import hashlib
-
     text = (real / "ptbxl/SHA256SUMS.txt").read_text()
     sums = listing.parse(text, "SHA256SUMS.txt", "^records")
     there = {path: digest for path, digest in sums.items() if (real / "ptbxl" / path).is_file()}

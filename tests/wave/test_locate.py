@@ -21,26 +21,16 @@ def make(root: Path, *names: str) -> None:
         path.write_bytes(b"") if name.lower().endswith((".zip", ".csv")) else path.mkdir(exist_ok=True)
 
 
-def find(
-    root: Path | None, recognises: Callable[[Path], bool] | None = None, explicit: Path | None = None
-) -> Path | None:
-    return locate("ptb_xl", ALIASES, Corpus(root=str(explicit) if explicit else None), root, recognises)
+def find(root: Path | None, recognises: Callable[[Path], bool] | None = None, at: Path | None = None) -> Path | None:
+    return locate("ptb_xl", ALIASES, Corpus(root=str(at) if at else None), root, recognises)
 
 
 @pytest.mark.parametrize(
     "name",
     [
-        "ptb-xl",
-        "PTB-XL",
-        "ptbxl",
-        "PTB_XL",
-        "Ptb Xl",
-        "ptb_xl.zip",
-        "PTB-XL.ZIP",
-        f"{TITLE}-1.0.3",
-        f"{TITLE}-1.0.3.zip",
-    ]
-    + ["ptb-xl-1.0.3", "ptbxl_1.0.3", "physionet.org/files/ptb-xl", "files/ptb-xl"],
+        *("ptb-xl", "PTB-XL", "ptbxl", "PTB_XL", "Ptb Xl", "ptb_xl.zip", "PTB-XL.ZIP", "ptb-xl-1.0.3", "ptbxl_1.0.3"),
+        *(f"{TITLE}-1.0.3", f"{TITLE}-1.0.3.zip", "physionet.org/files/ptb-xl", "files/ptb-xl"),
+    ],
 )
 def test_usual_names_are_found(tmp_path, name):
     make(tmp_path, name, "mimic-iv-ecg", "csn")
@@ -58,8 +48,12 @@ def test_an_exact_name_goes_before_a_longer_and_a_folder_before_a_zip(tmp_path):
     assert find(tmp_path) == tmp_path / "ptbxl.zip"
     make(tmp_path, "ptbxl")
     assert find(tmp_path) == tmp_path / "ptbxl"
-    make(tmp_path, "PTB-XL.zip")
-    assert find(tmp_path) == tmp_path / "PTB-XL.zip"
+
+
+def test_an_earlier_alias_goes_before_a_later(tmp_path):
+    make(tmp_path, "chapman", "csn.zip", "ecg-arrhythmia")
+    assert locate("csn", ("ecg-arrhythmia", "chapman"), Corpus(), tmp_path) == tmp_path / "csn.zip"
+    assert locate("x", ("ecg-arrhythmia", "chapman"), Corpus(), tmp_path) == tmp_path / "ecg-arrhythmia"
 
 
 def test_two_versions_are_not_ours_to_choose(tmp_path):
@@ -86,9 +80,9 @@ def test_the_raw_root_itself_may_be_the_corpus(tmp_path):
 
 def test_an_explicit_root_wins_and_must_exist(tmp_path):
     make(tmp_path, "ptb-xl", "other")
-    assert find(tmp_path, explicit=tmp_path / "other") == tmp_path / "other"
+    assert find(tmp_path, at=tmp_path / "other") == tmp_path / "other"
     with pytest.raises(DataError, match=r"corpora\.ptb_xl\.root: .*nowhere does not exist"):
-        find(tmp_path, explicit=tmp_path / "nowhere")
+        find(tmp_path, at=tmp_path / "nowhere")
 
 
 def test_nothing_is_found_without_a_root():
