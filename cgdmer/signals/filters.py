@@ -53,7 +53,7 @@ def _plan(samples: int, fs: float, settings: Signal) -> tuple[int, int, np.ndarr
     """Return half a period in samples before and after, both whole and the first a fast length, and the response."""
     if not RATES[0] <= fs <= RATES[1]:
         raise RecordError(f"sampling rate {fs:g} Hz", allowed=f"{RATES[0]:g} to {RATES[1]:g} Hz")
-    ratio = (Fraction(settings.fs) / Fraction(fs)).limit_denominator(1000)
+    ratio = (Fraction(settings.fs) / Fraction(fs)).limit_denominator(10_000)
     blocks = next_fast_len(-(-samples // ratio.denominator), real=True)
     step, kept = blocks * ratio.denominator, blocks * ratio.numerator
     response = _response(np.arange(min(step, kept) + 1) / kept, settings, cut=kept < step)

@@ -41,7 +41,7 @@ def identity_residual(limb: np.ndarray) -> float:
     return float(np.sqrt(np.mean(np.square(IDENTITIES @ limb))))
 
 
-def exchanged(limb: np.ndarray, *, least: float = 50.0, share: float = 0.2) -> tuple[str, str] | None:
+def exchanged(limb: np.ndarray, *, least: float = 20.0, share: float = 0.2) -> tuple[str, str] | None:
     """Return the two limb leads `(6, T)` microvolt whose exchange satisfies the identities, None where names are right.
 
     Names are wrong when the residual exceeds `least` microvolt and exchanging two leads leaves less than `share` of it.
