@@ -45,9 +45,15 @@ class ValidationFailed(DataError):
 
 
 class TrainingStopped(CgdmerError):
-    """Training ended early: non-finite loss, or a checkpoint written on SIGTERM (code 75, try again)."""
+    """Training cannot go on: a loss is not finite."""
 
     code = 5
+
+
+class Preempted(CgdmerError):
+    """Training was told to stop and left a checkpoint; the same command goes on from there (75 is EX_TEMPFAIL)."""
+
+    code = 75
 
 
 def _rebuild(kind: type[CgdmerError], fact: str, allowed: str, mend: str) -> CgdmerError:

@@ -1,0 +1,33 @@
+"""Owns encoders for downstream use: one file an encoder, found by its name."""
+
+from importlib import import_module
+from pathlib import Path
+
+from cgdmer.encoders.base import Encoder, Setup
+from cgdmer.errors import ConfigError, did_you_mean
+
+__all__ = ["Encoder", "Setup", "load", "names", "open_folder"]
+
+
+def names() -> list[str]:
+    """Return the encoders there are: the modules of this folder that have a `load`."""
+    return sorted(path.stem for path in Path(__file__).parent.glob("*.py") if path.stem not in ("__init__", "base"))
+
+
+def load(name: str, setup: Setup) -> Encoder:
+    """Build an encoder; ConfigError for an unknown name, DataError when its weights are missing."""
+    if name not in names():
+        raise ConfigError(
+            f"no encoder is called '{name}'{did_you_mean(name, names())}",
+            allowed=", ".join(names()),
+            mend="edit fan.encoders or fan.controls in params.yaml",
+        )
+    encoder: Encoder = import_module(f"cgdmer.encoders.{name}").load(setup)
+    return encoder
+
+
+def open_folder(folder: Path) -> Encoder:
+    """Open the pretrained encoder in a folder."""
+    from cgdmer.encoders import cgdmer
+
+    return cgdmer.open_folder(folder)

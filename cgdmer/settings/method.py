@@ -59,6 +59,9 @@ class Objective(Section):
 
     contrastive: float = Field(default=1.0, ge=0)
     """SigLIP between the shared parts."""
+    scale: float = Field(default=10.0, gt=0)
+    bias: float = -4.0
+    """Start of the learned inverse temperature and bias; the bias is about -ln(batch), the log odds of a match."""
     ecg_reconstruction: float = Field(default=1.0, ge=0)
     """Mean squared error of masked, per-patch normalised ECG patches."""
     report_reconstruction: float = Field(default=0.5, ge=0)
@@ -97,3 +100,9 @@ class Train(Section):
     checkpoint_steps: int = Field(default=200, ge=1)
     keep: int = Field(default=2, ge=1)
     """Checkpoints kept beside the best."""
+    held_out: int = Field(default=512, ge=0)
+    """Validation records measured after each epoch, 0 for none."""
+    select: Literal["last", "best"] = "last"
+    """Which weights become the result: the last, or those with the lowest held-out loss."""
+    log_steps: int = Field(default=10, ge=1)
+    """Steps averaged in one row of the curve."""

@@ -1,0 +1,37 @@
+"""Owns the split into modality-shared and modality-specific parts."""
+
+import torch
+from torch import Tensor, nn
+
+from cgdmer.models.transformer import Transformer, mean
+from cgdmer.settings import Model
+
+
+class Split(nn.Module):
+    """One shared encoder, the same weights for both modalities, and one specific encoder each."""
+
+    def __init__(self, settings: Model, *, report: bool) -> None:
+        super().__init__()
+
+        def encoder() -> Transformer:
+            return Transformer(settings.width, settings.split_depth, settings.heads, settings.dropout)
+
+        self.shared = encoder()
+        self.ecg = encoder() if settings.disentangled else None
+        self.report = encoder() if settings.disentangled and report else None
+        self.project = nn.Linear(settings.width, settings.projection)
+
+    def forward(self, tokens: Tensor, real: Tensor | None, modality: str) -> tuple[Tensor, Tensor | None]:
+        """Tokens (B, S, D) to their shared and specific parts, each (B, S, D); no specific part when it is off."""
+        specific = self.ecg if modality == "ecg" else self.report
+        return self.shared(tokens, real), None if specific is None else specific(tokens, real)
+
+    def align(self, shared: Tensor, real: Tensor | None) -> Tensor:
+        """Pool shared tokens (B, S, D) and project them to unit vectors (B, E) in the space both modalities share."""
+        out: Tensor = nn.functional.normalize(self.project(mean(shared, real)).float(), dim=1)
+        return out
+
+
+def joined(shared: Tensor, specific: Tensor | None) -> Tensor:
+    """Put the parts side by side (B, S, 2D), as the decoders read them, or return the shared part where it is all."""
+    return shared if specific is None else torch.cat([shared, specific], 2)

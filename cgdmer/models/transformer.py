@@ -1,0 +1,72 @@
+"""Owns the pre-norm transformer every encoder and decoder here is made of."""
+
+import torch.nn.functional as F
+from torch import Tensor, nn
+from torch.utils.checkpoint import checkpoint
+
+
+class Block(nn.Module):
+    """Attention and a two-layer perceptron, each after a norm and around a skip (Xiong et al. 2020)."""
+
+    def __init__(self, width: int, heads: int, dropout: float) -> None:
+        super().__init__()
+        self.heads, self.dropout = heads, dropout
+        self.norm_attention, self.norm_mlp = nn.LayerNorm(width), nn.LayerNorm(width)
+        self.qkv, self.out = nn.Linear(width, 3 * width), nn.Linear(width, width)
+        self.up, self.down = nn.Linear(width, 4 * width), nn.Linear(4 * width, width)
+
+    def forward(self, x: Tensor, mask: Tensor | None) -> Tensor:
+        """`x` (B, S, D); `mask` (B, 1, 1, S) is false on tokens nobody may attend to."""
+        x = x + self.drop(self.attend(self.norm_attention(x), mask))
+        return x + self.drop(self.down(F.gelu(self.up(self.norm_mlp(x)))))
+
+    def attend(self, x: Tensor, mask: Tensor | None) -> Tensor:
+        query, key, value = self.qkv(x).unflatten(2, (3, self.heads, -1)).permute(2, 0, 3, 1, 4)  # each (B, H, S, D/H)
+        dropout = self.dropout if self.training else 0.0
+        mixed = F.scaled_dot_product_attention(query, key, value, attn_mask=mask, dropout_p=dropout)
+        out: Tensor = self.out(mixed.transpose(1, 2).flatten(2))
+        return out
+
+    def drop(self, x: Tensor) -> Tensor:
+        return F.dropout(x, self.dropout, self.training) if self.dropout else x
+
+
+class Transformer(nn.Module):
+    """`depth` blocks and a last norm; `checkpointing` trades compute for memory in training."""
+
+    def __init__(self, width: int, depth: int, heads: int, dropout: float = 0.0) -> None:
+        super().__init__()
+        self.blocks = nn.ModuleList(Block(width, heads, dropout) for _ in range(depth))
+        self.norm = nn.LayerNorm(width)
+        self.checkpointing = False
+
+    def forward(self, x: Tensor, real: Tensor | None = None) -> Tensor:
+        """`x` (B, S, D); `real` (B, S) is false on padding, None when there is none, which keeps flash kernels."""
+        mask = None if real is None else real[:, None, None, :]
+        for block in self.blocks:
+            if self.checkpointing and self.training:
+                x = checkpoint(block, x, mask, use_reentrant=False)
+            else:
+                x = block(x, mask)
+        out: Tensor = self.norm(x)
+        return out
+
+
+def mean(tokens: Tensor, real: Tensor | None) -> Tensor:
+    """Average tokens (B, S, D) over the real ones: (B, D)."""
+    if real is None:
+        return tokens.mean(1)
+    weight = real[:, :, None].to(tokens.dtype)
+    return (tokens * weight).sum(1) / weight.sum(1).clamp(min=1)
+
+
+def initialise(module: nn.Module) -> None:
+    """Draw weights as MAE does: Xavier and zero biases; norms stay ones and zeros.
+
+    Embeddings are about as large as the fixed positions they are added to, so that neither drowns the other.
+    """
+    if isinstance(module, nn.Embedding):
+        nn.init.trunc_normal_(module.weight, std=0.5)
+    if isinstance(module, nn.Linear):
+        nn.init.xavier_uniform_(module.weight)
+        nn.init.zeros_(module.bias)

@@ -1,0 +1,12 @@
+"""Owns the training engine: it knows named terms and their sum, neither modality nor loss.
+
+Randomness is a function of (seed, step), never of a generator's past: what a resumed run needs is weights, optimiser
+and a step number.
+"""
+
+from cgdmer.training.distributed import World, join, launch, wanted
+from cgdmer.training.engine import threads
+from cgdmer.training.loop import Fitted, fit
+from cgdmer.training.records import Records
+
+__all__ = ["Fitted", "Records", "World", "fit", "join", "launch", "threads", "wanted"]

@@ -1,0 +1,136 @@
+"""Owns processes: who this one is, gathering with gradients, and starting one process a device."""
+
+import os
+import signal
+import socket
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+import torch.distributed as dist
+from torch import Tensor
+from torch.multiprocessing.spawn import ProcessContext, ProcessExitedException, start_processes
+
+from cgdmer import environment
+from cgdmer.errors import CgdmerError, ConfigError, Preempted
+
+
+@dataclass(frozen=True)
+class World:
+    """This process among those that train together."""
+
+    rank: int
+    size: int
+    device: torch.device
+
+    @property
+    def chief(self) -> bool:
+        """The one that writes."""
+        return self.rank == 0
+
+
+def join() -> World:
+    """Join the processes that `torchrun` or `launch` started, or be alone; ConfigError for an absent device."""
+    size, local = int(os.environ.get("WORLD_SIZE", "1")), int(os.environ.get("LOCAL_RANK", "0"))
+    device = choose_device(local)
+    if size == 1:
+        return World(0, 1, device)
+    if not dist.is_initialized():
+        dist.init_process_group("nccl" if device.type == "cuda" else "gloo")
+    return World(dist.get_rank(), size, device)
+
+
+def choose_device(local: int = 0) -> torch.device:
+    """Return CGDMER_DEVICE; `auto` is this process's GPU where there is one."""
+    name = environment.read().device
+    if name == "auto":
+        name = f"cuda:{local}" if torch.cuda.is_available() else "cpu"
+    try:
+        device = torch.device(name)
+    except RuntimeError as error:
+        raise ConfigError(f"CGDMER_DEVICE={name}", allowed="auto, cpu, cuda, cuda:N") from error
+    if device.type == "cuda" and not torch.cuda.is_available():
+        raise ConfigError(f"CGDMER_DEVICE={name}, but torch sees no GPU", mend="export CGDMER_DEVICE=cpu")
+    if device.type == "cuda":
+        torch.cuda.set_device(device)
+    return device
+
+
+def wanted() -> int:
+    """Return how many processes this one should start: 1 when it is one of several already."""
+    if "WORLD_SIZE" in os.environ:
+        return 1
+    devices = environment.read().devices
+    if devices == "auto":
+        on_gpu = environment.read().device in ("auto", "cuda") and torch.cuda.is_available()
+        return torch.cuda.device_count() if on_gpu else 1
+    if not devices.isdigit() or int(devices) < 1:
+        raise ConfigError(f"CGDMER_DEVICES={devices}", allowed="auto, or a whole number from 1")
+    return int(devices)
+
+
+def launch(count: int, function: Callable[..., None], *arguments: Any) -> None:
+    """Call a module-level function in `count` processes and wait; a SIGTERM is passed on to all of them.
+
+    For several machines start `torchrun --nnodes ... -m cgdmer run pretrain` on each: same code, no launch.
+    """
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    context = start_processes(
+        _enter, (count, port, function, arguments), nprocs=count, join=False, start_method="spawn"
+    )
+    assert isinstance(context, ProcessContext)
+
+    def pass_on(*_: object) -> None:
+        for pid in context.pids():
+            os.kill(pid, signal.SIGTERM)
+
+    before = signal.signal(signal.SIGTERM, pass_on)
+    try:
+        while not context.join():
+            pass
+    except ProcessExitedException as error:
+        if error.exit_code == Preempted.code:
+            raise Preempted("training was told to stop and left a checkpoint", mend="run it again") from error
+        raise CgdmerError(f"a training process ended with code {error.exit_code}; its message is above") from error
+    finally:
+        signal.signal(signal.SIGTERM, before)
+
+
+def _enter(rank: int, count: int, port: int, function: Callable[..., None], arguments: tuple[Any, ...]) -> None:
+    """Be one of the launched processes; errors of ours become exit codes."""
+    names = {"RANK": rank, "LOCAL_RANK": rank, "WORLD_SIZE": count, "MASTER_ADDR": "127.0.0.1", "MASTER_PORT": port}
+    os.environ.update({name: str(value) for name, value in names.items()})
+    try:
+        function(*arguments)
+    except Preempted as error:
+        raise SystemExit(error.code) from error
+    finally:
+        if dist.is_initialized():
+            dist.destroy_process_group()
+
+
+class _Gather(torch.autograd.Function):
+    """All ranks' rows of equal shape; the gradient of a rank's rows is the sum of what all ranks computed for them."""
+
+    @staticmethod
+    def forward(ctx: Any, local: Tensor) -> tuple[Tensor, ...]:
+        rows = [torch.empty_like(local) for _ in range(dist.get_world_size())]
+        dist.all_gather(rows, local.contiguous())
+        return tuple(rows)
+
+    @staticmethod
+    def backward(ctx: Any, *gradients: Tensor) -> Tensor:
+        total = torch.stack(gradients)
+        dist.all_reduce(total)
+        return total[dist.get_rank()]
+
+
+def gather(local: Tensor, sizes: tuple[int, ...]) -> list[Tensor]:
+    """Return every rank's rows, with gradients; ranks may hold different numbers of rows."""
+    missing = max(sizes) - len(local)
+    padded = torch.cat([local, local.new_zeros(missing, *local.shape[1:])]) if missing else local
+    every = _Gather.apply(padded)  # type: ignore[no-untyped-call]
+    return [rows[:size] for rows, size in zip(every, sizes, strict=True)]

@@ -1,0 +1,77 @@
+"""Owns what a person sees of training: the step log as JSON lines, the bar, the curve as rows."""
+
+import json
+import os
+import sys
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+from tqdm import tqdm
+
+Report = Callable[[int, Mapping[str, float]], None]
+"""Told the step and its metrics, for a tracking server."""
+TIMING = ("records_per_s", "wait_share")
+"""What differs from run to run, and so stays out of every file that must not."""
+
+
+class StepLog:
+    """One JSON object a line: `{"kind": "train" | "held_out", "step", "epoch", ...terms}`; steps count from 1."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        path.parent.mkdir(parents=True, exist_ok=True)
+
+    def cut(self, step: int) -> None:
+        """Forget what came after `step`: a resumed run does it again. A torn last line goes too."""
+        kept = [line for line in self._lines() if line["step"] <= step]
+        self.path.write_text("".join(json.dumps(line) + "\n" for line in kept), encoding="utf-8")
+
+    def add(self, kind: str, step: int, epoch: int, values: Mapping[str, float]) -> None:
+        with self.path.open("a", encoding="utf-8") as stream:
+            stream.write(json.dumps({"kind": kind, "step": step, "epoch": epoch, **values}) + "\n")
+
+    def sync(self) -> None:
+        """Put the lines on the disk, before the checkpoint that relies on them."""
+        with self.path.open("a", encoding="utf-8") as stream:
+            os.fsync(stream.fileno())
+
+    def read(self, kind: str) -> list[dict[str, Any]]:
+        return [line for line in self._lines() if line["kind"] == kind]
+
+    def _lines(self) -> list[dict[str, Any]]:
+        if not self.path.is_file():
+            return []
+        lines = []
+        for text in self.path.read_text(encoding="utf-8").splitlines():
+            try:
+                lines.append(json.loads(text))
+            except ValueError:
+                break
+        return lines
+
+
+def curve(lines: list[dict[str, Any]], window: int) -> list[dict[str, float]]:
+    """Average the step log over windows of steps; timing is left out, so equal runs give equal curves."""
+    rows = []
+    for begin in range(0, len(lines), window):
+        part = lines[begin : begin + window]
+        names = [name for name in part[0] if name not in ("kind", "step", "epoch", "lr", *TIMING)]
+        last = {name: part[-1][name] for name in ("step", "epoch", "lr")}
+        rows.append(last | {name: sum(line[name] for line in part) / len(part) for name in names})
+    return rows
+
+
+class Bar:
+    """A progress bar with loss, terms, records/s and the time left; silent where nobody watches."""
+
+    def __init__(self, total: int, begin: int, shown: bool) -> None:
+        self.bar = tqdm(total=total, initial=begin, unit="step", disable=not (shown and sys.stderr.isatty()))
+
+    def __call__(self, values: Mapping[str, float]) -> None:
+        said = {name: f"{value:.3g}" for name, value in values.items() if name not in ("lr", "wait_share")}
+        self.bar.set_postfix(said, refresh=False)
+        self.bar.update()
+
+    def close(self) -> None:
+        self.bar.close()

@@ -1,0 +1,115 @@
+"""Owns what one training step reads: the order of records, their batches, and the threads that fetch ahead."""
+
+import hashlib
+import time
+from collections import deque
+from collections.abc import Callable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+import torch
+
+from cgdmer.errors import DataError
+from cgdmer.models.cgdmer import Batch
+from cgdmer.models.tokens import Tokenizer
+from cgdmer.shards import Shards
+from cgdmer.shards.batches import Pairs
+
+
+class Records:
+    """ECG-report pairs of chosen rows: positions to a `Batch` in host memory."""
+
+    def __init__(self, shards: Shards, rows: np.ndarray, tokenizer: Tokenizer | None) -> None:
+        reports, which = shards.reports()
+        tokens = tokenizer(reports) if tokenizer else np.zeros((len(reports), 1), dtype=np.int32)
+        self.pad = tokenizer.pad if tokenizer else 0
+        self.pairs = Pairs(shards, rows, tokens, which)
+        self.which = which
+
+    def __len__(self) -> int:
+        return len(self.pairs)
+
+    def __call__(self, positions: np.ndarray) -> Batch:
+        """Return the records at `positions`, their reports cut to the longest of them, rounded up to 8 tokens."""
+        batch = self.pairs[positions]  # type: ignore[index]
+        batch["missing"] = batch["missing"] | batch["signal"].eq(0).all(2)  # a lead of zeros was not recorded
+        longest = int((batch["tokens"] != self.pad).sum(1).max())
+        batch["tokens"] = batch["tokens"][:, : max(1, -(-longest // 8) * 8)]
+        full = bool((batch["valid"] >= batch["signal"].shape[2]).all()) and not bool(batch["missing"].any())
+        report = torch.from_numpy(self.which[batch["row"].numpy()].astype(np.int64))
+        return Batch(**batch, report=report, full=full)
+
+
+@dataclass(frozen=True)
+class Order:
+    """Which records each step sees: every record once an epoch, in batches whose sizes differ by at most one.
+
+    So no epoch ends in a tiny batch without negatives, and none of the records is left out.
+    """
+
+    records: int
+    batch: int
+    seed: int
+
+    def __post_init__(self) -> None:
+        if self.records < 2:
+            raise DataError(
+                f"{self.records} records to train on",
+                allowed="at least 2 training records with a report",
+                mend="name more sources in pool.sources of params.yaml",
+            )
+
+    @cached_property
+    def steps(self) -> int:
+        """Steps an epoch."""
+        return max(1, -(-self.records // self.batch))
+
+    def __call__(self, step: int) -> np.ndarray:
+        """Return the positions of the global batch of a step, from nothing but its number."""
+        epoch, part = divmod(step, self.steps)
+        cuts = np.arange(self.steps + 1) * self.records // self.steps
+        shuffled = np.random.default_rng(mixed(self.seed, "order", epoch)).permutation(self.records)
+        return shuffled[cuts[part] : cuts[part + 1]]
+
+
+@dataclass(frozen=True)
+class Part:
+    """One micro-batch of one rank: its batch, and how the whole micro-batch lies on the ranks."""
+
+    batch: Batch
+    sizes: tuple[int, ...]
+    weight: float
+    """Share of the step's records that are in this micro-batch."""
+
+
+def mixed(*parts: object) -> int:
+    """Return a 63-bit seed from any values: different in any of them, unrelated in all."""
+    return int.from_bytes(hashlib.sha256(repr(parts).encode()).digest()[:8], "little") >> 1
+
+
+def parts(positions: np.ndarray, accumulate: int, ranks: int) -> list[tuple[list[np.ndarray], float]]:
+    """Split a global batch over micro-batches and ranks, sizes as even as they can be."""
+    micro = [part for part in np.array_split(positions, accumulate) if len(part) >= ranks]
+    return [(np.array_split(part, ranks), len(part) / sum(map(len, micro))) for part in micro]
+
+
+def ahead(fetch: Callable[[int], Any], steps: range, workers: int) -> Iterator[tuple[Any, float]]:
+    """Yield `fetch(step)` in order with the seconds waited for it, `workers` threads running ahead.
+
+    Threads suffice: gathering copies memory and tokenizing is done, so the interpreter lock is rarely held.
+    """
+    waiting: deque[Future[Any]] = deque()
+    upcoming = iter(steps)
+    pool = ThreadPoolExecutor(workers, thread_name_prefix="records")
+    try:
+        for _ in steps:
+            while len(waiting) <= workers and (step := next(upcoming, None)) is not None:
+                waiting.append(pool.submit(fetch, step))
+            begin = time.perf_counter()
+            result = waiting.popleft().result()
+            yield result, time.perf_counter() - begin
+    finally:
+        pool.shutdown(cancel_futures=True)
