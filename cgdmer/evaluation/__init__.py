@@ -1,0 +1,1 @@
+"""Owns the benchmark: cohorts, probes, zero-shot, retrieval, and metrics with intervals."""

@@ -37,6 +37,8 @@ class ZeroShot(Section):
 
     prompts: Literal["statements", "ckepe"] = "statements"
     """`statements` ships with the package; `ckepe` is the published file (needs the protocol files)."""
+    ensemble: bool = False
+    """Put each prompt into several phrasings and average their vectors."""
     bootstrap: int = Field(default=1000, ge=10)
 
 

@@ -1,0 +1,94 @@
+"""Owns zero-shot classification: prompts with their names and hashes, and raw cosine scores on the test split.
+
+PROTOCOLS C.1: score = cosine of the ECG's aligned vector and the class prompt's, no temperature and no softmax; AUROC a
+class; mean over classes. Nothing is selected on the labels of the task.
+"""
+
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from cgdmer import files
+from cgdmer.errors import DataError
+from cgdmer.evaluation import bootstrap, metrics
+from cgdmer.evaluation.cohort import Cohort, scorable
+from cgdmer.evaluation.probe import head, tidy
+
+FOLDER = Path(__file__).with_name("prompts")
+STATEMENTS = FOLDER / "statements.json"
+TEMPLATES = FOLDER / "templates.json"
+
+
+@dataclass(frozen=True)
+class Prompts:
+    """Texts by class; more than one where templates make an ensemble."""
+
+    texts: dict[str, list[str]]
+    facts: dict[str, Any]
+    """Name and sha256 of the prompt file and of the templates, for the result."""
+
+
+def read_prompts(path: Path, name: str, ensemble: bool) -> Prompts:
+    """Read prompts by class from `{"prompts": {class: text}}` or, as CKEPE is, a bare `{class: text}`.
+
+    DataError where the file is not of that form.
+    """
+    content = files.read_json(path)
+    prompts = content.get("prompts", content) if isinstance(content, dict) else None
+    if not isinstance(prompts, dict) or not all(isinstance(text, str) and text for text in prompts.values()):
+        raise DataError(f"{path} does not hold prompts", allowed='{"prompts": {"CLASS": "text"}}')
+    templates = json.loads(TEMPLATES.read_text(encoding="utf-8"))["templates"] if ensemble else ["{}"]
+    texts = {key: [template.replace("{}", text) for template in templates] for key, text in prompts.items()}
+    used = {"ensemble": "mean of unit vectors", "templates_sha256": files.sha256(TEMPLATES)} if ensemble else {}
+    return Prompts(texts, {"name": name, "sha256": files.sha256(path), "ensemble": "none", **used})
+
+
+def texts_of(prompts: Prompts, classes: Sequence[str]) -> list[list[str]]:
+    """Return the texts of each class; DataError names the classes without a prompt."""
+    absent = [name for name in classes if name not in prompts.texts]
+    if absent:
+        raise DataError(
+            f"prompt set '{prompts.facts['name']}' has no prompt for {', '.join(absent)}",
+            allowed="a text for every class of the task",
+            mend="set zero_shot.prompts to statements in params.yaml, or add the classes to the prompt file",
+        )
+    return [prompts.texts[name] for name in classes]
+
+
+def class_vectors(encoded: np.ndarray, sizes: Sequence[int]) -> np.ndarray:
+    """Average the unit text vectors (sum(sizes), E) of each class; returns unit vectors (C, E)."""
+    starts = np.cumsum([0, *sizes[:-1]])
+    return unit(np.add.reduceat(unit(encoded), starts, axis=0) / np.asarray(sizes)[:, None])
+
+
+def unit(vectors: np.ndarray) -> np.ndarray:
+    """Scale rows to length one, in float64; a zero vector stays zero."""
+    wide = vectors.astype(np.float64)
+    scaled: np.ndarray = wide / np.maximum(np.linalg.norm(wide, axis=1, keepdims=True), 1e-12)
+    return scaled
+
+
+def evaluate(
+    cohort: Cohort, aligned: np.ndarray, vectors: np.ndarray, prompts: Prompts, replicates: int
+) -> dict[str, Any]:
+    """Score the test split: `aligned` (N, E) of all embedded records, `vectors` (C, E) of the classes in order."""
+    scores = (unit(aligned[cohort.test.rows]) @ unit(vectors).T).astype(np.float32)
+    kept = scorable(cohort.test.labels)
+    labels = cohort.test.labels[:, kept]
+    points = metrics.auroc(scores[:, kept], labels)
+    replicated = bootstrap.auroc(scores[:, kept], labels, bootstrap.draws(len(labels), replicates))
+    overall = bootstrap.interval([points.mean()], bootstrap.macro(replicated)[None])
+    names = [name for name, keep in zip(cohort.classes, kept, strict=True) if keep]
+    return {
+        **head(cohort, "zero-shot, cosine"),
+        "mean": tidy(overall.mean),
+        "low": tidy(overall.low),
+        "high": tidy(overall.high),
+        "skipped_replicates": int(np.isnan(replicated).sum()),
+        "per_class": {name: tidy(value) for name, value in zip(names, points, strict=True)},
+        "prompts": {**prompts.facts, "texts": {name: prompts.texts[name] for name in cohort.classes}},
+    }
