@@ -25,6 +25,8 @@ class Dataset(Protocol):
     """Folder names people give their copy."""
     URL: str
     """PhysioNet's base address of the files."""
+    WANTED: str
+    """A regular expression: the files of that address that are needed, as its SHA256SUMS.txt names them."""
     LICENCE: str
     TASKS: dict[str, tuple[str, ...]]
     """Class names by task, in published order."""

@@ -20,7 +20,8 @@ if TYPE_CHECKING:
 NAME = "cpsc2018"
 TITLE = "CPSC2018 (as in the PhysioNet/CinC Challenge 2021, or as first published)"
 ALIASES = ("cpsc_2018", "cpsc-2018", "cpsc2018_original", "icbeb2018", "icbeb")
-URL = "https://physionet.org/files/challenge-2021/1.0.3/training/cpsc_2018/"
+URL = "https://physionet.org/files/challenge-2021/1.0.3/"
+WANTED = r"^training/cpsc_2018/"
 LICENCE = "CC BY 4.0"
 
 TASKS: dict[str, tuple[str, ...]] = {"cpsc2018": ("AFIB", "VPC", "NORM", "1AVB", "CRBBB", "STE", "PAC", "CLBBB", "STD")}
@@ -105,7 +106,7 @@ def labelled(frame: pl.DataFrame, reference: pl.DataFrame | None) -> pl.DataFram
             mend=f"put {REFERENCE} of the training set beside the records",
         )
     rows = rows.with_columns(names=names.fill_null([]))
-    return rows.with_columns(labels.columns(NAME, TASKS[NAME], pl.col("names"), pl.col("names").list.len() > 0))
+    return rows.with_columns(labels.columns(NAME, TASKS[NAME], "names"))
 
 
 def reference_names(table: pl.DataFrame) -> pl.DataFrame:

@@ -1,6 +1,5 @@
 """Owns CSN (Chapman-Shaoxing-Ningbo): SNOMED codes in headers, and its labels as published and corrected."""
 
-from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -18,6 +17,7 @@ NAME = "csn"
 TITLE = "Chapman-Shaoxing-Ningbo (PhysioNet ecg-arrhythmia 1.0.0)"
 ALIASES = ("ecg-arrhythmia", "chapman", "chapman-shaoxing-ningbo", "a-large-scale-12-lead-electrocardiogram-database")
 URL = "https://physionet.org/files/ecg-arrhythmia/1.0.0/"
+WANTED = r"^(ConditionNames_SNOMED-CT\.csv|LICENSE\.txt)$|^WFDBRecords/"
 LICENCE = "CC BY 4.0"
 
 CONDITIONS = "ConditionNames_SNOMED-CT.csv"
@@ -76,23 +76,24 @@ def labelled(frame: pl.DataFrame, acronyms: dict[str, str]) -> pl.DataFrame:
     )
     names = labels.translated(pl.col("codes"), acronyms)
     complete = names.list.len() == pl.col("codes").list.len()
-    return rows.with_columns(acronyms=pl.when(complete).then(names)).with_columns(*label_columns(CLASSES))
+    return with_tasks(rows.with_columns(acronyms=pl.when(complete).then(names)))
 
 
-def label_columns(classes: Sequence[str]) -> list[pl.Expr]:
-    """Return both tasks' columns from the list `acronyms`, which is null where any code is unknown.
+def with_tasks(rows: pl.DataFrame) -> pl.DataFrame:
+    """Add both tasks' columns from the list `acronyms`, which is null where any of the record's codes is unknown.
 
     Such a record is in neither task, as published.
     """
-    names = pl.col("acronyms")
-    joined = names.list.join(",")
-    shown = pl.any_horizontal(joined.str.contains(name, literal=True) for name in (*classes, ALSO_PUBLISHED))
-    part = names.is_not_null() & shown
+    joined, part = pl.col("joined"), pl.col("published")
+    rows = rows.with_columns(joined=pl.col("acronyms").list.join(","))
+    rows = rows.with_columns(published=joined.str.contains_any([*CLASSES, ALSO_PUBLISHED]).fill_null(False))
     substring = [
         pl.when(part).then(joined.str.contains(name, literal=True).cast(pl.UInt8)).alias(f"{NAME}/{name}")
-        for name in classes
+        for name in CLASSES
     ]
-    return substring + labels.columns("csn_exact", classes, names, part)
+    return rows.with_columns(*substring, *labels.columns("csn_exact", CLASSES, "acronyms", part)).drop(
+        "joined", "published"
+    )
 
 
 def condition_names(archive: "Archive") -> dict[str, str]:

@@ -9,11 +9,15 @@ import polars as pl
 from cgdmer import protocol
 
 
-def columns(task: str, classes: Sequence[str], names: pl.Expr, member: pl.Expr) -> list[pl.Expr]:
-    """Return a column `<task>/<class>` for each class: does the list `names` hold it; null where `member` is false."""
+def columns(task: str, classes: Sequence[str], names: str, member: pl.Expr | None = None) -> list[pl.Expr]:
+    """Return a column `<task>/<class>` for each class: is it in the list in column `names`; null where not `member`.
+
+    By default the records with at least one name are members. `names` is a column and not an expression, because
+    polars would compute an expression once for each class.
+    """
+    part = pl.col(names).list.len() > 0 if member is None else member
     return [
-        pl.when(member).then(names.list.contains(name).cast(pl.UInt8)).otherwise(None).alias(f"{task}/{name}")
-        for name in classes
+        pl.when(part).then(pl.col(names).list.contains(name).cast(pl.UInt8)).alias(f"{task}/{name}") for name in classes
     ]
 
 

@@ -21,6 +21,7 @@ ALIASES = (
     "mimic-iv-ecg-diagnostic-electrocardiogram-matched-subset-1.0",
 )
 URL = "https://physionet.org/files/mimic-iv-ecg/1.0/"
+WANTED = r"^(record_list\.csv|machine_measurements\.csv|LICENSE\.txt)$|^files/"
 LICENCE = "Open Data Commons Open Database License 1.0"
 
 TASKS: dict[str, tuple[str, ...]] = {}

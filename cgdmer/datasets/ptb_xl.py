@@ -19,6 +19,7 @@ NAME = "ptb_xl"
 TITLE = "PTB-XL 1.0.3"
 ALIASES = ("ptb-xl", "ptbxl", "ptb-xl-a-large-publicly-available-electrocardiography-dataset-1.0.3")
 URL = "https://physionet.org/files/ptb-xl/1.0.3/"
+WANTED = r"^(ptbxl_database\.csv|scp_statements\.csv|LICENSE\.txt)$|^records500/"
 LICENCE = "CC BY 4.0"
 
 DATABASE, STATEMENTS = "ptbxl_database.csv", "scp_statements.csv"
@@ -103,8 +104,8 @@ def labelled(database: pl.DataFrame, statements: pl.DataFrame) -> pl.DataFrame:
         lr=pl.col("filename_lr").fill_null("") + ".hea",
     )
     for task, table in class_tables(statements).items():
-        names = labels.translated(pl.col("codes"), table)
-        rows = rows.with_columns(labels.columns(task, TASKS[task], names, names.list.len() > 0))
+        rows = rows.with_columns(names=labels.translated(pl.col("codes"), table))
+        rows = rows.with_columns(labels.columns(task, TASKS[task], "names"))
     return rows
 
 

@@ -50,7 +50,8 @@ def coverage(frame: pl.DataFrame, published: pl.DataFrame) -> float:
 
 def by_name(frame: pl.DataFrame, published: pl.DataFrame) -> pl.Series:
     """Return each record's published split, or UNASSIGNED."""
-    joined = frame.select("id").join(published.select("id", "split"), on="id", how="left", maintain_order="left")
+    named = published.select("id", "split").unique("id", keep="first")
+    joined = frame.select("id").join(named, on="id", how="left", maintain_order="left")
     return joined["split"].fill_null(UNASSIGNED)
 
 

@@ -2,6 +2,7 @@
 
 import json
 import pkgutil
+import re
 from importlib import import_module
 
 import numpy as np
@@ -41,6 +42,14 @@ def test_constants(source):
     assert set(module.TASKS) == {task for task, owner in tables.TASKS.items() if owner == source}
     for classes in module.TASKS.values():
         assert len(set(classes)) == len(classes)
+
+
+@source
+def test_a_download_brings_every_file_that_is_read(source, tiny):
+    folder = tiny(source)
+    names = open_archive(folder).names()
+    assert all(re.search(datasets.module(source).WANTED, name) for name in names)
+    assert not re.search(datasets.module(source).WANTED, "index.html")
 
 
 @source

@@ -1,0 +1,92 @@
+"""MIMIC-IV-ECG: joined by key and never by position, cleaned by the published rule, split by subject."""
+
+import polars as pl
+import pytest
+
+from cgdmer import reports, tables
+from cgdmer.datasets import mimic_iv_ecg
+from cgdmer.errors import ConfigError, DataError
+from cgdmer.settings import Corpus, Index
+from cgdmer.wave import open_archive
+
+
+def read(folder, words=4, **settings):
+    archive = mimic_iv_ecg.find(open_archive(folder))
+    index = Index(min_report_words=words)
+    return mimic_iv_ecg.read_index(archive, corpus=Corpus(**settings), index=index, protocol=None)
+
+
+def test_reports_are_joined_on_subject_and_study_although_the_tables_are_in_opposite_order(tiny):
+    indexed = read(tiny("mimic_iv_ecg"))
+    assert dict(indexed.frame.select("id", "report").iter_rows()) == {
+        "10_1": "sinus rhythm 1. normal ecg.",
+        "10_2": "sinus rhythm 2. normal ecg.",
+        "11_3": "sinus rhythm 3. normal ecg.",
+    }
+    assert indexed.frame["patient"].to_list() == ["10", "10", "11"]
+    assert indexed.frame["leads"][0][3:6].to_list() == ["aVR", "aVF", "aVL"], "the header's own order"
+
+
+def test_counts_at_every_filter(tiny):
+    folder = tiny("mimic_iv_ecg")
+    (folder / "record_list.csv").write_text(
+        (folder / "record_list.csv").read_text() + "13,5,5,2100,files/p10/p13/s5/5\n"
+    )
+    (folder / "files/p10/p11/s3/3.hea").unlink()
+    facts = read(folder).facts
+    counted = {key: facts[key] for key in ("rows", "reports", "rows_with_report", "rows_with_enough_words")}
+    assert counted == {"rows": 5, "reports": 4, "rows_with_report": 4, "rows_with_enough_words": 3}
+    assert (facts["rows_without_signal"], facts["records"], facts["subjects"]) == (1, 2, 1)
+
+
+@pytest.mark.parametrize(("words", "records"), [(0, 4), (3, 4), (4, 3), (6, 0)])
+def test_too_few_words_drop_the_record(tiny, words, records):
+    folder = tiny("mimic_iv_ecg")
+    if records:
+        assert read(folder, words).frame.height == records
+    else:
+        with pytest.raises(DataError, match="no record"):
+            read(folder, words)
+
+
+def test_every_report_equals_the_rule_applied_to_its_lines():
+    lines = {
+        "report_0": ["*** Pediatric ECG ***", None, "Sinus rhythm", None],
+        "report_10": ["LAST =", "only this EKG", None, None],
+        "report_2": ["Normal\tEKG", None, "Sinus rhythm", ""],
+    }
+    frame = pl.DataFrame({"subject_id": list("abcd"), "study_id": list("1234"), "path": list("wxyz"), **lines})
+    texts = mimic_iv_ecg.with_reports(frame)
+    order = ("report_0", "report_2", "report_10")
+    for place, row in enumerate(texts.iter_rows(named=True)):
+        cleaned = reports.clean([lines[name][place] for name in order])
+        assert row["report"] == ("" if cleaned == reports.EMPTY else cleaned)
+    assert texts["words"].to_list() == [6, 3, 4, 0]
+
+
+@pytest.mark.parametrize("table", ["record_list.csv", "machine_measurements.csv"])
+def test_a_repeated_study_is_refused(tiny, table):
+    folder = tiny("mimic_iv_ecg")
+    text = (folder / table).read_text()
+    (folder / table).write_text(text + text.splitlines()[1] + "\n")
+    with pytest.raises(DataError, match="2 rows share a subject and study"):
+        read(folder)
+
+
+def test_no_subject_is_in_two_splits_and_no_split_is_published(tiny):
+    folder = tiny("mimic_iv_ecg")
+    indexed = read(folder)
+    assert tables.shared_patients(indexed.frame) == []
+    assert indexed.facts["split"]["kind"] == "hash"
+    with pytest.raises(ConfigError, match="no published split"):
+        read(folder, splits="published")
+
+
+def test_a_table_that_is_no_csv_or_lacks_its_columns_is_named(tiny):
+    folder = tiny("mimic_iv_ecg")
+    (folder / "machine_measurements.csv").write_text("subject_id,study\n1,2\n")
+    with pytest.raises(DataError, match=r"machine_measurements\.csv has no column 'study_id', 'report_0'"):
+        read(folder)
+    (folder / "machine_measurements.csv").write_text("")
+    with pytest.raises(DataError, match=r"machine_measurements\.csv cannot be read as CSV"):
+        read(folder)
