@@ -16,10 +16,11 @@ DEFAULT_FS = 250.0
 """Hz, what the format says of a rate that is left out."""
 NO_FILE = "~"
 """Stands for a signal or segment without a file, in records of several segments."""
+PLAIN_NAME = re.compile(r"[\w-]+(?:\.[\w-]+)*")
+"""Of a record or file: no path, no leading or doubled dot."""
 
 _FS = re.compile(r"((?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d{1,3})?)(?:/.*)?")
 _COUNT = re.compile(r"\d{1,12}")
-_FILE = re.compile(r"[\w-]+(?:\.[\w-]+)*")
 _MEND = "correct the header, or leave the record in quarantine"
 
 
@@ -98,7 +99,7 @@ def _record_line(line: str) -> tuple[str, int, int, float, int]:
     """Return name, segments (0 for an ordinary record), leads, fs and samples a lead."""
     fields = line.split()
     name, slash, segments = fields[0].partition("/")
-    if not _FILE.fullmatch(name) or (slash and not (_COUNT.fullmatch(segments) and int(segments))):
+    if not PLAIN_NAME.fullmatch(name) or (slash and not (_COUNT.fullmatch(segments) and int(segments))):
         raise RecordError(
             f"record name '{fields[0][:80]}'", allowed="letters, digits, '_', '-'; then nothing or /SEGMENTS"
         )
@@ -120,7 +121,7 @@ def _several_segments(
     if len(names) != segments:
         raise RecordError(f"the header counts {segments} segments and names {len(names)}", allowed="one line a segment")
     for segment in names:
-        if segment != NO_FILE and not _FILE.fullmatch(segment):
+        if segment != NO_FILE and not PLAIN_NAME.fullmatch(segment):
             raise _no_plain_name("segment", segment)
     none: tuple[int, ...] = ()
     return Header(name, fs, samples, (), names, none, none, none, (), none, none, comments, segments, plain=False)
@@ -129,7 +130,7 @@ def _several_segments(
 def _check_files(files: tuple[str, ...], layout: Layout) -> None:
     """Raise RecordError for a file name with a path, or a file described in two ways."""
     for file in set(files):
-        if file != NO_FILE and not _FILE.fullmatch(file):
+        if file != NO_FILE and not PLAIN_NAME.fullmatch(file):
             raise _no_plain_name("signal file", file)
     blocks = [block for block, _ in groupby(zip(files, layout.formats, layout.offsets, strict=True))]
     if len(blocks) != len(set(files)):

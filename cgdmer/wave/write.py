@@ -6,6 +6,8 @@ from collections.abc import Sequence
 import numpy as np
 import numpy.typing as npt
 
+from cgdmer.wave.header import PLAIN_NAME
+
 _MATRIX = struct.Struct("<5i4s")
 _INT16 = 30
 """MATLAB 4's type number of little-endian int16 matrices."""
@@ -31,7 +33,8 @@ def record_bytes(
     count as it stands: WFDB writes '13:37:00 03/11/2180', the challenges '12-May-2020 12:33:59'.
     ValueError for a shape, name or text that would not read back.
     """
-    digital = np.asarray(digital)
+    if fmt not in FORMATS or not PLAIN_NAME.fullmatch(name):
+        raise ValueError(f"record name {name!r} with format {fmt!r}; formats are {', '.join(FORMATS)}")
     if digital.dtype != np.int16 or digital.shape != (len(leads), digital.shape[-1]) or not digital.size:
         raise ValueError(f"{name}: int16 ({len(leads)}, T) expected, not {digital.dtype} {digital.shape}")
     for text in (date, *leads, *comments):
@@ -39,7 +42,7 @@ def record_bytes(
             raise ValueError(f"{name}: a line break inside {text!r}")
     file, sums = name + FORMATS[fmt], digital.sum(axis=1, dtype=np.int64) % 65536
     scale = f"{file} {fmt} {float(gain)}({baseline})/mV 16 0"
-    lines = [f"{name} {len(leads)} {fs:g} {digital.shape[1]} {date}".rstrip()]
+    lines = [f"{name} {len(leads)} {fs:.10g} {digital.shape[1]} {date}".rstrip()]
     lines += [
         f"{scale} {first} {checksum} 0 {lead}"
         for first, checksum, lead in zip(digital[:, 0].tolist(), sums.tolist(), leads, strict=True)

@@ -18,7 +18,8 @@ _END64 = struct.Struct("<4sQ2H2I4Q")
 _ENTRY = struct.Struct("<4s6H3I5H2I")  # one member
 _FLAGS, _LENGTHS = struct.Struct("<8xH"), struct.Struct("<28x3H")  # parts of a member: flags; name, extra, comment
 _UTF8 = 1 << 11
-_FULL, _FULL16 = 0xFFFFFFFF, 0xFFFF  # the true value stands in a zip64 field
+_FULL = 0xFFFFFFFF  # the true value stands in a zip64 field
+_COUNT_RANGE = 1 << 16  # some writers count members modulo this
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,7 +46,7 @@ class Directory:
         self._content = os.pread(descriptor, size, end - size)
         self.places = dict(self._entries(path))
         """Where each member's entry stands, by name; folders are left out."""
-        if (self._count - count) % (_FULL16 + 1):
+        if (self._count - count) % _COUNT_RANGE:
             raise broken(path, f"its directory lists {self._count} of {count} members")
         unsafe = next(filter(UNSAFE.search, self.places), None)
         if unsafe is not None:
@@ -85,7 +86,7 @@ class Directory:
 
 def _find(descriptor: int, file_size: int, path: str) -> tuple[int, int, int, int]:
     """Return the directory's member count, size, claimed offset and true end."""
-    begin = max(0, file_size - _END.size - _FULL16)
+    begin = max(0, file_size - _END.size - _COUNT_RANGE)
     tail = os.pread(descriptor, file_size - begin, begin)
     place = tail.rfind(b"PK\5\6")
     if place < 0 or place + _END.size > len(tail):
@@ -93,8 +94,8 @@ def _find(descriptor: int, file_size: int, path: str) -> tuple[int, int, int, in
     _, disk, _, _, count, size, offset, _ = _END.unpack_from(tail, place)
     end = begin + place
     locator = os.pread(descriptor, _LOCATOR.size, max(0, end - _LOCATOR.size))
-    if (count == _FULL16 or _FULL in (size, offset)) and locator.startswith(b"PK\6\7"):
-        record = os.pread(descriptor, _END64.size, end - _LOCATOR.size - _END64.size)
+    if locator.startswith(b"PK\6\7"):
+        record = os.pread(descriptor, _END64.size, max(0, end - _LOCATOR.size - _END64.size))
         if len(record) < _END64.size or not record.startswith(b"PK\6\6"):
             raise broken(path, "its zip64 end is missing")
         _, _, _, _, disk, _, _, count, size, offset = _END64.unpack(record)
