@@ -18,6 +18,9 @@ P = ParamSpec("P")
 Job = TypeVar("Job")
 Result = TypeVar("Result")
 
+DASK_TIMEOUT = 10.0
+"""Seconds a Dask scheduler has to answer."""
+
 
 class Serial(Executor):
     """Runs each job at once in this process: for debuggers and for single jobs."""
@@ -97,7 +100,7 @@ def _dask_client(address: str) -> Any:
     except ImportError as error:
         raise ConfigError(f"CGDMER_EXECUTOR={address} needs Dask", mend="pip install 'cgdmer[dask]'") from error
     try:
-        return Client(address.replace("dask://", "tcp://", 1), timeout="10s")
+        return Client(address.replace("dask://", "tcp://", 1), timeout=DASK_TIMEOUT)
     except (OSError, ValueError) as error:
         raise ConfigError(
             f"CGDMER_EXECUTOR={address}: no scheduler answers ({error})",

@@ -101,7 +101,7 @@ def write_shard(job: Job) -> int:
             record = read_record(job.archive, member)
             made = canonical(record.signal, record.fs, record.leads, job.settings, job.seconds)
         except RecordError as error:
-            quarantine.append({"id": name, "member": member, "reason": error.fact})
+            quarantine.append({"id": name, "member": member, "reason": error.fact.removeprefix(f"{member}: ")})
             continue
         signals[len(rows)] = made.signal
         rows.append({"id": name, "valid": made.valid, **made.quality})
