@@ -33,6 +33,7 @@ def download(source: str, url: str, wanted: str, folder: Path, policy: Policy | 
     Errors: ConfigError for a URL that is not http(s); DataError as in `Client.fetch`, or where the disk is too small.
     """
     check_url(f"corpora.{source}.url", url)
+    manifest.begin(folder, manifest.outputs(source))
     scratch = paths.STATE / "downloads" / source
     scratch.mkdir(parents=True, exist_ok=True)
     archive = scratch / f"{source}.zip"
@@ -47,7 +48,6 @@ def download(source: str, url: str, wanted: str, folder: Path, policy: Policy | 
         log.info("%s: complete since an earlier run, nothing is fetched", source)
     for name in ("tree", "parts"):
         shutil.rmtree(scratch / name, ignore_errors=True)
-    manifest.begin(folder)
     _link(archive, folder / archive.name)
     manifest.write_archive(folder, source, "download", digest)
 
@@ -92,10 +92,15 @@ def missing(folder: Path, sums: dict[str, str], connections: int) -> dict[str, s
     """Return the part of `sums` that is not in a folder with the right content."""
 
     def right(path: str) -> bool:
-        return (folder / path).is_file() and sha256(folder / path) == sums[path]
+        return sha256(folder / path) == sums[path]
 
+    here = [path for path in sums if (folder / path).is_file()]
+    good: set[str] = set()
     with ThreadPoolExecutor(connections) as pool:
-        return {path: sums[path] for path, good in zip(sums, pool.map(right, sums), strict=True) if not good}
+        for start in range(0, len(here), BATCH):
+            some = here[start : start + BATCH]
+            good.update(path for path, kept in zip(some, pool.map(right, some), strict=True) if kept)
+    return {path: digest for path, digest in sums.items() if path not in good}
 
 
 def _file_by_file(client: Client, base: str, wanted: str, archive: Path) -> None:

@@ -2,6 +2,7 @@
 
 import hashlib
 import shutil
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
@@ -17,15 +18,32 @@ TABLE = "files.parquet"
 COLUMNS = ("path", "size", "sha256")
 
 
-def begin(folder: Path) -> None:
-    """Empty an output folder of what an earlier or a killed run left, the manifest first."""
+def begin(folder: Path, ours: Iterable[str]) -> None:
+    """Empty an output folder of what an earlier or a killed run left, the manifest first.
+
+    `ours` are the names a run may have left besides the manifest and hidden temporary files. Anything else is a
+    person's, perhaps the only copy of a corpus: then nothing is removed, and DataError says where it belongs.
+    """
     folder.mkdir(parents=True, exist_ok=True)
+    present = sorted(folder.iterdir())
+    foreign = [path for path in present if path.name not in {NAME, *ours} and not path.name.startswith(".")]
+    if foreign:
+        raise DataError(
+            f"{folder} holds {foreign[0].name}, which this stage did not write and will not remove",
+            allowed=f"in an output folder, only {', '.join([NAME, *ours])}",
+            mend=f"mv {foreign[0]} elsewhere; a local copy is named by CGDMER_RAW_ROOT or corpora.<source>.root",
+        )
     (folder / NAME).unlink(missing_ok=True)
-    for path in folder.iterdir():
+    for path in present:
         if path.is_dir() and not path.is_symlink():
             shutil.rmtree(path)
         else:
-            path.unlink()
+            path.unlink(missing_ok=True)
+
+
+def outputs(source: str) -> tuple[str, str]:
+    """Return the names that a corpus's folder may hold besides the manifest."""
+    return f"{source}.zip", TABLE
 
 
 def write_tree(folder: Path, source: str, files: pl.DataFrame) -> None:

@@ -6,7 +6,7 @@ from pathlib import Path
 from cgdmer import datasets, environment, paths
 from cgdmer.acquisition import local, manifest
 from cgdmer.settings import Corpus
-from cgdmer.wave import open_archive
+from cgdmer.wave.archive import open_archive
 from cgdmer.wave.locate import not_found
 
 log = logging.getLogger(__name__)
@@ -52,7 +52,7 @@ def _simulate(source: str, corpus: Corpus, folder: Path) -> None:
 
     why = f"; {_where()}" if corpus.way == "auto" else ""
     log.warning("%s: %d records are SIMULATED, not real%s", source, corpus.records, why)
-    manifest.begin(folder)
+    manifest.begin(folder, manifest.outputs(source))
     demo.write(source, folder / f"{source}.zip", corpus)
     manifest.write_archive(folder, source, "simulate")
 

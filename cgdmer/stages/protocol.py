@@ -27,7 +27,7 @@ def protocol(*, protocol: Protocol) -> None:
         log.warning("protocol.way is none: splits are hashes of the patient, not comparable with published numbers")
     else:
         found = _local() if protocol.way == "local" else _download(protocol.url or published.URL)
-    manifest.begin(paths.PROTOCOL)
+    manifest.begin(paths.PROTOCOL, sorted({path.split("/")[0] for path in published.PUBLISHED}))
     for path, file in found.items():
         with atomic(paths.PROTOCOL / path) as temporary:
             shutil.copyfile(file, temporary)

@@ -132,7 +132,7 @@ def test_a_change_that_was_summed_but_never_acquired_is_noticed(corpus):
 
 
 def test_an_archive_of_another_size_or_none_is_noticed(archive):
-    manifest.begin(FOLDER)
+    manifest.begin(FOLDER, ())
     made = archive.rename(FOLDER / "ptb_xl.zip")
     manifest.write_archive(FOLDER, "ptb_xl", "simulate")
     manifest.check(FOLDER, made)
@@ -155,5 +155,23 @@ def test_begin_removes_what_a_killed_run_left(corpus):
     (FOLDER / ".ptb_xl.123.tmp.zip").write_bytes(b"half")
     (FOLDER / "sub").mkdir()
     (FOLDER / "sub" / "x").write_bytes(b"")
-    manifest.begin(FOLDER)
+    manifest.begin(FOLDER, ("files.parquet", "sub"))
     assert list(FOLDER.iterdir()) == []
+
+
+def test_begin_never_removes_what_is_not_ours(corpus):
+    local.take("ptb_xl", corpus, FOLDER)
+    (FOLDER / "records500").mkdir()
+    before = sorted(FOLDER.iterdir())
+    with pytest.raises(DataError, match="holds records500, which this stage did not write"):
+        manifest.begin(FOLDER, manifest.outputs("ptb_xl"))
+    assert sorted(FOLDER.iterdir()) == before
+
+
+@pytest.mark.parametrize("place", [".", "ptb_xl.zip"])
+def test_a_copy_inside_the_output_is_refused_and_kept(archive, place):
+    FOLDER.mkdir(parents=True)
+    kept = archive.rename(FOLDER / "ptb_xl.zip")
+    with pytest.raises(DataError, match="is an output and is emptied"):
+        local.take("ptb_xl", FOLDER / place, FOLDER)
+    assert kept.is_file()
