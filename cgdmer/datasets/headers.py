@@ -13,7 +13,7 @@ from cgdmer.datasets.indexed import quarantine
 from cgdmer.errors import DataError, RecordError
 from cgdmer.signals import LEADS
 from cgdmer.wave import parse_header, read_record
-from cgdmer.wave.header import HEADER_LIMIT
+from cgdmer.wave.header import HEADER_LIMIT, NO_FILE
 
 if TYPE_CHECKING:
     from cgdmer.wave import Archive
@@ -128,13 +128,13 @@ def read_one(archive: "Archive", member: str) -> Found:
         if header.segments:
             return _whole(archive, member)
         for name in dict.fromkeys(header.files):
-            if posixpath.join(posixpath.dirname(member), name) not in archive:
+            if name != NO_FILE and posixpath.join(posixpath.dirname(member), name) not in archive:
                 raise RecordError(f"signal file missing: {name}")
         if not header.samples:
             return _whole(archive, member)
         return _checked(header.fs, header.samples, header.leads, header.comments)
     except RecordError as error:
-        return Found(reason=error.fact)
+        return Found(reason=error.fact.removeprefix(f"{member}: "))
 
 
 def _whole(archive: "Archive", member: str) -> Found:

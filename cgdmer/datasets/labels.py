@@ -34,10 +34,7 @@ def unknown(frame: pl.DataFrame, names: str, table: dict[str, str]) -> dict[str,
 
 
 def agreements(frame: pl.DataFrame, folder: Path | None, tasks: Iterable[str]) -> dict[str, Any]:
-    """Compare our labels with the published ones, record by record, for each task that has a published table.
-
-    Simulated records carry the ids of real ones: there, everything differs, and that is right.
-    """
+    """Compare our labels with the published ones, record by record, for each task that has a published table."""
     tables = [task for task in tasks if folder and task in protocol.TABLES]
     return {task: _agreement(frame, protocol.split_table(folder, task), task) for task in tables if folder}
 

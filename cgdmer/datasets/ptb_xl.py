@@ -94,7 +94,7 @@ def labelled(database: pl.DataFrame, statements: pl.DataFrame) -> pl.DataFrame:
     """
     codes = pl.Series("codes", [parse_codes(text) for text in database["scp_codes"]], dtype=pl.List(pl.String))
     rows = database.with_columns(codes).with_columns(
-        id=pl.col("ecg_id"),
+        id=metadata.integer(pl.col("ecg_id")),
         patient=metadata.integer(pl.col("patient_id")).fill_null(pl.format("record {}", "ecg_id")),
         report=pl.col("report").fill_null("").map_elements(reports.normalise, return_dtype=pl.String),
         age=pl.when(metadata.age(pl.col("age")) == OLDER_THAN_89).then(90.0).otherwise(metadata.age(pl.col("age"))),

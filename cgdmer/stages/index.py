@@ -1,11 +1,12 @@
 """Owns the stage index: a raw corpus becomes one table, with a quarantine for what cannot be used and facts to read."""
 
 import logging
+from pathlib import Path
 
 from cgdmer import datasets, paths, protocol, tables
 from cgdmer.datasets.indexed import Indexed
 from cgdmer.errors import DataError
-from cgdmer.files import write_json
+from cgdmer.files import read_json, write_json
 from cgdmer.settings import Corpus, Index
 
 log = logging.getLogger(__name__)
@@ -17,15 +18,21 @@ def index(source: str, *, corpus: Corpus, index: Index) -> None:
     DataError when a law of the table is broken, or when more of the corpus is quarantined than
     `index.max_quarantined` allows; the quarantine is written even then, because it says why.
     """
-    published = paths.PROTOCOL if protocol.available(paths.PROTOCOL) else None
     with datasets.open_raw(source, corpus) as archive:
-        found = datasets.module(source).read_index(archive, corpus=corpus, index=index, protocol=published)
+        found = datasets.module(source).read_index(archive, corpus=corpus, index=index, protocol=published(source))
     tables.write(found.quarantine, paths.index_quarantine(source))
     check_share(found, source, index.max_quarantined)
     tables.check_laws(found.frame, source)
     write_json(paths.index_facts(source), {"source": source, **found.facts})
     tables.write(found.frame, paths.index(source))
     log.info("%s: %d records indexed, split %s", source, found.frame.height, found.facts["split"]["kind"])
+
+
+def published(source: str) -> Path | None:
+    """Return the folder of the published tables; none for simulated records, which only carry the ids of real ones."""
+    manifest = paths.raw(source) / "manifest.json"
+    simulated = manifest.is_file() and read_json(manifest)["way"] == "simulate"
+    return paths.PROTOCOL if protocol.available(paths.PROTOCOL) and not simulated else None
 
 
 def check_share(found: Indexed, source: str, largest: float) -> None:

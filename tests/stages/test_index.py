@@ -4,9 +4,9 @@ import pytest
 
 from cgdmer import paths, tables
 from cgdmer.errors import DataError
-from cgdmer.files import read_json
+from cgdmer.files import read_json, write_json
 from cgdmer.settings import Corpus, Index
-from cgdmer.stages.index import index
+from cgdmer.stages.index import index, published
 
 HEADER = """JS{0:05d} 2 500 10
 JS{0:05d}.mat 16 1000/mV 16 0 0 0 0 I
@@ -79,3 +79,15 @@ def test_a_root_that_is_not_there_is_named(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     with pytest.raises(DataError, match="no_such_folder"):
         index("ptb_xl", corpus=Corpus(root=str(tmp_path / "no_such_folder")), index=Index())
+
+
+def test_published_tables_do_not_apply_to_simulated_records(protocol, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    assert published("csn") is None
+    paths.PROTOCOL.parent.mkdir(parents=True)
+    paths.PROTOCOL.symlink_to(protocol)
+    assert published("csn") == paths.PROTOCOL
+    write_json(paths.raw("csn") / "manifest.json", {"way": "local"})
+    assert published("csn") == paths.PROTOCOL
+    write_json(paths.raw("csn") / "manifest.json", {"way": "simulate"})
+    assert published("csn") is None
