@@ -12,8 +12,8 @@ from cgdmer.errors import CgdmerError
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run one command and return its exit code: 0 only when all of what was asked was done."""
     options = parser().parse_args(arguments)
-    level = logging.WARNING if options.quiet else logging.INFO
-    logging.basicConfig(level=level, format="%(levelname)s %(name)s: %(message)s", stream=sys.stderr)
+    logging.basicConfig(format="%(levelname)s %(name)s: %(message)s", stream=sys.stderr)
+    logging.getLogger("cgdmer").setLevel(logging.WARNING if options.quiet else logging.INFO)
     try:
         code: int = COMMANDS[options.command](options)
         return code
