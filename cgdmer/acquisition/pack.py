@@ -6,6 +6,7 @@ import os
 import shutil
 import stat
 import zipfile
+import zlib
 from collections.abc import Iterable
 from pathlib import Path
 
@@ -50,7 +51,7 @@ def verify(archive: Path, wanted: str) -> None:
                 raise DataError(f"{archive.name}: {damaged} is damaged")
             else:
                 log.warning("%s holds no %s: checked by CRC only", archive.name, listing.NAME)
-    except (zipfile.BadZipFile, EOFError, OSError) as error:
+    except (zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError, RuntimeError, OSError) as error:
         raise DataError(f"{archive.name} is damaged: {error}") from error
 
 
@@ -61,10 +62,6 @@ def _compare(source: zipfile.ZipFile, name: str, wanted: str) -> None:
         if prefix + path not in members:
             raise DataError(f"the zip lacks {prefix + path}, which its {listing.NAME} lists")
         with source.open(prefix + path) as stream:
-            found = _digest(stream)
+            found = hashlib.file_digest(stream, "sha256").hexdigest()  # type: ignore[arg-type]
         if found != expected:
             raise DataError(f"{prefix + path} in the zip: sha256 is {found}, and should be {expected}")
-
-
-def _digest(stream: object) -> str:
-    return hashlib.file_digest(stream, "sha256").hexdigest()  # type: ignore[arg-type]

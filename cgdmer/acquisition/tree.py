@@ -34,7 +34,7 @@ def scan(root: Path) -> pl.DataFrame:
         names = [name for name in archive.names() if "/." not in f"/{name}"] if root.is_dir() else [root.name]
     base = root if root.is_dir() else root.parent
     try:
-        return pl.DataFrame([_row(name, os.stat(base / name)) for name in names], schema=SCAN, orient="row")
+        return pl.DataFrame([_row(name, os.stat(f"{base}/{name}")) for name in names], schema=SCAN, orient="row")
     except OSError as error:
         raise DataError(f"{error.filename}: {error.strerror}", mend="restore or remove it, then: dvc repro") from error
 

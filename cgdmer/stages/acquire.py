@@ -44,7 +44,7 @@ def _download(source: str, corpus: Corpus, folder: Path) -> None:
     module = datasets.module(source)
     url = corpus.url or module.URL
     log.warning("%s: DOWNLOAD from %s", source, url)
-    download(source, url, getattr(module, "WANTED", ""), folder)
+    download(source, url, module.WANTED, folder)
 
 
 def _simulate(source: str, corpus: Corpus, folder: Path) -> None:

@@ -260,6 +260,14 @@ def test_a_damaged_zip_is_mended_by_the_second_fetch(server, damage):
     assert get(server, url="ptb-xl.zip").read_bytes() == body
 
 
+def test_a_zip_that_does_not_inflate_is_damaged(server):
+    text = {"notes.csv": b"sinus rhythm\n" * 1000}
+    body = server.files["a.zip"] = zipped(text, top="")
+    start = body.index(b"notes.csv") + len(b"notes.csv")
+    server.faults["a.zip"] += [Fault(body=body[:start] + b"\xff" * 20 + body[start + 20 :])]
+    assert get(server, url="a.zip").read_bytes() == body
+
+
 def test_a_zip_without_a_list_is_checked_by_crc(server, caplog):
     buffer = io.BytesIO()
     with zipfile.ZipFile(buffer, "w") as target:

@@ -161,6 +161,7 @@ def test_download_opens_like_any_other(project):
     with serve(files | {"SHA256SUMS.txt": checksums(files)}) as server:
         acquire("ptb_xl", corpus=Corpus(way="download", url=server.url))
         with datasets.open_raw("ptb_xl", Corpus(way="download", url=server.url)) as archive:
+            assert archive.names() == sorted(["SHA256SUMS.txt", *PTB_XL])
             assert archive.read("ptbxl_database.csv") == PTB_XL["ptbxl_database.csv"]
             manifest.check(paths.raw("ptb_xl"), archive.path)
     assert told()["way"] == "download"
