@@ -1,6 +1,5 @@
 """Owns resampling: intervals of AUROC over test records and training subsets, and paired differences of encoders."""
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -12,7 +11,7 @@ PERCENTILES = (2.5, 97.5)
 
 @dataclass(frozen=True)
 class Interval:
-    """A mean over training subsets with the 2.5th and 97.5th percentiles of its replicates."""
+    """A value with the 2.5th and 97.5th percentiles of its replicates."""
 
     mean: float
     low: float
@@ -58,20 +57,27 @@ def _auroc(scores: np.ndarray, positive: np.ndarray, counts: np.ndarray) -> np.n
 
 
 def macro(replicated: np.ndarray) -> np.ndarray:
-    """Return the mean over the classes a replicate has, (..., replicates) from (..., replicates, C)."""
+    """Return the mean over the classes a replicate has, (..., replicates) from (..., replicates, C); NaN for none."""
     defined = ~np.isnan(replicated)
-    means: np.ndarray = np.where(defined, replicated, 0.0).sum(axis=-1) / np.maximum(defined.sum(axis=-1), 1)
+    with np.errstate(invalid="ignore"):
+        means: np.ndarray = np.where(defined, replicated, 0.0).sum(axis=-1) / defined.sum(axis=-1)
     return means
 
 
-def interval(point: Sequence[float], replicated: np.ndarray) -> Interval:
-    """Return the interval of the mean over seeds, from point values (S,) and replicates (S, B).
+def over_seeds(replicated: np.ndarray) -> np.ndarray:
+    """Return the replicates (B,) of a mean over seeds, from each seed's replicates (S, B).
 
     Replicate b takes resampled records and, with them, S seeds drawn with replacement: test records and training
     subsets both vary. With one seed this is the ordinary bootstrap of the test set.
     """
     seeds, replicates = replicated.shape
     chosen = np.random.default_rng(SEED + 1).integers(0, seeds, (seeds, replicates))
-    means = np.take_along_axis(replicated, chosen, axis=0).mean(axis=0)
-    low, high = np.percentile(means, PERCENTILES)
-    return Interval(float(np.mean(point)), float(low), float(high))
+    means: np.ndarray = np.take_along_axis(replicated, chosen, axis=0).mean(axis=0)
+    return means
+
+
+def interval(point: float, replicates: np.ndarray) -> Interval:
+    """Put the percentiles of the replicates (B,) beside a point value; NaN is skipped, nothing left is 0 to 1."""
+    kept = replicates[~np.isnan(replicates)]
+    low, high = np.percentile(kept, PERCENTILES) if len(kept) else (0.0, 1.0)
+    return Interval(float(point), float(low), float(high))

@@ -6,10 +6,13 @@ number of records, and nearly diagonal, which makes truncated Newton steps with 
 classes share every matrix product. Gradients are float64; only the search for a direction is float32.
 """
 
+import logging
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
+
+log = logging.getLogger(__name__)
 
 NEWTON_STEPS = 60
 CG_STEPS = 200
@@ -121,6 +124,8 @@ def solve(problem: Problem, penalty: float, start: np.ndarray) -> np.ndarray:
         length = line_search(margins, change, Y, now, direction, ridge, gradient)
         W[:, live] = now + length * direction
         live = live[np.abs(length * direction).max(axis=0) > TOLERANCE]
+    if len(live):
+        log.warning("%d of %d classes did not converge at C = %g", len(live), W.shape[1], 1.0 / penalty)
     return W
 
 
@@ -132,7 +137,8 @@ def newton_direction(
     Returns d (r + 1, K), the change of margins Z d (n, K), which falls out of the iterations, and the steps taken (K,).
     """
     Z, small_ridge = problem.Z32, ridge.astype(np.float32)
-    scale = (1.0 / (problem.spectrum[:, None] * weights.mean(axis=0) + ridge)).astype(np.float32)
+    share = np.maximum(weights.mean(axis=0), 1e-12)
+    scale = (1.0 / (problem.spectrum[:, None] * share + ridge)).astype(np.float32)
     live, taken = np.arange(len(columns)), np.full(len(columns), CG_STEPS)
     direction, change = np.zeros_like(gradient), np.zeros_like(weights)
     residual = -gradient.astype(np.float32)

@@ -93,7 +93,8 @@ def summarise(cohort: Cohort, runs: list[Run], counts: np.ndarray) -> dict[str, 
     names = [name for name, keep in zip(cohort.classes, kept, strict=True) if keep]
     points = np.array([metrics.auroc(run.test[:, kept], labels[:, kept]) for run in runs])
     replicated = np.array([bootstrap.auroc(run.test[:, kept], labels[:, kept], counts) for run in runs])
-    overall = bootstrap.interval(points.mean(axis=1).tolist(), bootstrap.macro(replicated))
+    overall = bootstrap.interval(points.mean(), bootstrap.over_seeds(bootstrap.macro(replicated)))
+    drawn = np.stack([bootstrap.over_seeds(replicated[:, :, c]) for c in range(len(names))], axis=1)
     untrained = [[not cohort.train.labels[run.rows, c].any() for run in runs] for c in range(len(cohort.classes))]
     thresholds = [metrics.best_thresholds(run.val, cohort.val.labels) for run in runs]
     return {
@@ -111,6 +112,7 @@ def summarise(cohort: Cohort, runs: list[Run], counts: np.ndarray) -> dict[str, 
         "untrained_by_seed": np.sum(untrained, axis=0).tolist(),
         "skipped_replicates": int(np.isnan(replicated).sum()),
         "per_class": {name: tidy(value) for name, value in zip(names, points.mean(axis=0), strict=True)},
+        "per_class_interval": class_intervals(names, points.mean(axis=0), drawn),
         "auprc": tidy(np.mean([metrics.macro(metrics.auprc(run.test, labels)[kept]) for run in runs])),
         "f1": tidy(
             np.mean(
@@ -118,6 +120,12 @@ def summarise(cohort: Cohort, runs: list[Run], counts: np.ndarray) -> dict[str, 
             )
         ),
     }
+
+
+def class_intervals(names: list[str], points: np.ndarray, replicated: np.ndarray) -> dict[str, list[float]]:
+    """Return [low, high] of each class from replicates (B, C)."""
+    found = [bootstrap.interval(point, replicated[:, c]) for c, point in enumerate(points)]
+    return {name: [tidy(each.low), tidy(each.high)] for name, each in zip(names, found, strict=True)}
 
 
 def predictions(cohort: Cohort, run: Run, fraction: float, representation: str) -> pl.DataFrame:

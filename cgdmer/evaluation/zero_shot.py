@@ -16,7 +16,7 @@ from cgdmer import files
 from cgdmer.errors import DataError
 from cgdmer.evaluation import bootstrap, metrics
 from cgdmer.evaluation.cohort import Cohort, scorable
-from cgdmer.evaluation.probe import head, tidy
+from cgdmer.evaluation.probe import class_intervals, head, tidy
 
 FOLDER = Path(__file__).with_name("prompts")
 STATEMENTS = FOLDER / "statements.json"
@@ -81,7 +81,7 @@ def evaluate(
     labels = cohort.test.labels[:, kept]
     points = metrics.auroc(scores[:, kept], labels)
     replicated = bootstrap.auroc(scores[:, kept], labels, bootstrap.draws(len(labels), replicates))
-    overall = bootstrap.interval([points.mean()], bootstrap.macro(replicated)[None])
+    overall = bootstrap.interval(points.mean(), bootstrap.macro(replicated))
     names = [name for name, keep in zip(cohort.classes, kept, strict=True) if keep]
     return {
         **head(cohort, "zero-shot, cosine"),
@@ -90,5 +90,6 @@ def evaluate(
         "high": tidy(overall.high),
         "skipped_replicates": int(np.isnan(replicated).sum()),
         "per_class": {name: tidy(value) for name, value in zip(names, points, strict=True)},
+        "per_class_interval": class_intervals(names, points, replicated),
         "prompts": {**prompts.facts, "texts": {name: prompts.texts[name] for name in cohort.classes}},
     }

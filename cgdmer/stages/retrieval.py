@@ -13,6 +13,8 @@ from cgdmer.evaluation.subsets import nested
 from cgdmer.files import read_json, write_json
 from cgdmer.shards import Shards, concatenate, open_shards
 
+HELD_OUT = "test"
+"""The split nothing was trained or selected on."""
 BATCH = 256
 EXAMPLES = 4
 SHOWN = 3
@@ -41,10 +43,10 @@ def retrieval(*, retrieval: settings.Retrieval) -> None:
 def choose(shards: Shards, most: int) -> pl.DataFrame:
     """Return `row`, `id`, `source`, `report`, `valid` of the records to rank, in row order."""
     table = shards.columns("id", "split", "report", "valid").with_row_index("row")
-    held_out = table.filter(pl.col("split") == "test", pl.col("report") != "")
+    held_out = table.filter(pl.col("split") == HELD_OUT, pl.col("report") != "")
     if held_out.is_empty():
         raise DataError(
-            "no test record of the pretraining corpora has a report",
+            f"no {HELD_OUT} record of the pretraining corpora has a report",
             allowed="test records with a report in pool.sources",
             mend="set index.test_fraction above 0 in params.yaml, then: dvc repro",
         )

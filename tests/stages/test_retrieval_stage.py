@@ -1,0 +1,57 @@
+"""The stage retrieval with a real, untrained model: held-out records alone, the same draw and bytes every time."""
+
+import pytest
+from example_task import TINY_MODEL
+from shard_folder import write_folder
+
+from cgdmer import paths, settings
+from cgdmer.errors import DataError
+from cgdmer.files import read_json, write_json
+from cgdmer.models import weights
+from cgdmer.shards import open_shards
+from cgdmer.stages import retrieval as stage
+
+SETTINGS = settings.Retrieval(max_records=20, recall_at=[1, 5])
+
+
+@pytest.fixture
+def project(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(stage, "BATCH", 7)
+    write_folder(paths.shards("ptb_xl"), [40, 40])
+    write_json(paths.POOL, {"sources": {"ptb_xl": {}}})
+    signal = settings.Signal(seconds=1.0)
+    words = [f"report {i}" for i in range(5)]
+    network = weights.create(TINY_MODEL, settings.Masking(), settings.Objective(), signal, words, seed=0)
+    weights.save(paths.MODEL, network, signal, {})
+
+
+def test_result_repeats_to_the_byte_and_reads_well(project):
+    stage.retrieval(retrieval=SETTINGS)
+    first = paths.retrieval().read_bytes()
+    stage.retrieval(retrieval=SETTINGS)
+    assert paths.retrieval().read_bytes() == first
+    found = read_json(paths.retrieval())
+    assert (found["sources"], found["n"], found["distinct_reports"]) == (["ptb_xl"], 20, 5)
+    assert set(found["ecg_to_report"]["recall"]) == set(found["report_to_ecg"]["recall"]) == {"1", "5"}
+    assert 1 <= found["ecg_to_report"]["median_rank"] <= 20
+    example = found["examples"][0]
+    assert len(example["nearest"]) == 3
+    assert [near["right"] for near in example["nearest"]].count(True) <= 1
+
+
+def test_only_held_out_records_with_a_report_are_ranked(project):
+    shards = open_shards(paths.shards("ptb_xl"))
+    everything = stage.choose(shards, 10**6)
+    rows = shards.rows
+    assert (rows["split"].gather(everything["row"]) == "test").all()
+    assert (everything["report"] != "").all()
+    assert everything.height == rows.filter((rows["split"] == "test") & (rows["report"] != "")).height
+    assert set(stage.choose(shards, 9)["id"]) < set(everything["id"])
+
+
+def test_no_held_out_record_is_an_error_that_names_the_setting(project, monkeypatch):
+    monkeypatch.setattr(stage, "HELD_OUT", "val")
+    with pytest.raises(DataError, match="no val record") as caught:
+        stage.retrieval(retrieval=SETTINGS)
+    assert "index.test_fraction" in caught.value.mend
