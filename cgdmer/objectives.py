@@ -9,6 +9,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from cgdmer import settings
+from cgdmer.errors import ConfigError
 from cgdmer.models.cgdmer import CGDMER, Batch, Outputs
 from cgdmer.models.masking import Noise
 from cgdmer.signals.leads import LEADS, LIMB
@@ -102,6 +103,13 @@ class Objective(nn.Module):
     def __init__(self, model: CGDMER, weights: settings.Objective) -> None:
         super().__init__()
         self.model, self.settings = model, weights
+        decodes = model.decoder is not None and (weights.ecg_reconstruction > 0 or model.split.ecg is not None)
+        if not (decodes or weights.contrastive > 0):
+            raise ConfigError(
+                "no term of section objective trains the ECG encoder",
+                allowed="objective.contrastive above 0, or objective.ecg_reconstruction with masking",
+                mend="edit params.yaml",
+            )
         if weights.contrastive > 0:
             self.log_scale = nn.Parameter(torch.tensor(math.log(weights.scale)))
             self.bias = nn.Parameter(torch.tensor(float(weights.bias)))

@@ -1,12 +1,15 @@
 """A tiny pool whose reports say what its waves are, written as real shards: rate, shape and where they are tall."""
 
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
 import polars as pl
+import torch
 
 from cgdmer import paths, settings, tables
 from cgdmer.files import write_json
+from cgdmer.models.cgdmer import CGDMER, Batch
 from cgdmer.shards import manifest, open_shards
 from cgdmer.signals.leads import HEXAXIAL, LEADS
 
@@ -31,6 +34,23 @@ def signals(records: int, seed: int = 0) -> tuple[np.ndarray, list[str], np.ndar
     millivolt = gain[:, :, None] * wave[:, None] + 0.05 * draw.normal(size=(records, 12, len(time)))
     text = [f"{RATES[a]} rate with {SHAPES[b]} waves tall in {PLACES[c]} leads" for a, b, c in findings]
     return (1000 * millivolt).round().astype(np.int16), text, findings
+
+
+def batch(model: CGDMER, records: int = 6, short: Sequence[int] = ()) -> Batch:
+    """Return the first records as a training step gets them; `short` ones are half padding."""
+    microvolt, reports, _ = signals(records)
+    signal = torch.from_numpy(microvolt)
+    valid = torch.full((records,), signal.shape[2], dtype=torch.int32)
+    for row in short:
+        valid[row] = signal.shape[2] // 2
+        signal[row, :, signal.shape[2] // 2 :] = 0
+    tokens = torch.from_numpy(model.tokenizer(reports)) if model.report else torch.zeros(records, 1).int()
+    codes = torch.tensor([sorted(set(reports)).index(report) for report in reports])
+    missing = torch.zeros(records, 12, dtype=torch.bool)
+    return Batch(
+        signal=signal, valid=valid, missing=missing, tokens=tokens, row=torch.arange(records), report=codes,
+        full=not short,
+    )  # fmt: skip
 
 
 def write(root: Path, source: str = "mimic_iv_ecg", records: int = 96, seed: int = 0) -> None:

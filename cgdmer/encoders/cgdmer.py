@@ -26,10 +26,10 @@ class Pretrained:
         device = environment.read().device
         self.device = torch.device(("cuda" if torch.cuda.is_available() else "cpu") if device == "auto" else device)
         self.model, self.samples = model.eval().to(self.device), signal.samples
-        width, split = model.settings.width, model.settings.disentangled
-        self.dims = {"shared": width, "pooled": 2 * width if split else width}
-        self.dims |= {"specific": width} if split else {}
-        self.dims |= {"aligned": model.settings.projection} if model.tokenizer else {}
+        width, splits = model.settings.width, model.split.ecg is not None
+        self.dims = {"shared": width, "pooled": 2 * width if splits else width}
+        self.dims |= {"specific": width} if splits else {}
+        self.dims |= {"aligned": model.settings.projection} if model.split.project else {}
 
     @torch.no_grad()
     def encode(
@@ -52,9 +52,9 @@ class Pretrained:
     @torch.no_grad()
     def encode_reports(self, reports: Sequence[str], batch: int = 256) -> np.ndarray:
         """Map report texts to unit vectors float32 (n, E) in the space of `aligned`."""
-        if self.model.tokenizer is None:
+        if self.model.tokenizer is None or self.model.split.project is None:
             raise ConfigError(
-                f"encoder {self.name} was trained without reports", mend="set objective.contrastive above 0"
+                f"encoder {self.name} was not aligned with reports", mend="set objective.contrastive above 0"
             )
         rows = [self.model.tokenizer(reports[i : i + batch]) for i in range(0, len(reports), batch)]
         found = [self.model.report_features(torch.from_numpy(ids).long().to(self.device)) for ids in rows]

@@ -48,13 +48,19 @@ class CGDMER(nn.Module):
         super().__init__()
         self.settings, self.masking, self.objective, self.tokenizer = model, masking, objective, tokenizer
         self.columns = signal.samples // model.patch
-        parts = 2 if model.disentangled else 1
+        hides = masking.kind != "none" and masking.ratio > 0
+        decodes = hides and objective.ecg_reconstruction + objective.cross_reconstruction > 0
+        guesses = tokenizer is not None and objective.report_reconstruction * masking.text_ratio > 0
+        separates = objective.orthogonality > 0
         self.ecg = EcgEncoder(model, self.columns)
-        self.split = Split(model, report=tokenizer is not None)
-        self.hides = masking.kind != "none" and masking.ratio > 0
-        decodes = objective.ecg_reconstruction > 0 or objective.cross_reconstruction > 0
-        self.decoder = EcgDecoder(model, self.columns, parts) if decodes and self.hides else None
-        self.report = ReportTower(model, objective, tokenizer, text) if tokenizer else None
+        self.split = Split(
+            model,
+            ecg=decodes or separates,
+            report=tokenizer is not None and (guesses or separates),
+            aligns=tokenizer is not None and objective.contrastive > 0,
+        )
+        self.decoder = EcgDecoder(model, self.columns, parts=1 if self.split.ecg is None else 2) if decodes else None
+        self.report = ReportTower(model, tokenizer, text, guesses=guesses) if tokenizer else None
         self.initialise()
 
     def initialise(self) -> None:
@@ -93,8 +99,9 @@ class CGDMER(nn.Module):
                 out["report_specific"] = mean(own, real)  # (B, D)
             if "word_places" in out:
                 out["word_logits"] = self.report.guess(joined(told, own), out["word_places"])  # (B, K, vocabulary)
-            out["ecg_aligned"] = self.split.align(shared, mask.real)  # (B, E)
-            out["report_aligned"] = self.split.align(told, real)  # (B, E)
+            if self.split.project is not None:
+                out["ecg_aligned"] = self.split.align(shared, mask.real)  # (B, E)
+                out["report_aligned"] = self.split.align(told, real)  # (B, E)
 
         # Reconstruction of the hidden patches from both parts of the visible ones.
         if self.decoder is not None:
@@ -126,9 +133,11 @@ class CGDMER(nn.Module):
         mask = None if bool(real.all()) else real
         tokens = self.ecg(patches.flatten(1, 2), spread, number, column, mask)  # (B, l*n, D)
         shared, specific = self.split(tokens, mask, "ecg")
-        out = {"shared": mean(shared, mask), "aligned": self.split.align(shared, mask)}
+        out = {"shared": mean(shared, mask)}
         if specific is not None:
             out["specific"] = mean(specific, mask)
+        if self.split.project is not None:
+            out["aligned"] = self.split.align(shared, mask)
         return out
 
     def report_features(self, ids: Tensor) -> Tensor:

@@ -8,18 +8,21 @@ from cgdmer.settings import Model
 
 
 class Split(nn.Module):
-    """One shared encoder, the same weights for both modalities, and one specific encoder each."""
+    """One shared encoder, the same weights for both modalities, and one specific encoder each.
 
-    def __init__(self, settings: Model, *, report: bool) -> None:
+    `ecg` and `report` say whether anything reads that specific part, `aligns` whether anything reads the projection.
+    """
+
+    def __init__(self, settings: Model, *, ecg: bool, report: bool, aligns: bool) -> None:
         super().__init__()
 
         def encoder() -> Transformer:
             return Transformer(settings.width, settings.split_depth, settings.heads, settings.dropout)
 
         self.shared = encoder()
-        self.ecg = encoder() if settings.disentangled else None
+        self.ecg = encoder() if settings.disentangled and ecg else None
         self.report = encoder() if settings.disentangled and report else None
-        self.project = nn.Linear(settings.width, settings.projection)
+        self.project = nn.Linear(settings.width, settings.projection) if aligns else None
 
     def forward(self, tokens: Tensor, real: Tensor | None, modality: str) -> tuple[Tensor, Tensor | None]:
         """Tokens (B, S, D) to their shared and specific parts, each (B, S, D); no specific part when it is off."""
@@ -28,6 +31,7 @@ class Split(nn.Module):
 
     def align(self, shared: Tensor, real: Tensor | None) -> Tensor:
         """Pool shared tokens (B, S, D) and project them to unit vectors (B, E) in the space both modalities share."""
+        assert self.project is not None
         out: Tensor = nn.functional.normalize(self.project(mean(shared, real)).float(), dim=1)
         return out
 

@@ -10,7 +10,7 @@ from cgdmer.models import tokens
 from cgdmer.models.masking import report_places
 from cgdmer.models.patches import sincos, take
 from cgdmer.models.transformer import Transformer
-from cgdmer.settings import Model, Objective
+from cgdmer.settings import Model
 
 
 class ScratchText(nn.Module):
@@ -54,7 +54,7 @@ class ReportTower(nn.Module):
     marks: Tensor
 
     def __init__(
-        self, settings: Model, objective: Objective, tokenizer: tokens.Tokenizer, named: NamedText | None
+        self, settings: Model, tokenizer: tokens.Tokenizer, named: NamedText | None = None, *, guesses: bool
     ) -> None:
         super().__init__()
         self.pad, self.mask = tokenizer.pad, tokenizer.mask
@@ -62,7 +62,7 @@ class ReportTower(nn.Module):
         width, parts = settings.width, 2 if settings.disentangled else 1
         self.fit = nn.Linear(self.body.width, width)
         head = (nn.Linear(parts * width, width), nn.GELU(), nn.LayerNorm(width), nn.Linear(width, len(tokenizer)))
-        self.words = nn.Sequential(*head) if objective.report_reconstruction > 0 else None
+        self.words = nn.Sequential(*head) if guesses else None
         marks = torch.zeros(max(len(tokenizer), max(tokenizer.marks) + 1), dtype=torch.bool)
         marks[tokenizer.marks] = True
         self.register_buffer("marks", marks, persistent=False)
@@ -140,5 +140,6 @@ def rebuild(config: dict[str, Any]) -> NamedText:
 def _kind(config: Any) -> Any:
     """Return the loader: T5 and its kin have an encoder of their own."""
     import transformers
+    from transformers.models.auto.modeling_auto import MODEL_FOR_TEXT_ENCODING_MAPPING as ENCODERS
 
-    return transformers.AutoModelForTextEncoding if config.is_encoder_decoder else transformers.AutoModel
+    return transformers.AutoModelForTextEncoding if type(config) in ENCODERS else transformers.AutoModel

@@ -64,11 +64,14 @@ def load(folder: Path, length: int) -> Tokenizer:
 
 
 def train(reports: Iterable[str], vocabulary: int, length: int) -> Tokenizer:
-    """Learn lower-cased word pieces from distinct reports; the same reports give the same vocabulary."""
-    inner = tokenizers.Tokenizer(models.WordPiece(unk_token=MARKS[1]))
+    """Learn lower-cased byte pairs from distinct reports; the same reports give the same vocabulary.
+
+    Word pieces would not: their trainer numbers `##` pieces in the order of a hash table, which changes by process.
+    """
+    inner = tokenizers.Tokenizer(models.BPE(unk_token=MARKS[1]))
     inner.normalizer = normalizers.BertNormalizer(lowercase=True)
-    inner.pre_tokenizer = pre_tokenizers.BertPreTokenizer()
-    trainer = trainers.WordPieceTrainer(vocab_size=vocabulary, special_tokens=list(MARKS), show_progress=False)
+    inner.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=True)
+    trainer = trainers.BpeTrainer(vocab_size=vocabulary, special_tokens=list(MARKS), show_progress=False)
     inner.train_from_iterator(sorted(set(reports)), trainer)
     cls, sep = inner.token_to_id("[CLS]"), inner.token_to_id("[SEP]")
     inner.post_processor = processors.TemplateProcessing(

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import polars as pl
 
-from cgdmer import environment, paths, settings
+from cgdmer import paths, settings
 from cgdmer.errors import DataError
 from cgdmer.files import atomic, read_json, write_json
 from cgdmer.models import weights
@@ -41,7 +41,7 @@ def run(
     shards, pool = open_pool()
     rows, sizes = choose(shards, train)
     reports = shards.columns("report")["report"].gather(rows[: sizes[0]])
-    with threads(max(1, environment.read().workers // world.size)):
+    with threads(world.size):
         network = weights.create(model, masking, objective, signal, reports, train.seed)
         folder = paths.scratch("pretrain", key(pool, model, masking, objective, train, signal))
         task = Objective(network, objective)

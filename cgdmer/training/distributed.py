@@ -1,5 +1,6 @@
 """Owns processes: who this one is, gathering with gradients, and starting one process a device."""
 
+import logging
 import os
 import signal
 import socket
@@ -13,7 +14,10 @@ from torch import Tensor
 from torch.multiprocessing.spawn import ProcessContext, ProcessExitedException, start_processes
 
 from cgdmer import environment
-from cgdmer.errors import CgdmerError, ConfigError, Preempted
+from cgdmer.errors import CgdmerError, ConfigError, DataError, Preempted, TrainingStopped
+
+GRACE = 30.0
+"""Seconds the other processes have to stop by themselves when one has."""
 
 
 @dataclass(frozen=True)
@@ -89,23 +93,24 @@ def launch(count: int, function: Callable[..., None], *arguments: Any) -> None:
 
     before = signal.signal(signal.SIGTERM, pass_on)
     try:
-        while not context.join():
+        while not context.join(grace_period=GRACE):
             pass
     except ProcessExitedException as error:
-        if error.exit_code == Preempted.code:
-            raise Preempted("training was told to stop and left a checkpoint", mend="run it again") from error
-        raise CgdmerError(f"a training process ended with code {error.exit_code}; its message is above") from error
+        kinds = {kind.code: kind for kind in (Preempted, TrainingStopped, ConfigError, DataError)}
+        kind = kinds.get(error.exit_code, CgdmerError)
+        raise kind(f"training: {error}; its own message is above", mend="run it again") from error
     finally:
         signal.signal(signal.SIGTERM, before)
 
 
 def _enter(rank: int, count: int, port: int, function: Callable[..., None], arguments: tuple[Any, ...]) -> None:
-    """Be one of the launched processes; errors of ours become exit codes."""
+    """Be one of the launched processes; an error of ours is logged once and becomes the exit code."""
     names = {"RANK": rank, "LOCAL_RANK": rank, "WORLD_SIZE": count, "MASTER_ADDR": "127.0.0.1", "MASTER_PORT": port}
     os.environ.update({name: str(value) for name, value in names.items()})
     try:
         function(*arguments)
-    except Preempted as error:
+    except CgdmerError as error:
+        logging.getLogger(__name__).error("%s", error)
         raise SystemExit(error.code) from error
     finally:
         if dist.is_initialized():

@@ -1,6 +1,7 @@
 """Owns one training step and the state it changes: weights, optimiser, averaged weights, the non-finite flag."""
 
 import copy
+import os
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, nullcontext
 from functools import partial
@@ -164,10 +165,11 @@ def set_precision() -> None:
 
 
 @contextmanager
-def threads(count: int) -> Iterator[None]:
-    """Use so many CPU threads inside."""
+def threads(processes: int) -> Iterator[None]:
+    """Share the CPUs among processes, unless OMP_NUM_THREADS says how; sums may differ in the last bit by threads."""
     before = torch.get_num_threads()
-    torch.set_num_threads(count)
+    if "OMP_NUM_THREADS" not in os.environ:
+        torch.set_num_threads(max(1, len(os.sched_getaffinity(0)) // processes))
     try:
         yield
     finally:

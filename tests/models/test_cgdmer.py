@@ -1,0 +1,100 @@
+"""The assembled method: what is off is not built, any leads and lengths go in, padding changes nothing."""
+
+import example_pool as example
+import pytest
+import torch
+
+from cgdmer.models import weights
+from cgdmer.models.cgdmer import Batch
+from cgdmer.settings import Masking, Model, Objective
+from cgdmer.signals.leads import LEADS
+
+
+def build(model=example.MODEL, masking=Masking(), **terms):  # noqa: B008
+    _, reports, _ = example.signals(20)
+    return weights.create(model, masking, Objective(**terms), example.SIGNAL, reports, 0)
+
+
+def run(model, given, seed=0):
+    return model(given, model.noise(len(given["signal"]), torch.Generator().manual_seed(seed)))
+
+
+def test_every_step_has_the_shape_its_comment_says():
+    model = build(cross_reconstruction=1.0)
+    out = run(model, example.batch(model))
+    columns, width = 10, example.MODEL.width
+    assert out["ecg_shared"].shape == out["ecg_specific"].shape == out["report_specific"].shape == (6, width)
+    assert out["ecg_aligned"].shape == out["report_aligned"].shape == (6, example.MODEL.projection)
+    assert out["predicted"].shape == out["crossed"].shape == (6, 12 * columns, example.MODEL.patch)
+    assert out["hidden"].sum(1).tolist() == [12 * (columns - 2)] * 6
+
+
+@pytest.mark.parametrize(
+    ("terms", "absent"),
+    [
+        ({"contrastive": 0.0, "report_reconstruction": 0.0}, ["report", "split.report", "split.project"]),
+        ({"contrastive": 0.0}, ["split.project"]),
+        ({"ecg_reconstruction": 0.0, "orthogonality": 0.0}, ["decoder", "split.ecg"]),
+        ({"ecg_reconstruction": 0.0}, ["decoder"]),
+        ({"report_reconstruction": 0.0}, ["report.words"]),
+    ],
+)
+def test_what_is_off_is_not_built(terms, absent):
+    names = {name for name, _ in build(**terms).named_parameters()}
+    for prefix in absent:
+        assert not any(name.startswith(f"{prefix}.") for name in names)
+
+
+def test_without_masking_there_is_no_decoder():
+    assert build(masking=Masking(kind="none")).decoder is None
+
+
+def test_without_disentanglement_the_decoders_read_the_shared_part_alone():
+    model = build(Model(**(example.MODEL.model_dump() | {"disentangled": False})))
+    out = run(model, example.batch(model))
+    assert "ecg_specific" not in out
+    assert out["predicted"].isfinite().all()
+
+
+def test_a_short_record_does_not_depend_on_what_lies_in_its_padding_or_beside_it():
+    model = build().eval()
+    given = example.batch(model, short=[1])
+    other = Batch(**given)
+    other["signal"] = given["signal"].clone()
+    other["signal"][1, :, 100:] = 999
+    first, second = run(model, given), run(model, other)
+    for name in ("ecg_shared", "ecg_aligned", "predicted"):
+        assert torch.allclose(first[name], second[name], atol=1e-6)
+
+
+def test_features_take_any_leads_in_any_order_and_any_length():
+    model = build().eval()
+    signal = torch.from_numpy(example.signals(3)[0])
+    valid = torch.full((3,), signal.shape[2])
+    whole = model.features(signal, valid, torch.zeros(3, 12, dtype=torch.bool), range(12))
+    order = [5, 0, 7, 3, 1, 2, 4, 6, 8, 9, 10, 11]
+    turned = model.features(signal[:, order], valid, torch.zeros(3, 12, dtype=torch.bool), order)
+    assert torch.allclose(whole["shared"], turned["shared"], atol=1e-5)
+    for leads in ([1], [0, 1], [0, 1, 7], list(range(6)), list(range(12))):
+        part = model.features(signal[:, leads, :90], valid.clamp(max=90), torch.zeros(3, len(leads)).bool(), leads)
+        assert part["shared"].shape == whole["shared"].shape
+        assert part["shared"].isfinite().all()
+
+
+def test_leads_marked_missing_are_leads_not_given():
+    model = build().eval()
+    signal = torch.from_numpy(example.signals(2)[0])
+    valid, missing = torch.full((2,), signal.shape[2]), torch.zeros(2, 12, dtype=torch.bool)
+    missing[:, 6:] = True
+    marked = model.features(signal, valid, missing, range(12))
+    left_out = model.features(signal[:, :6], valid, missing[:, :6], range(6))
+    assert torch.allclose(marked["aligned"], left_out["aligned"], atol=1e-5)
+
+
+def test_training_and_features_agree_where_nothing_is_hidden():
+    model = build(masking=Masking(kind="none", text_ratio=0.0)).eval()
+    given = example.batch(model)
+    out, found = run(model, given), model.features(given["signal"], given["valid"], given["missing"], range(len(LEADS)))
+    assert torch.allclose(out["ecg_shared"], found["shared"], atol=1e-5)
+    assert torch.allclose(out["ecg_aligned"], found["aligned"], atol=1e-5)
+    assert torch.allclose(out["report_aligned"], model.report_features(given["tokens"].long()), atol=1e-5)

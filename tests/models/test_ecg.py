@@ -1,0 +1,79 @@
+"""The ECG tower: hidden patches never enter, and what fills a short record leaks nothing."""
+
+import torch
+
+from cgdmer.models import masking
+from cgdmer.models.ecg import EcgDecoder, EcgEncoder
+from cgdmer.models.transformer import initialise
+from cgdmer.settings import Masking, Model
+
+MODEL = Model(width=16, depth=2, heads=2, patch=10, decoder_width=16, decoder_depth=1)
+COLUMNS, LEADS = 4, 12
+
+
+def towers():
+    torch.manual_seed(0)
+    return EcgEncoder(MODEL, COLUMNS).apply(initialise), EcgDecoder(MODEL, COLUMNS, 1).apply(initialise)
+
+
+def chosen(full=True, short=COLUMNS):
+    valid = torch.ones(3, LEADS, COLUMNS, dtype=torch.bool)
+    valid[1, :, short:] = False
+    noise = masking.noise(3, LEADS, COLUMNS, 8, torch.Generator().manual_seed(5))
+    return masking.draw(valid, noise, Masking(ratio=0.5), full=full)
+
+
+def encoded(encoder, patches, mask):
+    spread = torch.zeros(len(patches), 1)
+    picked = patches.gather(1, mask.places[:, :, None].expand(-1, -1, 10))
+    return encoder(picked, spread, mask.places // COLUMNS, mask.places % COLUMNS, mask.real)
+
+
+def test_masked_encoder_equals_the_full_encoder_restricted_to_visible_tokens():
+    encoder, _ = towers()
+    patches, mask = torch.randn(3, LEADS * COLUMNS, 10), chosen()
+    number = torch.arange(LEADS * COLUMNS).expand(3, -1)
+    full = encoder(patches, torch.zeros(3, 1), number // COLUMNS, number % COLUMNS, ~mask.hidden)
+    restricted = full.gather(1, mask.places[:, :, None].expand(-1, -1, 16))
+    assert torch.allclose(encoded(encoder, patches, mask), restricted, atol=1e-5)
+
+
+def test_hidden_patches_cannot_change_what_is_predicted():
+    encoder, decoder = towers()
+    patches, mask = torch.randn(3, LEADS * COLUMNS, 10), chosen(full=False, short=2)
+    other = patches.where(~mask.hidden[:, :, None], torch.randn_like(patches))
+    grid = (LEADS, COLUMNS)
+    first, second = (decoder(encoded(encoder, x, mask), mask, grid) for x in (patches, other))
+    assert torch.equal(first[mask.hidden], second[mask.hidden])
+
+
+def test_padding_changes_no_prediction_of_a_short_record():
+    encoder, decoder = towers()
+    patches, mask = torch.randn(3, LEADS * COLUMNS, 10), chosen(full=False, short=2)
+    padding = torch.arange(LEADS * COLUMNS) % COLUMNS >= 2
+    other = patches.clone()
+    other[1, padding] = 9.0
+    first, second = (decoder(encoded(encoder, x, mask), mask, (LEADS, COLUMNS)) for x in (patches, other))
+    assert torch.equal(first[mask.hidden], second[mask.hidden])
+    assert not mask.hidden[1, padding].any()
+
+
+def test_the_mask_of_a_full_batch_may_be_left_out():
+    encoder, decoder = towers()
+    patches = torch.randn(3, LEADS * COLUMNS, 10)
+    first, second = (
+        decoder(encoded(encoder, patches, mask), mask, (LEADS, COLUMNS)) for mask in (chosen(True), chosen(False))
+    )
+    assert torch.allclose(first, second, atol=1e-5)
+
+
+def test_lead_and_time_decide_a_token():
+    encoder, _ = towers()
+    patch, spread = torch.ones(1, 1, 10), torch.zeros(1, 1)
+    out = {
+        (lead, column): encoder(patch, spread, torch.tensor([[lead]]), torch.tensor([[column]]))
+        for lead in (0, 7)
+        for column in (0, 3)
+    }
+    values = list(out.values())
+    assert all(not torch.allclose(a, b) for i, a in enumerate(values) for b in values[:i])

@@ -1,0 +1,108 @@
+"""Masks: exact counts, limb leads together, padding neither seen nor asked for."""
+
+import pytest
+import torch
+from hypothesis import given
+from hypothesis import settings as limits
+from hypothesis import strategies as st
+
+from cgdmer.models import masking
+from cgdmer.settings import Masking
+from cgdmer.signals.leads import LIMB
+
+LEADS = 12
+
+
+def drawn(records, columns, seed=0, leads=LEADS):
+    return masking.noise(records, leads, columns, 16, torch.Generator().manual_seed(seed))
+
+
+def whole(records, columns):
+    return torch.ones(records, LEADS, columns, dtype=torch.bool)
+
+
+def seen(mask, columns):
+    """Visible tokens as (B, 12, N)."""
+    real = torch.ones_like(mask.places, dtype=torch.bool) if mask.real is None else mask.real
+    grid = torch.zeros(len(real), LEADS * columns, dtype=torch.bool)
+    return grid.scatter(1, mask.places, real).view(len(real), LEADS, columns)
+
+
+@limits(max_examples=60, deadline=None)
+@given(
+    kind=st.sampled_from(["random", "spatial", "temporal", "spatiotemporal"]),
+    joint=st.booleans(),
+    ratio=st.sampled_from([0.1, 0.3, 0.5, 0.75, 0.9]),
+    columns=st.integers(1, 13),
+    short=st.integers(1, 13),
+    absent=st.sets(st.integers(0, 11), max_size=11),
+    seed=st.integers(0, 10_000),
+)
+def test_counts_are_exact_whatever_is_padded_or_missing(kind, joint, ratio, columns, short, absent, seed):
+    valid = whole(3, columns)
+    valid[1, :, min(short, columns) :] = False
+    valid[2, sorted(absent)] = False
+    settings = Masking(kind=kind, joint_limb=joint, ratio=ratio)
+    mask = masking.draw(valid, drawn(3, columns, seed), settings, full=False)
+    visible = seen(mask, columns)
+    for record, allowed in zip(visible, valid, strict=True):
+        kept = max(1, round(int(allowed.any(0).sum()) * (1 - ratio)))
+        assert record.sum() == kept * allowed.any(1).sum()
+        assert not (record & ~allowed).any()
+    assert torch.equal(mask.hidden.view_as(valid), valid & ~visible)
+    if joint:
+        limb = visible[:, :LIMB] | ~valid[:, :LIMB]
+        assert torch.equal(limb.all(1) | (limb == ~valid[:, :LIMB]).all(1), torch.ones(3, columns, dtype=torch.bool))
+
+
+def test_spatial_hides_whole_chest_leads_and_temporal_whole_columns():
+    spatial = seen(masking.draw(whole(64, 8), drawn(64, 8), Masking(kind="spatial"), full=True), 8)
+    chest = spatial[:, LIMB:].float().mean(2)
+    partly = ((chest > 0) & (chest < 1)).sum(1)
+    assert partly.max() <= 1  # only the lead at the edge of the budget may be cut
+    temporal = seen(masking.draw(whole(64, 8), drawn(64, 8), Masking(kind="temporal"), full=True), 8)
+    assert torch.equal(temporal.any(1), temporal.all(1))
+
+
+def test_mixture_uses_each_kind_for_about_a_third_of_the_records():
+    noise = drawn(600, 8)
+    mixed = seen(masking.draw(whole(600, 8), noise, Masking(kind="spatiotemporal"), full=True), 8)
+    for kind in masking.KINDS:
+        same = seen(masking.draw(whole(600, 8), noise, Masking(kind=kind), full=True), 8)
+        assert 0.25 < (same == mixed).all(2).all(1).float().mean() < 0.45
+
+
+def test_independent_limb_masks_leave_two_limb_leads_visible_as_often_as_the_protocol_says():
+    """PROTOCOLS G.22: 47 % of time steps at 75 % masking, 89 % at 50 %."""
+    for ratio, share in ((0.75, 0.47), (0.5, 0.89)):
+        mask = masking.draw(
+            whole(2000, 20), drawn(2000, 20), Masking(kind="random", ratio=ratio, joint_limb=False), full=True
+        )
+        two = (seen(mask, 20)[:, :LIMB].sum(1) >= 2).float().mean()
+        assert two == pytest.approx(share, abs=0.01)
+
+
+@pytest.mark.parametrize("settings", [Masking(kind="none"), Masking(ratio=0.0)])
+def test_masking_switched_off_shows_all_and_asks_for_nothing(settings):
+    mask = masking.draw(whole(2, 5), drawn(2, 5), settings, full=True)
+    assert seen(mask, 5).all()
+    assert not mask.hidden.any()
+
+
+def test_noise_of_a_batch_is_sliced_by_record_not_redrawn():
+    whole_batch, again = drawn(8, 4, seed=3), drawn(8, 4, seed=3)
+    assert all(torch.equal(whole_batch[name][3:5], again[name][3:5]) for name in whole_batch)
+
+
+@limits(max_examples=40, deadline=None)
+@given(lengths=st.lists(st.integers(0, 12), min_size=1, max_size=6), ratio=st.floats(0.05, 0.9))
+def test_report_places_count_exactly_and_never_hit_marks_or_padding(lengths, ratio):
+    content = torch.arange(14)[None] < torch.tensor(lengths)[:, None]
+    content = torch.cat([torch.zeros(len(lengths), 1, dtype=torch.bool), content], 1)
+    noise = torch.rand(len(lengths), 20, generator=torch.Generator().manual_seed(1))
+    places, counted = masking.report_places(content.long(), content, noise, ratio)
+    for row, length in enumerate(lengths):
+        chosen = places[row][counted[row]]
+        assert len(chosen) == min(length, max(1, round(length * ratio)))
+        assert content[row, chosen].all()
+        assert len(chosen.unique()) == len(chosen)

@@ -1,0 +1,109 @@
+"""Report towers: from scratch, and named models that the test itself saves."""
+
+import pytest
+import tokenizers
+import torch
+import transformers
+
+from cgdmer.errors import ConfigError
+from cgdmer.models import text, tokens
+from cgdmer.settings import Model
+
+REPORTS = ["sinus rhythm normal", "atrial fibrillation", "left bundle branch block"] * 3
+
+
+def fast(marks):
+    """A word-level tokenizer with the given names for pad, unknown and mask."""
+    pad, unknown, mask = marks
+    words = {w: i for i, w in enumerate([pad, unknown, mask, *sorted(set(" ".join(REPORTS).split()))])}
+    inner = tokenizers.Tokenizer(tokenizers.models.WordLevel(words, unk_token=unknown))
+    inner.pre_tokenizer = tokenizers.pre_tokenizers.Whitespace()
+    inner.add_special_tokens(list(marks))
+    return inner, {"pad_token": pad, "unk_token": unknown, "mask_token": mask}
+
+
+@pytest.fixture
+def bert(tmp_path):
+    torch.manual_seed(0)
+    inner, names = fast(("[PAD]", "[UNK]", "[MASK]"))
+    size = {"hidden_size": 16, "num_hidden_layers": 2, "num_attention_heads": 2, "intermediate_size": 32}
+    config = transformers.BertConfig(vocab_size=32, max_position_embeddings=20, **size)
+    transformers.BertModel(config).save_pretrained(tmp_path)
+    transformers.PreTrainedTokenizerFast(tokenizer_object=inner, **names).save_pretrained(tmp_path)
+    return tmp_path
+
+
+@pytest.fixture
+def t5(tmp_path):
+    inner, names = fast(("<pad>", "<unk>", "<extra_id_0>"))
+    size = {"d_model": 16, "d_ff": 32, "d_kv": 8, "num_heads": 2, "num_layers": 2}
+    config = transformers.T5Config(vocab_size=32, decoder_start_token_id=0, **size)
+    transformers.T5EncoderModel(config).save_pretrained(tmp_path)
+    names.pop("mask_token")
+    transformers.PreTrainedTokenizerFast(tokenizer_object=inner, **names).save_pretrained(tmp_path)
+    return tmp_path
+
+
+@pytest.mark.parametrize("kind", ["bert", "t5"])
+def test_a_named_encoder_loads_and_gives_what_transformers_gives(kind, request):
+    folder = request.getfixturevalue(kind)
+    named, tokenizer = text.fetch(str(folder), 10, 0)
+    ids = torch.from_numpy(tokenizer(REPORTS)).long()
+    real = ids != tokenizer.pad
+    loader = transformers.T5EncoderModel if kind == "t5" else transformers.BertModel
+    original = loader.from_pretrained(folder).eval()
+    expected = original(input_ids=ids, attention_mask=real.long()).last_hidden_state
+    assert torch.allclose(named.eval()(ids, real)[real], expected[real], atol=1e-5)
+    assert named.width == 16
+
+
+def test_rebuild_gives_the_architecture_without_the_weights(bert):
+    named, _ = text.fetch(str(bert), 10, 0)
+    again = text.rebuild(named.body.config.to_dict())
+    again.load_state_dict(named.state_dict(), strict=True)
+    ids = torch.tensor([[3, 4, 5]])
+    assert torch.allclose(again.eval()(ids, ids > 0), named.eval()(ids, ids > 0))
+
+
+def test_frozen_layers_are_the_lowest_and_never_more_than_there_are(bert):
+    named, _ = text.fetch(str(bert), 10, 1)
+    learned = {name for name, parameter in named.named_parameters() if parameter.requires_grad}
+    assert any("layer.1." in name for name in learned)
+    assert not any("layer.0." in name or "embeddings.word" in name for name in learned)
+    with pytest.raises(ConfigError, match="2 layers"):
+        text.fetch(str(bert), 10, 3)
+
+
+def test_a_name_that_is_nowhere_says_what_to_do(monkeypatch):
+    monkeypatch.setenv("HF_HUB_OFFLINE", "1")
+    with pytest.raises(ConfigError, match="hf download"):
+        text.fetch("nobody/no-such-model", 10, 0)
+
+
+def test_reports_longer_than_the_model_reads_are_refused_by_the_setting(bert):
+    with pytest.raises(ConfigError, match="at most 20"):
+        text.fetch(str(bert), 21, 0)
+
+
+def test_pickled_weights_are_never_opened(bert):
+    state = transformers.BertModel.from_pretrained(bert).state_dict()
+    (bert / "model.safetensors").unlink()
+    torch.save(state, bert / "pytorch_model.bin")
+    with pytest.raises(ConfigError, match="safetensors"):
+        text.fetch(str(bert), 10, 0)
+
+
+def test_hidden_words_are_replaced_and_asked_for():
+    model = Model(width=16, heads=2, text_width=16, text_depth=1, text_heads=2, max_tokens=12)
+    tokenizer = tokens.train(REPORTS, 100, 12)
+    tower = text.ReportTower(model, tokenizer, guesses=True)
+    seen = []
+    tower.body.register_forward_pre_hook(lambda _, inputs: seen.append(inputs[0]))
+    ids = torch.from_numpy(tokenizer(REPORTS)).long()
+    out = {}
+    tower(ids, torch.rand(len(ids), 12), 0.3, out)
+    changed = seen[0] != ids
+    assert (seen[0][changed] == tokenizer.mask).all()
+    assert changed.sum() == out["word_counts"].sum()
+    assert torch.equal(out["words"], ids.gather(1, out["word_places"]))
+    assert not tower.marks[out["words"][out["word_counts"]]].any()

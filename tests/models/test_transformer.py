@@ -1,0 +1,43 @@
+"""Blocks: padding is invisible, checkpointing changes memory and nothing else."""
+
+import torch
+
+from cgdmer.models.transformer import Transformer, initialise, mean
+
+
+def stack(dropout=0.0):
+    torch.manual_seed(0)
+    return Transformer(16, 2, 2, dropout).apply(initialise)
+
+
+def test_attention_equals_the_written_out_formula():
+    block, x = stack().blocks[0], torch.randn(2, 5, 16)
+    query, key, value = (part.view(2, 5, 2, 8).transpose(1, 2) for part in block.qkv(x).chunk(3, 2))
+    weights = torch.softmax(query @ key.transpose(2, 3) / 8**0.5, -1)
+    expected = block.out((weights @ value).transpose(1, 2).reshape(2, 5, 16))
+    assert torch.allclose(block.attend(x, None), expected, atol=1e-5)
+
+
+def test_padding_changes_no_real_token():
+    encoder, x = stack(), torch.randn(2, 6, 16)
+    real = torch.tensor([[True] * 4 + [False] * 2, [True] * 6])
+    short = encoder(x[:1, :4])
+    assert torch.allclose(encoder(x, real)[:1, :4], short, atol=1e-5)
+    assert torch.allclose(mean(encoder(x, real), real)[0], short[0].mean(0), atol=1e-5)
+
+
+def test_gradient_checkpointing_gives_the_same_gradients():
+    gradients = []
+    for checkpointing in (False, True):
+        encoder = stack()
+        encoder.checkpointing = checkpointing
+        encoder(torch.ones(1, 3, 16) * torch.arange(16)).square().mean().backward()
+        gradients.append([parameter.grad for parameter in encoder.parameters()])
+    assert all(torch.equal(a, b) for a, b in zip(*gradients, strict=True))
+
+
+def test_dropout_acts_in_training_only():
+    encoder, x = stack(0.5), torch.randn(1, 4, 16)
+    assert not torch.equal(encoder(x), encoder(x))
+    encoder.eval()
+    assert torch.equal(encoder(x), encoder(x))
