@@ -1,8 +1,8 @@
 """Owns signals as arrays: lead names and order, filtering, and the one canonical form of a recording."""
 
-from cgdmer.signals.canonical import Canonical, Quality, canonical
 from cgdmer.signals.filters import band_pass
 from cgdmer.signals.leads import LEADS, canonical_leads, exchanged, identity_residual
+from cgdmer.signals.recording import Canonical, Quality, canonical
 
 __all__ = [
     "LEADS",
