@@ -6,8 +6,8 @@ import polars as pl
 from cgdmer import settings, tables
 
 TINY_MODEL = settings.Model(
-    width=8, depth=1, heads=2, decoder_width=8, decoder_depth=1, projection=8, vocabulary=64, text_width=8, text_depth=1,
-    text_heads=2,
+    width=8, depth=1, heads=2, decoder_width=8, decoder_depth=1, projection=8, vocabulary=64, text_width=8,
+    text_depth=1, text_heads=2,
 )  # fmt: skip
 CLASSES = ("AFIB", "VPC", "NORM", "STE")
 
