@@ -23,6 +23,8 @@ class Environment:
     """CGDMER_WORKERS: worker processes; the CPU count where unset."""
     executor: str
     """CGDMER_EXECUTOR: `processes`, `serial` or `dask://host:port`."""
+    data_docs: Path | None
+    """CGDMER_DATA_DOCS: a folder for Great Expectations' Data Docs; they are not written where unset."""
 
 
 def read() -> Environment:
@@ -34,6 +36,7 @@ def read() -> Environment:
         devices=os.environ.get("CGDMER_DEVICES", "auto"),
         workers=_count("CGDMER_WORKERS", len(os.sched_getaffinity(0))),
         executor=os.environ.get("CGDMER_EXECUTOR", "processes"),
+        data_docs=Path(docs).expanduser() if (docs := os.environ.get("CGDMER_DATA_DOCS")) else None,
     )
 
 

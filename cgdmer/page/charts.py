@@ -1,0 +1,129 @@
+"""Owns the small charts of a page: bars and lines as SVG that takes its colours from the style sheet."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from cgdmer.page.elements import Html, el, number, svg
+
+
+@dataclass(frozen=True)
+class Series:
+    """One line of a chart; `low` and `high` draw a band around it."""
+
+    name: str
+    x: Sequence[float]
+    y: Sequence[float]
+    low: Sequence[float] | None = None
+    high: Sequence[float] | None = None
+    style: int = 0
+
+
+def bars(label: str, rows: Sequence[tuple[str, float]], *, digits: int = 0, width: float = 320) -> Html:
+    """Draw one horizontal bar a row, longest value full width; the value is written at its end."""
+    step, name_width, top = 20.0, 118.0, max((abs(value) for _, value in rows), default=1.0) or 1.0
+    marks = []
+    for row, (name, value) in enumerate(rows):
+        y = row * step
+        length = (width - name_width - 56) * abs(value) / top
+        marks += [
+            el("text", _cut(name, 19), x=name_width - 8, y=y + 14, text_anchor="end"),
+            el(
+                "rect",
+                x=name_width,
+                y=y + 4,
+                width=f"{max(length, 1):.1f}",
+                height=step - 8,
+                rx=2,
+                class_="bar series0",
+            ),
+            el("text", number(value, digits), x=f"{name_width + length + 6:.1f}", y=y + 14),
+        ]
+    return svg(label, width, max(step * len(rows), step), marks)
+
+
+def key(names: Sequence[tuple[str, int]]) -> Html:
+    """Return the list that says which colour is which series."""
+    line = [el("line", x1=1, x2=15, y1=5, y2=5, class_=f"line series{style}") for _, style in names]
+    swatch = [el("svg", mark, viewBox="0 0 16 10", aria_hidden="true") for mark in line]
+    return el("ul", [el("li", mark, name) for mark, (name, _) in zip(swatch, names, strict=True)], class_="key")
+
+
+def _cut(name: str, length: int) -> str:
+    return name if len(name) <= length else name[: length - 1] + "…"
+
+
+@dataclass(frozen=True)
+class Axes:
+    """Maps data to a drawing of `width` by `height` with room for tick labels."""
+
+    width: float
+    height: float
+    x: tuple[float, float]
+    y: tuple[float, float]
+    left: float = 34.0
+    bottom: float = 22.0
+    top: float = 8.0
+    right: float = 10.0
+
+    def across(self, value: float) -> float:
+        low, high = self.x
+        return self.left + (self.width - self.left - self.right) * (value - low) / ((high - low) or 1.0)
+
+    def down(self, value: float) -> float:
+        low, high = self.y
+        return (
+            self.height - self.bottom - (self.height - self.top - self.bottom) * (value - low) / ((high - low) or 1.0)
+        )
+
+    def points(self, x: Sequence[float], y: Sequence[float]) -> str:
+        return " ".join(f"{self.across(a):.1f},{self.down(b):.1f}" for a, b in zip(x, y, strict=True))
+
+
+def lines(
+    label: str, series: Sequence[Series], *, x_ticks: Sequence[tuple[float, str]], y: tuple[float, float] | None = None,
+    digits: int = 2, width: float = 320, height: float = 190, dots: bool = True,
+) -> Html:  # fmt: skip
+    """Draw lines with bands over shared axes; the first series lies on top."""
+    low, high = y or _range(series)
+    axes = Axes(width, height, (x_ticks[0][0], x_ticks[-1][0]), (low, high))
+    marks = [*_grid(axes, x_ticks, np.linspace(low, high, 4), digits)]
+    for item in reversed(series):
+        marks += _band(axes, item)
+        path = "M" + axes.points(item.x, item.y)
+        marks.append(el("path", d=path, class_=f"line series{item.style}"))
+        if dots:
+            spots = zip(item.x, item.y, strict=True)
+            marks += [_dot(axes, a, b, item.style) for a, b in spots]
+    return svg(label, width, height, marks)
+
+
+def _range(series: Sequence[Series]) -> tuple[float, float]:
+    values = [value for item in series for part in (item.y, item.low or (), item.high or ()) for value in part]
+    return (min(values), max(values)) if values else (0.0, 1.0)
+
+
+def _grid(axes: Axes, x_ticks: Sequence[tuple[float, str]], y_ticks: Sequence[float], digits: int) -> list[Html]:
+    marks = []
+    for value in y_ticks:
+        y, below = f"{axes.down(value):.1f}", f"{axes.down(value) + 4:.1f}"
+        marks.append(el("line", x1=axes.left, x2=axes.width - axes.right, y1=y, y2=y, class_="axis"))
+        marks.append(el("text", f"{value:.{digits}f}", x=axes.left - 6, y=below, text_anchor="end"))
+    for place, (value, name) in enumerate(x_ticks):
+        anchor = "end" if place == len(x_ticks) - 1 and place else "middle"
+        shift = axes.right if anchor == "end" else 0.0
+        x = f"{axes.across(value) + shift:.1f}"
+        marks.append(el("text", name, x=x, y=axes.height - 5, text_anchor=anchor))
+    return marks
+
+
+def _band(axes: Axes, item: Series) -> list[Html]:
+    if not item.low or not item.high:
+        return []
+    outline = axes.points([*item.x, *reversed(item.x)], [*item.high, *reversed(item.low)])
+    return [el("path", d=f"M{outline}Z", class_=f"band series{item.style}")]
+
+
+def _dot(axes: Axes, x: float, y: float, style: int) -> Html:
+    return el("circle", cx=f"{axes.across(x):.1f}", cy=f"{axes.down(y):.1f}", r=2.8, class_=f"dot series{style}")

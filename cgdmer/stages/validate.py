@@ -1,0 +1,22 @@
+"""Owns the stage validate: judge a corpus by its index and shards, always write result and page, then stop or go on."""
+
+import logging
+
+from cgdmer import environment, paths
+from cgdmer import validation as judging
+from cgdmer.files import write_json, write_text
+from cgdmer.settings import Signal, Validation
+
+logger = logging.getLogger(__name__)
+
+
+def validate(source: str, *, validation: Validation, signal: Signal) -> None:
+    """Write `result.json` and `index.html` of a source; ValidationFailed (exit code 4) when a critical one failed."""
+    result = judging.assess(source, validation, signal, docs=environment.read().data_docs)
+    folder = paths.validation(source)
+    write_json(folder / "result.json", result)
+    write_text(folder / "index.html", judging.render(result))
+    for entry in result["expectations"]:
+        if entry["state"] in ("warning", "flagged"):
+            logger.warning("%s: %s: %s rows. %s", source, entry["name"], entry["unexpected_count"], entry["says"])
+    judging.verdict(result)

@@ -1,0 +1,122 @@
+"""Owns the expectations: what must hold, of which column, how strictly, and what a failure means. Data only."""
+
+from dataclasses import dataclass, field
+from typing import Any, Literal
+
+import polars as pl
+
+from cgdmer.settings import Signal, Validation
+from cgdmer.tables import SPLITS, UNASSIGNED
+
+Severity = Literal["critical", "warning"]
+
+KNOWN_AGES = 0.99
+"""Share of ages that must be possible: readers turn every documented code for 'unknown' into null, so more than a
+stray value out of range means a wrong column."""
+
+
+@dataclass(frozen=True)
+class Check:
+    """One expectation on one table."""
+
+    name: str
+    table: str
+    """Key of the frame it looks at."""
+    says: str
+    """The law, as a sentence for a person."""
+    kind: str
+    """Class in `great_expectations.expectations`."""
+    arguments: dict[str, Any] = field(default_factory=dict)
+    severity: Severity = "critical"
+    skipped: str = ""
+    """Why it does not apply here; empty when it does."""
+
+    @property
+    def column(self) -> str:
+        """The column it looks at; two columns held against each other are named by the first."""
+        return str(self.arguments.get("column", self.arguments.get("column_A", "")))
+
+
+def equal(name: str, table: str, says: str, skipped: str = "") -> Check:
+    """Expect `observed` to equal `expected` in every row of an agreement table."""
+    arguments = {"column_A": "observed", "column_B": "expected"}
+    return Check(name, table, says, "ExpectColumnPairValuesToBeEqual", arguments, skipped=skipped)
+
+
+def between(
+    name: str, table: str, column: str, says: str, low: float | None, high: float | None, *,
+    mostly: float = 1.0, severity: Severity = "critical",
+) -> Check:  # fmt: skip
+    """Expect a share `mostly` of the values that are not null to lie in a closed range."""
+    arguments = {"column": column, "min_value": low, "max_value": high, "mostly": mostly}
+    return Check(name, table, says, "ExpectColumnValuesToBeBetween", arguments, severity)
+
+
+def among(name: str, table: str, column: str, says: str, values: list[Any]) -> Check:
+    arguments = {"column": column, "value_set": values}
+    return Check(name, table, says, "ExpectColumnValuesToBeInSet", arguments)
+
+
+def index(frame: pl.DataFrame, settings: Validation) -> list[Check]:
+    """Return the expectations on the index frame; label checks follow the tasks it has."""
+    checks = [
+        Check("records_present", "index", "At least one record is indexed.", "ExpectTableRowCountToBeBetween",
+              {"min_value": 1}),
+        Check("ids_present", "index", "Every record has an id.", "ExpectColumnValuesToNotBeNull", {"column": "id"}),
+        Check("ids_unique", "index", "Every id occurs once.", "ExpectColumnValuesToBeUnique", {"column": "id"}),
+        between("patients_one_split", "index", "patient_splits", "No patient lies in two splits.", None, 1),
+        among("splits_known", "index", "split", "A split is train, val, test or none.", [*SPLITS, UNASSIGNED]),
+        between("fs_plausible", "index", "fs", "Sampling rates lie between 50 and 10,000 Hz.", 50, 10_000),
+        between("samples_present", "index", "samples", "Every record has samples.", 1, None),
+        between("ages_in_range", "index", "age",
+                f"At least {KNOWN_AGES:.0%} of known ages lie between 0 and {settings.max_age:g} years.", 0,
+                settings.max_age, mostly=KNOWN_AGES),
+        among("sexes_known", "index", "sex", "Sex is male, female or unknown.", ["male", "female"]),
+        between("leads_twelve", "index", "lead_count", "Records hold twelve leads.", 12, 12, severity="warning"),
+        between("reports_short", "index", "report_words",
+                f"Reports have at most {settings.max_report_words} words.", 1, settings.max_report_words,
+                severity="warning"),
+        between("reports_varied", "index", "report_copies",
+                f"At most {settings.max_duplicate_reports:.0%} of reports repeat another record's.", 1, 1,
+                mostly=1 - settings.max_duplicate_reports, severity="warning"),
+    ]  # fmt: skip
+    marks = [column for column in frame.columns if column.endswith("_labels")]
+    return checks + [
+        among(f"labels_{column.removesuffix('_labels')}", "index", column,
+              "Labels are 0 or 1 in every class of the task, or null in all.", [True])
+        for column in marks
+    ]  # fmt: skip
+
+
+def shards(settings: Validation, signal: Signal) -> list[Check]:
+    """Return the expectations on the rows of the shards."""
+    usual, limit = settings.usual_amplitude_mv, settings.max_amplitude_mv
+    return [
+        Check("shard_ids_unique", "shards", "Every id occurs once in the shards.", "ExpectColumnValuesToBeUnique",
+              {"column": "id"}),
+        among("shard_ids_indexed", "shards", "indexed", "Every row of the shards is a record of the index.", [True]),
+        between("valid_length", "shards", "valid", "Rows hold at least one sample and no more than fit.", 1,
+                signal.samples),
+        between("amplitude_possible", "shards", "amplitude_uv", f"No sample lies beyond {limit:g} mV.", 0,
+                limit * 1000),
+        between("amplitude_usual", "shards", "amplitude_uv", f"No record reaches {usual:g} mV.", 0, usual * 1000,
+                severity="warning"),
+        between("lead_identities", "shards", "identity_uv",
+                f"In {settings.min_identity_share:.0%} of records II = I + III and the augmented leads agree within "
+                f"{settings.max_identity_uv:g} µV (root mean square).", 0, settings.max_identity_uv,
+                mostly=settings.min_identity_share),
+        between("leads_alive", "shards", "flat_leads",
+                f"At most {settings.max_flat_share:.0%} of records have a flat lead.", 0, 0,
+                mostly=1 - settings.max_flat_share, severity="warning"),
+        between("leads_present", "shards", "missing_leads", "No lead is absent.", 0, 0, severity="warning"),
+        between("clipping_rare", "shards", "clipped",
+                f"At most {settings.max_clipped:.0%} of a record's samples sit at its extreme value.", 0,
+                settings.max_clipped, severity="warning"),
+        between("gaps_bridged", "shards", "bridged", "No missing sample had to be bridged.", 0, 0,
+                severity="warning"),
+        between("signals_distinct", "shards", "signal_copies",
+                f"At most {settings.max_duplicate_signals:.0%} of records have a signal that occurs twice.", 1, 1,
+                mostly=1 - settings.max_duplicate_signals, severity="warning"),
+        between("copies_one_split", "shards", "copy_splits", "No signal occurs in two splits.", None, 1,
+                severity="warning"),
+    ]  # fmt: skip
