@@ -1,0 +1,8 @@
+"""A physiological 12-lead ECG with findings and report sentences; no file formats."""
+
+from cgdmer.simulator.findings import FINDINGS, Case, draw_cases
+from cgdmer.simulator.gallery import gallery
+from cgdmer.simulator.recording import simulate
+from cgdmer.simulator.sentences import report_lines
+
+__all__ = ["FINDINGS", "Case", "draw_cases", "gallery", "report_lines", "simulate"]

@@ -1,0 +1,178 @@
+"""Owns what a simulated patient has: findings drawn together, with the intervals and the rate that follow from them."""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+RHYTHMS = (
+    "sinus_rhythm",
+    "sinus_bradycardia",
+    "sinus_tachycardia",
+    "sinus_arrhythmia",
+    "atrial_fibrillation",
+    "atrial_flutter",
+    "supraventricular_tachycardia",
+    "paced",
+)
+ECTOPY = ("premature_atrial", "premature_ventricular", "bigeminy")
+CONDUCTION = ("lbbb", "rbbb", "incomplete_rbbb", "incomplete_lbbb", "lafb", "ivcd", "wpw")
+INFARCTIONS = (
+    "anterior_infarction",
+    "septal_infarction",
+    "inferior_infarction",
+    "lateral_infarction",
+    "posterior_infarction",
+)
+REPOLARISATION = (
+    "st_depression",
+    "st_elevation",
+    "t_inversion",
+    "low_t",
+    "nonspecific_st",
+    "nonspecific_t",
+    "long_qt",
+    "ischemia_anterior",
+    "ischemia_inferior",
+)
+CHAMBERS = ("lvh", "rvh", "left_atrial_enlargement", "right_atrial_enlargement")
+VOLTAGE = ("low_voltage", "high_voltage", "abnormal_q")
+FINDINGS: tuple[str, ...] = (
+    *RHYTHMS,
+    *ECTOPY,
+    "first_degree_av_block",
+    *CONDUCTION,
+    *INFARCTIONS,
+    *REPOLARISATION,
+    *CHAMBERS,
+    *VOLTAGE,
+    "normal",
+)
+SINUS = frozenset(RHYTHMS[:4])
+NORMAL_SHARE = 0.4
+"""Share of normal records; PTB-XL has 9,514 NORM among 21,388 (PROTOCOLS A.3.1)."""
+
+_RHYTHM_ODDS = (0.52, 0.09, 0.09, 0.06, 0.13, 0.04, 0.03, 0.04)
+_CONDUCTION_ODDS = (0.06, 0.08, 0.08, 0.02, 0.08, 0.06, 0.03)
+_INFARCTION_ODDS = (0.08, 0.06, 0.10, 0.04, 0.02)
+_REPOLARISATION_ODDS = (0.10, 0.05, 0.07, 0.06, 0.07, 0.09, 0.05, 0.05, 0.04)
+_CHAMBER_ODDS = (0.16, 0.04, 0.06, 0.04)
+_ECTOPY_ODDS = (0.09, 0.11, 0.02)
+_VOLTAGE_ODDS = (0.04, 0.04, 0.04)
+
+_RATE = {
+    "sinus_rhythm": (74.0, 9.0, 60.0, 98.0),
+    "sinus_bradycardia": (51.0, 4.0, 40.0, 58.0),
+    "sinus_tachycardia": (115.0, 10.0, 102.0, 145.0),
+    "sinus_arrhythmia": (70.0, 8.0, 58.0, 92.0),
+    "atrial_fibrillation": (92.0, 22.0, 55.0, 150.0),
+    "atrial_flutter": (95.0, 20.0, 72.0, 150.0),
+    "supraventricular_tachycardia": (172.0, 14.0, 150.0, 205.0),
+    "paced": (68.0, 6.0, 58.0, 85.0),
+}
+"""Beats a minute: mean, deviation, lowest, highest."""
+
+_QRS = {"lbbb": 150.0, "rbbb": 138.0, "incomplete_rbbb": 112.0, "incomplete_lbbb": 114.0, "ivcd": 122.0, "wpw": 130.0}
+"""Milliseconds; others are about 92."""
+
+
+@dataclass(frozen=True)
+class Case:
+    """One simulated record: what drives its signal, its report and its labels."""
+
+    findings: frozenset[str]
+    age: float
+    """Years."""
+    sex: str
+    heart_rate: float
+    """Beats a minute."""
+    pr_ms: float
+    qrs_ms: float
+    qt_ms: float
+    axis: float
+    """Degrees in the frontal plane."""
+
+    @property
+    def rhythm(self) -> str:
+        return next(name for name in RHYTHMS if name in self.findings)
+
+
+def stream(seed: int, number: int, purpose: int) -> np.random.Generator:
+    """Return the random stream of one record and purpose, so that a record depends on (seed, number) only."""
+    return np.random.Generator(np.random.PCG64(np.random.SeedSequence([seed, number, purpose])))
+
+
+def draw_cases(seed: int, first: int, count: int) -> list[Case]:
+    """Draw the cases of records `first` to `first + count`."""
+    return [_draw(stream(seed, number, 0)) for number in range(first, first + count)]
+
+
+def _draw(random: np.random.Generator) -> Case:
+    age = float(np.round(np.clip(random.normal(60, 17), 18, 95)))
+    sex = "male" if random.random() < 0.52 else "female"
+    if random.random() < NORMAL_SHARE:
+        findings = {"normal", "sinus_rhythm" if random.random() < 0.88 else "sinus_arrhythmia"}
+    else:
+        findings = _abnormal(random)
+    return _measured(frozenset(findings), age, sex, random)
+
+
+def _abnormal(random: np.random.Generator) -> set[str]:
+    """Draw findings that exclude each other where they must; at least one is not a plain sinus rhythm."""
+    rhythm = str(random.choice(RHYTHMS, p=_RHYTHM_ODDS))
+    found = {rhythm}
+    if rhythm == "paced":
+        return found
+    found |= _one_of(random, CONDUCTION, _CONDUCTION_ODDS)
+    if not found & {"lbbb", "wpw"}:
+        found |= _one_of(random, INFARCTIONS, _INFARCTION_ODDS)
+        found |= _one_of(random, REPOLARISATION, _REPOLARISATION_ODDS)
+        found |= _one_of(random, CHAMBERS, _CHAMBER_ODDS)
+    if rhythm in SINUS:
+        found |= _one_of(random, ECTOPY, _ECTOPY_ODDS)
+        if "wpw" not in found and random.random() < 0.09:
+            found.add("first_degree_av_block")
+    else:
+        found -= {"left_atrial_enlargement", "right_atrial_enlargement"}
+    found |= _one_of(random, VOLTAGE, _VOLTAGE_ODDS)
+    if {"lvh", "low_voltage"} <= found:
+        found.discard("low_voltage")
+    if found <= {"sinus_rhythm", "sinus_arrhythmia"}:
+        found.add(str(random.choice(("nonspecific_t", "lvh", "inferior_infarction", "lafb", "premature_ventricular"))))
+    return found
+
+
+def _one_of(random: np.random.Generator, names: tuple[str, ...], odds: tuple[float, ...]) -> set[str]:
+    """Draw one of the names or none."""
+    place = int(np.searchsorted(np.cumsum(odds), random.random(), side="right"))
+    return {names[place]} if place < len(names) else set()
+
+
+def _measured(findings: frozenset[str], age: float, sex: str, random: np.random.Generator) -> Case:
+    """Draw rate, intervals and axis as the findings ask; QT by Hodges' formula."""
+    rhythm = next(name for name in RHYTHMS if name in findings)
+    mean, deviation, low, high = _RATE[rhythm]
+    rate = float(np.clip(random.normal(mean, deviation), low, high))
+    pr = float(np.clip(random.normal(158 - 0.2 * (rate - 70), 16), 122, 196))
+    if "first_degree_av_block" in findings:
+        pr = float(random.uniform(212, 300))
+    elif "wpw" in findings:
+        pr = float(random.uniform(88, 112))
+    wide = "paced" if rhythm == "paced" else next((name for name in _QRS if name in findings), "")
+    qrs = float(np.clip(random.normal(_QRS.get(wide, 154.0 if wide == "paced" else 92.0), 5), 78, 175))
+    if "lbbb" in findings or rhythm == "paced":
+        qrs = max(qrs, 138.0)
+    if "rbbb" in findings:
+        qrs = max(qrs, 126.0)
+    corrected = random.uniform(485, 540) if "long_qt" in findings else random.normal(404 + 6 * (sex == "female"), 13)
+    qt = float(np.clip(corrected + 1.75 * (60 - rate) + 0.6 * (qrs - 92), 230, 600))
+    return Case(findings, age, sex, rate, pr, qrs, qt, _axis(findings, age, random))
+
+
+def _axis(findings: frozenset[str], age: float, random: np.random.Generator) -> float:
+    if "lafb" in findings:
+        return float(random.uniform(-65, -46))
+    if "rvh" in findings:
+        return float(random.uniform(95, 130))
+    if findings & {"lbbb", "lvh"}:
+        return float(random.normal(5, 18))
+    return float(np.clip(random.normal(62 - 0.5 * (age - 40), 20), -28, 92))
