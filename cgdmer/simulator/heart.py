@@ -33,7 +33,7 @@ class Wave:
 def narrow_qrs(scale: float) -> list[Wave]:
     """Septum to the right and front, free wall to the left, base to the back; `scale` stretches it in time."""
     return [
-        Wave(12 * scale, 7 * scale, 7 * scale, (-0.20, -0.06, -0.26)),
+        Wave(12 * scale, 7 * scale, 7 * scale, (-0.24, -0.06, -0.30)),
         Wave(38 * scale, 10 * scale, 10 * scale, (1.10, 0.80, 0.18)),
         Wave(60 * scale, 9 * scale, 10 * scale, (-0.12, -0.12, 0.62)),
     ]
@@ -43,9 +43,9 @@ def left_block(strength: float, width: float) -> list[Wave]:
     """No septal wave, slow and notched to the left and back."""
     unit = width / 150
     return [
-        Wave(30 * unit, 14 * unit, 16 * unit, (0.42, 0.24, -0.06)),
-        Wave(62 * unit, 17 * unit, 17 * unit, (0.82 * strength, 0.40, 0.80 * strength)),
-        Wave(106 * unit, 19 * unit, 17 * unit, (0.80 * strength, 0.14, 0.72 * strength)),
+        Wave(30 * unit, 14 * unit, 16 * unit, (0.30, 0.24, 0.06)),
+        Wave(62 * unit, 17 * unit, 17 * unit, (0.74 * strength, 0.40, 0.98 * strength)),
+        Wave(106 * unit, 19 * unit, 17 * unit, (0.76 * strength, 0.14, 0.90 * strength)),
     ]
 
 
@@ -81,7 +81,7 @@ def ventricular_waves(case: Case, random: np.random.Generator) -> list[Wave]:
 
 
 _NECROSIS: dict[str, tuple[Vector, float]] = {
-    "anterior_infarction": ((-0.10, 0.0, 0.72), 26),
+    "anterior_infarction": ((-0.42, 0.0, 0.86), 24),
     "septal_infarction": ((0.16, 0.0, 0.46), 17),
     "inferior_infarction": ((0.0, -0.74, 0.0), 20),
     "lateral_infarction": ((-0.66, 0.0, -0.05), 21),
@@ -109,13 +109,13 @@ def _changed(case: Case, qrs: list[Wave], random: np.random.Generator) -> list[W
     """Lay infarction, hypertrophy and voltage over a QRS."""
     found = case.findings
     scale = np.ones(3)
-    if "lvh" in found:
-        scale *= (1.75, 1.05, 1.9)
     if "low_voltage" in found:
         scale *= 0.36
     if "high_voltage" in found:
         scale *= 1.55
     waves = [Wave(w.centre, w.rise, w.fall, _times(w.vector, scale)) for w in qrs]
+    if "lvh" in found:  # the free wall and the base grow, the septum does not
+        waves[1:] = [Wave(w.centre, w.rise, w.fall, _times(w.vector, np.array((1.5, 1.0, 1.8)))) for w in waves[1:]]
     if "rvh" in found:
         waves.append(Wave(44, 12, 13, (-0.80, 0.22, -0.86)))
     for name, (vector, centre) in _NECROSIS.items():
@@ -139,7 +139,7 @@ def _repolarisation(case: Case, twave: Vector, segment: Vector) -> list[Wave]:
     if acute and not found & set(_NECROSIS):
         st += (0.10, 0.14, -0.14)
     if "lvh" in found and case.age > 55:
-        t += (-0.60, -0.10, -0.10)
+        t += (-0.56, -0.10, -0.10)
         st += (-0.12, -0.03, -0.06)
     if "rvh" in found:
         t += (0.0, -0.10, 0.42)
