@@ -10,9 +10,9 @@ class EcgEncoder(mlflow.pyfunc.PythonModel):
     """Maps ECGs `(B, 12, T)` in mV at the encoder's own rate to its representations."""
 
     def load_context(self, context: Any) -> None:
-        from cgdmer.encoders import load_folder
+        from cgdmer import load_encoder
 
-        self.encoder = load_folder(context.artifacts["model"])
+        self.encoder = load_encoder(context.artifacts["model"])
 
     def predict(self, context: Any, model_input: Any, params: dict[str, Any] | None = None) -> dict[str, np.ndarray]:
         """Return a mapping of representation to features `(B, D)` float32."""

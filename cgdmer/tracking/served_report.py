@@ -10,9 +10,9 @@ class ReportEncoder(mlflow.pyfunc.PythonModel):
     """Maps report texts to the space shared with ECGs."""
 
     def load_context(self, context: Any) -> None:
-        from cgdmer.encoders import load_folder
+        from cgdmer import load_encoder
 
-        self.encoder = load_folder(context.artifacts["model"])
+        self.encoder = load_encoder(context.artifacts["model"])
 
     def predict(self, context: Any, model_input: list[str], params: dict[str, Any] | None = None) -> np.ndarray:
         """Return unit vectors `(n, projection)` float32."""
