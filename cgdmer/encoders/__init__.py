@@ -6,7 +6,7 @@ from pathlib import Path
 from cgdmer.encoders.base import Encoder, Setup
 from cgdmer.errors import ConfigError, did_you_mean
 
-__all__ = ["Encoder", "Setup", "load", "names", "open_folder"]
+__all__ = ["Encoder", "Setup", "load", "names"]
 
 
 def names() -> list[str]:
@@ -24,10 +24,3 @@ def load(name: str, setup: Setup) -> Encoder:
         )
     encoder: Encoder = import_module(f"cgdmer.encoders.{name}").load(setup)
     return encoder
-
-
-def open_folder(folder: Path) -> Encoder:
-    """Open the pretrained encoder in a folder."""
-    from cgdmer.encoders import cgdmer
-
-    return cgdmer.open_folder(folder)

@@ -24,7 +24,7 @@ class Handcrafted:
 
     def __init__(self, form: Signal) -> None:
         self.fs, self.seconds, self.samples = form.fs, form.seconds, form.samples
-        self.dims = {"pooled": self.encode(np.zeros((1, len(LEADS), self.samples), np.float32))["pooled"].shape[1]}
+        self.dims = {"pooled": len(self.measure(np.zeros((len(LEADS), self.samples))))}
 
     def encode(
         self, signal: np.ndarray, leads: Sequence[str] | None = None, valid: np.ndarray | None = None
@@ -34,7 +34,8 @@ class Handcrafted:
         full = np.zeros((len(given), len(LEADS), given.shape[2]), dtype=np.float32)
         full[:, numbers] = given
         rows = [self.measure(record[:, :count]) for record, count in zip(full, valid, strict=True)]
-        return {"pooled": np.nan_to_num(np.array(rows, dtype=np.float32), posinf=0.0, neginf=0.0)}
+        pooled = np.array(rows, dtype=np.float32).reshape(len(given), self.dims["pooled"])
+        return {"pooled": np.nan_to_num(pooled, posinf=0.0, neginf=0.0)}
 
     def measure(self, record: np.ndarray) -> np.ndarray:
         """Measure one record (12, T) in mV."""

@@ -38,7 +38,7 @@ def run(
 ) -> None:  # fmt: skip
     """Be one training process; only the first of several writes."""
     world = join()
-    shards, pool = open_pool()
+    shards, pool = open_pool(signal)
     rows, sizes = choose(shards, train)
     reports = shards.columns("report")["report"].gather(rows[: sizes[0]])
     with threads(world.size):
@@ -53,8 +53,8 @@ def run(
         write_reports(fitted, facts, task, world)
 
 
-def open_pool() -> tuple[Shards, dict[str, Any]]:
-    """Open the shards that data/pool.json names; DataError when one changed since."""
+def open_pool(signal: settings.Signal) -> tuple[Shards, dict[str, Any]]:
+    """Open the shards that data/pool.json names; DataError when one changed since or has another form."""
     if not paths.POOL.is_file():
         raise DataError(f"{paths.POOL} is missing", mend="dvc repro pool")
     pool: dict[str, Any] = read_json(paths.POOL)
@@ -62,7 +62,14 @@ def open_pool() -> tuple[Shards, dict[str, Any]]:
     for source, part in zip(sorted(pool["sources"]), parts, strict=True):
         if part.digest != pool["sources"][source]["digest"]:
             raise DataError(f"shards of {source} are not those that {paths.POOL} names", mend="dvc repro pool")
-    return concatenate(parts), pool
+    whole = concatenate(parts)
+    if (whole.fs, whole.samples) != (signal.fs, signal.samples):
+        raise DataError(
+            f"the shards have {whole.samples} samples at {whole.fs} Hz",
+            allowed=f"{signal.samples} samples at {signal.fs} Hz, as section signal of params.yaml says",
+            mend="dvc repro",
+        )
+    return whole, pool
 
 
 def choose(shards: Shards, train: settings.Train) -> tuple[np.ndarray, tuple[int, int]]:

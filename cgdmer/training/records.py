@@ -91,9 +91,18 @@ def mixed(*parts: object) -> int:
 
 
 def parts(positions: np.ndarray, accumulate: int, ranks: int) -> list[tuple[list[np.ndarray], float]]:
-    """Split a global batch over micro-batches and ranks, sizes as even as they can be."""
-    micro = [part for part in np.array_split(positions, accumulate) if len(part) >= ranks]
-    return [(np.array_split(part, ranks), len(part) / sum(map(len, micro))) for part in micro]
+    """Split a global batch over micro-batches and ranks, sizes as even as they can be; a small one over fewer of them.
+
+    DataError when there are fewer records than ranks.
+    """
+    if len(positions) < ranks:
+        raise DataError(
+            f"a batch of {len(positions)} records for {ranks} processes",
+            allowed="at least one record a process",
+            mend=f"export CGDMER_DEVICES={max(1, len(positions))}, or set train.batch higher",
+        )
+    micro = np.array_split(positions, min(accumulate, len(positions) // ranks))
+    return [(np.array_split(part, ranks), len(part) / len(positions)) for part in micro]
 
 
 def ahead(fetch: Callable[[int], Any], steps: range, workers: int) -> Iterator[tuple[Any, float]]:

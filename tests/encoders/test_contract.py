@@ -1,0 +1,106 @@
+"""Whatever lies in cgdmer/encoders must keep the promises of `Encoder`."""
+
+import example_pool as example
+import numpy as np
+import pytest
+
+from cgdmer import encoders, settings
+from cgdmer.encoders import Setup
+from cgdmer.errors import ConfigError
+from cgdmer.models import weights
+from cgdmer.signals.leads import LEADS
+
+FORM = settings.Signal(fs=100.0, seconds=5.0)
+
+
+@pytest.fixture(scope="module", params=encoders.names())
+def encoder(request, tmp_path_factory):
+    folder = tmp_path_factory.mktemp("model")
+    _, reports, _ = example.signals(20)
+    model = weights.create(example.MODEL, settings.Masking(), settings.Objective(), FORM, reports, 0)
+    weights.save(folder, model, FORM, {})
+    return encoders.load(request.param, Setup(FORM, example.MODEL, 0, folder))
+
+
+def beats(records=3, samples=500, seed=0):
+    draw = np.random.default_rng(seed)
+    time = np.arange(samples) / 100
+    wave = sum(np.exp(-(((time - peak) / 0.03) ** 2)) for peak in np.arange(0.4, samples / 100, 0.8))
+    gain = draw.uniform(0.3, 1.5, (records, 12, 1))
+    return (gain * wave + 0.02 * draw.normal(size=(records, 12, samples))).astype(np.float32)
+
+
+def test_it_says_what_it_takes_and_gives(encoder):
+    assert encoder.name in encoders.names()
+    assert (encoder.fs, encoder.seconds, encoder.unit) == (100.0, 5.0, "mV")
+    assert tuple(encoder.leads) == LEADS
+    assert "pooled" in encoder.dims
+    assert set(encoder.dims) <= {"shared", "specific", "pooled", "aligned"}
+
+
+def test_features_are_finite_float32_of_the_promised_width(encoder):
+    found = encoder.encode(beats())
+    assert {name: value.shape for name, value in found.items()} == {
+        name: (3, width) for name, width in encoder.dims.items()
+    }
+    assert all(value.dtype == np.float32 and np.isfinite(value).all() for value in found.values())
+
+
+def test_the_signal_is_not_changed_and_the_features_repeat(encoder):
+    signal = beats()
+    before = signal.copy()
+    first, second = encoder.encode(signal), encoder.encode(signal)
+    assert np.array_equal(signal, before)
+    assert all(np.array_equal(first[name], second[name]) for name in first)
+
+
+def test_records_do_not_see_each_other(encoder):
+    signal = beats(4)
+    together = encoder.encode(signal)
+    alone = encoder.encode(signal[2:3])
+    for name, value in alone.items():
+        np.testing.assert_allclose(value[0], together[name][2], atol=1e-5)
+
+
+def test_padding_is_ignored(encoder):
+    signal = beats(2)
+    padded = signal.copy()
+    padded[0, :, 300:] = 0
+    found = encoder.encode(padded, valid=np.array([300, 500]))
+    cut = encoder.encode(signal[:1, :, :300])
+    for name, value in cut.items():
+        np.testing.assert_allclose(found[name][0], value[0], atol=1e-4)
+
+
+@pytest.mark.parametrize("names", [["II"], ["I", "II"], ["v1", "II", "V5"], list(LEADS[:6]), list(LEADS[::-1])])
+def test_any_leads_by_name_in_any_order_and_case(encoder, names):
+    order = [[lead.lower() for lead in LEADS].index(name.lower()) for name in names]
+    found = encoder.encode(beats()[:, order], leads=names)
+    assert all(np.isfinite(value).all() for value in found.values())
+    if len(names) == 12:
+        for name, value in encoder.encode(beats()).items():
+            np.testing.assert_allclose(found[name], value, atol=1e-5)
+
+
+def test_flat_and_extreme_records_give_numbers(encoder):
+    signal = np.zeros((3, 12, 500), dtype=np.float32)
+    signal[1] = 30.0
+    signal[2, 3] = beats(1)[0, 3]
+    assert all(np.isfinite(value).all() for value in encoder.encode(signal).values())
+
+
+def test_wrong_shapes_say_what_was_expected(encoder):
+    with pytest.raises(ConfigError, match="for 12 leads"):
+        encoder.encode(beats()[:, :3])
+    with pytest.raises(ConfigError, match="at most 500"):
+        encoder.encode(np.zeros((1, 12, 501), dtype=np.float32))
+
+
+def test_no_record_gives_no_rows(encoder):
+    found = encoder.encode(beats()[:0])
+    assert {name: value.shape for name, value in found.items()} == {n: (0, w) for n, w in encoder.dims.items()}
+
+
+def test_an_unknown_name_is_refused():
+    with pytest.raises(ConfigError, match="did you mean 'handcrafted'"):
+        encoders.load("handcraft", Setup(FORM, example.MODEL))

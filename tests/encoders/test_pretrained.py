@@ -1,0 +1,50 @@
+"""The pretrained encoder's reports, and the random control's weights."""
+
+import example_pool as example
+import numpy as np
+import pytest
+
+from cgdmer import encoders, settings
+from cgdmer.encoders import Setup
+from cgdmer.encoders import cgdmer as pretrained
+from cgdmer.errors import ConfigError
+from cgdmer.models import weights
+
+
+@pytest.fixture
+def encoder(tmp_path):
+    _, reports, _ = example.signals(20)
+    model = weights.create(example.MODEL, settings.Masking(), settings.Objective(), example.SIGNAL, reports, 0)
+    weights.save(tmp_path, model, example.SIGNAL, {})
+    return pretrained.open_folder(tmp_path)
+
+
+def test_reports_and_signals_meet_in_one_space_as_unit_vectors(encoder):
+    microvolt, reports, _ = example.signals(20)
+    told = encoder.encode_reports(reports, batch=7)
+    seen = encoder.encode(microvolt.astype(np.float32) / 1000)["aligned"]
+    assert told.shape == seen.shape == (20, example.MODEL.projection)
+    np.testing.assert_allclose(np.linalg.norm(told, axis=1), 1, atol=1e-5)
+    np.testing.assert_allclose(np.linalg.norm(seen, axis=1), 1, atol=1e-5)
+    np.testing.assert_allclose(told, encoder.encode_reports(reports, batch=20), atol=1e-5)
+    assert encoder.encode_reports([]).shape == (0, example.MODEL.projection)
+
+
+def test_pooled_is_shared_beside_specific(encoder):
+    found = encoder.encode(example.signals(3)[0].astype(np.float32) / 1000)
+    assert np.array_equal(found["pooled"], np.concatenate([found["shared"], found["specific"]], 1))
+
+
+def test_the_random_control_has_its_seed_and_no_reports():
+    first, same, other = (encoders.load("random", Setup(example.SIGNAL, example.MODEL, seed)) for seed in (0, 0, 1))
+    signal = example.signals(3)[0].astype(np.float32) / 1000
+    assert np.array_equal(first.encode(signal)["shared"], same.encode(signal)["shared"])
+    assert not np.allclose(first.encode(signal)["shared"], other.encode(signal)["shared"], atol=1e-2)
+    assert set(first.dims) == {"shared", "specific", "pooled"}
+    with pytest.raises(ConfigError, match="not aligned with reports"):
+        first.encode_reports(["sinus rhythm"])
+
+
+def test_a_record_shorter_than_a_patch_is_refused(encoder):
+    with pytest.raises(ConfigError, match="at least one patch of 20 samples"):
+        encoder.encode(np.ones((1, 12, 19), dtype=np.float32))

@@ -1,0 +1,101 @@
+"""Stage embed: the same features whatever the batch, resumed after a kill, only for records that a split names."""
+
+import contextlib
+
+import example_pool as example
+import numpy as np
+import polars as pl
+import pytest
+
+from cgdmer import embeddings, paths, settings
+from cgdmer.encoders import cgdmer as pretrained
+from cgdmer.errors import ConfigError, DataError
+from cgdmer.models import weights
+from cgdmer.shards import manifest
+from cgdmer.stages.embed import embed
+
+SOURCE = "ptb_xl"
+
+
+@pytest.fixture
+def folder(tmp_path):
+    """Shards and untrained weights, as pretraining would leave them."""
+    example.write(tmp_path, SOURCE, records=40)
+    _, reports, _ = example.signals(40)
+    model = weights.create(example.MODEL, settings.Masking(), settings.Objective(), example.SIGNAL, reports, 0)
+    weights.save(tmp_path / paths.MODEL, model, example.SIGNAL, {})
+    return tmp_path
+
+
+def run(folder, encoder="cgdmer", batch=16, signal=example.SIGNAL):
+    with contextlib.chdir(folder):
+        embed(encoder, SOURCE, embed=settings.Embed(batch=batch), model=example.MODEL, signal=signal)
+    return embeddings.read(folder / paths.embeddings(encoder, SOURCE))
+
+
+def test_features_are_the_encoders_own_record_by_record(folder):
+    found = run(folder)
+    encoder = pretrained.open_folder(folder / paths.MODEL)
+    microvolt, _, _ = example.signals(40)
+    for row in (0, 6, 39):
+        valid = 100 if row % 7 == 6 else 200
+        alone = encoder.encode(microvolt[row : row + 1, :, :valid].astype(np.float32) / 1000)
+        for name, value in alone.items():
+            np.testing.assert_allclose(found.features[name][row], value[0], atol=1e-5)
+    assert found.ids == [f"{SOURCE}-{row:04d}" for row in range(40)]
+    assert found.meta["dims"] == encoder.dims
+
+
+@pytest.mark.parametrize("encoder", ["cgdmer", "random", "handcrafted"])
+def test_the_batch_size_does_not_matter(folder, encoder):
+    first = run(folder, encoder, 16).features
+    first = {name: np.array(value) for name, value in first.items()}
+    second = run(folder, encoder, 7).features
+    for name, value in first.items():
+        np.testing.assert_allclose(value, second[name], atol=1e-5)
+
+
+def test_a_second_run_writes_the_same_bytes(folder):
+    run(folder)
+    before = {path.name: path.read_bytes() for path in (folder / paths.embeddings("cgdmer", SOURCE)).iterdir()}
+    run(folder)
+    assert before == {path.name: path.read_bytes() for path in (folder / paths.embeddings("cgdmer", SOURCE)).iterdir()}
+
+
+def test_finished_chunks_are_not_computed_again(folder, monkeypatch):
+    encode, calls = pretrained.Pretrained.encode, []
+
+    def die_at_the_third(self, signal, *arguments, **named):
+        calls.append(len(signal))
+        if len(calls) == 3:
+            raise KeyboardInterrupt
+        return encode(self, signal, *arguments, **named)
+
+    monkeypatch.setattr(pretrained.Pretrained, "encode", die_at_the_third)
+    with pytest.raises(KeyboardInterrupt):
+        run(folder)
+    run(folder)
+    assert calls == [16, 16, 8, 8]
+    assert not (folder / paths.scratch("embed", "cgdmer", SOURCE)).exists()
+
+
+def test_records_outside_the_splits_are_left_out(folder):
+    shards = folder / paths.shards(SOURCE)
+    old = manifest.check(shards)
+    rows = pl.read_parquet(shards / manifest.ROWS)
+    rows = rows.with_columns(split=pl.when(pl.col("id").str.ends_with("3")).then(pl.lit("")).otherwise("split"))
+    rows.write_parquet(shards / manifest.ROWS)
+    manifest.describe(
+        shards, fs=old.fs, samples=old.samples, leads=old.leads, settings={}, shards=old.shards
+    )  # fmt: skip
+    assert len(run(folder).ids) == 36
+
+
+def test_missing_weights_and_other_signals_are_refused(folder):
+    with pytest.raises(ConfigError, match="no encoder is called 'cgdmr'; did you mean 'cgdmer'"):
+        run(folder, "cgdmr")
+    with pytest.raises(ConfigError, match=r"reads up to 2\.0 s"):
+        run(folder, "random", signal=settings.Signal(fs=50.0, seconds=2.0))
+    (folder / paths.MODEL / weights.WEIGHTS).unlink()
+    with pytest.raises(DataError, match="dvc repro pretrain"):
+        run(folder)

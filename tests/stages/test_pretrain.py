@@ -1,0 +1,97 @@
+"""Stage pretrain: what it writes, what it refuses, and that its outputs repeat to the byte."""
+
+import contextlib
+import json
+
+import example_pool as example
+import numpy as np
+import pytest
+
+import cgdmer
+from cgdmer import paths, settings
+from cgdmer.errors import DataError
+from cgdmer.files import read_json, write_json
+from cgdmer.stages.pretrain import pretrain
+
+TRAIN = settings.Train(epochs=2, batch=24, held_out=8)
+
+
+def run(folder, **change):
+    sections = {
+        "model": example.MODEL,
+        "masking": settings.Masking(),
+        "objective": settings.Objective(),
+        "train": TRAIN,
+        "signal": example.SIGNAL,
+    }
+    with contextlib.chdir(folder):
+        pretrain(**(sections | change))
+
+
+def written(folder):
+    files = [*(folder / paths.MODEL).iterdir(), *(folder / paths.CURVE).parent.iterdir()]
+    return {path.name: path.read_bytes() for path in files}
+
+
+@pytest.fixture(scope="module")
+def trained(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("trained")
+    example.write(folder)
+    run(folder)
+    return folder
+
+
+def test_it_writes_weights_config_tokenizer_curve_and_summary(trained):
+    assert sorted(written(trained)) == [
+        "config.json", "curve.csv", "summary.json", "tokenizer.json", "weights.safetensors",
+    ]  # fmt: skip
+    header = (trained / paths.CURVE).read_text().splitlines()[0].split(",")
+    assert header[:4] == ["step", "epoch", "lr", "loss"]
+    assert not {"records_per_s", "wait_share"} & set(header)
+    summary = json.loads((trained / "reports/pretrain/summary.json").read_text())
+    assert (summary["records"], summary["held_out"], len(summary["epochs"])) == (72, 8, 2)
+    assert "records_per_s" in read_json(trained / ".cgdmer/pretrain/speed.json")
+    assert not (trained / paths.scratch("pretrain")).exists()
+
+
+def test_the_same_seed_gives_the_same_bytes_whatever_the_workers(trained, tmp_path, monkeypatch):
+    example.write(tmp_path)
+    monkeypatch.setenv("CGDMER_WORKERS", "4")
+    run(tmp_path)
+    assert written(tmp_path) == written(trained)
+
+
+def test_another_seed_gives_other_weights(trained, tmp_path):
+    example.write(tmp_path)
+    run(tmp_path, train=TRAIN.model_copy(update={"seed": 8}))
+    assert written(tmp_path)["weights.safetensors"] != written(trained)["weights.safetensors"]
+
+
+def test_the_encoder_opens_and_says_what_it_takes(trained):
+    encoder = cgdmer.load_encoder(trained / paths.MODEL)
+    assert (encoder.fs, encoder.seconds, encoder.unit, len(encoder.leads)) == (50.0, 4.0, "mV", 12)
+    found = encoder.encode(np.random.default_rng(0).normal(size=(2, 12, 200)).astype(np.float32))
+    assert {name: value.shape[1] for name, value in found.items()} == encoder.dims
+
+
+def test_without_a_term_that_reads_reports_none_are_needed(tmp_path):
+    example.write(tmp_path)
+    run(tmp_path, objective=settings.Objective(contrastive=0.0, report_reconstruction=0.0))
+    assert "tokenizer.json" not in written(tmp_path)
+
+
+def test_pool_and_shards_must_fit_each_other(tmp_path):
+    with pytest.raises(DataError, match=r"pool\.json is missing"):
+        run(tmp_path)
+    example.write(tmp_path)
+    pool = read_json(tmp_path / paths.POOL)
+    pool["sources"]["mimic_iv_ecg"]["digest"] = "0" * 64
+    write_json(tmp_path / paths.POOL, pool)
+    with pytest.raises(DataError, match="not those that"):
+        run(tmp_path)
+
+
+def test_shards_of_another_rate_than_the_settings_are_refused(tmp_path):
+    example.write(tmp_path)
+    with pytest.raises(DataError, match=r"50\.0 Hz"):
+        run(tmp_path, signal=settings.Signal(fs=100.0, seconds=4.0))

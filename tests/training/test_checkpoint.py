@@ -1,0 +1,83 @@
+"""Checkpoints: whole or absent; the newest good one is found again."""
+
+import pytest
+import torch
+
+from cgdmer.training import checkpoint
+from cgdmer.training.checkpoint import Checkpoint
+
+
+def write(folder, *steps, keep=9):
+    for step in steps:
+        tensors = {"weights/a": torch.full((40,), float(step)), "optimiser/a/step": torch.tensor(float(step))}
+        checkpoint.save(folder, Checkpoint(step, tensors, {"note": step}), keep)
+
+
+def test_the_newest_comes_back(tmp_path):
+    write(tmp_path, 3, 6, 12)
+    found = checkpoint.newest(tmp_path)
+    assert (found.step, found.facts) == (12, {"note": 12})
+    assert torch.equal(found.tensors["weights/a"], torch.full((40,), 12.0))
+    assert checkpoint.newest(tmp_path / "empty") is None
+
+
+def test_only_the_newest_are_kept(tmp_path):
+    write(tmp_path, 1, 2, 3, 4, keep=2)
+    assert sorted(path.name for path in tmp_path.iterdir()) == [
+        f"step-00000000{step}.{kind}" for step in (3, 4) for kind in ("json", "safetensors")
+    ]
+
+
+@pytest.mark.parametrize("harm", ["torn", "flipped", "gone", "half json", "json of nothing"])
+def test_a_harmed_newest_one_is_passed_over_and_named(tmp_path, harm, caplog):
+    write(tmp_path, 5, 9)
+    tensors, said = (tmp_path / f"step-000000009.{kind}" for kind in ("safetensors", "json"))
+    content = bytearray(tensors.read_bytes())
+    if harm == "torn":
+        tensors.write_bytes(content[:-7])
+    elif harm == "flipped":
+        content[-3] ^= 1
+        tensors.write_bytes(content)
+    elif harm == "gone":
+        tensors.unlink()
+    elif harm == "half json":
+        said.write_text(said.read_text()[:20])
+    else:
+        said.write_text("[]")
+    assert checkpoint.newest(tmp_path).step == 5
+    assert "step-000000009" in caplog.text
+
+
+def test_every_flipped_bit_is_found(tmp_path):
+    write(tmp_path, 1)
+    path = tmp_path / "step-000000001.safetensors"
+    content = path.read_bytes()
+    for place in range(0, len(content), 7):
+        changed = bytearray(content)
+        changed[place] ^= 1 << place % 8
+        path.write_bytes(changed)
+        assert checkpoint.newest(tmp_path) is None
+    path.write_bytes(content)
+    assert checkpoint.newest(tmp_path).step == 1
+
+
+def test_an_optimiser_comes_back_to_the_bit(tmp_path):
+    def trained(steps, state=None):
+        torch.manual_seed(0)
+        layer = torch.nn.Linear(3, 2)
+        optimiser = torch.optim.AdamW(layer.parameters(), lr=0.1, fused=True)
+        names = {id(parameter): name for name, parameter in layer.named_parameters()}
+        if state:
+            layer.load_state_dict(state[0])
+            checkpoint.restore_optimiser(optimiser, names, state[1])
+        for _ in range(steps):
+            layer(torch.ones(1, 3)).square().sum().backward()
+            optimiser.step()
+            optimiser.zero_grad()
+        kept = {name: value.clone() for name, value in checkpoint.optimiser_tensors(optimiser, names).items()}
+        return {name: value.clone() for name, value in layer.state_dict().items()}, kept
+
+    whole, resumed = trained(5), trained(2, trained(3))
+    for first, second in zip(whole, resumed, strict=True):
+        assert first.keys() == second.keys()
+        assert all(torch.equal(first[name], second[name]) for name in first)

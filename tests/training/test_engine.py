@@ -1,0 +1,129 @@
+"""One step: accumulation, averaged weights, precision, and what a non-finite term leaves behind."""
+
+import copy
+
+import example_pool as example
+import pytest
+import torch
+
+from cgdmer import objectives, settings
+from cgdmer.models import weights
+from cgdmer.training.distributed import World
+from cgdmer.training.engine import Engine
+from cgdmer.training.records import Part
+
+ALONE = World(0, 1, torch.device("cpu"))
+
+
+def engine(terms=None, **train):
+    objective = settings.Objective(**(terms or {}))
+    _, reports, _ = example.signals(20)
+    model = weights.create(example.MODEL, settings.Masking(), objective, example.SIGNAL, reports, 0)
+    return Engine(objectives.Objective(model, objective), settings.Train(**train), ALONE)
+
+
+def part(of, records=6):
+    return Part(example.batch(of.task.model, records), (records,), 1.0)
+
+
+def parameters(of):
+    return {name: value.detach().clone() for name, value in of.task.named_parameters()}
+
+
+def test_a_step_is_adamw_on_the_clipped_gradient():
+    ours, plain = engine(clip=0.5), engine(clip=0.5)
+    names, values = ours.step(3, [part(ours)], 1e-2)
+    loss = plain.terms(part(plain), 3, 0)["loss"]
+    loss.backward()
+    norm = torch.nn.utils.clip_grad_norm_(plain.task.parameters(), 0.5)
+    groups = [
+        {"params": group["params"], "weight_decay": group["weight_decay"]} for group in plain.optimiser.param_groups
+    ]
+    torch.optim.AdamW(groups, lr=1e-2, betas=(0.9, 0.98), eps=1e-8).step()
+    found = dict(zip(names, values.tolist(), strict=True))
+    assert found["loss"] == pytest.approx(loss.item(), rel=1e-6)
+    assert found["gradient_norm"] == pytest.approx(norm.item(), rel=1e-5)
+    expected = parameters(plain)
+    assert all(torch.allclose(value, expected[name], atol=1e-6) for name, value in parameters(ours).items())
+
+
+def test_accumulated_micro_batches_average_by_their_records():
+    """With terms that are means over records, a step is the same in any division (SigLIP has fewer negatives)."""
+    means = {"contrastive": 0.0, "orthogonality_kind": "cosine"}
+    split = engine(means)
+    given = example.batch(split.task.model, 6)
+    pieces = []
+    for place, rows in enumerate((slice(0, 4), slice(4, 6))):
+        batch = {name: value if name == "full" else value[rows] for name, value in given.items()}
+        pieces.append(Part(batch, (len(batch["row"]),), (4, 2)[place] / 6))
+    drawn = split.drawn((6,), 0, "any")
+    slices = {4: slice(0, 4), 2: slice(4, 6), 6: slice(0, 6)}
+    whole = engine(means)
+    for one in (split, whole):
+        one.drawn = lambda sizes, *_: {name: value[slices[sizes[0]]] for name, value in drawn.items()}
+    _, in_pieces = split.step(0, pieces, 1e-3)
+    _, at_once = whole.step(0, [Part(given, (6,), 1.0)], 1e-3)
+    assert torch.allclose(in_pieces, at_once, rtol=1e-4)
+
+
+def test_the_same_step_number_gives_the_same_masks_and_another_does_not():
+    one = engine()
+    first, again, other = (one.terms(part(one), number, 0)["loss"].item() for number in (1, 1, 2))
+    assert first == again != other
+
+
+def test_averaged_weights_follow_the_formula():
+    averaged = engine(ema=0.9)
+    before = parameters(averaged)
+    averaged.step(0, [part(averaged)], 1e-2)
+    after = parameters(averaged)
+    for name, slow in averaged.average.named_parameters():
+        assert torch.allclose(slow, 0.9 * before[name] + 0.1 * after[name], atol=1e-6)
+    assert averaged.result is averaged.average
+
+
+@pytest.mark.parametrize("train", [{}, {"ema": 0.9}])
+def test_a_non_finite_term_stops_all_later_updates(train):
+    broken = engine(**train)
+    broken.step(0, [part(broken)], 1e-3)
+    with torch.no_grad():
+        broken.task.bias.fill_(float("nan"))
+    before = copy.deepcopy(broken.state())
+    _, values = broken.step(1, [part(broken)], 1e-3)
+    assert not values.isfinite().all()
+    with torch.no_grad():
+        broken.task.bias.fill_(0.0)
+    broken.step(2, [part(broken)], 1e-3)
+    after = broken.state()
+    assert all(torch.equal(before[name], after[name]) for name in before if not name.endswith("/bias"))
+
+
+def test_state_and_restore_are_inverse():
+    first, second = engine(ema=0.5), engine(ema=0.5)
+    for number in range(3):
+        first.step(number, [part(first)], 1e-3)
+    second.restore({name: value.clone() for name, value in first.state().items()})
+    for number in range(3, 5):
+        first.step(number, [part(first)], 1e-3)
+        second.step(number, [part(second)], 1e-3)
+    assert all(torch.equal(value, second.state()[name]) for name, value in first.state().items())
+
+
+def test_bf16_runs_and_agrees_roughly():
+    exact, rough = engine(), engine(precision="bf16")
+    first, second = (one.step(0, [part(one)], 1e-3)[1] for one in (exact, rough))
+    assert torch.allclose(first[:-1], second[:-1], rtol=0.1, atol=0.05)
+    assert all(value.dtype == torch.float32 for value in rough.task.parameters())
+
+
+def test_gradient_checkpointing_and_dropout_give_the_same_step():
+    plain, saving = (engine(gradient_checkpointing=on) for on in (False, True))
+    assert torch.allclose(plain.step(0, [part(plain)], 1e-3)[1], saving.step(0, [part(saving)], 1e-3)[1])
+
+
+def test_measuring_changes_nothing_and_repeats():
+    one = engine()
+    before = copy.deepcopy(one.state())
+    first, second = (one.measure(iter([part(one)])) for _ in range(2))
+    assert first == second
+    assert all(torch.equal(value, one.state()[name]) for name, value in before.items())

@@ -1,0 +1,96 @@
+"""Killed with SIGKILL at random places, started again: the result is that of an uninterrupted run, to the bit."""
+
+import contextlib
+import os
+import random
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import example_pool as example
+import pretraining_victim as victim
+import pytest
+
+from cgdmer import paths
+from cgdmer.errors import Preempted
+from cgdmer.training import checkpoint, progress
+
+LIVES = 13
+TESTS = Path(__file__).resolve().parents[1]
+
+
+def results(folder):
+    files = [*(folder / paths.MODEL).iterdir(), *(folder / paths.CURVE).parent.iterdir()]
+    return {path.name: path.read_bytes() for path in files}
+
+
+def run(folder, *seeds):
+    example.write(folder)
+    environment = os.environ | {"PYTHONPATH": str(TESTS), "CGDMER_WORKERS": "1"}
+    command = [sys.executable, str(TESTS / "pretraining_victim.py"), str(folder), *map(str, seeds)]
+    out = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
+    assert out.returncode == 0, out.stderr
+    return [int(word) for word in out.stdout.split() if word.isdigit()]
+
+
+@pytest.fixture(scope="module")
+def uninterrupted(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("uninterrupted")
+    example.write(folder)
+    with contextlib.chdir(folder):
+        victim.train()
+    return results(folder)
+
+
+def test_killed_at_random_places_it_ends_with_the_same_bytes(tmp_path, uninterrupted):
+    seeds = [random.randrange(10**6) for _ in range(LIVES)]
+    killed, ended = run(tmp_path, *seeds)
+    assert killed >= 10, f"only {killed} of {LIVES} lives were killed; seeds {seeds}"
+    assert ended == 0, f"seeds {seeds}"
+    assert results(tmp_path) == uninterrupted, f"seeds {seeds}"
+    assert not (tmp_path / paths.scratch("pretrain")).exists()
+
+
+def test_sigterm_leaves_a_checkpoint_and_a_code_then_the_same_bytes(tmp_path, uninterrupted, monkeypatch):
+    example.write(tmp_path)
+    monkeypatch.chdir(tmp_path)
+    add, calls = progress.StepLog.add, []
+
+    def stop_at_six(*arguments, **named):
+        calls.append(1)
+        if len(calls) == 6:
+            os.kill(os.getpid(), signal.SIGTERM)
+        return add(*arguments, **named)
+
+    monkeypatch.setattr(progress.StepLog, "add", stop_at_six)
+    with pytest.raises(Preempted, match="a checkpoint is left") as stopped:
+        victim.train()
+    assert stopped.value.code == 75
+    [scratch] = paths.scratch("pretrain").iterdir()
+    assert checkpoint.newest(scratch).step in (6, 7)
+    monkeypatch.setenv("CGDMER_WORKERS", "3")
+    victim.train()
+    assert results(tmp_path) == uninterrupted
+
+
+def test_a_damaged_newest_checkpoint_costs_steps_and_nothing_else(tmp_path, uninterrupted, monkeypatch):
+    example.write(tmp_path)
+    monkeypatch.chdir(tmp_path)
+    save, calls = checkpoint.save, []
+
+    def die_after_two(*arguments, **named):
+        save(*arguments, **named)
+        calls.append(1)
+        if len(calls) == 2:
+            raise KeyboardInterrupt
+
+    with monkeypatch.context() as patched, pytest.raises(KeyboardInterrupt):
+        patched.setattr(checkpoint, "save", die_after_two)
+        victim.train()
+    newest = max(paths.scratch("pretrain").glob("*/step-*.safetensors"))
+    content = bytearray(newest.read_bytes())
+    content[len(content) // 2] ^= 16
+    newest.write_bytes(content)
+    victim.train()
+    assert results(tmp_path) == uninterrupted
