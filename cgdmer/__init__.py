@@ -16,5 +16,5 @@ def load_encoder(source: str | Path) -> "Pretrained":
 
     It says its `fs` (Hz), `seconds`, `leads`, `unit` and `dims`, and maps (B, L, T) float mV to features.
     """
-    opened: "Pretrained" = import_module("cgdmer.encoders.cgdmer").open_folder(Path(source))
+    opened: Pretrained = import_module("cgdmer.encoders.cgdmer").open_folder(Path(source))
     return opened
