@@ -1,8 +1,9 @@
 """Owns the flow `cgdmer`: which stage waits for which, from raw corpora to a registered encoder."""
 
+from collections.abc import Sequence
 from typing import Annotated, Literal
 
-from prefect import flow, get_run_logger
+from prefect import Task, flow, get_run_logger
 from prefect.futures import PrefectFuture
 from prefect.task_runners import ThreadPoolTaskRunner
 from pydantic import Field
@@ -11,7 +12,8 @@ from cgdmer import settings
 from flows import artifacts, tasks
 
 Until = Literal["validate", "pretrain", "report"]
-Futures = dict[str, PrefectFuture[bool]]
+Future = PrefectFuture[bool]
+Futures = dict[str, Future]
 
 
 @flow(name="cgdmer", task_runner=ThreadPoolTaskRunner(max_workers=8), persist_result=False)  # type: ignore[arg-type]
@@ -45,32 +47,37 @@ def cgdmer(
     return until
 
 
+def start(task: Task[[str], bool], stage: str, after: Sequence[Future] = ()) -> Future:
+    """Start a stage's task once others have ended well."""
+    return task.submit(stage, wait_for=list(after), return_state=False)
+
+
 def _data(fan: settings.Fan) -> Futures:
     """Start acquire, index, shards and validate of every source; sources run beside each other."""
-    protocol = tasks.stage.submit("protocol")
+    protocol = start(tasks.stage, "protocol")
     validated: Futures = {}
     for source in fan.sources:
-        acquired = tasks.acquire.submit(f"acquire@{source}")
-        indexed = tasks.stage.submit(f"index@{source}", wait_for=[acquired, protocol])
-        sharded = tasks.stage.submit(f"shards@{source}", wait_for=[indexed])
-        validated[source] = tasks.stage.submit(f"validate@{source}", wait_for=[sharded])
+        acquired = start(tasks.acquire, f"acquire@{source}")
+        indexed = start(tasks.stage, f"index@{source}", [acquired, protocol])
+        sharded = start(tasks.stage, f"shards@{source}", [indexed])
+        validated[source] = start(tasks.stage, f"validate@{source}", [sharded])
     return validated
 
 
-def _pretraining(validated: list[PrefectFuture[bool]]) -> PrefectFuture[bool]:
-    pool = tasks.stage.submit("pool", wait_for=validated)
-    return tasks.pretrain.submit("pretrain", wait_for=[pool])
+def _pretraining(validated: list[Future]) -> Future:
+    pool = start(tasks.stage, "pool", validated)
+    return start(tasks.pretrain, "pretrain", [pool])
 
 
-def _benchmark(fan: settings.Fan, validated: Futures, pretrained: PrefectFuture[bool]) -> PrefectFuture[bool]:
+def _benchmark(fan: settings.Fan, validated: Futures, pretrained: Future) -> Future:
     """Start embedding, probes, zero-shot, retrieval; the report waits for all of them."""
-    ends = [tasks.stage.submit("retrieval", wait_for=[pretrained])]
+    ends = [start(tasks.stage, "retrieval", [pretrained])]
     for source in fan.benchmarks:
         embedded: Futures = {}
         for encoder in fan.encoders:
-            embedded[encoder] = tasks.gpu_stage.submit(f"embed@{encoder}-{source}", wait_for=[pretrained])
+            embedded[encoder] = start(tasks.gpu_stage, f"embed@{encoder}-{source}", [pretrained])
         for encoder in fan.controls:
-            embedded[encoder] = tasks.stage.submit(f"control@{encoder}-{source}", wait_for=[validated[source]])
-        ends += [tasks.stage.submit(f"probe@{name}-{source}", wait_for=[embedded[name]]) for name in fan.probed]
-        ends.append(tasks.stage.submit(f"zero_shot@{source}", wait_for=[embedded["cgdmer"]]))
-    return tasks.stage.submit("report", wait_for=ends)
+            embedded[encoder] = start(tasks.stage, f"control@{encoder}-{source}", [validated[source]])
+        ends += [start(tasks.stage, f"probe@{name}-{source}", [embedded[name]]) for name in fan.probed]
+        ends.append(start(tasks.stage, f"zero_shot@{source}", [embedded["cgdmer"]]))
+    return start(tasks.stage, "report", ends)

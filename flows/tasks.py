@@ -62,3 +62,17 @@ def pretrain(name: str) -> bool:
 def gpu_stage(name: str) -> bool:
     """Run one DVC stage on an accelerator."""
     return _reproduce(name, 24 * HOUR)
+
+
+@task(retries=2, retry_jitter_factor=0.5, cache_policy=NO_CACHE, task_run_name="record, register, promote")
+def publish(promote: bool) -> str:
+    """Record this pipeline state in MLflow, register its encoders, and let the gate decide; return the run's id."""
+    from cgdmer import settings
+    from cgdmer.stages import publishing
+
+    log = get_run_logger()
+    published = publishing.publish(settings.load())
+    log.info("MLflow run %s, versions %s", published.run, published.versions)
+    if promote:
+        log.info(publishing.promote(settings.load()))
+    return published.run

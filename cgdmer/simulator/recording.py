@@ -65,9 +65,9 @@ def _atria(case: Case, rhythm: Beats, samples: int, fs: float, random: np.random
     out = np.zeros((3, samples))
     time = np.arange(samples) / fs
     if case.rhythm == "atrial_fibrillation":
-        return out + _fibrillation(time, random)
+        return _fibrillation(time, random)
     if case.rhythm == "atrial_flutter":
-        return out + _flutter(time, rhythm, random)
+        return _flutter(time, rhythm, random)
     shape = heart.template(heart.atrial_waves(case), 0.0, heart.P_LENGTH, fs) * random.uniform(0.8, 1.25)
     for onset, scale in zip(rhythm.p_onset, rhythm.p_scale, strict=True):
         if np.isfinite(onset):
@@ -82,7 +82,8 @@ def _fibrillation(time: np.ndarray, random: np.random.Generator) -> np.ndarray:
         wander = 1.2 * np.sin(2 * np.pi * random.uniform(0.3, 1.1) * time + random.uniform(0, 2 * np.pi))
         line += np.sin(2 * np.pi * random.uniform(5.0, 8.0) * time + wander + random.uniform(0, 2 * np.pi))
     size = random.uniform(0.012, 0.035)
-    return np.array([[0.2], [0.7], [-1.0]]) * size * line
+    waves: np.ndarray = np.array([[0.2], [0.7], [-1.0]]) * size * line
+    return waves
 
 
 def _flutter(time: np.ndarray, rhythm: Beats, random: np.random.Generator) -> np.ndarray:
@@ -92,7 +93,8 @@ def _flutter(time: np.ndarray, rhythm: Beats, random: np.random.Generator) -> np
     phase = ((time - rhythm.onset[0] + random.uniform(0, cycle)) / cycle) % 1.0
     saw = np.where(phase < 0.72, 1 - 2 * phase / 0.72, -1 + 2 * (phase - 0.72) / 0.28)
     smooth = np.convolve(saw, np.ones(9) / 9, mode="same")
-    return np.array([[0.0], [0.8], [-0.55]]) * random.uniform(0.09, 0.16) * smooth
+    waves: np.ndarray = np.array([[0.0], [0.8], [-0.55]]) * random.uniform(0.09, 0.16) * smooth
+    return waves
 
 
 def _spikes(leads: np.ndarray, rhythm: Beats, fs: float, random: np.random.Generator) -> None:

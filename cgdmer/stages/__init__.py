@@ -53,7 +53,7 @@ def allowed_items(name: str, item: str, settings: Settings) -> list[str]:
     fan = settings.fan
     encoders = [*fan.encoders, *fan.controls]
     sources = fan.benchmarks if name in ("embed", "probe", "zero_shot") else fan.sources
-    return {"source": list(sources), "encoder": encoders}[item]
+    return list(sources) if item == "source" else encoders
 
 
 def call(name: str, items: list[str], settings: Settings) -> None:

@@ -15,7 +15,7 @@ def describe(source: str, failed: str | None, settings: Settings) -> tuple[bool,
 
     Raises ConfigError for an unknown source or expectation, DataError where nothing was validated yet.
     """
-    known = list(settings.corpora)
+    known: list[str] = list(settings.corpora)
     if source not in known:
         raise ConfigError(f"no source is called '{source}'{did_you_mean(source, known)}", allowed=", ".join(known))
     if failed:

@@ -2,11 +2,12 @@
 
 from typing import Any
 
-import mlflow
 import numpy as np
+from mlflow.models import set_model
+from mlflow.pyfunc.model import PythonModel
 
 
-class EcgEncoder(mlflow.pyfunc.PythonModel):
+class EcgEncoder(PythonModel):
     """Maps ECGs `(B, 12, T)` in mV at the encoder's own rate to its representations."""
 
     def load_context(self, context: Any) -> None:
@@ -20,4 +21,4 @@ class EcgEncoder(mlflow.pyfunc.PythonModel):
         return dict(self.encoder.encode(np.asarray(signal, dtype=np.float32)))
 
 
-mlflow.models.set_model(EcgEncoder())
+set_model(EcgEncoder())

@@ -2,11 +2,12 @@
 
 from typing import Any
 
-import mlflow
 import numpy as np
+from mlflow.models import set_model
+from mlflow.pyfunc.model import PythonModel
 
 
-class ReportEncoder(mlflow.pyfunc.PythonModel):
+class ReportEncoder(PythonModel):
     """Maps report texts to the space shared with ECGs."""
 
     def load_context(self, context: Any) -> None:
@@ -19,4 +20,4 @@ class ReportEncoder(mlflow.pyfunc.PythonModel):
         return np.asarray(self.encoder.encode_reports(list(model_input)))
 
 
-mlflow.models.set_model(ReportEncoder())
+set_model(ReportEncoder())
