@@ -1,10 +1,11 @@
 """Owns band-pass and resampling as one step in the frequency domain: zero-phase, and quiet at the ends of a record.
 
-The record is continued evenly (mirrored) at both ends for ever, which is what a discrete cosine transform of type I
-assumes. Its coefficients are multiplied by the squared magnitude of the Butterworth corners, which is what filtering
-forwards and backwards does, and cut or extended to the new rate. Nothing starts from rest, so there is no transient to
-wait for. The corners are digital ones at the canonical rate: the response is the same whatever the rate of a record,
-and it reaches zero at the canonical Nyquist frequency, so there is neither aliasing nor ringing.
+The record is continued evenly (mirrored) at both ends for ever, which is what a discrete cosine transform of type II
+assumes; up to a half-sample turn its coefficients are the Fourier series of that signal. They are multiplied by the
+squared magnitude of the Butterworth corners, which is what filtering forwards and backwards does, cut or extended to
+the new rate, and turned back. Nothing starts from rest, so there is no transient to wait for. The corners are digital
+ones at the canonical rate: the response is the same whatever the rate of a record, and it reaches zero at the canonical
+Nyquist frequency, so there is neither aliasing nor ringing.
 
 Even beats odd continuation: on 10 s windows cut from longer CPSC2018 recordings, against the same seconds of the whole
 recording filtered, the first and last 0.5 s differ by 22 and 25 microvolt rms, with odd continuation by 57.
@@ -14,7 +15,7 @@ from fractions import Fraction
 from functools import lru_cache
 
 import numpy as np
-from scipy.fft import dct, next_fast_len
+from scipy.fft import dct, irfft, next_fast_len
 
 from cgdmer.errors import ConfigError, RecordError
 from cgdmer.settings import Signal
@@ -33,12 +34,12 @@ def band_pass(signal: np.ndarray, fs: float, settings: Signal) -> np.ndarray:
     Sample 0 stays at time 0. RecordError for a rate outside `RATES`.
     """
     samples = signal.shape[-1]
-    step, kept, response = _plan(samples, fs, settings)
-    extended = np.concatenate([signal, _mirrored(signal, step + 1 - samples)], axis=-1)
-    spectrum = np.zeros((*signal.shape[:-1], kept + 1), dtype=np.float32)
-    np.multiply(dct(extended, type=1)[..., : len(response)], response, out=spectrum[..., : len(response)])
-    filtered: np.ndarray = dct(spectrum, type=1, overwrite_x=True)
-    return filtered[..., : -int(-samples * kept // step)]
+    before, after, response = _plan(samples, fs, settings)
+    if before > samples:
+        signal = np.concatenate([signal, _mirrored(signal, before - samples)], axis=-1)
+    series = dct(signal, type=2)[..., : len(response)] * response
+    filtered: np.ndarray = irfft(series, n=2 * after)
+    return filtered[..., : -int(-samples * after // before)]
 
 
 def _mirrored(signal: np.ndarray, count: int) -> np.ndarray:
@@ -50,16 +51,19 @@ def _mirrored(signal: np.ndarray, count: int) -> np.ndarray:
 
 @lru_cache(maxsize=256)
 def _plan(samples: int, fs: float, settings: Signal) -> tuple[int, int, np.ndarray]:
-    """Return half a period in samples before and after, both whole and the first a fast length, and the response."""
+    """Return half a period in samples before and after, both whole and the first a fast length, and the response.
+
+    The response turns DCT-II coefficients at the old rate into Fourier coefficients at the new one, complex64.
+    """
     if not RATES[0] <= fs <= RATES[1]:
         raise RecordError(f"sampling rate {fs:g} Hz", allowed=f"{RATES[0]:g} to {RATES[1]:g} Hz")
     ratio = (Fraction(settings.fs) / Fraction(fs)).limit_denominator(10_000)
     blocks = next_fast_len(-(-samples // ratio.denominator), real=True)
-    step, kept = blocks * ratio.denominator, blocks * ratio.numerator
-    response = _response(np.arange(min(step, kept) + 1) / kept, settings, cut=kept < step)
-    if kept > step:
-        response[-1] /= 2  # the old Nyquist coefficient stands for two frequencies once it is no longer the last
-    return step, kept, (response / (2 * step)).astype(np.float32)
+    before, after = blocks * ratio.denominator, blocks * ratio.numerator
+    place = np.arange(min(before, after))
+    response = _response(place / after, settings, cut=after < before)
+    turn = np.exp(0.5j * np.pi * place / before)  # from the middle of a sample to its start
+    return before, after, (response * turn * after / before).astype(np.complex64)
 
 
 def _response(frequency: np.ndarray, settings: Signal, cut: bool) -> np.ndarray:

@@ -3,6 +3,7 @@
 import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import TypedDict
 
 import numpy as np
@@ -10,7 +11,7 @@ import numpy as np
 from cgdmer.errors import RecordError
 from cgdmer.settings import Signal
 from cgdmer.signals.filters import band_pass
-from cgdmer.signals.leads import HEXAXIAL, LEADS, LIMB, canonical_leads, exchanged, identity_residual
+from cgdmer.signals.leads import HEXAXIAL, LEADS, LIMB, SUSPECT_UV, canonical_leads, exchanged, identity_residual
 
 FULL_SCALE = 32767
 """Largest int16 magnitude in use, microvolt; larger values saturate and count as clipped."""
@@ -30,7 +31,7 @@ class Quality(TypedDict):
     flat: int
     """Bit k: lead k was recorded and spans less than `FLAT_UV`."""
     clipped: float
-    """Largest share, over the leads, of samples in a run at the lead's own extreme value, or beyond full scale."""
+    """Largest share, over the leads, of samples in a run at the lead's own extremes, or beyond full scale."""
     amplitude_uv: int
     """Largest magnitude after filtering, before saturation, microvolt."""
     identity_uv: float | None
@@ -38,7 +39,7 @@ class Quality(TypedDict):
     bridged: int
     """Samples that were missing and are interpolated, over all leads."""
     signal_digest: str
-    """16 hex digits of the used seconds before filtering, in whole microvolt: equal for identical recordings."""
+    """Start of the sha256 of the used seconds before filtering, in whole microvolt: equal for identical recordings."""
 
 
 @dataclass(frozen=True)
@@ -60,28 +61,31 @@ def canonical(signal: np.ndarray, fs: float, leads: Sequence[str], settings: Sig
     """
     raw, places = _ordered(signal, fs, leads, min(seconds, settings.seconds))
     raw, bridged = bridge(raw, fs, settings.max_gap)
-    low, high = raw.min(axis=1), raw.max(axis=1)
-    flat = (high - low) * 1000 < FLAT_UV
+    whole = _int16(raw * np.float32(1000))
+    low, high = whole.min(axis=1), whole.max(axis=1)
+    present, flat = np.zeros((2, len(LEADS)), dtype=bool)
+    present[places] = True
+    flat[places] = high.astype(np.int32) - low < FLAT_UV
     if flat.sum() > settings.max_flat_leads:
         raise RecordError(f"{flat.sum()} flat leads, at most {settings.max_flat_leads} are allowed")
-    filtered = band_pass(raw, fs, settings)[:, : settings.samples] * np.float32(1000)
-    present = np.zeros(len(LEADS), dtype=bool)
-    present[places] = True
-    microvolt = np.zeros((len(LEADS), filtered.shape[1]), dtype=np.float32)
-    microvolt[places] = filtered
-    identity = _limb(microvolt, present, places[flat])
-    row = np.zeros((len(LEADS), settings.samples), dtype=np.int16)
-    row[:, : filtered.shape[1]] = _int16(microvolt)
+    filtered = band_pass(raw, fs, settings)[:, : settings.samples]
+    valid = filtered.shape[1]
+    microvolt = np.zeros((len(LEADS), valid), dtype=np.float32)
+    microvolt[places] = filtered * 1000
+    identity = _limb(microvolt[:LIMB], present[:LIMB], flat[:LIMB])
+    amplitude = float(np.abs(microvolt).max())
     quality = Quality(
-        missing=_mask(np.flatnonzero(~present)),
-        flat=_mask(places[flat]),
-        clipped=_clipped(raw[~flat], low[~flat], high[~flat], microvolt),
-        amplitude_uv=round(float(np.abs(microvolt).max())),
+        missing=_mask(~present),
+        flat=_mask(flat),
+        clipped=round(max(_at_extreme(whole, low, high, flat[places]), _saturated(microvolt, amplitude)), 6),
+        amplitude_uv=round(amplitude),
         identity_uv=None if identity is None else round(identity, 2),
         bridged=bridged,
-        signal_digest=hashlib.blake2b(_int16(raw * np.float32(1000)).data, digest_size=8).hexdigest(),
+        signal_digest=hashlib.sha256(whole.data).hexdigest()[:16],
     )
-    return Canonical(row, filtered.shape[1], quality)
+    row = np.zeros((len(LEADS), settings.samples), dtype=np.int16)
+    row[:, :valid] = _int16(microvolt)
+    return Canonical(row, valid, quality)
 
 
 def bridge(signal: np.ndarray, fs: float, max_gap: float) -> tuple[np.ndarray, int]:
@@ -105,49 +109,60 @@ def bridge(signal: np.ndarray, fs: float, max_gap: float) -> tuple[np.ndarray, i
 
 def _ordered(signal: np.ndarray, fs: float, leads: Sequence[str], seconds: float) -> tuple[np.ndarray, np.ndarray]:
     """Return the first `seconds` of the leads in canonical order, float32, and their places among the twelve."""
-    names = canonical_leads(leads)
-    if signal.ndim != 2 or len(signal) != len(names) or not names:
-        raise RecordError(f"signal of shape {signal.shape} for {len(names)} leads")
+    order, places = _order(tuple(leads))
+    if signal.ndim != 2 or len(signal) != len(order) or not len(order):
+        raise RecordError(f"signal of shape {signal.shape} for {len(order)} leads")
     if not np.isfinite(fs) or fs <= 0 or signal.shape[1] < MIN_SECONDS * fs:
         raise RecordError(f"{signal.shape[1]} samples at {fs:g} Hz, at least {MIN_SECONDS:g} s are needed")
-    places = np.array([LEADS.index(name) for name in names])
-    order = np.argsort(places)
-    return np.ascontiguousarray(signal[order, : round(seconds * fs)], dtype=np.float32), places[order]
+    used = signal[:, : round(seconds * fs)]
+    if (np.diff(order) != 1).any():
+        used = used[order]
+    return np.ascontiguousarray(used, dtype=np.float32), places
 
 
-def _limb(microvolt: np.ndarray, present: np.ndarray, flat: np.ndarray) -> float | None:
+@lru_cache(maxsize=64)
+def _order(leads: tuple[str, ...]) -> tuple[np.ndarray, np.ndarray]:
+    """Return which row comes first, second, ... in canonical order, and the leads' places in ascending order."""
+    places = np.array([LEADS.index(name) for name in canonical_leads(leads)], dtype=np.int64)
+    return np.argsort(places), np.sort(places)
+
+
+def _limb(limb: np.ndarray, present: np.ndarray, flat: np.ndarray) -> float | None:
     """Derive absent limb leads in place, marking them present, and return the residual of the identities.
 
     RecordError when two limb leads fit the identities only under each other's names.
     """
-    limb = microvolt[:LIMB]
-    known = np.setdiff1d(np.flatnonzero(present[:LIMB]), flat)
-    absent = np.flatnonzero(~present[:LIMB])
-    if len(known) >= 2 and len(absent):
+    known, absent = present & ~flat, ~present
+    if absent.any() and known.sum() >= 2:
         limb[absent] = HEXAXIAL[absent] @ (np.linalg.pinv(HEXAXIAL[known]) @ limb[known])
         present[absent] = True
-    if not present[:LIMB].all():
+    if not present.all():
         return None
     residual = identity_residual(limb)
-    if len(known) == LIMB and (pair := exchanged(limb)):
+    if residual > SUSPECT_UV and known.all() and (pair := exchanged(limb)):
         raise RecordError(f"leads contradict their names: {pair[0]} and {pair[1]} fit the identities when exchanged")
     return residual
 
 
-def _clipped(raw: np.ndarray, low: np.ndarray, high: np.ndarray, microvolt: np.ndarray) -> float:
-    """Return the share that `Quality.clipped` describes; two equal neighbours make a run."""
-    share = float((np.abs(microvolt) > FULL_SCALE).mean(axis=1).max())
-    for extreme in (low, high):
-        at = raw == extreme[:, None]
-        runs = np.count_nonzero(at[:, 1:] & at[:, :-1], axis=1)
-        share = max(share, int(runs.max(initial=0)) / raw.shape[1])
-    return round(share, 6)
+def _at_extreme(whole: np.ndarray, low: np.ndarray, high: np.ndarray, flat: np.ndarray) -> float:
+    """Return the largest share of samples, over leads that are not flat, in a run at the lead's own extremes."""
+    leads, samples = whole.shape
+    at = np.flatnonzero((whole == low[:, None]) | (whole == high[:, None]))
+    repeated = at[1:][np.diff(at) == 1]
+    runs = np.bincount(repeated // samples, minlength=leads)
+    return float(runs[~flat].max(initial=0) / samples)
+
+
+def _saturated(microvolt: np.ndarray, amplitude: float) -> float:
+    """Return the largest share of samples of a lead beyond full scale."""
+    return float((np.abs(microvolt) > FULL_SCALE).mean(axis=1).max()) if amplitude > FULL_SCALE else 0.0
 
 
 def _int16(microvolt: np.ndarray) -> np.ndarray:
-    rounded: np.ndarray = np.rint(np.clip(microvolt, -FULL_SCALE, FULL_SCALE)).astype(np.int16)
-    return rounded
+    rounded: np.ndarray = np.rint(microvolt)
+    np.clip(rounded, -FULL_SCALE, FULL_SCALE, out=rounded)
+    return rounded.astype(np.int16)
 
 
-def _mask(places: np.ndarray) -> int:
-    return sum(1 << int(place) for place in places)
+def _mask(leads: np.ndarray) -> int:
+    return sum(1 << int(place) for place in np.flatnonzero(leads))

@@ -20,7 +20,7 @@ def recording(seconds: float = 10.0, fs: float = FS, seed: int = 0) -> np.ndarra
     rng = np.random.default_rng(seed)
     t = np.arange(round(seconds * fs)) / fs
     heart = rng.normal(size=(8, 1)) * sum(np.exp(-((t - c) ** 2) / (2 * 0.015**2)) for c in np.arange(0.4, 11, 0.9))
-    heart += 0.2 * np.sin(2 * np.pi * 0.2 * t + rng.normal(size=(8, 1)))
+    heart += 0.2 * np.sin(2 * np.pi * 0.2 * t + rng.normal(size=(8, 1))) + 0.01 * rng.normal(size=(8, len(t)))
     return np.concatenate([HEXAXIAL @ heart[:2], heart[2:]]).astype(np.float32)
 
 

@@ -1,0 +1,107 @@
+"""Records to shards: decode, canonicalise, write, beside the usual loop of wfdb, filtfilt and resample; one core.
+
+Run: python -m benchmarks.shards
+
+Both read the same files in turns; rates are records/s of CPU time. Ours also finds gaps, flat and clipped leads, checks
+lead identities, hashes every signal and the file, and syncs it to the disk; the usual loop saves its array.
+"""
+
+import json
+import os
+import tempfile
+import time
+from pathlib import Path
+
+import numpy as np
+import wfdb
+from scipy import signal as dsp
+
+from benchmarks.decode import LEADS, processor, recordings
+from cgdmer.preprocessing import Job, write_shard
+from cgdmer.settings import Signal
+from cgdmer.wave import open_archive, read_record, record_bytes
+
+ROUNDS, COPIES, COMPARED = 6, 4, 40
+SETTINGS = Signal()
+
+
+def main() -> None:
+    with tempfile.TemporaryDirectory() as scratch:
+        members, origin = lay_out(Path(scratch))
+        pairs = [(ours(Path(scratch), members), usual(Path(scratch), members)) for _ in range(ROUNDS)]
+        fault = largest_difference(Path(scratch), members[:COMPARED])
+    mine, theirs = np.median(pairs, axis=0).tolist()
+    print(f"{len(members)} records of 12 x 5,000 samples ({origin}), {ROUNDS} rounds in turns, median rate of one core")
+    print(f"ours  {mine:7,.0f} records/s\nusual {theirs:7,.0f} records/s, ratio {mine / theirs:.1f}")
+    print(f"largest difference of ours from the float64 reference: {fault:.2f} microvolt (rounding alone gives 0.50)")
+    result = {
+        "name": "shards",
+        "ratio": round(mine / theirs, 2),
+        "ours": round(mine),
+        "baseline": round(theirs),
+        "unit": "records/s",
+        "machine": f"{processor()}, {os.cpu_count()} cores",
+        "records": origin,
+        "largest_difference_uv": round(fault, 3),
+    }
+    print(json.dumps(result))
+
+
+def lay_out(folder: Path) -> tuple[list[str], str]:
+    """Write the recordings `COPIES` times as WFDB format 16; return the header names and where the signals are from."""
+    digital, origin = recordings()
+    digital = digital * COPIES
+    for number, signal in enumerate(digital):
+        for name, content in record_bytes(f"r{number:05d}", signal, 500.0, LEADS).items():
+            (folder / name).write_bytes(content)
+    return [f"r{number:05d}.hea" for number in range(len(digital))], origin
+
+
+def ours(folder: Path, members: list[str]) -> float:
+    job = Job(folder / "out/signals-00000.npy", open_archive(folder), members, members, SETTINGS, 10.0)
+    job.note.unlink(missing_ok=True)
+    start = time.process_time()
+    refused = write_shard(job)
+    spent = time.process_time() - start
+    assert refused == 0
+    return len(members) / spent
+
+
+def usual(folder: Path, members: list[str]) -> float:
+    rows = np.empty((len(members), 12, SETTINGS.samples), dtype=np.int16)
+    start = time.process_time()
+    for row, member in zip(rows, members, strict=True):
+        row[:] = usual_record(folder / member)
+    np.save(folder / "usual.npy", rows)
+    return len(members) / (time.process_time() - start)
+
+
+def usual_record(header: Path) -> np.ndarray:
+    """Return int16 microvolt (12, samples) as most code bases make it."""
+    signal, fields = wfdb.rdsamp(str(header.with_suffix("")))
+    b, a = dsp.butter(SETTINGS.order, [SETTINGS.low, SETTINGS.high], "bandpass", fs=fields["fs"])
+    filtered = dsp.filtfilt(b, a, signal, axis=0)
+    return (dsp.resample(filtered, SETTINGS.samples, axis=0).T * 1000).round().clip(-32767, 32767)
+
+
+def largest_difference(folder: Path, members: list[str]) -> float:
+    """Return the largest distance of our shard from the reference, microvolt."""
+    signals, archive = np.load(folder / "out/signals-00000.npy", mmap_mode="r"), open_archive(folder)
+    exact = (reference(read_record(archive, member).signal) * 1000 for member in members)
+    return max(float(np.abs(row - wanted).max()) for row, wanted in zip(signals, exact, strict=False))
+
+
+def reference(signal: np.ndarray) -> np.ndarray:
+    """Return (12, 1000) mV in float64: mirrored for ever, Fourier-resampled, filtered by scipy in both directions."""
+    signal = signal.astype(np.float64)
+    period = np.concatenate([signal, signal[:, ::-1]], axis=1)
+    filtered = np.tile(dsp.resample(period, 2 * SETTINGS.samples, axis=1), (1, 7))
+    for corner, kind in ((SETTINGS.low, "highpass"), (SETTINGS.high, "lowpass")):
+        sos = dsp.butter(SETTINGS.order, corner, kind, fs=SETTINGS.fs, output="sos")
+        filtered = dsp.sosfiltfilt(sos, filtered, axis=1, padtype=None)
+    middle = 6 * SETTINGS.samples
+    return filtered[:, middle : middle + SETTINGS.samples]
+
+
+if __name__ == "__main__":
+    main()
