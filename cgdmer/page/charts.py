@@ -5,7 +5,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from cgdmer.page.elements import Html, el, number, svg
+from cgdmer.page.elements import Drawing, Html, el, number, svg
+
+KEY_WIDTH = 16.0
 
 
 @dataclass(frozen=True)
@@ -20,7 +22,7 @@ class Series:
     style: int = 0
 
 
-def bars(label: str, rows: Sequence[tuple[str, float]], *, digits: int = 0, width: float = 320) -> Html:
+def bars(label: str, rows: Sequence[tuple[str, float]], *, digits: int = 0, width: float = 320) -> Drawing:
     """Draw one horizontal bar a row, longest value full width; the value is written at its end."""
     step, name_width, top = 20.0, 118.0, max((abs(value) for _, value in rows), default=1.0) or 1.0
     marks = []
@@ -45,9 +47,12 @@ def bars(label: str, rows: Sequence[tuple[str, float]], *, digits: int = 0, widt
 
 def key(names: Sequence[tuple[str, int]]) -> Html:
     """Return the list that says which colour is which series."""
-    line = [el("line", x1=1, x2=15, y1=5, y2=5, class_=f"line series{style}") for _, style in names]
-    swatch = [el("svg", mark, viewBox="0 0 16 10", aria_hidden="true") for mark in line]
+    swatch = [el("svg", key_mark(style), viewBox=f"0 0 {KEY_WIDTH:g} 10", aria_hidden="true") for _, style in names]
     return el("ul", [el("li", mark, name) for mark, (name, _) in zip(swatch, names, strict=True)], class_="key")
+
+
+def key_mark(style: int) -> Html:
+    return el("line", x1=1, x2=KEY_WIDTH - 1, y1=5, y2=5, class_=f"line series{style}")
 
 
 def _cut(name: str, length: int) -> str:
@@ -84,7 +89,7 @@ class Axes:
 def lines(
     label: str, series: Sequence[Series], *, x_ticks: Sequence[tuple[float, str]], y: tuple[float, float] | None = None,
     digits: int = 2, width: float = 320, height: float = 190, dots: bool = True,
-) -> Html:  # fmt: skip
+) -> Drawing:  # fmt: skip
     """Draw lines with bands over shared axes; the first series lies on top."""
     low, high = y or _range(series)
     axes = Axes(width, height, (x_ticks[0][0], x_ticks[-1][0]), (low, high))

@@ -49,10 +49,20 @@ def number(value: float | None, digits: int = 0) -> str:
     return "–" if value is None else f"{value:,.{digits}f}"
 
 
-def svg(label: str, width: float, height: float, *children: Child, class_: str = "chart") -> Html:
+class Drawing(Html):
+    """An SVG element that knows its size and its content, so that it can become part of a larger one."""
+
+    width: float
+    height: float
+    inside: Html
+
+
+def svg(label: str, width: float, height: float, *children: Child, class_: str = "chart") -> Drawing:
     """Return a drawing that scales with its column and says in words what it shows."""
-    box = f"0 0 {width:g} {height:g}"
-    return el("svg", el("title", label), *children, viewBox=box, role="img", aria_label=label, class_=class_)
+    box, inside = f"0 0 {width:g} {height:g}", safe(children)
+    drawing = Drawing(el("svg", el("title", label), inside, viewBox=box, role="img", aria_label=label, class_=class_))
+    drawing.width, drawing.height, drawing.inside = width, height, inside
+    return drawing
 
 
 def figure(content: Child, caption: Child, *, class_: str | None = None) -> Html:

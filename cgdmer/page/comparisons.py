@@ -1,0 +1,78 @@
+"""Owns the charts that hold values against a reference: bars from chance with intervals, and clouds of points."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from cgdmer.page.elements import Drawing, el, svg
+
+STEP, NAMES, VALUES = 19.0, 92.0, 40.0
+"""Height of a row, and room for names on its left and values on its right."""
+
+
+@dataclass(frozen=True)
+class Bar:
+    """One row: a value with its interval, and other values shown as ticks of the styles 1, 2, ..."""
+
+    name: str
+    value: float
+    low: float
+    high: float
+    others: tuple[float | None, ...] = ()
+
+
+def from_chance(
+    label: str,
+    rows: Sequence[Bar],
+    *,
+    chance: float = 0.5,
+    ends: tuple[float, float] = (0.3, 1.0),
+    width: float = 340.0,
+) -> Drawing:
+    """Draw a bar a row from `chance` to its value, a whisker over its interval, ticks for the other values."""
+
+    def across(value: float) -> float:
+        share = (min(max(value, ends[0]), ends[1]) - ends[0]) / (ends[1] - ends[0])
+        return NAMES + (width - NAMES - VALUES) * share
+
+    bottom = STEP * len(rows)
+    middle = across(chance)
+    marks = [
+        el("line", x1=f"{across(v):.1f}", x2=f"{across(v):.1f}", y1=0, y2=bottom, class_="axis")
+        for v in (0.5, 0.75, 1.0)
+    ]
+    marks += [el("text", f"{v:g}", x=f"{across(v):.1f}", y=bottom + 13, text_anchor="middle") for v in (0.5, 0.75, 1.0)]
+    for number, row in enumerate(rows):
+        y, x = number * STEP, across(row.value)
+        marks += [
+            el("text", _cut(row.name, 14), x=NAMES - 7, y=y + 13.5, text_anchor="end"),
+            el("rect", x=f"{min(middle, x):.1f}", y=y + 5, width=f"{max(abs(x - middle), 0.5):.1f}", height=STEP - 10,
+               rx=1.5, class_="bar series0"),
+            el("line", x1=f"{across(row.low):.1f}", x2=f"{across(row.high):.1f}", y1=y + STEP / 2, y2=y + STEP / 2,
+               class_="whisker"),
+            *[
+                el("line", x1=f"{across(v):.1f}", x2=f"{across(v):.1f}", y1=y + 3, y2=y + STEP - 3,
+                   class_=f"tick series{style}")
+                for style, v in enumerate(row.others, 1) if v is not None
+            ],
+            el("text", f"{row.value:.2f}", x=width, y=y + 13.5, text_anchor="end", class_="strong"),
+        ]  # fmt: skip
+    return svg(label, width, bottom + 18, marks)
+
+
+def _cut(name: str, length: int) -> str:
+    return name if len(name) <= length else name[: length - 1] + "…"
+
+
+def cloud(label: str, points: np.ndarray, marked: np.ndarray, *, size: float = 320.0) -> Drawing:
+    """Draw points (n, 2) in a square, those of `marked` (n,) in the accent colour and on top."""
+    centre = (points.max(axis=0) + points.min(axis=0)) / 2
+    reach = float((points.max(axis=0) - points.min(axis=0)).max()) / 2 or 1.0
+    places = size / 2 + (points - centre) / reach * (size / 2 - 8) * np.array([1.0, -1.0])
+    parts = [
+        el("path", d="".join(f"M{x:.1f} {y:.1f}h0" for x, y in places[chosen]), class_=f"points series{style}")
+        for style, chosen in ((1, ~marked), (0, marked))
+    ]
+    frame = el("rect", x=0.5, y=0.5, width=size - 1, height=size - 1, rx=6, class_="frame")
+    return svg(label, size, size, frame, parts)

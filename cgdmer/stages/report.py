@@ -1,0 +1,75 @@
+"""Stage report: all results -> metrics.json, report.html, report.md and static plots."""
+
+import numpy as np
+
+from cgdmer import paths, settings
+from cgdmer.evaluation.report import gather, html, markdown, plots, records
+from cgdmer.evaluation.report.headline import SOURCE_NAMES
+from cgdmer.evaluation.report.pictures import Filled, Pictures, Projection, Tracing
+from cgdmer.files import write_json, write_text
+from cgdmer.models import weights
+from cgdmer.models.reconstruction import reconstruct
+from cgdmer.signals import LEADS, canonical
+from cgdmer.simulator import gallery
+from cgdmer.tables import TASKS
+
+ENCODER = "cgdmer"
+SIMULATED_FS = 500.0
+KINDS = ("shared", "specific")
+FILLED = 3
+"""Records shown masked, and corpora whose features are projected at most."""
+
+
+def report(*, report: settings.Report) -> None:
+    """Write all that a person or a program reads; DataError when nothing was probed yet."""
+    found = gather.gather()
+    metrics = gather.metrics(found)
+    write_json(paths.METRICS, metrics)
+    for name, content in plots.draw(found, metrics, html.nearest(metrics, report.fraction)).items():
+        write_text(paths.REPORTS / "plots" / name, content)
+    write_text(paths.REPORT_MD, markdown.write(found, metrics, report.title))
+    write_text(paths.REPORT_HTML, html.render(found, metrics, pictures(found), report))
+
+
+def pictures(found: gather.Findings) -> Pictures:
+    """Gather all that is drawn as a signal or as a cloud of points."""
+    simulated, sources = simulate(settings.Signal(**found.config["signal"])), records.real_sources(found.sources)
+    benchmarks = sorted({TASKS[task] for task in found.probes}, key=list(TASKS.values()).index)
+    titles = [tracing.title for tracing in simulated]
+    return Pictures(
+        simulated=simulated,
+        real=records.counterparts(titles, sources),
+        filled=fill(benchmarks[0]),
+        projections=project(found),
+        leads=LEADS,
+    )
+
+
+def simulate(signal: settings.Signal) -> list[Tracing]:
+    """Simulate the showcase and filter it as every corpus is."""
+    found = []
+    for title, microvolt in gallery(signal.seconds, SIMULATED_FS):
+        record = canonical(microvolt.astype(np.float32) / 1000, SIMULATED_FS, LEADS, signal, signal.seconds)
+        found.append(Tracing(title, record.signal, signal.fs))
+    return found
+
+
+def fill(source: str) -> list[Filled]:
+    """Let the model fill in the first test records of a source."""
+    model, signal, _ = weights.load(paths.MODEL)
+    shards, rows = records.held_out(source, FILLED)
+    missing = np.zeros((rows.height, len(LEADS)), dtype=bool)
+    given = shards.gather(rows["row"].to_numpy().astype(np.int64))
+    done = reconstruct(model, given, rows["valid"].to_numpy(), missing)
+    titles = [f"{SOURCE_NAMES[source]} record {name}" for name in rows["id"]]
+    return [
+        Filled(title, one.original, one.filled, one.hidden, one.patch, signal.fs, one.kind)
+        for title, one in zip(titles, done, strict=False)
+    ]
+
+
+def project(found: gather.Findings) -> list[Projection]:
+    """Project the features of the first task of each corpus."""
+    first = {TASKS[task]: task for task in reversed(found.probes)}
+    items = [records.projection(ENCODER, source, first[source], KINDS) for source in reversed(first)]
+    return [item for item in items if item]
