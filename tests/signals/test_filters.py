@@ -145,6 +145,7 @@ def test_without_a_low_pass_corner_a_jump_does_not_ring():
     assert ours < 1e-4 < 1e-3 < cut
 
 
+@pytest.mark.real
 def test_ends_of_a_window_resemble_the_same_seconds_of_a_longer_recording(real):
     """The choice of even over odd continuation: error in the first and last half second, real 20 to 54 s recordings."""
     even, odd = [], []
