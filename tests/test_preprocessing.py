@@ -134,7 +134,7 @@ if __name__ == "__main__":
 @pytest.mark.parametrize("workers", ["1", "2"])
 def test_a_killed_run_goes_on_where_it_was(corpus, tmp_path, monkeypatch, workers):
     folder, index = corpus
-    long = pl.concat([index.with_columns(id=pl.format(f"{turn}-{{}}", "id")) for turn in range(5)])
+    long = pl.concat([index.with_columns(id=pl.format(f"{turn}-{{}}", "id")) for turn in range(3)])
     tables.write(long, tmp_path / "index.parquet")
     script = tmp_path / "killed.py"
     script.write_text(KILLED)
@@ -145,7 +145,7 @@ def test_a_killed_run_goes_on_where_it_was(corpus, tmp_path, monkeypatch, worker
         "MARK": str(tmp_path),
     }
     process = subprocess.Popen([sys.executable, script, folder, tmp_path], env=os.environ | settings)
-    while len(notes := sorted((tmp_path / "scratch").glob("*/signals-*.json"))) < 20 and process.poll() is None:
+    while len(notes := sorted((tmp_path / "scratch").glob("*/signals-*.json"))) < 12 and process.poll() is None:
         time.sleep(0.002)
     assert len(marked(tmp_path)) >= int(workers)
     process.send_signal(signal.SIGKILL)
