@@ -1,9 +1,8 @@
 """Owns the small charts of a page: bars and lines as SVG that takes its colours from the style sheet."""
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
-
-import numpy as np
 
 from cgdmer.page.elements import Drawing, Html, el, number, svg
 
@@ -88,12 +87,12 @@ class Axes:
 
 def lines(
     label: str, series: Sequence[Series], *, x_ticks: Sequence[tuple[float, str]], y: tuple[float, float] | None = None,
-    digits: int = 2, width: float = 320, height: float = 190, dots: bool = True,
+    width: float = 320, height: float = 190, dots: bool = True,
 ) -> Drawing:  # fmt: skip
-    """Draw lines with bands over shared axes; the first series lies on top."""
-    low, high = y or _range(series)
-    axes = Axes(width, height, (x_ticks[0][0], x_ticks[-1][0]), (low, high))
-    marks = [*_grid(axes, x_ticks, np.linspace(low, high, 4), digits)]
+    """Draw lines with bands over shared axes; the first series lies on top; `y` widens to round numbers."""
+    levels = _levels(*(y or _range(series)))
+    axes = Axes(width, height, (x_ticks[0][0], x_ticks[-1][0]), (levels[0], levels[-1]))
+    marks = [*_grid(axes, x_ticks, levels)]
     for item in reversed(series):
         marks += _band(axes, item)
         path = "M" + axes.points(item.x, item.y)
@@ -109,12 +108,21 @@ def _range(series: Sequence[Series]) -> tuple[float, float]:
     return (min(values), max(values)) if values else (0.0, 1.0)
 
 
-def _grid(axes: Axes, x_ticks: Sequence[tuple[float, str]], y_ticks: Sequence[float], digits: int) -> list[Html]:
+def _levels(low: float, high: float) -> list[float]:
+    """Return three to six round numbers, evenly spaced, that enclose a range."""
+    span = (high - low) or abs(high) or 1.0
+    power = 10.0 ** math.floor(math.log10(span / 3))
+    step = power * next(size for size in (1, 2, 5, 10) if span / (power * size) <= 5)
+    first, last = math.floor(low / step + 1e-9), math.ceil(high / step - 1e-9)
+    return [round(place * step, 10) for place in range(first, max(last, first + 1) + 1)]
+
+
+def _grid(axes: Axes, x_ticks: Sequence[tuple[float, str]], y_ticks: Sequence[float]) -> list[Html]:
     marks = []
     for value in y_ticks:
         y, below = f"{axes.down(value):.1f}", f"{axes.down(value) + 4:.1f}"
         marks.append(el("line", x1=axes.left, x2=axes.width - axes.right, y1=y, y2=y, class_="axis"))
-        marks.append(el("text", f"{value:.{digits}f}", x=axes.left - 6, y=below, text_anchor="end"))
+        marks.append(el("text", f"{value:g}", x=axes.left - 6, y=below, text_anchor="end"))
     for place, (value, name) in enumerate(x_ticks):
         anchor = "end" if place == len(x_ticks) - 1 and place else "middle"
         shift = axes.right if anchor == "end" else 0.0

@@ -7,7 +7,9 @@ import numpy as np
 
 from cgdmer.page.elements import Drawing, el, svg
 
-STEP, NAMES, VALUES = 19.0, 92.0, 40.0
+CHANCE: tuple[tuple[float, str], ...] = ((0.3, ""), (0.5, "0.5"), (0.75, "0.75"), (1.0, "1"))
+"""The axis of an AUROC."""
+STEP, NAMES, VALUES = 19.0, 96.0, 42.0
 """Height of a row, and room for names on its left and values on its right."""
 
 
@@ -22,27 +24,27 @@ class Bar:
     others: tuple[float | None, ...] = ()
 
 
-def from_chance(
-    label: str,
-    rows: Sequence[Bar],
-    *,
-    chance: float = 0.5,
-    ends: tuple[float, float] = (0.3, 1.0),
-    width: float = 340.0,
-) -> Drawing:
-    """Draw a bar a row from `chance` to its value, a whisker over its interval, ticks for the other values."""
+def from_reference(
+    label: str, rows: Sequence[Bar], *, reference: float = 0.5, ticks: Sequence[tuple[float, str]] = CHANCE,
+    form: str = ".2f", width: float = 340.0,
+) -> Drawing:  # fmt: skip
+    """Draw a bar a row from `reference` to its value, a whisker over its interval, ticks for the other values.
+
+    The axis runs from the first of `ticks` to the last; a tick without a name has no line.
+    """
+    ends = (ticks[0][0], ticks[-1][0])
 
     def across(value: float) -> float:
         share = (min(max(value, ends[0]), ends[1]) - ends[0]) / (ends[1] - ends[0])
         return NAMES + (width - NAMES - VALUES) * share
 
     bottom = STEP * len(rows)
-    middle = across(chance)
+    middle = across(reference)
     marks = [
         el("line", x1=f"{across(v):.1f}", x2=f"{across(v):.1f}", y1=0, y2=bottom, class_="axis")
-        for v in (0.5, 0.75, 1.0)
-    ]
-    marks += [el("text", f"{v:g}", x=f"{across(v):.1f}", y=bottom + 13, text_anchor="middle") for v in (0.5, 0.75, 1.0)]
+        for v, name in ticks if name
+    ]  # fmt: skip
+    marks += [el("text", name, x=f"{across(v):.1f}", y=bottom + 13, text_anchor="middle") for v, name in ticks]
     for number, row in enumerate(rows):
         y, x = number * STEP, across(row.value)
         marks += [
@@ -56,7 +58,7 @@ def from_chance(
                    class_=f"tick series{style}")
                 for style, v in enumerate(row.others, 1) if v is not None
             ],
-            el("text", f"{row.value:.2f}", x=width, y=y + 13.5, text_anchor="end", class_="strong"),
+            el("text", format(row.value, form), x=width, y=y + 13.5, text_anchor="end", class_="strong"),
         ]  # fmt: skip
     return svg(label, width, bottom + 18, marks)
 
@@ -65,14 +67,16 @@ def _cut(name: str, length: int) -> str:
     return name if len(name) <= length else name[: length - 1] + "…"
 
 
-def cloud(label: str, points: np.ndarray, marked: np.ndarray, *, size: float = 320.0) -> Drawing:
-    """Draw points (n, 2) in a square, those of `marked` (n,) in the accent colour and on top."""
-    centre = (points.max(axis=0) + points.min(axis=0)) / 2
-    reach = float((points.max(axis=0) - points.min(axis=0)).max()) / 2 or 1.0
-    places = size / 2 + (points - centre) / reach * (size / 2 - 8) * np.array([1.0, -1.0])
+def cloud(
+    label: str, points: np.ndarray, marked: np.ndarray, *, width: float = 320.0, height: float = 230.0
+) -> Drawing:
+    """Draw points (n, 2), each axis filling the frame, those of `marked` (n,) in the accent colour and on top."""
+    low, high = points.min(axis=0), points.max(axis=0)
+    share = (points - low) / np.where(high > low, high - low, 1.0)
+    places = np.array([9.0, height - 9.0]) + share * np.array([width - 18.0, 18.0 - height])
     parts = [
         el("path", d="".join(f"M{x:.1f} {y:.1f}h0" for x, y in places[chosen]), class_=f"points series{style}")
         for style, chosen in ((1, ~marked), (0, marked))
     ]
-    frame = el("rect", x=0.5, y=0.5, width=size - 1, height=size - 1, rx=6, class_="frame")
-    return svg(label, size, size, frame, parts)
+    frame = el("rect", x=0.5, y=0.5, width=width - 1, height=height - 1, rx=6, class_="frame")
+    return svg(label, width, height, frame, parts)

@@ -84,7 +84,7 @@ def table(caption: str, head: Sequence[Child], rows: Iterable[Sequence[Child]], 
         el("tr", [_cell(cell, first=i == 0, class_=kind[i]) for i, cell in enumerate(row)])
         for row in rows
     ]  # fmt: skip
-    content = el("table", el("caption", caption), el("thead", top), el("tbody", body))
+    content = el("table", el("caption", el("span", caption)), el("thead", top), el("tbody", body))
     return el("div", content, class_="scroll", role="region", tabindex=0, aria_label=caption)
 
 

@@ -38,7 +38,7 @@ def sheet(
 
     `pulses` are baselines of calibration pulses in the left margin; `anchor` is unique in its page.
     """
-    marks = [_grid(anchor, width, height)]
+    marks = _grid(anchor, width, height)
     marks += [el("rect", x=x, y=y, width=w, height=h, class_="hidden") for x, y, w, h in tints]
     marks += [el("path", d=f"M1 {y:g}h1v-10h4v10h1", class_="trace") for y in pulses]
     marks += [el("path", **_trace(strip)) for strip in strips]

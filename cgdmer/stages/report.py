@@ -3,7 +3,7 @@
 import numpy as np
 
 from cgdmer import paths, settings
-from cgdmer.evaluation.report import gather, html, markdown, plots, records
+from cgdmer.evaluation.report import gather, html, markdown, paired, plots, records
 from cgdmer.evaluation.report.headline import SOURCE_NAMES
 from cgdmer.evaluation.report.pictures import Filled, Pictures, Projection, Tracing
 from cgdmer.files import write_json, write_text
@@ -25,10 +25,12 @@ def report(*, report: settings.Report) -> None:
     found = gather.gather()
     metrics = gather.metrics(found)
     write_json(paths.METRICS, metrics)
-    for name, content in plots.draw(found, metrics, html.nearest(metrics, report.fraction)).items():
+    fraction = html.nearest(metrics, report.fraction)
+    compared = paired.compare_all(found.probes, fraction)
+    for name, content in plots.draw(found, metrics, fraction).items():
         write_text(paths.REPORTS / "plots" / name, content)
-    write_text(paths.REPORT_MD, markdown.write(found, metrics, report.title))
-    write_text(paths.REPORT_HTML, html.render(found, metrics, pictures(found), report))
+    write_text(paths.REPORT_MD, markdown.write(found, metrics, compared, report.title))
+    write_text(paths.REPORT_HTML, html.render(found, metrics, compared, pictures(found), report))
 
 
 def pictures(found: gather.Findings) -> Pictures:

@@ -98,7 +98,8 @@ def _agrees(frame: pl.DataFrame) -> bool:
 def _totals(source: str, inputs: Inputs, looked_at: dict[str, pl.DataFrame]) -> list[Check]:
     """Return one check of published counts a task, and add its table where the counts apply."""
     checks = []
-    reason = frames.not_pinned(inputs.index, source, str(inputs.index_facts.get("split", "")))
+    split = inputs.index_facts.get("split", {})
+    reason = frames.not_pinned(inputs.index, source, str(split.get("kind", "")))
     for task in frames.tasks(inputs.index):
         name = f"label totals {task}"
         if not reason:

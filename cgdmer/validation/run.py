@@ -1,10 +1,12 @@
 """Owns running the suites with Great Expectations: tables in, one plain result out, the same on every run."""
 
+import logging
 import os
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import polars as pl
 
 from cgdmer.errors import DataError
@@ -47,6 +49,7 @@ class Engine:
     def __enter__(self) -> "Engine":
         import great_expectations as gx
 
+        logging.getLogger("great_expectations").setLevel(logging.WARNING)
         self.gx = gx
         self.context = gx.get_context(mode="ephemeral")
         self.context.variables.progress_bars = {"globally": False, "metric_calculations": False}
@@ -87,9 +90,8 @@ def _sound(result: dict[str, Any]) -> dict[str, Any]:
     if "raised_exception" in problem and not problem["raised_exception"]:
         return result
     name = result["expectation_config"]["meta"]["name"]
-    text = problem.get("exception_message") or next(iter(problem.values()), {}).get(
-        "exception_message", "no reason given"
-    )
+    first: Any = problem if "exception_message" in problem else next(iter(problem.values()), {})
+    text = first.get("exception_message", "no reason given")
     raise DataError(f"expectation '{name}' could not be evaluated: {text}", mend="dvc repro --force on the index stage")
 
 
@@ -142,7 +144,8 @@ def observed(frame: pl.DataFrame, check: Check) -> str:
     if values.is_empty():
         return "no value"
     if values.dtype.is_numeric():
-        return f"{values.min():,.6g} to {values.max():,.6g}"
+        low, high = (float(np.asarray(value)) for value in (values.min(), values.max()))
+        return f"{low:,.6g} to {high:,.6g}"
     distinct = values.unique().sort()
     if distinct.len() > 6:
         return f"{distinct.len():,} distinct"

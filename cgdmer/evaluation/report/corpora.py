@@ -44,11 +44,7 @@ def training_section(found: Findings) -> Html:
 def loss_chart(curve: pl.DataFrame, held_out: pl.DataFrame, term: str) -> Panel:
     steps, values = curve["step"].cast(pl.Float64).to_list(), curve[term].to_list()
     series = [Series("training", steps, values)]
-    words = (
-        f"{term} falls from {values[0]:.3g} to {values[-1]:.3g}"
-        if values[-1] < values[0]
-        else (f"{term} goes from {values[0]:.3g} to {values[-1]:.3g}")
-    )
+    words = f"from {values[0]:.3g} to {values[-1]:.3g} in {steps[-1]:,.0f} steps"
     if term in held_out.columns:
         last = curve.group_by("epoch", maintain_order=True).agg(pl.col("step").last())
         measured = held_out.join(last, on="epoch", how="inner", maintain_order="left")
@@ -56,16 +52,18 @@ def loss_chart(curve: pl.DataFrame, held_out: pl.DataFrame, term: str) -> Panel:
             series.append(
                 Series("held out", measured["step"].cast(pl.Float64).to_list(), measured[term].to_list(), style=1)
             )
-            words += f"; held out it ends at {measured[term][-1]:.3g}"
-    label = f"{words} in {steps[-1]:g} steps"
+            words += f"; held out, {measured[term][-1]:.3g} at the end"
+    title = TERMS[term][0].upper() + TERMS[term][1:]
+    label = f"{title}, loss term {term}: {words}"
     ticks = [(steps[0], f"{steps[0]:g}"), (steps[-1], f"{steps[-1]:g} steps")]
     drawing = lines(label, series, x_ticks=ticks, dots=False, height=150)
-    return Panel(term, drawing, f"{TERMS[term].capitalize()}: {label}.")
+    return Panel(title, drawing, f"{words[0].upper()}{words[1:]}.")
 
 
 def data_section(found: Findings) -> Html:
     """Draw one row a corpus: where it came from, how it was split, what was set aside, what validation said."""
-    rows = [_corpus(name, facts) for name, facts in found.sources.items()]
+    order = [name for name in SOURCE_NAMES if name in found.sources]
+    rows = [_corpus(name, found.sources[name]) for name in order]
     head = ("Corpus", "Came by", "Split", "Records", "Patients", "Quarantined", "Validation", "Digest")
     content = table(
         "Records are those in the shards; a digest names their exact content.", head, rows, text=(0, 1, 2, 6, 7)

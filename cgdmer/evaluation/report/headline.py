@@ -16,13 +16,19 @@ TASK_NAMES = {
 }
 SOURCE_NAMES = {"mimic_iv_ecg": "MIMIC-IV-ECG", "ptb_xl": "PTB-XL", "cpsc2018": "CPSC2018", "csn": "CSN"}
 ENCODER_NAMES = {"cgdmer": "CG-DMER", "random": "Random weights", "handcrafted": "Hand-crafted"}
+METHOD = "cgdmer"
 REPRESENTATIONS = ("pooled", "shared", "specific")
 """In the order of the tables; `pooled` is what every encoder has."""
 
 
+def name_of(encoder: str) -> str:
+    """Name an encoder as a person would; one that is not known here goes by its own name."""
+    return ENCODER_NAMES.get(encoder, encoder)
+
+
 def percent(fraction: str) -> str:
-    """Name a label fraction: `0.01` is `1 %`."""
-    return f"{float(fraction) * 100:g} %"
+    """Name a label fraction: `0.01` is `1%`."""
+    return f"{float(fraction) * 100:g}%"
 
 
 def encoder_order(name: str) -> tuple[int, str]:
@@ -58,12 +64,12 @@ def _block(metrics: Mapping[str, Any], fraction: str) -> str:
     cells = at(metrics, fraction)
     head = ["encoder", "features", *(TASK_NAMES[task] for task in cells)]
     rows = [
-        [ENCODER_NAMES.get(encoder, encoder), kind]
+        [name_of(encoder), kind]
         + [_cell(cells[task].get(encoder, {}).get(kind)) for task in cells]
         for encoder, kind in lines_of(cells)
     ]  # fmt: skip
     counts = ["n test", "", *(_counts(cells[task]) for task in cells)]
-    title = f"Linear probe, macro AUROC [95 % interval], {percent(fraction)} of labels, {_how(cells)}"
+    title = f"Linear probe, macro AUROC [95% interval], {percent(fraction)} of labels, {_how(cells)}"
     return "\n".join([title, *_aligned([head, *rows, counts])])
 
 

@@ -1,26 +1,32 @@
 """Owns the page: its order, its opening, and which section says what."""
 
+from collections.abc import Sequence
 from typing import Any
 
-from cgdmer.evaluation.report import corpora, numbers, pictures
+from cgdmer.evaluation.report import corpora, numbers, paired, pictures, published
 from cgdmer.evaluation.report.gather import Findings
-from cgdmer.evaluation.report.headline import ENCODER_NAMES, TASK_NAMES, at, fractions, percent
+from cgdmer.evaluation.report.headline import TASK_NAMES, at, encoder_order, fractions, name_of, percent
 from cgdmer.page import Html, document, el, tiles
+from cgdmer.page.elements import safe
 from cgdmer.settings import Report
 
 LINKS = {
-    "results": "Results", "fractions": "Few labels", "classes": "Classes", "zero-shot": "Zero-shot",
-    "retrieval": "Retrieval", "gallery": "ECGs", "reconstruction": "Reconstruction", "projections": "Projections",
-    "training": "Training", "data": "Data", "published": "Published", "missing": "Not reproduced",
-    "versions": "Versions",
+    "results": "Results", "differences": "Differences", "fractions": "Few labels", "classes": "Classes",
+    "zero-shot": "Zero-shot", "retrieval": "Retrieval", "gallery": "ECGs", "reconstruction": "Reconstruction",
+    "projections": "Projections", "training": "Training", "data": "Data", "published": "Published",
+    "missing": "Not reproduced", "versions": "Versions",
 }  # fmt: skip
 
 
-def render(found: Findings, metrics: dict[str, Any], drawn: pictures.Pictures, report: Report) -> str:
+def render(
+    found: Findings, metrics: dict[str, Any], compared: Sequence[paired.Comparison], drawn: pictures.Pictures,
+    report: Report,
+) -> str:  # fmt: skip
     """Return the whole self-contained page."""
     fraction = nearest(metrics, report.fraction)
     sections = [
         numbers.headline_section(metrics, fraction),
+        paired.paired_section(compared, percent(fraction)),
         numbers.fraction_section(metrics),
         numbers.class_section(found.probes, fraction),
         numbers.zero_shot_section(metrics),
@@ -30,12 +36,12 @@ def render(found: Findings, metrics: dict[str, Any], drawn: pictures.Pictures, r
         pictures.projections(drawn),
         corpora.training_section(found),
         corpora.data_section(found),
-        numbers.published_section() if report.published else None,
+        published.published_section() if report.published else None,
         corpora.missing_section(found),
         corpora.versions_section(found),
     ]
-    links = [el("li", el("a", name, href=f"#{anchor}")) for anchor, name in LINKS.items()
-             if anchor != "published" or report.published]  # fmt: skip
+    body = safe(sections)
+    links = [el("li", el("a", name, href=f"#{anchor}")) for anchor, name in LINKS.items() if f'id="{anchor}"' in body]
     header = el(
         "header",
         el("a", "Skip to the results", href="#results", class_="skip"),
@@ -48,7 +54,7 @@ def render(found: Findings, metrics: dict[str, Any], drawn: pictures.Pictures, r
     footer = el(
         "footer", el("p", "Made by the stage report; metrics.json and report.md beside this page hold the same.")
     )
-    return document(report.title, header, el("main", sections), footer, description=summary(metrics, fraction))
+    return document(report.title, header, el("main", body), footer, description=summary(metrics, fraction))
 
 
 def nearest(metrics: dict[str, Any], wanted: float) -> str:
@@ -59,20 +65,16 @@ def nearest(metrics: dict[str, Any], wanted: float) -> str:
 def means(metrics: dict[str, Any], fraction: str) -> dict[str, float]:
     """Return each encoder's mean over the tasks that all of them were probed on, pooled features."""
     cells = at(metrics, fraction)
-    encoders = [e for e in _encoders(cells) if all(numbers.MAIN in kinds.get(e, {}) for kinds in cells.values())]
+    every = sorted({encoder for kinds in cells.values() for encoder in kinds}, key=encoder_order)
+    encoders = [e for e in every if all(numbers.MAIN in kinds.get(e, {}) for kinds in cells.values())]
     return {e: sum(kinds[e][numbers.MAIN]["mean"] for kinds in cells.values()) / len(cells) for e in encoders}
-
-
-def _encoders(cells: dict[str, Any]) -> list[str]:
-    found = {encoder for kinds in cells.values() for encoder in kinds}
-    return [*(e for e in ENCODER_NAMES if e in found), *sorted(found - set(ENCODER_NAMES))]
 
 
 def summary(metrics: dict[str, Any], fraction: str) -> str:
     """Say the result in a sentence, the controls beside the method."""
     cells, average = at(metrics, fraction), means(metrics, fraction)
     tasks = f"{len(cells)} tasks" if len(cells) > 1 else TASK_NAMES[next(iter(cells))]
-    parts = [f"{value:.3f} for {numbers.name_of(encoder)}" for encoder, value in average.items()]
+    parts = [f"{value:.3f} for {name_of(encoder)}" for encoder, value in average.items()]
     if not parts:
         return f"Linear probes on {tasks}, {percent(fraction)} of the labels."
     spoken = ", ".join(parts[:-1]) + (" and " if len(parts) > 1 else "") + parts[-1]
@@ -84,7 +86,7 @@ def summary(metrics: dict[str, Any], fraction: str) -> str:
 
 def _tiles(found: Findings, metrics: dict[str, Any], fraction: str) -> Html:
     average = means(metrics, fraction)
-    shown = [(f"{numbers.name_of(e)}, mean AUROC", f"{value:.3f}") for e, value in average.items()]
+    shown = [(f"{name_of(e)}, mean AUROC", f"{value:.3f}") for e, value in average.items()]
     zero = [entry["mean"] for entry in metrics["zero_shot"].values()]
     if zero:
         shown.append(

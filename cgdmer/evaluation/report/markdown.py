@@ -1,20 +1,22 @@
 """Owns `report.md`: the same numbers as the page, for a terminal, a diff or a pull request."""
 
+from collections.abc import Sequence
 from typing import Any
 
 from cgdmer.evaluation.report.corpora import SPLITS, WAYS, missing
 from cgdmer.evaluation.report.gather import Findings
-from cgdmer.evaluation.report.headline import SOURCE_NAMES, TASK_NAMES, at, fractions, lines_of, percent
+from cgdmer.evaluation.report.headline import SOURCE_NAMES, TASK_NAMES, at, fractions, lines_of, name_of, percent
 from cgdmer.evaluation.report.html import summary
-from cgdmer.evaluation.report.numbers import how, name_of, tested
+from cgdmer.evaluation.report.numbers import how, tested
+from cgdmer.evaluation.report.paired import Comparison
 
 
-def write(found: Findings, metrics: dict[str, Any], title: str) -> str:
+def write(found: Findings, metrics: dict[str, Any], compared: Sequence[Comparison], title: str) -> str:
     """Return the Markdown text."""
     shares = list(reversed(fractions(metrics)))
     parts = [f"# {title}", summary(metrics, shares[0])]
     parts += [_probes(metrics, fraction) for fraction in shares]
-    parts += [_zero_shot(metrics), _retrieval(metrics["retrieval"]), _data(found)]
+    parts += [_differences(compared), _zero_shot(metrics), _retrieval(metrics["retrieval"]), _data(found)]
     parts.append("## What is not reproduced\n\n" + "\n".join(f"- {line}" for line in missing(found)))
     rows = [[name, f"`{value}`"] for name, value in found.versions.items()]
     parts.append("## Versions\n\n" + grid(["What", "Version"], rows))
@@ -36,8 +38,16 @@ def _probes(metrics: dict[str, Any], fraction: str) -> str:
     entries = [e for encoders in cells.values() for kinds in encoders.values() for e in kinds.values()]
     head = ["Encoder", "Features", *(f"{TASK_NAMES[t]}, n {tested(cells[t])}" for t in cells)]
     rows = [[name_of(e), kind, *(_cell(cells[t].get(e, {}).get(kind)) for t in cells)] for e, kind in lines_of(cells)]
-    intro = f"Macro AUROC with 95 % interval; {how(entries)}; n test records."
+    intro = f"Macro AUROC with 95% interval; {how(entries)}; n test records."
     return f"## Linear probes, {percent(fraction)} of the labels\n\n{intro}\n\n{grid(head, rows)}"
+
+
+def _differences(compared: Sequence[Comparison]) -> str:
+    rows = [[TASK_NAMES[item.task], name_of(item.control),
+             f"{item.difference.mean:+.3f} ({item.difference.low:+.3f} to {item.difference.high:+.3f})"]
+            for item in compared]  # fmt: skip
+    intro = "Macro AUROC of CG-DMER minus a control's, pooled features, headline label share; paired bootstrap."
+    return f"## Differences\n\n{intro}\n\n{grid(['Task', 'Control', 'Difference'], rows)}" if rows else ""
 
 
 def _zero_shot(metrics: dict[str, Any]) -> str:

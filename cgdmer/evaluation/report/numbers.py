@@ -1,31 +1,26 @@
 """Owns the parts of the page that show numbers: headline table, label fractions, classes, zero-shot, retrieval."""
 
+import math
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from cgdmer.evaluation.report import published
 from cgdmer.evaluation.report.headline import (
-    ENCODER_NAMES,
     SOURCE_NAMES,
     TASK_NAMES,
     at,
     encoder_order,
     fractions,
     lines_of,
+    name_of,
     percent,
 )
 from cgdmer.page import Child, Html, el, number, section, table
 from cgdmer.page.charts import Series, key, lines
-from cgdmer.page.comparisons import Bar, from_chance
+from cgdmer.page.comparisons import Bar, from_reference
 from cgdmer.page.standalone import Panel
 
-METHOD = "cgdmer"
 MAIN = "pooled"
 """The representation that every encoder has; charts that show one show this."""
-
-
-def name_of(encoder: str) -> str:
-    return ENCODER_NAMES.get(encoder, encoder)
 
 
 def cell(entry: Mapping[str, Any] | None) -> Child:
@@ -49,7 +44,7 @@ def headline_section(metrics: Mapping[str, Any], fraction: str) -> Html:
         if other != fraction:
             blocks.append(el("details", el("summary", f"With {percent(other)} of the labels"), _table(metrics, other)))
     lead = (
-        "Macro AUROC on the test split, with the 95 % interval of a bootstrap over records. Encoders are frozen; a "
+        "Macro AUROC on the test split, with the 95% interval of a bootstrap over records. Encoders are frozen; a "
         "logistic regression is all that learns. The controls say what the architecture and plain ECG measurements "
         "give without any pretraining."
     )
@@ -84,7 +79,7 @@ def fraction_section(metrics: Mapping[str, Any]) -> Html:
     ]
     lead = (
         "How little labelling is enough: macro AUROC of pooled features as the share of labelled training records "
-        "grows. Below 100 %, means over nested random subsets; bands are 95 % intervals."
+        "grows. Below 100%, means over nested random subsets; bands are 95% intervals."
     )
     keys = key([(name_of(encoder), style) for style, encoder in enumerate(encoders)])
     return section("fractions", "Few labels", keys, el("div", figures, class_="grid"), lead=lead)
@@ -104,11 +99,17 @@ def fraction_chart(metrics: Mapping[str, Any], task: str, shares: Sequence[str],
         )
         words.append(f"{name_of(encoder)} " + ", ".join(f"{e['mean']:.2f} at {percent(shares[x])}" for x, e in known))
     label = f"{TASK_NAMES[task]}, macro AUROC of pooled features by label share: {'; '.join(words)}"
-    low = min([0.5, *(e["low"] for e in entries)])
     ticks = [(float(x), percent(f)) for x, f in enumerate(shares)]
-    drawing = lines(label, series, x_ticks=ticks, y=(round(low - 0.02, 1), 1.0))
+    drawing = lines(label, series, x_ticks=ticks, y=(floor(metrics), 1.0))
     note = f"n {number(entries[0]['n_test'])}; {how(entries)}."
     return Panel(TASK_NAMES[task], drawing, note)
+
+
+def floor(metrics: Mapping[str, Any]) -> float:
+    """Return the lowest AUROC that all small charts show, so that they share one axis: chance, or lower by tenths."""
+    lows: list[float] = [entry["low"] for task in metrics["auroc"].values() for encoders in task.values()
+            for kinds in encoders.values() for kind, entry in kinds.items() if kind == MAIN]  # fmt: skip
+    return min(0.5, math.floor(min(lows) * 10) / 10)
 
 
 def class_section(probes: Mapping[str, Mapping[str, Any]], fraction: str) -> Html:
@@ -117,7 +118,7 @@ def class_section(probes: Mapping[str, Mapping[str, Any]], fraction: str) -> Htm
     figures = [chart.figure() for task in probes if (chart := class_chart(task, probes[task], encoders, fraction))]
     lead = (
         f"AUROC of pooled features by class at {percent(fraction)} of the labels: bars start at chance (0.5), thin "
-        "lines are 95 % intervals, ticks are the controls. The number of test positives stands beside each class."
+        "lines are 95% intervals, ticks are the controls. The number of test positives stands beside each class."
     )
     keys = key([(name_of(encoder), style) for style, encoder in enumerate(encoders)])
     return section("classes", "Class by class", keys, el("div", figures, class_="grid"), lead=lead)
@@ -142,7 +143,7 @@ def class_chart(task: str, results: Mapping[str, Any], encoders: Sequence[str], 
     untrained = main["classes_without_train_positive"]
     note += f" No positive to train on, scored 0.5: {', '.join(untrained)}." if untrained else ""
     caption = f"n {number(main['n_test'])}; {results[first]['protocol']} protocol, {name_of(first)}.{note}"
-    return Panel(TASK_NAMES[task], from_chance(label, bars), caption)
+    return Panel(TASK_NAMES[task], from_reference(label, bars), caption)
 
 
 def zero_shot_section(metrics: Mapping[str, Any]) -> Html:
@@ -175,7 +176,7 @@ def retrieval_section(retrieval: Mapping[str, Any]) -> Html:
     caption = (
         f"{number(retrieval['n'])} held-out records of {corpora} with {number(retrieval['distinct_reports'])} distinct "
         f"reports; an identical report counts as correct; a blind guess is right in "
-        f"{retrieval['chance_recall_at_1']:.1%}."
+        f"{retrieval['chance_recall_at_1'] * 100:.1f}%."
     )
     head = ("", *(f"Recall at {k}" for k in ks), "Median rank")
     examples = [_example(entry) for entry in retrieval["examples"]]
@@ -187,7 +188,7 @@ def retrieval_section(retrieval: Mapping[str, Any]) -> Html:
 def _example(entry: Mapping[str, Any]) -> Html:
     items = [
         el("li", near["report"], " ", el("span", f"{near['score']:.2f}", class_="soft"),
-           el("span", "its own", class_="badge good") if near["right"] else None)
+           [" ", el("span", "its own", class_="badge good")] if near["right"] else None)
         for near in entry["nearest"]
     ]  # fmt: skip
     title = f"{SOURCE_NAMES.get(entry['source'], entry['source'])} {entry['id']}"
@@ -198,34 +199,3 @@ def _example(entry: Mapping[str, Any]) -> Html:
         el("ol", items, class_="plain"),
     ]
     return el("div", parts, class_="card")
-
-
-def published_section() -> Html:
-    """Set published numbers apart: those read in their source, and, folded, those at second hand."""
-    found = published.rows()
-    read = found.filter(status=published.READ)
-    rest = found.filter(found["status"] != published.READ)
-    more = el(
-        "details", el("summary", f"{rest.height} second-hand numbers, not checked in their source"), _published(rest)
-    )
-    lead = (
-        "Numbers of others, on the full corpora, each with where it was read. They are not ranked with ours: subsets, "
-        "selection and scores differ between protocols, and simulated or partial corpora cannot be compared at all."
-    )
-    return section("published", "Published numbers", _published(read), more, lead=lead)
-
-
-def _published(found: Any) -> Html:
-    """Return one row a method, kind of training and fraction, one column a task."""
-    tasks = [task for task in TASK_NAMES if task in set(found["task"])]
-    groups = found.group_by("method", "kind", "fraction", maintain_order=True)
-    rows = []
-    for (method, kind, fraction), part in groups:
-        values = dict(part.select("task", "auroc").iter_rows())
-        share = f", {percent(fraction)} of labels" if fraction else ""
-        named = [method, el("small", f"{kind}{share}", class_="below")]
-        notes = "; ".join(dict.fromkeys(note for note in part["note"] if note))
-        where = [part["source"][0], el("small", part["protocol"][0] + (f"; {notes}" if notes else ""), class_="below")]
-        rows.append([named, *(f"{values[t]:.3f}" if t in values else "–" for t in tasks), where])
-    head = ("Method", *(TASK_NAMES[task] for task in tasks), "Read in, and protocol")
-    return table("Macro AUROC as published.", head, rows, text=(0, len(tasks) + 1))

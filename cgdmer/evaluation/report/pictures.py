@@ -8,6 +8,7 @@ import numpy as np
 
 from cgdmer.evaluation.report.headline import TASK_NAMES
 from cgdmer.page import Html, el, figure, section
+from cgdmer.page.charts import key
 from cgdmer.page.comparisons import cloud
 from cgdmer.page.paper import PULSE, SPEED, Strip, sheet, standard
 
@@ -89,9 +90,9 @@ def _tracing(origin: str, tracing: Tracing, leads: Sequence[str], anchor: str) -
     return figure(picture, [el("strong", f"{origin}: {tracing.title}."), words])
 
 
-def scroll(label: str) -> dict[str, str | int]:
+def scroll(label: str, kind: str = "sheet") -> dict[str, str | int]:
     """Return attributes of a box that a sheet scrolls in on a narrow screen, reachable by keyboard."""
-    return {"class_": "sheet", "role": "region", "tabindex": 0, "aria_label": label}
+    return {"class_": kind, "role": "region", "tabindex": 0, "aria_label": label}
 
 
 def reconstructions(pictures: Pictures) -> Html:
@@ -136,11 +137,18 @@ def _filled(item: Filled, leads: Sequence[str], anchor: str) -> Html:
     correlation = agreement(item, samples)
     label = (
         f"{item.title}: {share:.0%} of the patches hidden ({item.kind}); in the hidden parts the filled-in line "
-        f"correlates {correlation:.2f} with what was there"
+        f"correlates {signed(correlation)} with what was there"
     )
     width = PULSE + 2 * SPEED * seconds + 5
     picture = sheet(label, anchor, strips, width=width, height=6 * ROW, tints=tints, pulses=pulses)
-    return figure(el("div", picture, **scroll(label)), [el("strong", f"Mask: {item.kind}. "), f"{label}."])
+    return figure(
+        el("div", picture, **scroll(label, "sheet large")), [el("strong", f"Mask: {item.kind}. "), f"{label}."]
+    )
+
+
+def signed(value: float) -> str:
+    """Write a correlation with a real minus sign."""
+    return f"{value:.2f}".replace("-", "−")
 
 
 def agreement(item: Filled, samples: int) -> float:
@@ -179,12 +187,14 @@ def _projection(item: Projection) -> Html:
     for kind, points in item.points.items():
         gap = separation(points, item.marked)
         label = (
-            f"{kind} features of {len(points)} test records; {int(item.marked.sum())} with {item.name} lie "
-            f"{gap:.1f} standard deviations from the others; two axes hold {item.explained[kind]:.0%} of the variance"
+            f"{kind.capitalize()} features of {len(points)} test records; {int(item.marked.sum())} with {item.name} "
+            f"lie {gap:.1f} standard deviations from the others; two axes hold {item.explained[kind]:.0%} of the "
+            "variance"
         )
-        figures.append(figure(cloud(label, points, item.marked), [el("strong", f"{kind}. "), f"{label}."]))
+        figures.append(figure(cloud(label, points, item.marked), f"{label}."))
     title = f"{TASK_NAMES[item.task]}: {item.name}"
-    return Html(el("h3", title) + el("div", figures, class_="grid"))
+    keys = key([(f"with {item.name}", 0), ("without", 1)])
+    return Html(el("h3", title) + keys + el("div", figures, class_="grid wide"))
 
 
 def separation(points: np.ndarray, marked: np.ndarray) -> float:

@@ -7,7 +7,7 @@ import polars as pl
 
 from cgdmer.evaluation.report import corpora, numbers
 from cgdmer.evaluation.report.gather import Findings
-from cgdmer.evaluation.report.headline import TASK_NAMES, encoder_order, fractions
+from cgdmer.evaluation.report.headline import TASK_NAMES, encoder_order, fractions, name_of
 from cgdmer.page.standalone import panels
 
 Named = dict[str, str]
@@ -21,7 +21,7 @@ def draw(found: Findings, metrics: dict[str, Any], fraction: str) -> Named:
     classes = [c for t, r in found.probes.items() if (c := numbers.class_chart(t, r, encoders, fraction))]
     held_out = pl.DataFrame(found.summary.get("epochs") or [])
     losses = [corpora.loss_chart(found.curve, held_out, term) for term in corpora.TERMS if term in found.curve.columns]
-    keys = [(numbers.name_of(encoder), style) for style, encoder in enumerate(encoders)]
+    keys = [(name_of(encoder), style) for style, encoder in enumerate(encoders)]
     return {
         "auroc_by_fraction.svg": panels("Macro AUROC against the share of labels, pooled features", by_task, keys),
         "auroc_by_fraction.csv": _cells(metrics).write_csv(),

@@ -11,6 +11,8 @@ from cgdmer.evaluation.report.headline import SOURCE_NAMES
 from cgdmer.evaluation.report.pictures import Projection, Tracing
 from cgdmer.shards import Shards, open_shards
 
+MISLABELLED = "csn/"
+"""Labels made by substring matching (PROTOCOLS A.5): of use for comparison alone, no words to set beside an ECG."""
 POINTS = 800
 """Test records of a projection, the first by a fixed order."""
 
@@ -52,7 +54,7 @@ def _candidates(source: str) -> tuple[str, Shards, pl.DataFrame]:
     rows = shards.columns("id", "report", "valid", "missing", "flat", "clipped").with_row_index("row")
     good = rows.filter(missing=0, flat=0, valid=shards.samples).filter(pl.col("clipped") < 0.01)
     index = tables.read(paths.index(source))
-    labels = [name for name in index.columns if "/" in name]
+    labels = [name for name in index.columns if "/" in name and not name.startswith(MISLABELLED)]
     positive = [pl.when(pl.col(name) == 1).then(pl.lit(name.split("/", 1)[1])) for name in labels]
     named = index.select("id", classes=pl.concat_list(positive).list.drop_nulls().list.unique().list.sort())
     return source, shards, good.join(named, on="id", how="inner", maintain_order="left")
