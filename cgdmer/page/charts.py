@@ -118,11 +118,12 @@ def _levels(low: float, high: float) -> list[float]:
 
 
 def _grid(axes: Axes, x_ticks: Sequence[tuple[float, str]], y_ticks: Sequence[float]) -> list[Html]:
+    digits = max(0, -math.floor(math.log10(y_ticks[1] - y_ticks[0]) + 1e-9))
     marks = []
     for value in y_ticks:
         y, below = f"{axes.down(value):.1f}", f"{axes.down(value) + 4:.1f}"
         marks.append(el("line", x1=axes.left, x2=axes.width - axes.right, y1=y, y2=y, class_="axis"))
-        marks.append(el("text", f"{value:g}", x=axes.left - 6, y=below, text_anchor="end"))
+        marks.append(el("text", f"{value:.{digits}f}", x=axes.left - 6, y=below, text_anchor="end"))
     for place, (value, name) in enumerate(x_ticks):
         anchor = "end" if place == len(x_ticks) - 1 and place else "middle"
         shift = axes.right if anchor == "end" else 0.0

@@ -74,7 +74,7 @@ def summary(metrics: dict[str, Any], fraction: str) -> str:
     """Say the result in a sentence, the controls beside the method."""
     cells, average = at(metrics, fraction), means(metrics, fraction)
     tasks = f"{len(cells)} tasks" if len(cells) > 1 else TASK_NAMES[next(iter(cells))]
-    parts = [f"{value:.3f} for {name_of(encoder)}" for encoder, value in average.items()]
+    parts = [f"{value:.3f} ({name_of(encoder)})" for encoder, value in average.items()]
     if not parts:
         return f"Linear probes on {tasks}, {percent(fraction)} of the labels."
     spoken = ", ".join(parts[:-1]) + (" and " if len(parts) > 1 else "") + parts[-1]
