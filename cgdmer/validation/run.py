@@ -15,6 +15,9 @@ from cgdmer.validation.suites import Check
 EXAMPLES = 20
 """Failing rows named for each expectation."""
 
+CHATTY = ("great_expectations", "great_expectations.data_context.types.base")
+"""Loggers that report what concerns no one here; the second sets a level of its own."""
+
 
 def run(
     frames: Mapping[str, pl.DataFrame], checks: list[Check], *, docs: Path | None = None, complete: bool = False
@@ -49,7 +52,8 @@ class Engine:
     def __enter__(self) -> "Engine":
         import great_expectations as gx
 
-        logging.getLogger("great_expectations").setLevel(logging.WARNING)
+        for name in CHATTY:
+            logging.getLogger(name).setLevel(logging.WARNING)
         self.gx = gx
         self.context = gx.get_context(mode="ephemeral")
         self.context.variables.progress_bars = {"globally": False, "metric_calculations": False}
