@@ -83,7 +83,7 @@ class CGDMER(nn.Module):
         signal, spread = standardise(batch["signal"], batch["valid"], batch["missing"])  # (B, L, T), (B, 1)
         patches = patchify(signal, self.settings.patch)  # (B, L, N, P)
         valid = whole_patches(batch["valid"], batch["missing"], self.columns, self.settings.patch)  # (B, L, N)
-        mask = draw(valid, drawn, self.masking, full=full)  # places (B, V), hidden (B, L*N)
+        mask = self.hide(valid, drawn, full=full)  # places (B, V), hidden (B, L*N)
         tokens = self.encode(patches.flatten(1, 2), spread, mask)  # (B, V, D)
         shared, specific = self.split(tokens, mask.real, "ecg")  # (B, V, D) twice
         out["ecg_shared"] = mean(shared, mask.real)  # (B, D)
@@ -113,6 +113,10 @@ class CGDMER(nn.Module):
                 meant = out["report_shared"][:, None].expand_as(shared)  # (B, V, D)
                 out["crossed"] = self.decoder(joined(meant, specific), mask, grid)  # (B, L*N, P)
         return out
+
+    def hide(self, valid: Tensor, drawn: Noise, *, full: bool) -> Mask:
+        """Choose the visible ones of the tokens that exist (B, L, N)."""
+        return draw(valid, drawn, self.masking, full=full)
 
     def encode(self, patches: Tensor, spread: Tensor, mask: Mask) -> Tensor:
         """Encode the visible ones of lead-major patches (B, L*N, P) of all twelve leads: (B, V, D)."""

@@ -6,7 +6,7 @@ from collections import deque
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, lru_cache
 from typing import Any
 
 import numpy as np
@@ -71,8 +71,13 @@ class Order:
         """Return the positions of the global batch of a step, from nothing but its number."""
         epoch, part = divmod(step, self.steps)
         cuts = np.arange(self.steps + 1) * self.records // self.steps
-        shuffled = np.random.default_rng(mixed(self.seed, "order", epoch)).permutation(self.records)
-        return shuffled[cuts[part] : cuts[part + 1]]
+        return shuffled(self.records, self.seed, epoch)[cuts[part] : cuts[part + 1]]
+
+
+@lru_cache(maxsize=2)
+def shuffled(records: int, seed: int, epoch: int) -> np.ndarray:
+    """Return the order of an epoch; two are kept, because threads fetch ahead into the next one."""
+    return np.random.default_rng(mixed(seed, "order", epoch)).permutation(records)
 
 
 @dataclass(frozen=True)
