@@ -36,7 +36,10 @@ def auroc(scores: np.ndarray, labels: np.ndarray, counts: np.ndarray) -> np.ndar
 
 
 def _auroc(scores: np.ndarray, positive: np.ndarray, counts: np.ndarray) -> np.ndarray:
-    """Weigh pairs by their counts: sum the negatives between neighbouring distinct scores of the rarer side."""
+    """Count the weighted pairs in the right order: the weight of the others below each distinct score of the rarer side.
+
+    A tie lies half below and half above. Counts are small whole numbers and halves, so float32 sums are exact.
+    """
     from scipy.sparse import csr_matrix
 
     if 2 * positive.sum() > len(positive):
@@ -45,15 +48,15 @@ def _auroc(scores: np.ndarray, positive: np.ndarray, counts: np.ndarray) -> np.n
     if not len(rare):
         return np.full(counts.shape[1], np.nan)
     values, slot = np.unique(scores[rare], return_inverse=True)
-    place = np.searchsorted(values, scores[other], "left") + np.searchsorted(values, scores[other], "right")
-    ones = np.ones(len(scores), np.float32)
-    shape = (2 * len(values) + 1, len(scores))
-    between = csr_matrix((ones[: len(other)], (place, other)), shape=shape) @ counts
-    at = csr_matrix((ones[: len(rare)], (slot, rare)), shape=(len(values), len(scores))) @ counts
-    below = np.cumsum(between, axis=0, dtype=np.float64)[:-1:2] + between[1::2] / 2
-    pairs = at.sum(axis=0, dtype=np.float64) * between.sum(axis=0, dtype=np.float64)
+    left, right = (np.searchsorted(values, scores[other], side) for side in ("left", "right"))
+    halves, ones = np.full(2 * len(other), 0.5, np.float32), np.ones(len(rare), np.float32)
+    places = np.concatenate([left, right]), np.concatenate([other, other])
+    between = csr_matrix((halves, places), shape=(len(values) + 1, len(scores))) @ counts
+    at = csr_matrix((ones, (slot, rare)), shape=(len(values), len(scores))) @ counts
+    below = np.cumsum(between, axis=0)
+    pairs = at.sum(axis=0, dtype=np.float64) * below[-1]
     with np.errstate(invalid="ignore", divide="ignore"):
-        return np.where(pairs > 0, (at * below).sum(axis=0) / pairs, np.nan)
+        return np.where(pairs > 0, (at * below[:-1]).sum(axis=0, dtype=np.float64) / pairs, np.nan)
 
 
 def macro(replicated: np.ndarray) -> np.ndarray:

@@ -1,7 +1,8 @@
 """Owns the probe protocols of MERL and MELP on cached features, defects and all, so that a published row can be re-run.
 
 PROTOCOLS B.1, B.2 and B.5. They exist beside the canonical probe and are never the default. Features are cached in eval
-mode, which is exact for MELP and for MERL's ViT; MERL's ResNet let its BatchNorm drift, which is a defect not copied.
+mode, which is exact for MELP and for MERL's ViT; MERL's ResNet let its BatchNorm drift, which is a defect not copied,
+and neither is training in half precision.
 """
 
 import logging
@@ -12,6 +13,7 @@ from typing import Any
 import numpy as np
 import polars as pl
 
+from cgdmer.errors import DataError
 from cgdmer.evaluation import bootstrap, metrics, probe, subsets
 from cgdmer.evaluation.cohort import Cohort, Part, scorable
 from cgdmer.evaluation.logistic import sigmoid
@@ -98,10 +100,15 @@ def evaluate(
     for fraction in settings.fractions:
         rows = order[protocol.subset(len(order), fraction)]
         rows = rows[rows >= 0]
+        if not len(rows):
+            raise DataError(
+                f"{cohort.task}: {settings.protocol} draws no record at {fraction:g} of {len(order)}",
+                mend="take that fraction out of probe.fractions in params.yaml",
+            )
         for name, matrix in features.items():
             history = train(protocol, cohort, matrix, rows)
             run = history.chosen(rows, cohort.val.labels)
-            figures = probe.summarise(cohort, [run], counts)
+            figures = probe.summarise(cohort, [run], counts, [SEED])
             figures["max_over_test_epochs"] = probe.tidy(max(history.aurocs(cohort.test.labels, "test")))
             figures["epochs"] = len(history.val)
             if cohort.task == "ptb_xl_sub":

@@ -6,6 +6,7 @@ import pytest
 import torch
 
 from cgdmer import settings
+from cgdmer.errors import DataError
 from cgdmer.evaluation import compatibility, subsets
 from cgdmer.evaluation.cohort import cohort
 from cgdmer.evaluation.compatibility import PROTOCOLS, Layer, training_order
@@ -75,6 +76,12 @@ def test_records_that_are_not_here_keep_their_place_in_the_published_draw(joined
 def test_another_corpus_says_that_its_subset_is_not_the_published_one(joined):
     other = pl.DataFrame({"id": ["a", "b"], "split": "train"})
     assert "not the published records" in training_order(joined, other)[1]
+
+
+def test_a_draw_without_a_record_is_refused(joined, features):
+    chosen = settings.Probe(protocol="merl", fractions=[0.001], bootstrap=20)
+    with pytest.raises(DataError, match=r"merl draws no record at 0\.001"):
+        compatibility.evaluate(joined, {"pooled": features}, chosen, None)
 
 
 def test_labels_by_position_are_scored_beside_labels_by_name(index, features):

@@ -49,7 +49,9 @@ def test_result_says_how_it_came_about(evaluated):
     assert (result["task"], result["protocol"], result["n_test"]) == ("cpsc2018", "canonical", 50)
     ten = result["results"]["0.1"]["pooled"]
     assert ten["seeds"] == [0, 1, 2]
-    assert ten["n_train"] == 16
+    assert (ten["n_train"], ten["distinct_subsets"]) == (16, 3)
+    full = result["results"]["1.0"]["pooled"]
+    assert (len(full["by_seed"]), len(set(full["by_seed"])), full["distinct_subsets"]) == (3, 1, 1)
     assert ten["mean"] == pytest.approx(np.mean(ten["by_seed"]), abs=1e-6)
     assert ten["low"] < ten["mean"] < ten["high"]
     assert set(ten["per_class"]) == set(result["classes"])
@@ -71,7 +73,8 @@ def test_every_reported_number_can_be_recomputed_from_the_predictions(evaluated)
         for part in predictions.filter(pl.col("fraction") == fraction).partition_by("seed", maintain_order=True):
             scores, labels = (part.select(pl.col(f"^{kind}/.*$")).to_numpy() for kind in ("score", "label"))
             macros.append(metrics.macro(metrics.auroc(scores, labels)))
-        assert result["results"][str(fraction)]["pooled"]["by_seed"] == pytest.approx(macros, abs=1e-6)
+        by_seed = result["results"][str(fraction)]["pooled"]["by_seed"]
+        assert by_seed == pytest.approx(macros if fraction < 1 else macros * SETTINGS.seeds, abs=1e-6)
 
 
 def test_a_second_run_is_identical(joined, features, evaluated):
