@@ -36,7 +36,7 @@ def auroc(scores: np.ndarray, labels: np.ndarray, counts: np.ndarray) -> np.ndar
 
 
 def _auroc(scores: np.ndarray, positive: np.ndarray, counts: np.ndarray) -> np.ndarray:
-    """Count the weighted pairs in the right order: the weight of the others below each distinct score of the rarer side.
+    """Count the weighted pairs in the right order: how many of the others lie below each score of the rarer side.
 
     A tie lies half below and half above. Counts are small whole numbers and halves, so float32 sums are exact.
     """

@@ -5,10 +5,11 @@ import polars as pl
 import pytest
 import torch
 
+from cgdmer import protocol as published
 from cgdmer import settings
 from cgdmer.errors import DataError
 from cgdmer.evaluation import compatibility, subsets
-from cgdmer.evaluation.cohort import cohort
+from cgdmer.evaluation.cohort import Cohort, Part, cohort
 from cgdmer.evaluation.compatibility import PROTOCOLS, Layer, training_order
 
 
@@ -71,6 +72,19 @@ def test_records_that_are_not_here_keep_their_place_in_the_published_draw(joined
     assert order[3] == -1
     drawn = order[subsets.melp(len(order), 0.5)]
     assert set(drawn[drawn >= 0]) == {joined.train.ids.index(names[i]) for i in subsets.melp(len(names), 0.5) if i != 3}
+
+
+def test_the_index_may_be_in_another_order_than_the_published_table(protocol):
+    table = published.split_table(protocol, "ptb_xl_form").sort("id")
+    parts = {
+        split: Part(part["id"].to_list(), np.arange(part.height), part.drop("id", "split").to_numpy())
+        for (split,), part in table.partition_by("split", as_dict=True).items()
+    }
+    joined = Cohort("ptb_xl_form", table.columns[2:], **parts, without_features=0)
+    order, kind = training_order(joined, published.split_table(protocol, "ptb_xl_form"))
+    drawn = order[subsets.merl(len(order), 0.01)]
+    assert kind == "published"
+    assert subsets.fingerprint([joined.train.ids[i] for i in drawn]) == "7b3447f82648"  # PROTOCOLS B.2
 
 
 def test_another_corpus_says_that_its_subset_is_not_the_published_one(joined):
