@@ -55,34 +55,42 @@ def fractions(metrics: Mapping[str, Any]) -> list[str]:
 
 
 def headline(metrics: Mapping[str, Any]) -> str:
-    """Return the table for a terminal: macro AUROC and interval of every encoder and representation by task."""
+    """Return the table for a terminal: macro AUROC and interval by task, most labels first.
+
+    Of the controls only pooled features are shown; the report has every representation.
+    """
     blocks = [_block(metrics, fraction) for fraction in reversed(fractions(metrics))]
     return "\n\n".join([*blocks, *_zero_shot(metrics)])
 
 
 def _block(metrics: Mapping[str, Any], fraction: str) -> str:
     cells = at(metrics, fraction)
-    head = ["encoder", "features", *(TASK_NAMES[task] for task in cells)]
+    shown = [(encoder, kind) for encoder, kind in lines_of(cells) if encoder == METHOD or kind == REPRESENTATIONS[0]]
+    head = [["", *(name_of(encoder) for encoder, _ in shown), "n test"], ["", *(kind for _, kind in shown), ""]]
     rows = [
-        [name_of(encoder), kind]
-        + [_cell(cells[task].get(encoder, {}).get(kind)) for task in cells]
-        for encoder, kind in lines_of(cells)
-    ]  # fmt: skip
-    counts = ["n test", "", *(_counts(cells[task]) for task in cells)]
+        [
+            TASK_NAMES[task],
+            *(_cell(cells[task].get(encoder, {}).get(kind)) for encoder, kind in shown),
+            _counts(cells[task]),
+        ]
+        for task in cells
+    ]
     title = f"Linear probe, macro AUROC [95% interval], {percent(fraction)} of labels, {_how(cells)}"
-    return "\n".join([title, *_aligned([head, *rows, counts])])
+    return "\n".join([title, *_aligned([*head, *rows])])
 
 
 def _zero_shot(metrics: Mapping[str, Any]) -> list[str]:
-    cells = {task: metrics["zero_shot"][task] for task in TASKS if task in metrics["zero_shot"]}
+    cells = {task: metrics["zero_shot"][task] for task in TASK_NAMES if task in metrics["zero_shot"]}
     if not cells:
         return []
-    head = ["zero-shot", *(TASK_NAMES[task] for task in cells)]
-    return ["\n".join(_aligned([head, ["CG-DMER", *(_cell(cell) for cell in cells.values())]]))]
+    rows = [[TASK_NAMES[task], _cell(cell), str(cell["n_test"])] for task, cell in cells.items()]
+    prompts = "/".join(sorted({cell["prompts"] for cell in cells.values()}))
+    title = f"Zero-shot, macro AUROC [95% interval], no labels, prompts {prompts}"
+    return ["\n".join([title, *_aligned([["", name_of(METHOD), "n test"], ["", "aligned", ""], *rows])])]
 
 
 def _cell(cell: Mapping[str, Any] | None) -> str:
-    return f"{cell['mean']:.3f} [{cell['low']:.3f}, {cell['high']:.3f}]" if cell else "-"
+    return f"{cell['mean']:.3f} [{cell['low']:.2f}, {cell['high']:.2f}]" if cell else "-"
 
 
 def _counts(encoders: Mapping[str, Any]) -> str:

@@ -1,0 +1,63 @@
+import example_pool as example
+import numpy as np
+import pytest
+
+from cgdmer.models import weights
+from cgdmer.models.reconstruction import reconstruct
+from cgdmer.settings import Masking, Objective
+
+
+@pytest.fixture(scope="module")
+def given():
+    signal, reports, _ = example.signals(6)
+    return signal, np.full(6, signal.shape[2], dtype=np.int32), np.zeros((6, 12), dtype=bool), reports
+
+
+def build(reports, masking=None, **terms):
+    return weights.create(example.MODEL, masking or Masking(), Objective(**terms), example.SIGNAL, reports, 0).eval()
+
+
+def test_hidden_patches_keep_the_mean_and_spread_of_what_they_stand_for(given, monkeypatch):
+    signal, valid, missing, reports = given
+    model = build(reports)
+    target = {}
+    forward = model.forward
+
+    def truthful(batch, drawn):
+        out = forward(batch, drawn)
+        target["seen"] = True
+        return out | {"predicted": out["target"]}
+
+    monkeypatch.setattr(model, "forward", truthful)
+    done = reconstruct(model, signal, valid, missing)
+    assert target["seen"]
+    for one, record in zip(done, signal, strict=True):
+        assert np.abs(one.filled - record[:, : one.filled.shape[1]]).max() < 5
+
+
+def test_a_mixture_shows_its_kinds_in_turn_and_hides_three_quarters(given):
+    signal, valid, missing, reports = given
+    done = reconstruct(build(reports), signal, valid, missing)
+    assert [one.kind for one in done] == ["random", "spatial", "temporal"] * 2
+    assert all(abs(one.hidden.mean() - 0.75) < 0.06 for one in done)
+    spatial, temporal = done[1].hidden, done[2].hidden
+    assert (spatial.all(axis=1) | ~spatial.any(axis=1)).sum() >= 11
+    assert (temporal.all(axis=0) | ~temporal.any(axis=0)).sum() >= temporal.shape[1] - 1
+
+
+def test_the_same_seed_hides_the_same(given):
+    signal, valid, missing, reports = given
+    model = build(reports)
+    first, again = (reconstruct(model, signal, valid, missing)[0].filled for _ in range(2))
+    assert np.array_equal(first, again)
+
+
+@pytest.mark.parametrize("kind", ["random", "temporal"])
+def test_a_single_kind_is_named(given, kind):
+    signal, valid, missing, reports = given
+    assert reconstruct(build(reports, Masking(kind=kind)), signal, valid, missing)[0].kind == kind
+
+
+def test_a_model_without_a_decoder_shows_nothing(given):
+    signal, valid, missing, reports = given
+    assert reconstruct(build(reports, ecg_reconstruction=0.0), signal, valid, missing) == []
