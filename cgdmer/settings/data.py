@@ -25,8 +25,7 @@ class Corpus(Section):
     seconds: float = Field(default=10.0, gt=0)
     """Use the first so many seconds of a record; CPSC2018 is compared on its first 5."""
     splits: Literal["auto", "published", "hash"] = "auto"
-    """`auto` takes the published split when it names at least 90 % of the records that belong to a task, else a hash of the
-    patient."""
+    """`auto` takes the published split when it names 90 % of the records of a task or more, else a patient's hash."""
 
 
 class Protocol(Section):
