@@ -58,7 +58,8 @@ def from_reference(
                    class_=f"tick series{style}")
                 for style, v in enumerate(row.others, 1) if v is not None
             ],
-            el("text", format(row.value, form).replace("-", "−"), x=width, y=y + 13.5, text_anchor="end", class_="strong"),
+            el("text", format(row.value, form).replace("-", "−"), x=width, y=y + 13.5, text_anchor="end",
+               class_="strong"),
         ]  # fmt: skip
     return svg(label, width, bottom + 18, marks)
 

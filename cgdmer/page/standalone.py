@@ -11,8 +11,9 @@ COLUMNS = 3
 STYLE = (
     "text{font:11px system-ui,'Segoe UI',Roboto,Arial,sans-serif;fill:#5c666d}.strong{fill:#1d2327;font-weight:600}"
     ".head{font-size:16px}.axis{stroke:#e2dfd9}.series0{stroke:#0b6b6b;fill:#0b6b6b}.series1{stroke:#8a949b;fill:#8a949b}"
-    ".series2{stroke:#c3c9cd;fill:#c3c9cd}.series3{stroke:#9a6200;fill:#9a6200}"
-    ".line{fill:none;stroke-width:2;stroke-linejoin:round}.bar,.dot,.band{stroke:none}.band{opacity:.16}"
+    ".series2{stroke:#5f6b73;fill:#5f6b73}.series3{stroke:#9a6200;fill:#9a6200}"
+    ".line{fill:none;stroke-width:2;stroke-linejoin:round;stroke-linecap:round}.line.series2{stroke-dasharray:1 4}"
+    ".bar,.dot,.band{stroke:none}.band{opacity:.16}"
     ".whisker{stroke:#1d2327}.tick{stroke-width:2.5}"
 )
 """The light colours of style.css: an image cannot know what lies behind it, so it brings its own background."""
@@ -33,7 +34,7 @@ class Panel:
 def panels(title: str, drawn: Sequence[Panel], keys: Sequence[tuple[str, int]]) -> str:
     """Return an SVG file of all panels in rows of three, with a title and a key."""
     wide = max((panel.drawing.width for panel in drawn), default=320.0)
-    top = MARGIN + 44.0
+    top = MARGIN + 62.0
     placed, y = [], top
     for begin in range(0, len(drawn), COLUMNS):
         row = drawn[begin : begin + COLUMNS]

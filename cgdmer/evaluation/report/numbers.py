@@ -121,7 +121,7 @@ def class_section(probes: Mapping[str, Mapping[str, Any]], fraction: str) -> Htm
         "lines are 95% intervals, ticks are the controls. The number of test positives stands beside each class."
     )
     keys = key([(name_of(encoder), style) for style, encoder in enumerate(encoders)])
-    return section("classes", "Class by class", keys, el("div", figures, class_="grid"), lead=lead)
+    return section("classes", "Class by class", keys, el("div", figures, class_="flow"), lead=lead)
 
 
 def class_chart(task: str, results: Mapping[str, Any], encoders: Sequence[str], fraction: str) -> Panel | None:
@@ -187,7 +187,7 @@ def retrieval_section(retrieval: Mapping[str, Any]) -> Html:
 
 def _example(entry: Mapping[str, Any]) -> Html:
     items = [
-        el("li", near["report"], " ", el("span", f"{near['score']:.2f}", class_="soft"),
+        el("li", near["report"], " ", el("span", f"{near['score']:.3f}", class_="soft"),
            [" ", el("span", "its own", class_="badge good")] if near["right"] else None)
         for near in entry["nearest"]
     ]  # fmt: skip

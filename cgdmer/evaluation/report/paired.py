@@ -59,7 +59,7 @@ def paired_section(comparisons: Sequence[Comparison], share: str) -> Html | None
         "records are drawn for both in every bootstrap replicate, so what is hard for both cancels. An interval that "
         "holds zero shows no difference."
     )
-    return section("differences", "Against the controls", el("div", figures, class_="grid"), lead=lead)
+    return section("differences", "Against the controls", el("div", figures, class_="grid wide"), lead=lead)
 
 
 def chart(control: str, items: Sequence[Comparison]) -> Panel:
