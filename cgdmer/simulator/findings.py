@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-import numpy as np
+from cgdmer.simulator.draws import Draws
 
 RHYTHMS = (
     "sinus_rhythm",
@@ -96,9 +96,9 @@ class Case:
         return next(name for name in RHYTHMS if name in self.findings)
 
 
-def stream(seed: int, number: int, purpose: int) -> np.random.Generator:
+def stream(seed: int, number: int, purpose: int) -> Draws:
     """Return the random stream of one record and purpose, so that a record depends on (seed, number) only."""
-    return np.random.Generator(np.random.PCG64(np.random.SeedSequence([seed, number, purpose])))
+    return Draws(seed, number, purpose)
 
 
 def draw_cases(seed: int, first: int, count: int) -> list[Case]:
@@ -106,8 +106,8 @@ def draw_cases(seed: int, first: int, count: int) -> list[Case]:
     return [_draw(stream(seed, number, 0)) for number in range(first, first + count)]
 
 
-def _draw(random: np.random.Generator) -> Case:
-    age = float(np.round(np.clip(random.normal(60, 17), 18, 95)))
+def _draw(random: Draws) -> Case:
+    age = float(round(_within(random.normal(60, 17), 18, 95)))
     sex = "male" if random.random() < 0.52 else "female"
     if random.random() < NORMAL_SHARE:
         findings = {"normal", "sinus_rhythm" if random.random() < 0.88 else "sinus_arrhythmia"}
@@ -116,63 +116,61 @@ def _draw(random: np.random.Generator) -> Case:
     return _measured(frozenset(findings), age, sex, random)
 
 
-def _abnormal(random: np.random.Generator) -> set[str]:
+def _abnormal(random: Draws) -> set[str]:
     """Draw findings that exclude each other where they must; at least one is not a plain sinus rhythm."""
-    rhythm = str(random.choice(RHYTHMS, p=_RHYTHM_ODDS))
-    found = {rhythm}
+    found = random.some(RHYTHMS, _RHYTHM_ODDS) or {RHYTHMS[0]}
+    (rhythm,) = found
     if rhythm == "paced":
         return found
-    found |= _one_of(random, CONDUCTION, _CONDUCTION_ODDS)
+    found |= random.some(CONDUCTION, _CONDUCTION_ODDS)
     if not found & {"lbbb", "wpw"}:
-        found |= _one_of(random, INFARCTIONS, _INFARCTION_ODDS)
-        found |= _one_of(random, REPOLARISATION, _REPOLARISATION_ODDS)
-        found |= _one_of(random, CHAMBERS, _CHAMBER_ODDS)
+        found |= random.some(INFARCTIONS, _INFARCTION_ODDS)
+        found |= random.some(REPOLARISATION, _REPOLARISATION_ODDS)
+        found |= random.some(CHAMBERS, _CHAMBER_ODDS)
     if rhythm in SINUS:
-        found |= _one_of(random, ECTOPY, _ECTOPY_ODDS)
+        found |= random.some(ECTOPY, _ECTOPY_ODDS)
         if "wpw" not in found and random.random() < 0.09:
             found.add("first_degree_av_block")
     else:
         found -= {"left_atrial_enlargement", "right_atrial_enlargement"}
-    found |= _one_of(random, VOLTAGE, _VOLTAGE_ODDS)
+    found |= random.some(VOLTAGE, _VOLTAGE_ODDS)
     if {"lvh", "low_voltage"} <= found:
         found.discard("low_voltage")
     if found <= {"sinus_rhythm", "sinus_arrhythmia"}:
-        found.add(str(random.choice(("nonspecific_t", "lvh", "inferior_infarction", "lafb", "premature_ventricular"))))
+        found.add(random.choice(("nonspecific_t", "lvh", "inferior_infarction", "lafb", "premature_ventricular")))
     return found
 
 
-def _one_of(random: np.random.Generator, names: tuple[str, ...], odds: tuple[float, ...]) -> set[str]:
-    """Draw one of the names or none."""
-    place = int(np.searchsorted(np.cumsum(odds), random.random(), side="right"))
-    return {names[place]} if place < len(names) else set()
-
-
-def _measured(findings: frozenset[str], age: float, sex: str, random: np.random.Generator) -> Case:
+def _measured(findings: frozenset[str], age: float, sex: str, random: Draws) -> Case:
     """Draw rate, intervals and axis as the findings ask; QT by Hodges' formula."""
     rhythm = next(name for name in RHYTHMS if name in findings)
     mean, deviation, low, high = _RATE[rhythm]
-    rate = float(np.clip(random.normal(mean, deviation), low, high))
-    pr = float(np.clip(random.normal(158 - 0.2 * (rate - 70), 16), 122, 196))
+    rate = _within(random.normal(mean, deviation), low, high)
+    pr = _within(random.normal(158 - 0.2 * (rate - 70), 16), 122, 196)
     if "first_degree_av_block" in findings:
-        pr = float(random.uniform(212, 300))
+        pr = random.uniform(212, 300)
     elif "wpw" in findings:
-        pr = float(random.uniform(88, 112))
+        pr = random.uniform(88, 112)
     wide = "paced" if rhythm == "paced" else next((name for name in _QRS if name in findings), "")
-    qrs = float(np.clip(random.normal(_QRS.get(wide, 154.0 if wide == "paced" else 92.0), 5), 78, 175))
+    qrs = _within(random.normal(_QRS.get(wide, 154.0 if wide == "paced" else 92.0), 5), 78, 175)
     if "lbbb" in findings or rhythm == "paced":
         qrs = max(qrs, 138.0)
     if "rbbb" in findings:
         qrs = max(qrs, 126.0)
     corrected = random.uniform(485, 540) if "long_qt" in findings else random.normal(404 + 6 * (sex == "female"), 13)
-    qt = float(np.clip(corrected + 1.75 * (60 - rate) + 0.6 * (qrs - 92), 230, 600))
+    qt = _within(corrected + 1.75 * (60 - rate) + 0.6 * (qrs - 92), 230, 600)
     return Case(findings, age, sex, rate, pr, qrs, qt, _axis(findings, age, random))
 
 
-def _axis(findings: frozenset[str], age: float, random: np.random.Generator) -> float:
+def _axis(findings: frozenset[str], age: float, random: Draws) -> float:
     if "lafb" in findings:
-        return float(random.uniform(-65, -46))
+        return random.uniform(-65, -46)
     if "rvh" in findings:
-        return float(random.uniform(95, 130))
+        return random.uniform(95, 130)
     if findings & {"lbbb", "lvh"}:
-        return float(random.normal(5, 18))
-    return float(np.clip(random.normal(62 - 0.5 * (age - 40), 20), -28, 92))
+        return random.normal(5, 18)
+    return _within(random.normal(54 - 0.5 * (age - 40), 23), -28, 92)
+
+
+def _within(value: float, low: float, high: float) -> float:
+    return min(max(value, low), high)

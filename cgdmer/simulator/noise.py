@@ -2,46 +2,72 @@
 
 import numpy as np
 
+from cgdmer.simulator.draws import Array, Draws, about_exp, cosine, sine
 
-def noise(samples: int, fs: float, random: np.random.Generator) -> np.ndarray:
-    """Return noise in microvolt (8, samples) for I, II, V1-V6."""
-    time = np.arange(samples) / fs
+SLOW = 25.0
+"""Hz: what is slow is computed at this rate and drawn out linearly."""
+_LIMBS = 3
+"""Electrodes come as RA, LA, LL, V1 to V6."""
+
+
+def noise(samples: int, fs: float, random: Draws) -> Array:
+    """Return noise in microvolt (8, samples) for I, II, V1-V6, made at the nine electrodes."""
     out = _muscle(samples, random)
-    out += _wander(time, random)
-    out += _mains(time, random)
+    factor = max(1, round(fs / SLOW))
+    time = np.arange(samples // factor + 2) * (factor / fs)
+    slow = _wander(time, random)
     if random.random() < 0.06:
-        _shift(out, time, random)
+        _shift(slow, time, random)
+    out = _leads(out) + _drawn_out(_leads(slow), factor, samples)
+    _mains(out, fs, random)
     return out
 
 
-def _muscle(samples: int, random: np.random.Generator) -> np.ndarray:
-    """White noise, partly smoothed, of a strength that differs between records and leads."""
-    level = float(random.gamma(3.0, 2.2)) * random.uniform(0.7, 1.3, (8, 1))
-    white = random.standard_normal((8, samples), dtype=np.float32).astype(np.float64)
-    white[:, 1:] = 0.6 * white[:, 1:] + 0.5 * white[:, :-1]
-    return np.asarray(level * white)
+def _leads(electrodes: Array) -> Array:
+    """Return I, II and V1-V6 against Wilson's terminal, (8, T) of (9, T)."""
+    right, left, leg = electrodes[:_LIMBS]
+    out = np.empty((8, electrodes.shape[1]))
+    out[0], out[1] = left - right, leg - right
+    out[2:] = electrodes[_LIMBS:] - (right + left + leg) / 3
+    return out
 
 
-def _wander(time: np.ndarray, random: np.random.Generator) -> np.ndarray:
-    out = np.zeros((8, len(time)))
-    depth = float(random.gamma(2.0, 18.0))
+def _muscle(samples: int, random: Draws) -> Array:
+    """Smoothed white noise; limb electrodes, on muscle, have more of it, and one of them may tremble."""
+    level = random.skewed(2.1, 0.5) * random.uniforms(0.6, 1.4, 9, 1)
+    level[_LIMBS:] *= 0.6
+    if random.random() < 0.15:
+        level[random.integer(0, _LIMBS)] *= random.uniform(2, 6)
+    white = random.white(9, samples + 2)
+    return np.asarray(level * (0.5 * white[:, 2:] + 0.6 * white[:, 1:-1] + 0.4 * white[:, :-2]))
+
+
+def _wander(time: Array, random: Draws) -> Array:
+    depth = random.skewed(16.0, 0.75)
+    out = np.zeros((9, len(time)))
     for _ in range(3):
-        phase = 2 * np.pi * random.uniform(0.05, 0.45) * time
-        gains = depth * random.normal(0, 1, (2, 8))
-        out += gains[0][:, None] * np.sin(phase) + gains[1][:, None] * np.cos(phase)
+        phase = random.uniform(0.05, 0.45) * time
+        gains = depth * random.normals(2, 9, 1)
+        out += gains[0] * sine(phase) + gains[1] * cosine(phase)
     return out
 
 
-def _mains(time: np.ndarray, random: np.random.Generator) -> np.ndarray:
-    """50 Hz in three records of four, 60 Hz in the others, mostly weak."""
+def _shift(out: Array, time: Array, random: Draws) -> None:
+    """Move one electrode: a step that fades, in place."""
+    start, height = random.uniform(0, float(time[-1])), random.normal(0, 260)
+    fade = 1 / (1 + np.maximum(time - start, 0.0) / random.uniform(0.2, 0.9))
+    out[random.integer(0, 9)] += np.where(time >= start, height * fade * fade, 0.0)
+
+
+def _drawn_out(slow: Array, factor: int, samples: int) -> Array:
+    """Interpolate linearly to `factor` times the rate (rows, samples)."""
+    share = np.arange(factor) / factor
+    rise = slow[:, 1:] - slow[:, :-1]
+    return (slow[:, :-1, None] + rise[:, :, None] * share).reshape(len(slow), -1)[:, :samples]
+
+
+def _mains(out: Array, fs: float, random: Draws) -> None:
+    """Add 50 Hz in three records of four, 60 Hz in the others, mostly weak, in place."""
     frequency = 50.0 if random.random() < 0.75 else 60.0
-    gains = float(random.gamma(0.8, 3.0)) * random.uniform(0.3, 1.3, 8)
-    wave = np.sin(2 * np.pi * frequency * time + random.uniform(0, 2 * np.pi))
-    return np.asarray(gains[:, None] * wave)
-
-
-def _shift(out: np.ndarray, time: np.ndarray, random: np.random.Generator) -> None:
-    """Move one electrode: a step that decays, in place."""
-    start, height = random.uniform(0, time[-1]), random.normal(0, 260)
-    after = time >= start
-    out[int(random.integers(8)), after] += height * np.exp(-(time[after] - start) / random.uniform(0.2, 0.9))
+    gains = 1.6 * about_exp(random.normal(0, 0.8)) * random.uniforms(0.3, 1.5, 8, 1)
+    out += gains * sine(np.arange(out.shape[1]) * (frequency / fs) + random.random())

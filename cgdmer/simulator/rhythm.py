@@ -4,6 +4,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from cgdmer.simulator.draws import Array, Draws, sine
 from cgdmer.simulator.findings import SINUS, Case
 
 LEAD_IN = 1.2
@@ -15,70 +16,67 @@ NORMAL, VENTRICULAR = 0, 1
 class Beats:
     """Beats of one record, times in seconds from its start; some lie outside it."""
 
-    onset: np.ndarray
+    onset: Array
     """Onset of each QRS (n,)."""
     kind: np.ndarray
     """NORMAL or VENTRICULAR (n,)."""
-    p_onset: np.ndarray
+    p_onset: Array
     """Onset of the P wave before each beat, NaN where there is none (n,)."""
-    p_scale: np.ndarray
+    p_scale: Array
     """How a P wave differs from the sinus one: 1, or about -0.6 from elsewhere in the atria (n,)."""
-    swing: np.ndarray
+    swing: Array
     """Respiration at each beat, -1 to 1 (n,)."""
 
 
-def beats(case: Case, seconds: float, random: np.random.Generator) -> Beats:
+def beats(case: Case, seconds: float, random: Draws) -> Beats:
     """Draw the beats of one record."""
     intervals, swing = _intervals(case, seconds, random)
     kind = np.zeros(len(intervals), dtype=np.int64)
     p_scale = np.ones(len(intervals))
     _ectopics(case, intervals, kind, p_scale, random)
-    onset = np.cumsum(intervals) - LEAD_IN - random.uniform(0, intervals[0])
-    pr = np.full(len(onset), case.pr_ms / 1000)
-    p_onset = np.where(kind == VENTRICULAR, np.nan, onset - pr)
-    if case.rhythm not in SINUS and case.rhythm != "paced":
-        p_onset[:] = np.nan
-    if case.rhythm == "paced" and random.random() < 0.5:
+    onset = np.cumsum(intervals) - LEAD_IN - random.uniform(0, float(intervals[0]))
+    p_onset = np.where(kind == VENTRICULAR, np.nan, onset - case.pr_ms / 1000)
+    if case.rhythm not in SINUS and not (case.rhythm == "paced" and random.random() < 0.5):
         p_onset[:] = np.nan
     return Beats(onset, kind, p_onset, p_scale, swing)
 
 
-def _intervals(case: Case, seconds: float, random: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
+def _intervals(case: Case, seconds: float, random: Draws) -> tuple[Array, Array]:
     """Return RR intervals in seconds and the respiration at each beat."""
     mean = 60.0 / case.heart_rate
     count = int((seconds + 2 * LEAD_IN) / mean * 1.6) + 4
-    breath = 2 * np.pi * random.uniform(0.18, 0.3) * mean
-    swing = np.sin(breath * np.arange(count) + random.uniform(0, 2 * np.pi))
-    slow = np.cumsum(random.normal(0, 0.006, count))
-    slow -= slow.mean()
+    swing = sine(random.uniform(0.18, 0.3) * mean * np.arange(count) + random.random())
     if case.rhythm == "atrial_fibrillation":
-        spread = random.uniform(0.17, 0.26)
-        return np.maximum(mean * random.gamma(1 / spread**2, spread**2, count), 0.3), swing
+        spread, drawn = random.uniform(0.17, 0.26), random.normals(count)
+        skew = spread / 3 * (drawn * drawn - 1)
+        return np.maximum(mean * (1 + spread * (drawn + skew)), 0.3), swing
     if case.rhythm == "atrial_flutter":
         cycle = random.uniform(0.19, 0.215)
-        base = max(2, round(mean / cycle))
-        varies = random.random() < 0.5
-        return cycle * (base + (random.random(count) < 0.3) * varies), swing
+        longer = (random.uniforms(0, 1, count) < 0.3) * (random.random() < 0.5)
+        return cycle * (max(2, round(mean / cycle)) + longer), swing
+    jitter = random.normals(count)
     if case.rhythm in ("supraventricular_tachycardia", "paced"):
-        return mean * (1 + random.normal(0, 0.004, count)), swing
-    depth = random.uniform(0.13, 0.22) if case.rhythm == "sinus_arrhythmia" else random.uniform(0.015, 0.045)
-    depth *= float(np.clip(1.4 - case.age / 110, 0.5, 1.3)) if case.rhythm != "sinus_arrhythmia" else 1.0
-    return mean * (1 + depth * swing + slow + random.normal(0, 0.008, count)), swing
+        return mean * (1 + 0.004 * jitter), swing
+    if case.rhythm == "sinus_arrhythmia":
+        depth = random.uniform(0.13, 0.22)
+    else:
+        depth = random.uniform(0.015, 0.045) * min(max(1.4 - case.age / 110, 0.5), 1.3)
+    slow = np.cumsum(0.006 * random.normals(count))
+    slow -= slow[count // 2]
+    return mean * (1 + depth * swing + slow + 0.008 * jitter), swing
 
 
-def _ectopics(
-    case: Case, intervals: np.ndarray, kind: np.ndarray, p_scale: np.ndarray, random: np.random.Generator
-) -> None:
+def _ectopics(case: Case, intervals: Array, kind: np.ndarray, p_scale: Array, random: Draws) -> None:
     """Make some beats early, in place; a ventricular one is followed by a full compensatory pause."""
     ventricular = bool(case.findings & {"premature_ventricular", "bigeminy"})
     if not ventricular and "premature_atrial" not in case.findings:
         return
-    every = 2 if "bigeminy" in case.findings else int(random.integers(4, 8))
-    start = 2 + int(random.integers(0, 2))
+    every = 2 if "bigeminy" in case.findings else random.integer(4, 8)
+    start = 2 + random.integer(0, 2)
     early = random.uniform(0.58, 0.72)
     for place in range(start, len(intervals) - 1, every):
-        sinus = intervals[place]
-        intervals[place] = sinus * early * (1 + random.normal(0, 0.02))
+        sinus = float(intervals[place])
+        intervals[place] = sinus * early * random.normal(1.0, 0.02)
         if ventricular:
             kind[place] = VENTRICULAR
             intervals[place + 1] = 2 * sinus - intervals[place]

@@ -26,7 +26,11 @@ WORDINGS: dict[str, tuple[str, ...]] = {
     "ivcd": ("Nonspecific intraventricular conduction delay", "IV conduction defect"),
     "wpw": ("Wolff-Parkinson-White pattern", "Ventricular preexcitation, WPW pattern"),
     "anterior_infarction": ("Anterior infarct - age undetermined", "Possible anterior infarct", "Anterior infarct"),
-    "septal_infarction": ("Septal infarct - age undetermined", "Anteroseptal infarct - possibly old"),
+    "septal_infarction": (
+        "Septal infarct - age undetermined",
+        "Anteroseptal infarct - possibly old",
+        "Poor R wave progression - consider anteroseptal infarct",
+    ),
     "inferior_infarction": (
         "Inferior infarct - age undetermined",
         "Possible inferior infarct",
@@ -66,15 +70,15 @@ def report_lines(case: Case, seed: int, number: int) -> list[str]:
     random = stream(seed, number, 2)
     stated = [name for name in FINDINGS if name in case.findings and name != "normal"]
     if len(stated) > 1 and random.random() < SLIP:
-        stated.pop(int(random.integers(1, len(stated))))
+        stated.pop(random.integer(1, len(stated)))
     if random.random() < SLIP:
-        stated.append(str(random.choice(("nonspecific_st", "nonspecific_t", "lvh", "left_atrial_enlargement"))))
-    lines = [_worded(name, case, float(random.random()), float(random.random())) for name in dict.fromkeys(stated)]
+        stated.append(random.choice(("nonspecific_st", "nonspecific_t", "lvh", "left_atrial_enlargement")))
+    lines = [_worded(name, case, random.random(), random.random()) for name in dict.fromkeys(stated)]
     if case.axis < -30 and "lafb" not in case.findings and case.rhythm != "paced":
         lines.append("Left axis deviation")
     elif case.axis > 95:
         lines.append("Right axis deviation")
-    return [*lines, _verdict(case, len(stated), float(random.random()))]
+    return [*lines, _verdict(case, len(stated), random.random())]
 
 
 def _worded(name: str, case: Case, first: float, second: float) -> str:

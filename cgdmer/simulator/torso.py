@@ -3,6 +3,7 @@
 import numpy as np
 
 from cgdmer.signals.leads import LEADS
+from cgdmer.simulator.draws import Array, cosine, sine
 
 LEAD_VECTORS = np.array(
     [
@@ -16,18 +17,22 @@ LEAD_VECTORS = np.array(
         [0.831, 0.076, 0.230],
     ]
 )
-"""I, II, V1 to V6 from (x, y, z): Dower et al., J. Electrocardiol. 13 (1980), z to the back."""
+"""I, II, V1 to V6 from (x, y, z) in the middle of the heart: Dower et al., J. Electrocardiol. 13 (1980), z to the
+back."""
+CHEST = np.array([[-5, -1, -8], [1, -1, -10], [5, 1, -9], [9, 3, -7], [12, 3, -2], [13, 3, 2]], dtype=float)
+"""Places of V1 to V6 in cm from the middle of the heart; ours, along Dower's vectors."""
 
 
-def rotation(frontal: float, horizontal: float) -> np.ndarray:
+def rotation(frontal: float, horizontal: float) -> Array:
     """Return the matrix (3, 3) that turns the heart in the frontal and the horizontal plane, angles in degrees."""
-    a, b = np.radians(frontal), np.radians(horizontal)
-    front = np.array([[np.cos(a), -np.sin(a), 0.0], [np.sin(a), np.cos(a), 0.0], [0.0, 0.0, 1.0]])
-    flat = np.array([[np.cos(b), 0.0, -np.sin(b)], [0.0, 1.0, 0.0], [np.sin(b), 0.0, np.cos(b)]])
+    turns = np.array([frontal, horizontal]) / 360
+    (a, b), (c, d) = cosine(turns), sine(turns)
+    front = np.array([[a, -c, 0.0], [c, a, 0.0], [0.0, 0.0, 1.0]])
+    flat = np.array([[b, 0.0, -d], [0.0, 1.0, 0.0], [d, 0.0, b]])
     return combine(flat, front)
 
 
-def combine(matrix: np.ndarray, vectors: np.ndarray) -> np.ndarray:
+def combine(matrix: Array, vectors: Array) -> Array:
     """Multiply (n, 3) by (3, T) term by term: no BLAS, whose order of sums differs between machines."""
     return np.asarray(
         matrix[:, 0, None] * vectors[None, 0]
@@ -36,7 +41,24 @@ def combine(matrix: np.ndarray, vectors: np.ndarray) -> np.ndarray:
     )
 
 
-def twelve(independent: np.ndarray) -> np.ndarray:
+def amplitudes(vectors: Array, places: Array) -> Array:
+    """Return what dipoles (n, 3) in mV at places (n, 3) in cm give in the eight leads (8, n).
+
+    A chest lead sees a dipole by the inverse square of its distance; limb electrodes are far, so they do not care.
+    """
+    out = combine(LEAD_VECTORS, vectors.T)
+    gap = CHEST[:, None, :] - places[None]
+    out[2:] *= _square(CHEST)[:, None] / _square(gap)
+    return out
+
+
+def _square(vectors: Array) -> Array:
+    """Return squared lengths along the last axis, term by term."""
+    x, y, z = vectors[..., 0], vectors[..., 1], vectors[..., 2]
+    return np.asarray(x * x + y * y + z * z)
+
+
+def twelve(independent: Array) -> np.ndarray:
     """Complete I, II, V1-V6 (8, T) in microvolt to the twelve canonical leads, int16 (12, T).
 
     Limb leads are derived after rounding, so Einthoven's law holds exactly and Goldberger's within one unit.

@@ -1,12 +1,15 @@
 """The simulator: identities, determinism, and every finding measurable in the signal and stated in the report."""
 
+import hashlib
+
 import numpy as np
 import pytest
 
 from cgdmer.signals.leads import LEADS
-from cgdmer.simulator import FINDINGS, Case, draw_cases, gallery, report_lines, simulate
-from cgdmer.simulator.findings import RHYTHMS
+from cgdmer.simulator import FINDINGS, Case, draw_cases, gallery, heart, report_lines, simulate, torso
+from cgdmer.simulator.findings import RHYTHMS, stream
 from cgdmer.simulator.sentences import WORDINGS
+from cgdmer.simulator.waves import template
 
 CASES = draw_cases(3, 0, 400)
 FS = 500.0
@@ -46,6 +49,52 @@ def test_a_record_depends_on_seed_and_number_only():
     assert draw_cases(3, 390, 10) == CASES[390:]
     assert report_lines(CASES[5], 3, 5) == report_lines(CASES[5], 3, 5)
     assert not np.array_equal(simulate(CASES[:1], 4, 0), whole[:1])
+
+
+def test_bytes_are_the_same_on_every_machine():
+    """The digest changes with any change of the simulator, and then every simulated corpus changes with it."""
+    signals = simulate(CASES[:24], 3, 0, seconds=4.0)
+    words = [report_lines(case, 3, number) for number, case in enumerate(CASES)]
+    facts = [(sorted(case.findings), case.age, case.heart_rate, case.qt_ms, case.axis) for case in CASES]
+    digest = hashlib.sha256(signals.astype("<i2").tobytes() + repr((facts, words)).encode())
+    assert digest.hexdigest()[:16] == "55a2f4e2d1ac3621"
+
+
+def test_a_chest_lead_sees_what_is_near_it_larger():
+    dipole, middle, front = np.array([[0.0, 0.0, -1.0]]), np.zeros((1, 3)), np.array([[1.0, 1.0, -3.0]])
+    far, near = torso.amplitudes(dipole, middle)[:, 0], torso.amplitudes(dipole, front)[:, 0]
+    np.testing.assert_allclose(far, -torso.LEAD_VECTORS[:, 2])
+    assert np.array_equal(near[:2], far[:2])
+    assert near[3] > 1.5 * far[3]
+
+
+def qrs_ms(case: Case) -> float:
+    """Time between the first and the last tenth of the largest QRS deflection, without noise, mean of ten hearts."""
+    widths = []
+    for number in range(10):
+        waves = heart.ventricular_waves(case, stream(3, number, 1))
+        qrs = [wave for wave in waves if not wave.plateau and wave.centre < 200]
+        size = np.abs(template(qrs, 0.1, 0.5, 1000.0)[0]).max(axis=0)
+        above = np.flatnonzero(size > 0.1 * size.max())
+        widths.append(above[-1] - above[0])
+    return float(np.mean(widths))
+
+
+def test_qrs_lasts_as_long_as_its_finding_says():
+    assert 70 < qrs_ms(made("sinus_rhythm")) < 110
+    assert qrs_ms(made("sinus_rhythm", "lbbb", qrs=150, qt=430)) > 120
+    assert qrs_ms(made("paced", qrs=154, qt=430)) > 120
+    assert qrs_ms(made("sinus_rhythm", "rbbb", qrs=140, qt=430)) > 115
+    assert qrs_ms(made("sinus_rhythm", "ivcd", qrs=122)) > 100
+
+
+def test_delta_wave_starts_early_and_left_anterior_block_keeps_t_upright():
+    early = {name: heart.ventricular_waves(made("sinus_rhythm", *name), stream(3, 0, 1)) for name in ((), ("wpw",))}
+    first = {name: template(waves, 0.0, 0.06, FS)[0, 5, :10].max() for name, waves in early.items()}
+    assert first[("wpw",)] > 2 * first[()]
+    block = beat_aligned(mean_of(made("sinus_rhythm", "lafb", axis=-55)), 10)
+    assert block[1, 130:190].min() < -300
+    assert block[1, 250:340].max() > 60
 
 
 def test_cases_are_lawful():
@@ -145,7 +194,6 @@ def test_premature_ventricular_beats_come_early_and_pause():
 
 
 def simulate_onsets(case: Case) -> np.ndarray:
-    from cgdmer.simulator.findings import stream
     from cgdmer.simulator.rhythm import beats
 
     return beats(case, 10.0, stream(9, 0, 1)).onset[2:12]
