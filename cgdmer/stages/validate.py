@@ -17,6 +17,7 @@ def validate(source: str, *, validation: Validation, signal: Signal) -> None:
     write_json(folder / "result.json", result)
     write_text(folder / "index.html", judging.render(result))
     for entry in result["expectations"]:
-        if entry["state"] in ("warning", "flagged"):
-            logger.warning("%s: %s: %s rows. %s", source, entry["name"], entry["unexpected_count"], entry["says"])
+        level = {"warning": logging.WARNING, "flagged": logging.INFO}.get(entry["state"])
+        if level:
+            logger.log(level, "%s: %s: %s rows. %s", source, entry["name"], entry["unexpected_count"], entry["says"])
     judging.verdict(result)

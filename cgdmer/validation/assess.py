@@ -136,7 +136,8 @@ def verdict(result: Mapping[str, Any]) -> None:
     if not failed:
         return
     source = result["source"]
-    lines = [f"{source}: {len(failed)} critical expectation(s) failed; nothing downstream may run"]
+    kind = "expectation" if len(failed) == 1 else "expectations"
+    lines = [f"{source}: {len(failed)} critical {kind} failed; nothing downstream may run"]
     lines += [f"  {entry['name']}: {_count(entry)}. {entry['says']}" for entry in failed]
     command = f"python -m cgdmer check {source} --failed {failed[0]['name']}"
     page = paths.validation(source) / "index.html"
@@ -148,4 +149,5 @@ def _count(entry: Mapping[str, Any]) -> str:
         return f"observed {entry['observed']}"
     pairs = list(zip(entry["examples"], entry["values"], strict=True))[:3]
     named = ", ".join(f"{name} ({value})" for name, value in pairs)
-    return f"{entry['unexpected_count']:,} rows, for example {named}"
+    rows = "row" if entry["unexpected_count"] == 1 else "rows"
+    return f"{entry['unexpected_count']:,} {rows}, for example {named}"
