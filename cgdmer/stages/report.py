@@ -8,6 +8,7 @@ from cgdmer.evaluation.report.headline import SOURCE_NAMES
 from cgdmer.evaluation.report.pictures import Filled, Pictures, Projection, Tracing
 from cgdmer.files import write_json, write_text
 from cgdmer.models import weights
+from cgdmer.models.cgdmer import CGDMER
 from cgdmer.models.reconstruction import reconstruct
 from cgdmer.signals import LEADS, canonical
 from cgdmer.simulator import gallery
@@ -35,13 +36,14 @@ def report(*, report: settings.Report) -> None:
 
 def pictures(found: gather.Findings) -> Pictures:
     """Gather all that is drawn as a signal or as a cloud of points."""
-    simulated, sources = simulate(settings.Signal(**found.config["signal"])), records.real_sources(found.sources)
+    model, signal, _ = weights.load(paths.MODEL)
+    simulated, sources = simulate(signal), records.real_sources(found.sources)
     benchmarks = sorted({TASKS[task] for task in found.probes}, key=list(TASKS.values()).index)
     titles = [tracing.title for tracing in simulated]
     return Pictures(
         simulated=simulated,
         real=records.counterparts(titles, sources),
-        filled=fill(benchmarks[0]),
+        filled=fill(model, benchmarks[0]),
         projections=project(found),
         leads=LEADS,
     )
@@ -56,16 +58,17 @@ def simulate(signal: settings.Signal) -> list[Tracing]:
     return found
 
 
-def fill(source: str) -> list[Filled]:
-    """Let the model fill in the first test records of a source."""
-    model, signal, _ = weights.load(paths.MODEL)
+def fill(model: CGDMER, source: str) -> list[Filled]:
+    """Let the model fill in the first test records of a source; none where it has no whole one."""
     shards, rows = records.held_out(source, FILLED)
+    if rows.is_empty():
+        return []
     missing = np.zeros((rows.height, len(LEADS)), dtype=bool)
     given = shards.gather(rows["row"].to_numpy().astype(np.int64))
     done = reconstruct(model, given, rows["valid"].to_numpy(), missing)
     titles = [f"{SOURCE_NAMES[source]} record {name}" for name in rows["id"]]
     return [
-        Filled(title, one.original, one.filled, one.hidden, one.patch, signal.fs, one.kind)
+        Filled(title, one.original, one.filled, one.hidden, one.patch, shards.fs, one.kind)
         for title, one in zip(titles, done, strict=False)
     ]
 

@@ -56,7 +56,8 @@ def _candidates(source: str) -> tuple[str, Shards, pl.DataFrame]:
     index = tables.read(paths.index(source))
     labels = [name for name in index.columns if "/" in name and not name.startswith(MISLABELLED)]
     positive = [pl.when(pl.col(name) == 1).then(pl.lit(name.split("/", 1)[1])) for name in labels]
-    named = index.select("id", classes=pl.concat_list(positive).list.drop_nulls().list.unique().list.sort())
+    classes = pl.concat_list(positive or [pl.lit(None, pl.String)]).list.drop_nulls().list.unique().list.sort()
+    named = index.select("id", classes=classes)
     return source, shards, good.join(named, on="id", how="inner", maintain_order="left")
 
 

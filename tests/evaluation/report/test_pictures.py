@@ -1,7 +1,10 @@
+import shutil
+
 import numpy as np
 import polars as pl
 import pytest
 
+from cgdmer import paths, tables
 from cgdmer.evaluation.report.pictures import Filled, Pictures, agreement, gallery, runs, separation
 from cgdmer.evaluation.report.records import counterparts, held_out, principal, projection
 
@@ -49,6 +52,14 @@ def test_real_records_share_the_finding_and_none_comes_twice(run):
     assert "AFLT" in found[1].title
     assert "NORM" in found[3].title
     assert found[0].microvolt.shape == (12, 1000)
+
+
+def test_a_corpus_without_labels_has_records_to_show(run, tmp_path, monkeypatch):
+    shutil.copytree(run / "data/shards", tmp_path / "data/shards")
+    monkeypatch.chdir(tmp_path)
+    frame = pl.read_parquet(run / "data/index/ptb_xl.parquet")
+    tables.write(frame.select(name for name in frame.columns if "/" not in name), paths.index("ptb_xl"))
+    assert [tracing.title for tracing in counterparts(["Atrial fibrillation"], ["ptb_xl"])] == ["PTB-XL record 000"]
 
 
 def test_only_test_records_are_filled_in_or_projected(run):
