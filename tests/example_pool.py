@@ -21,6 +21,15 @@ MODEL = settings.Model(
 RATES, SHAPES, PLACES = ("slow", "fast", "very fast"), ("smooth", "peaked"), ("limb", "chest")
 
 
+def awake(module):
+    """Move every weight off its start, where blocks are the identity and attention could not be seen to be wrong."""
+    generator = torch.Generator().manual_seed(1)
+    with torch.no_grad():
+        for parameter in module.parameters():
+            parameter += 0.1 * torch.randn(parameter.shape, generator=generator)
+    return module
+
+
 def signals(records: int, seed: int = 0) -> tuple[np.ndarray, list[str], np.ndarray]:
     """Return int16 microvolt (n, 12, 200), reports, and the three findings (n, 3)."""
     draw = np.random.default_rng(seed)

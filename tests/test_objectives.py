@@ -106,7 +106,7 @@ def assembled(masking=Masking(), disentangled=True, **terms):  # noqa: B008
     _, reports, _ = example.signals(20)
     chosen = Objective(**terms)
     shape = example.MODEL.model_copy(update={"disentangled": disentangled})
-    model = weights.create(shape, masking, chosen, example.SIGNAL, reports, 0)
+    model = example.awake(weights.create(shape, masking, chosen, example.SIGNAL, reports, 0))
     task = objectives.Objective(model, chosen)
     return task, example.batch(model)
 

@@ -66,7 +66,7 @@ class CGDMER(nn.Module):
     def initialise(self) -> None:
         """Draw every weight that was not loaded; a named report encoder keeps its own."""
         loaded = set(self.report.body.modules()) if self.report and isinstance(self.report.body, NamedText) else set()
-        for module in self.modules():
+        for module in reversed(list(self.modules())):  # a block after the layers it is made of
             if module not in loaded:
                 initialise(module)
 

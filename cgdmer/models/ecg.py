@@ -31,7 +31,9 @@ class EcgEncoder(nn.Module):
 
     def __init__(self, settings: Model, columns: int) -> None:
         super().__init__()
-        self.embed = nn.Linear(settings.patch, settings.width)
+        self.embed = nn.Sequential(
+            nn.Linear(settings.patch, 2 * settings.width), nn.GELU(), nn.Linear(2 * settings.width, settings.width)
+        )
         self.places = Places(settings.width, columns)
         self.voltage = nn.Linear(1, settings.width)
         self.blocks = Transformer(settings.width, settings.depth, settings.heads, settings.dropout)
@@ -69,7 +71,24 @@ class EcgDecoder(nn.Module):
             attended = mask.hidden.scatter(1, mask.places, mask.real | mask.hidden.gather(1, mask.places))
         x = blank.expand(batch, leads * columns, -1)
         x = x.scatter(1, mask.places[:, :, None].expand(-1, -1, read.shape[2]), read)  # (B, L*N, W)
+        x = x + self.around(read, mask, grid)
         number = torch.arange(leads * columns, device=tokens.device)
         x = x + self.places(number // columns, number % columns)
         out: Tensor = self.predict(self.blocks(x, attended))
         return out
+
+    def around(self, read: Tensor, mask: Mask, grid: tuple[int, int]) -> Tensor:
+        """Mean of the visible tokens (B, V, W) of each place's column and of its lead, summed: (B, L*N, W).
+
+        Hidden patches are most like what is seen at the same time and on the same lead; attention alone takes long to
+        find that out.
+        """
+        batch, width = len(read), read.shape[2]
+        real = read.new_ones(mask.places.shape) if mask.real is None else mask.real.to(read.dtype)
+        seen = read.new_zeros(batch, grid[0] * grid[1]).scatter(1, mask.places, real).view(batch, *grid, 1)
+        places = mask.places[:, :, None].expand(-1, -1, width)
+        known = read.new_zeros(batch, grid[0] * grid[1], width).scatter(1, places, read * real[:, :, None])
+        known = known.view(batch, *grid, width)
+        column = known.sum(1, keepdim=True) / seen.sum(1, keepdim=True).clamp(min=1)  # (B, 1, N, W)
+        lead = known.sum(2, keepdim=True) / seen.sum(2, keepdim=True).clamp(min=1)  # (B, L, 1, W)
+        return (column + lead).flatten(1, 2)

@@ -63,10 +63,15 @@ def mean(tokens: Tensor, real: Tensor | None) -> Tensor:
 def initialise(module: nn.Module) -> None:
     """Draw weights as MAE does: Xavier and zero biases; norms stay ones and zeros.
 
-    Embeddings are about as large as the fixed positions they are added to, so that neither drowns the other.
+    Embeddings are about as large as the fixed positions they are added to, so that neither drowns the other. A block
+    starts as the identity (Zhang et al. 2019, Fixup), so what a patch shows reaches the losses from the first step:
+    without it reconstruction stayed at its trivial value for hundreds of steps. Call it on a block after its layers.
     """
     if isinstance(module, nn.Embedding):
         nn.init.trunc_normal_(module.weight, std=0.5)
     if isinstance(module, nn.Linear):
         nn.init.xavier_uniform_(module.weight)
         nn.init.zeros_(module.bias)
+    if isinstance(module, Block):
+        nn.init.zeros_(module.out.weight)
+        nn.init.zeros_(module.down.weight)

@@ -12,15 +12,15 @@ class Model(Section):
 
     width: int = Field(default=96, ge=8)
     """Embedding width of the ECG encoder and of the shared and specific encoders."""
-    depth: int = Field(default=4, ge=1)
+    depth: int = Field(default=3, ge=1)
     """Transformer blocks of the ECG encoder."""
     heads: int = Field(default=4, ge=1)
-    patch: int = Field(default=25, ge=2)
+    patch: int = Field(default=50, ge=2)
     """Samples a patch of one lead."""
     split_depth: int = Field(default=1, ge=1)
     """Blocks of the shared encoder and of each specific encoder."""
     decoder_width: int = Field(default=64, ge=8)
-    decoder_depth: int = Field(default=2, ge=1)
+    decoder_depth: int = Field(default=1, ge=1)
     """Blocks of the light ECG decoder."""
     projection: int = Field(default=64, ge=8)
     """Width of the aligned space."""
@@ -79,7 +79,7 @@ class Train(Section):
     """The training engine."""
 
     seed: int = Field(default=7, ge=0)
-    epochs: int = Field(default=12, ge=1)
+    epochs: int = Field(default=10, ge=1)
     batch: int = Field(default=64, ge=2)
     """Global batch, over all processes and accumulation steps."""
     accumulate: int = Field(default=1, ge=1)

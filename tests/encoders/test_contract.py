@@ -17,7 +17,7 @@ FORM = settings.Signal(fs=100.0, seconds=5.0)
 def encoder(request, tmp_path_factory):
     folder = tmp_path_factory.mktemp("model")
     _, reports, _ = example.signals(20)
-    model = weights.create(example.MODEL, settings.Masking(), settings.Objective(), FORM, reports, 0)
+    model = example.awake(weights.create(example.MODEL, settings.Masking(), settings.Objective(), FORM, reports, 0))
     weights.save(folder, model, FORM, {})
     return encoders.load(request.param, Setup(FORM, example.MODEL, 0, folder))
 

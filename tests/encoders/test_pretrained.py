@@ -14,7 +14,9 @@ from cgdmer.models import weights
 @pytest.fixture
 def encoder(tmp_path):
     _, reports, _ = example.signals(20)
-    model = weights.create(example.MODEL, settings.Masking(), settings.Objective(), example.SIGNAL, reports, 0)
+    model = example.awake(
+        weights.create(example.MODEL, settings.Masking(), settings.Objective(), example.SIGNAL, reports, 0)
+    )
     weights.save(tmp_path, model, example.SIGNAL, {})
     return pretrained.open_folder(tmp_path)
 

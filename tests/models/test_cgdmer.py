@@ -12,7 +12,7 @@ from cgdmer.signals.leads import LEADS
 
 def build(model=example.MODEL, masking=Masking(), **terms):  # noqa: B008
     _, reports, _ = example.signals(20)
-    return weights.create(model, masking, Objective(**terms), example.SIGNAL, reports, 0)
+    return example.awake(weights.create(model, masking, Objective(**terms), example.SIGNAL, reports, 0))
 
 
 def run(model, given, seed=0):

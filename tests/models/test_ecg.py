@@ -1,5 +1,6 @@
 """The ECG tower: hidden patches never enter, and what fills a short record leaks nothing."""
 
+import example_pool as example
 import torch
 
 from cgdmer.models import masking
@@ -13,7 +14,8 @@ COLUMNS, LEADS = 4, 12
 
 def towers():
     torch.manual_seed(0)
-    return EcgEncoder(MODEL, COLUMNS).apply(initialise), EcgDecoder(MODEL, COLUMNS, 1).apply(initialise)
+    made = EcgEncoder(MODEL, COLUMNS).apply(initialise), EcgDecoder(MODEL, COLUMNS, 1).apply(initialise)
+    return tuple(map(example.awake, made))
 
 
 def chosen(full=True, short=COLUMNS):

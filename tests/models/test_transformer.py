@@ -1,5 +1,6 @@
 """Blocks: padding is invisible, checkpointing changes memory and nothing else."""
 
+import example_pool as example
 import torch
 
 from cgdmer.models.transformer import Transformer, initialise, mean
@@ -7,7 +8,7 @@ from cgdmer.models.transformer import Transformer, initialise, mean
 
 def stack(dropout=0.0):
     torch.manual_seed(0)
-    return Transformer(16, 2, 2, dropout).apply(initialise)
+    return example.awake(Transformer(16, 2, 2, dropout).apply(initialise))
 
 
 def test_attention_equals_the_written_out_formula():
@@ -41,3 +42,10 @@ def test_dropout_acts_in_training_only():
     assert not torch.equal(encoder(x), encoder(x))
     encoder.eval()
     assert torch.equal(encoder(x), encoder(x))
+
+
+def test_a_new_block_is_the_identity_whatever_order_its_layers_were_drawn_in():
+    encoder, x = Transformer(16, 2, 2), torch.randn(1, 4, 16)
+    for module in reversed(list(encoder.modules())):
+        initialise(module)
+    assert torch.allclose(encoder.blocks[0](x, None), x)
