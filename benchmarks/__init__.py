@@ -1,0 +1,1 @@
+"""Side-by-side measurements of speed; each prints ratios and ends with one line of JSON."""

@@ -54,9 +54,7 @@ def test_an_interrupted_stage_is_worth_another_try(fake, code):
 
 
 def test_waits_while_another_process_holds_the_lock(fake):
-    folder = fake(
-        """[ $n -lt 2 ] && { echo 'ERROR: Unable to acquire lock.'; exit 255; }; exit 0"""
-    )
+    folder = fake("""[ $n -lt 2 ] && { echo 'ERROR: Unable to acquire lock.'; exit 255; }; exit 0""")
     said = []
     assert dvc.reproduce("index@csn", said.append) is False
     assert (folder / "n").read_text().strip() == "3"
