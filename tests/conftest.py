@@ -37,3 +37,14 @@ def protocol() -> Path:
     if not folder.is_dir():
         pytest.skip(f"needs the published split tables; none at {folder} (set CGDMER_TEST_SHARED)")
     return folder
+
+
+FLOOR = 2000
+"""A run of the whole suite that collects fewer tests has lost some."""
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Fail when files fell out of collection; a run of chosen tests is left alone."""
+    whole = config.args == config.getini("testpaths") and not config.option.keyword and not config.option.markexpr
+    if whole and len(items) < FLOOR:
+        raise pytest.UsageError(f"only {len(items)} tests were collected, {FLOOR} were expected at least")
