@@ -1,4 +1,4 @@
-"""A folder nobody here has seen, laid out like PhysioNet's PTB-XL, runs from acquire to probe by one param or variable."""
+"""A folder nobody has seen, laid out like PhysioNet's PTB-XL, runs from acquire to probe by one param or variable."""
 
 import zipfile
 from pathlib import Path
