@@ -148,18 +148,22 @@ def plain(folder: Path, chosen: settings.Settings, reports: list[str], device: t
 
 def show_all(model: method.CGDMER) -> None:
     """Let every token through the encoder, the hidden ones blanked."""
-    encode, hide = model.encode, model.hide
+    encode, hide, chosen = model.ecg.forward, model.hide, list[masking.Mask]()
 
-    def blanked(patches: torch.Tensor, spread: torch.Tensor, mask: masking.Mask) -> torch.Tensor:
-        seen = patches.masked_fill(mask.hidden[:, :, None], 0.0)
-        return encode(seen, spread, mask)
+    def blanked(
+        patches: torch.Tensor, spread: torch.Tensor, leads: torch.Tensor, places: torch.Tensor, real: None
+    ) -> torch.Tensor:
+        hidden = chosen[-1].hidden.unflatten(1, patches.shape[1:3])
+        tokens: torch.Tensor = encode(patches.masked_fill(hidden[..., None], 0.0), spread, leads, places, real)
+        return tokens
 
     def everywhere(*arguments: Any, **named: Any) -> masking.Mask:
         drawn = hide(*arguments, **named)
+        chosen[:] = [drawn]
         tokens = drawn.hidden.shape[1]
         return replace(drawn, places=torch.arange(tokens, device=drawn.hidden.device).expand(len(drawn.hidden), -1))
 
-    model.encode = blanked  # type: ignore[method-assign]
+    model.ecg.forward = blanked  # type: ignore[assignment]
     model.hide = everywhere  # type: ignore[method-assign]
 
 

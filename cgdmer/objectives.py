@@ -75,9 +75,9 @@ def cosine(shared: Tensor, specific: Tensor) -> Tensor:
 
 
 def cross_covariance(shared: Tensor, specific: Tensor) -> Tensor:
-    """Mean squared correlation between the columns of the two parts (B, D), as in Barlow Twins' off-diagonal."""
+    """Mean squared correlation between the columns of the two parts (B, D); free of scale, so shrinking gains nothing."""
     first, second = (_centred(part) for part in (shared, specific))
-    first, second = (part / (part.square().mean(0) + 1e-4).sqrt() for part in (first, second))
+    first, second = (part / (part.square().mean(0) + 1e-6).sqrt() for part in (first, second))
     return (first.T @ second / len(first)).square().mean()
 
 

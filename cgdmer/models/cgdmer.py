@@ -12,7 +12,7 @@ from torch import Tensor, nn
 from cgdmer import settings
 from cgdmer.models.ecg import EcgDecoder, EcgEncoder
 from cgdmer.models.masking import Mask, Noise, draw, noise
-from cgdmer.models.patches import normalise, patchify, standardise, take, whole_patches
+from cgdmer.models.patches import normalise, patchify, standardise, whole_patches
 from cgdmer.models.split import Split, joined
 from cgdmer.models.text import NamedText, ReportTower
 from cgdmer.models.tokens import Tokenizer
@@ -36,6 +36,8 @@ Outputs = dict[str, Tensor]
 class CGDMER(nn.Module):
     """Both towers, the split, the decoders; what the settings switch off is not built."""
 
+    all_leads: Tensor
+
     def __init__(
         self,
         model: settings.Model,
@@ -52,6 +54,7 @@ class CGDMER(nn.Module):
         decodes = hides and objective.ecg_reconstruction + objective.cross_reconstruction > 0
         guesses = tokenizer is not None and objective.report_reconstruction * masking.text_ratio > 0
         separates = objective.orthogonality > 0
+        self.register_buffer("all_leads", torch.arange(len(LEADS)), persistent=False)
         self.ecg = EcgEncoder(model, self.columns)
         self.split = Split(
             model,
@@ -84,7 +87,7 @@ class CGDMER(nn.Module):
         patches = patchify(signal, self.settings.patch)  # (B, L, N, P)
         valid = whole_patches(batch["valid"], batch["missing"], self.columns, self.settings.patch)  # (B, L, N)
         mask = self.hide(valid, drawn, full=full)  # places (B, V), hidden (B, L*N)
-        tokens = self.encode(patches.flatten(1, 2), spread, mask)  # (B, V, D)
+        tokens = self.ecg(patches, spread, self.all_leads, mask.places, mask.real)  # (B, V, D)
         shared, specific = self.split(tokens, mask.real, "ecg")  # (B, V, D) twice
         out["ecg_shared"] = mean(shared, mask.real)  # (B, D)
         if specific is not None:
@@ -118,12 +121,6 @@ class CGDMER(nn.Module):
         """Choose the visible ones of the tokens that exist (B, L, N)."""
         return draw(valid, drawn, self.masking, full=full)
 
-    def encode(self, patches: Tensor, spread: Tensor, mask: Mask) -> Tensor:
-        """Encode the visible ones of lead-major patches (B, L*N, P) of all twelve leads: (B, V, D)."""
-        leads, columns = mask.places // self.columns, mask.places % self.columns
-        out: Tensor = self.ecg(take(patches, mask.places), spread, leads, columns, mask.real)
-        return out
-
     def features(self, signal: Tensor, valid: Tensor, missing: Tensor, leads: Sequence[int]) -> Outputs:
         """Nothing hidden, any leads by canonical number, any length: pooled parts (B, D) and the projection (B, E).
 
@@ -132,10 +129,8 @@ class CGDMER(nn.Module):
         x, spread = standardise(signal, valid, missing)
         patches = patchify(x, self.settings.patch)  # (B, l, n, P)
         real = whole_patches(valid, missing, patches.shape[2], self.settings.patch).flatten(1)  # (B, l*n)
-        number = torch.tensor(leads, device=signal.device).repeat_interleave(patches.shape[2]).expand(len(signal), -1)
-        column = torch.arange(patches.shape[2], device=signal.device).repeat(len(leads)).expand(len(signal), -1)
         mask = None if bool(real.all()) else real
-        tokens = self.ecg(patches.flatten(1, 2), spread, number, column, mask)  # (B, l*n, D)
+        tokens = self.ecg(patches, spread, torch.tensor(leads, device=x.device), real=mask)  # (B, l*n, D)
         shared, specific = self.split(tokens, mask, "ecg")
         out = {"shared": mean(shared, mask)}
         if specific is not None:

@@ -3,8 +3,8 @@
 import torch
 from torch import Tensor
 
-EPSILON = 1e-6
-"""Variance floor of a normalised patch, in squared standard deviations of the record: flat patches become zeros."""
+EPSILON = 1e-2
+"""Variance floor of a normalised patch, in variances of the record: patches of little but noise count for little."""
 
 
 def standardise(signal: Tensor, valid: Tensor, missing: Tensor) -> tuple[Tensor, Tensor]:

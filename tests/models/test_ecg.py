@@ -4,7 +4,7 @@ import example_pool as example
 import torch
 
 from cgdmer.models import masking
-from cgdmer.models.ecg import EcgDecoder, EcgEncoder
+from cgdmer.models.ecg import EcgDecoder, EcgEncoder, LeadLinear
 from cgdmer.models.transformer import initialise
 from cgdmer.settings import Masking, Model
 
@@ -26,24 +26,22 @@ def chosen(full=True, short=COLUMNS):
 
 
 def encoded(encoder, patches, mask):
-    spread = torch.zeros(len(patches), 1)
-    picked = patches.gather(1, mask.places[:, :, None].expand(-1, -1, 10))
-    return encoder(picked, spread, mask.places // COLUMNS, mask.places % COLUMNS, mask.real)
+    return encoder(patches, torch.zeros(len(patches), 1), torch.arange(LEADS), mask.places, mask.real)
 
 
 def test_masked_encoder_equals_the_full_encoder_restricted_to_visible_tokens():
     encoder, _ = towers()
-    patches, mask = torch.randn(3, LEADS * COLUMNS, 10), chosen()
-    number = torch.arange(LEADS * COLUMNS).expand(3, -1)
-    full = encoder(patches, torch.zeros(3, 1), number // COLUMNS, number % COLUMNS, ~mask.hidden)
+    patches, mask = torch.randn(3, LEADS, COLUMNS, 10), chosen()
+    full = encoder(patches, torch.zeros(3, 1), torch.arange(LEADS), real=~mask.hidden)
     restricted = full.gather(1, mask.places[:, :, None].expand(-1, -1, 16))
     assert torch.allclose(encoded(encoder, patches, mask), restricted, atol=1e-5)
 
 
 def test_hidden_patches_cannot_change_what_is_predicted():
     encoder, decoder = towers()
-    patches, mask = torch.randn(3, LEADS * COLUMNS, 10), chosen(full=False, short=2)
-    other = patches.where(~mask.hidden[:, :, None], torch.randn_like(patches))
+    patches, mask = torch.randn(3, LEADS, COLUMNS, 10), chosen(full=False, short=2)
+    hidden = mask.hidden.view(3, LEADS, COLUMNS, 1)
+    other = patches.where(~hidden, torch.randn_like(patches))
     grid = (LEADS, COLUMNS)
     first, second = (decoder(encoded(encoder, x, mask), mask, grid) for x in (patches, other))
     assert torch.equal(first[mask.hidden], second[mask.hidden])
@@ -51,31 +49,47 @@ def test_hidden_patches_cannot_change_what_is_predicted():
 
 def test_padding_changes_no_prediction_of_a_short_record():
     encoder, decoder = towers()
-    patches, mask = torch.randn(3, LEADS * COLUMNS, 10), chosen(full=False, short=2)
-    padding = torch.arange(LEADS * COLUMNS) % COLUMNS >= 2
+    patches, mask = torch.randn(3, LEADS, COLUMNS, 10), chosen(full=False, short=2)
     other = patches.clone()
-    other[1, padding] = 9.0
+    other[1, :, 2:] = 9.0
     first, second = (decoder(encoded(encoder, x, mask), mask, (LEADS, COLUMNS)) for x in (patches, other))
     assert torch.equal(first[mask.hidden], second[mask.hidden])
-    assert not mask.hidden[1, padding].any()
+    assert not mask.hidden.view(3, LEADS, COLUMNS)[1, :, 2:].any()
 
 
 def test_the_mask_of_a_full_batch_may_be_left_out():
     encoder, decoder = towers()
-    patches = torch.randn(3, LEADS * COLUMNS, 10)
+    patches = torch.randn(3, LEADS, COLUMNS, 10)
     first, second = (
         decoder(encoded(encoder, patches, mask), mask, (LEADS, COLUMNS)) for mask in (chosen(True), chosen(False))
     )
     assert torch.allclose(first, second, atol=1e-5)
 
 
+def test_a_record_with_a_missing_lead_and_padding_predicts_numbers():
+    encoder, decoder = towers()
+    valid = torch.ones(3, LEADS, COLUMNS, dtype=torch.bool)
+    valid[0, 3] = False
+    valid[1, :, 1:] = False
+    noise = masking.noise(3, LEADS, COLUMNS, 8, torch.Generator().manual_seed(5))
+    mask = masking.draw(valid, noise, Masking(ratio=0.5), full=False)
+    patches = torch.randn(3, LEADS, COLUMNS, 10, requires_grad=True)
+    out = decoder(encoded(encoder, patches, mask), mask, (LEADS, COLUMNS))
+    out.square().mean().backward()
+    assert out.isfinite().all()
+    assert patches.grad.isfinite().all()
+
+
 def test_lead_and_time_decide_a_token():
     encoder, _ = towers()
-    patch, spread = torch.ones(1, 1, 10), torch.zeros(1, 1)
-    out = {
-        (lead, column): encoder(patch, spread, torch.tensor([[lead]]), torch.tensor([[column]]))
-        for lead in (0, 7)
-        for column in (0, 3)
-    }
-    values = list(out.values())
+    patches, spread = torch.ones(1, LEADS, COLUMNS, 10), torch.zeros(1, 1)
+    places = [torch.tensor([[lead * COLUMNS + column]]) for lead in (0, 7) for column in (0, 3)]
+    values = [encoder(patches, spread, torch.arange(LEADS), place) for place in places]
     assert all(not torch.allclose(a, b) for i, a in enumerate(values) for b in values[:i])
+
+
+def test_each_lead_has_its_own_map():
+    linear, x = LeadLinear(4, 3), torch.randn(2, 2, 5, 4)
+    out = linear(x, torch.tensor([7, 1]))
+    assert torch.allclose(out[:, 0], x[:, 0] @ linear.weight[7], atol=1e-6)
+    assert torch.allclose(out[:, 1], x[:, 1] @ linear.weight[1], atol=1e-6)
