@@ -75,7 +75,7 @@ def cosine(shared: Tensor, specific: Tensor) -> Tensor:
 
 
 def cross_covariance(shared: Tensor, specific: Tensor) -> Tensor:
-    """Mean squared correlation between the columns of the two parts (B, D); free of scale, so shrinking gains nothing."""
+    """Mean squared correlation between the columns of the two parts (B, D), free of their scale."""
     first, second = (_centred(part) for part in (shared, specific))
     first, second = (part / (part.square().mean(0) + 1e-6).sqrt() for part in (first, second))
     return (first.T @ second / len(first)).square().mean()

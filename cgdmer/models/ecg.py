@@ -130,4 +130,4 @@ def on_lines(block: nn.Module, x: Tensor, attended: Tensor | None) -> Tensor:
     if attended is not None:
         attended = (attended | ~attended.any(2, keepdim=True)).flatten(0, 1)[:, None, None]
     out: Tensor = block(x.flatten(0, 1), attended)
-    return out.unflatten(0, x.shape[:2])
+    return out.reshape(*x.shape[:2], *out.shape[1:])
