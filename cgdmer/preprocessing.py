@@ -10,7 +10,7 @@ import os
 import shutil
 import sys
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
@@ -27,6 +27,7 @@ from cgdmer.files import atomic, read_json, sha256, sync, write_json
 from cgdmer.settings import Signal
 from cgdmer.shards.manifest import QUARANTINE, ROWS, Manifest, describe, shard_name
 from cgdmer.signals import LEADS, canonical
+from cgdmer.signals.leads import standard_rows
 from cgdmer.wave import Archive, read_record
 
 logger = logging.getLogger(__name__)
@@ -99,7 +100,8 @@ def write_shard(job: Job) -> int:
     for name, member in zip(job.ids, job.members, strict=True):
         try:
             record = read_record(job.archive, member)
-            made = canonical(record.signal, record.fs, record.leads, job.settings, job.seconds)
+            signal, leads = twelve(record.signal, record.leads)
+            made = canonical(signal, record.fs, leads, job.settings, job.seconds)
         except RecordError as error:
             quarantine.append({"id": name, "member": member, "reason": error.fact.removeprefix(f"{member}: ")})
             continue
@@ -109,6 +111,14 @@ def write_shard(job: Job) -> int:
         np.save(temporary, signals[: len(rows)])
     write_json(job.note, {"sha256": sha256(job.shard), "rows": rows, "quarantine": quarantine})
     return len(quarantine)
+
+
+def twelve(signal: np.ndarray, leads: Sequence[str]) -> tuple[np.ndarray, list[str]]:
+    """Leave out what a recording has beside all twelve standard leads, such as V7 or Frank leads."""
+    kept = standard_rows(leads)
+    if len(kept) < len(LEADS) or len(kept) == len(leads):
+        return signal, list(leads)
+    return signal[kept], [leads[row] for row in kept]
 
 
 def _jobs(index: pl.DataFrame, archive: Archive, work: Path, settings: Signal, seconds: float) -> Iterator[Job]:

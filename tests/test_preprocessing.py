@@ -13,7 +13,7 @@ import polars as pl
 import pytest
 from small_corpus import FAULTS, write_corpus
 
-from cgdmer import tables
+from cgdmer import preprocessing, tables
 from cgdmer.errors import DataError
 from cgdmer.preprocessing import preprocess
 from cgdmer.settings import Signal
@@ -228,3 +228,11 @@ def test_a_shard_of_bad_records_alone_is_empty_and_harmless(tmp_path, monkeypatc
     shards = open_shards(folder, verify=True)
     assert len(shards) == 2
     assert shards.gather(np.array([1, 0, 1])).any(axis=(1, 2)).all()
+
+
+def test_leads_beside_the_twelve_are_left_out_and_a_foreign_name_is_not():
+    given = np.arange(30.0).reshape(15, 2)
+    kept, leads = preprocessing.twelve(given, ["VX", *LEADS, "VY", "VZ"])
+    assert leads == list(LEADS)
+    np.testing.assert_array_equal(kept, given[1:13])
+    assert preprocessing.twelve(given[:12], [*LEADS[:11], "Q"])[1] == [*LEADS[:11], "Q"]

@@ -27,6 +27,11 @@ IDENTITIES = np.array(
 """I + III = II; aVR = -(I + II) / 2; aVL = (I - III) / 2; aVF = (II + III) / 2: each row times limb leads is zero."""
 
 
+def standard_rows(names: Sequence[str]) -> list[int]:
+    """Return the rows of the twelve standard leads, so that V7 or Frank leads beside them do no harm."""
+    return [row for row, name in enumerate(names) if name.strip().lower() in _CANONICAL]
+
+
 def canonical_leads(names: Sequence[str]) -> list[str]:
     """Return the canonical name of each lead, whatever its case; RecordError for an unknown or repeated one."""
     unknown = [name for name in names if name.strip().lower() not in _CANONICAL]

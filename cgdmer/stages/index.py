@@ -4,6 +4,7 @@ import logging
 from pathlib import Path
 
 from cgdmer import datasets, paths, protocol, tables
+from cgdmer.acquisition import manifest
 from cgdmer.datasets.indexed import Indexed
 from cgdmer.errors import DataError
 from cgdmer.files import read_json, write_json
@@ -19,6 +20,8 @@ def index(source: str, *, corpus: Corpus, index: Index) -> None:
     `index.max_quarantined` allows; the quarantine is written even then, because it says why.
     """
     with datasets.open_raw(source, corpus) as archive:
+        if (paths.raw(source) / manifest.NAME).is_file():  # a folder put there by hand has none
+            manifest.check(paths.raw(source), archive.path)
         found = datasets.module(source).read_index(archive, corpus=corpus, index=index, protocol=published(source))
     tables.write(found.quarantine, paths.index_quarantine(source))
     check_share(found, source, index.max_quarantined)
@@ -30,8 +33,8 @@ def index(source: str, *, corpus: Corpus, index: Index) -> None:
 
 def published(source: str) -> Path | None:
     """Return the folder of the published tables; none for simulated records, which only carry the ids of real ones."""
-    manifest = paths.raw(source) / "manifest.json"
-    simulated = manifest.is_file() and read_json(manifest)["way"] == "simulate"
+    acquired = paths.raw(source) / "manifest.json"
+    simulated = acquired.is_file() and read_json(acquired)["way"] == "simulate"
     return paths.PROTOCOL if protocol.available(paths.PROTOCOL) and not simulated else None
 
 

@@ -1,6 +1,7 @@
 """Owns the stage shards: index and raw files of a source to canonical, memory-mapped signals."""
 
 from cgdmer import datasets, paths, preprocessing, tables
+from cgdmer.acquisition import manifest
 from cgdmer.settings import Corpus, Signal
 
 
@@ -9,6 +10,8 @@ def shards(source: str, *, corpus: Corpus, signal: Signal) -> None:
     index = tables.read(paths.index(source))
     tables.check_laws(index, source)
     with datasets.open_raw(source, corpus) as raw:
+        if (paths.raw(source) / manifest.NAME).is_file():  # a folder put there by hand has none
+            manifest.check(paths.raw(source), raw.path)
         preprocessing.preprocess(
             index, raw, paths.shards(source), paths.scratch("shards", source), signal, corpus.seconds
         )
