@@ -79,7 +79,7 @@ class Train(Section):
     """The training engine."""
 
     seed: int = Field(default=7, ge=0)
-    epochs: int = Field(default=10, ge=1)
+    epochs: int = Field(default=6, ge=1)
     batch: int = Field(default=64, ge=2)
     """Global batch, over all processes and accumulation steps."""
     accumulate: int = Field(default=1, ge=1)
