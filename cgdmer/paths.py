@@ -58,6 +58,25 @@ def predictions(encoder: str, task: str) -> Path:
     return DATA / "predictions" / encoder / TASKS[task] / f"{task}.parquet"
 
 
+def finetuning(task: str) -> Path:
+    """One file a task, in the folder of its source; while fine-tuning is off there is `status.json` alone."""
+    return REPORTS / "finetune" / TASKS[task] / f"{task}.json"
+
+
+def conditions(encoder: str, task: str) -> Path:
+    """Probes with fewer leads and under disturbance."""
+    return REPORTS / "conditions" / encoder / TASKS[task] / f"{task}.json"
+
+
+def condition_predictions(encoder: str, task: str) -> Path:
+    return DATA / "conditions" / encoder / TASKS[task] / f"{task}.parquet"
+
+
+def head(encoder: str, task: str) -> Path:
+    """The fitted layers of a task, beside its predictions."""
+    return predictions(encoder, task).with_suffix(".probe.safetensors")
+
+
 def zero_shot(task: str) -> Path:
     return REPORTS / "zero_shot" / TASKS[task] / f"{task}.json"
 

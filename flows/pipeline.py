@@ -79,5 +79,7 @@ def _benchmark(fan: settings.Fan, validated: Futures, pretrained: Future) -> Fut
         for encoder in fan.controls:
             embedded[encoder] = start(tasks.stage, f"control@{encoder}-{source}", [validated[source]])
         ends += [start(tasks.stage, f"probe@{name}-{source}", [embedded[name]]) for name in fan.probed]
+        ends += [start(tasks.gpu_stage, f"conditions@{n}-{source}", [embedded[n], pretrained]) for n in fan.conditioned]
+        ends.append(start(tasks.gpu_stage, f"finetune@{source}", [pretrained]))
         ends.append(start(tasks.stage, f"zero_shot@{source}", [embedded["cgdmer"]]))
     return start(tasks.stage, "report", ends)

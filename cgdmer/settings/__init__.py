@@ -9,12 +9,25 @@ from pydantic import Field, ValidationError
 from cgdmer.errors import ConfigError, did_you_mean
 from cgdmer.settings.base import Section
 from cgdmer.settings.data import Corpus, Index, Pool, Protocol, Signal, Source, Validation
-from cgdmer.settings.evaluation import Embed, Probe, Report, Retrieval, ZeroShot
+from cgdmer.settings.evaluation import (
+    Conditions,
+    Drop,
+    Embed,
+    Exchange,
+    Finetune,
+    Noise,
+    Outside,
+    Probe,
+    Report,
+    Retrieval,
+    ZeroShot,
+)
 from cgdmer.settings.method import Masking, Model, Objective, Train
 
 __all__ = [
-    "Corpus", "Embed", "Fan", "Index", "Masking", "Model", "Objective", "Pool", "Probe", "Protocol", "Report",
-    "Retrieval", "Settings", "Signal", "Train", "Validation", "ZeroShot", "load", "merge", "parse",
+    "Conditions", "Corpus", "Drop", "Embed", "Exchange", "Fan", "Finetune", "Index", "Masking", "Model", "Noise",
+    "Objective", "Outside", "Pool", "Probe", "Protocol", "Report", "Retrieval", "Settings", "Signal", "Train",
+    "Validation", "ZeroShot", "load", "merge", "parse",
 ]  # fmt: skip
 
 
@@ -30,6 +43,8 @@ class Fan(Section):
     """Encoders that need no training."""
     probed: list[str]
     """Encoders of either kind that are probed."""
+    conditioned: list[str] = []
+    """Probed encoders that are also probed with fewer leads and on disturbed records."""
 
 
 class Settings(Section):
@@ -48,6 +63,8 @@ class Settings(Section):
     train: Train = Field(default_factory=Train)
     embed: Embed = Field(default_factory=Embed)
     probe: Probe = Field(default_factory=Probe)
+    conditions: Conditions = Field(default_factory=Conditions)
+    finetune: Finetune = Field(default_factory=Finetune)
     zero_shot: ZeroShot = Field(default_factory=ZeroShot)
     retrieval: Retrieval = Field(default_factory=Retrieval)
     report: Report = Field(default_factory=Report)

@@ -17,6 +17,8 @@ STAGES = (
     "pretrain",
     "embed",
     "probe",
+    "finetune",
+    "conditions",
     "zero_shot",
     "retrieval",
     "report",
@@ -52,7 +54,7 @@ def allowed_items(name: str, item: str, settings: Settings) -> list[str]:
     """Return the values an item may have, from the section `fan`."""
     fan = settings.fan
     encoders = [*fan.encoders, *fan.controls]
-    sources = fan.benchmarks if name in ("embed", "probe", "zero_shot") else fan.sources
+    sources = fan.benchmarks if name in ("embed", "probe", "finetune", "conditions", "zero_shot") else fan.sources
     return list(sources) if item == "source" else encoders
 
 

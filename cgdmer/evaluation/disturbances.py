@@ -1,0 +1,113 @@
+"""Owns what can go wrong with a recording, put into test records on purpose: noise, exchanged electrodes, lost leads.
+
+Noise arises at the electrodes, so the identities between limb leads hold as they do in a disturbed recording, and it
+passes the filter that every record has passed. Each record's draw depends on its id and the seed alone.
+"""
+
+import hashlib
+from collections.abc import Sequence
+from itertools import product
+
+import numpy as np
+
+from cgdmer.settings import Drop, Exchange, Noise, Signal
+from cgdmer.signals.filters import band_pass
+from cgdmer.signals.leads import HEXAXIAL, LEADS, LIMB
+
+Disturbance = Noise | Exchange | Drop
+
+ELECTRODES = ("RA", "LA", "LL", "V1", "V2", "V3", "V4", "V5", "V6")
+MUSCLE_FROM = 20.0
+"""Hz: muscle noise has little below."""
+BURST = 0.5
+"""Seconds over which muscle noise swells and fades."""
+WANDER_HZ = (0.05, 0.5)
+"""Of breathing and slow movement."""
+
+_I_II = np.array([[-1, 1, 0], [-1, 0, 1]])  # I = LA - RA, II = LL - RA
+LEADS_OF_ELECTRODES = np.block([[HEXAXIAL @ _I_II, np.zeros((LIMB, 6))], [np.full((6, 3), -1 / 3), np.eye(6)]]).astype(
+    np.float32
+)
+"""(12, 9): Einthoven's and Goldberger's limb leads, chest leads against Wilson's central terminal."""
+
+
+def name_of(disturbance: Disturbance) -> str:
+    """Name a condition as a person would."""
+    if isinstance(disturbance, Exchange):
+        return " and ".join(disturbance.electrodes) + " exchanged"
+    if isinstance(disturbance, Drop):
+        return f"{disturbance.leads} lead{'' if disturbance.leads == 1 else 's'} lost"
+    words = {"white": "white noise", "muscle": "muscle noise", "wander": "baseline wander"}
+    return f"{words[disturbance.kind]} {disturbance.mv:g} mV"
+
+
+def disturb(
+    signal: np.ndarray, valid: np.ndarray, ids: Sequence[str], disturbance: Disturbance, form: Signal, seed: int
+) -> np.ndarray:
+    """Return a disturbed copy of records (B, 12, T) in mV of which `valid` (B,) samples are no padding.
+
+    A lead that is zero throughout was not recorded and stays so.
+    """
+    if isinstance(disturbance, Exchange):
+        sources, signs = exchanged(disturbance.electrodes)
+        return np.ascontiguousarray(signal[:, sources] * signs[:, None])
+    out = signal.astype(np.float32, copy=True)
+    for record, count, name in zip(out, valid, ids, strict=True):
+        draw = generator(name, disturbance, seed)
+        recorded = record.any(axis=1)
+        if isinstance(disturbance, Drop):
+            record[draw.choice(np.flatnonzero(recorded), min(disturbance.leads, recorded.sum() - 1), False)] = 0
+        else:
+            added = band_pass(noise(disturbance, int(count), form.fs, draw), form.fs, form)
+            record[recorded, :count] += (LEADS_OF_ELECTRODES @ added[:, :count])[recorded]
+    return out
+
+
+def generator(name: str, disturbance: Disturbance, seed: int) -> np.random.Generator:
+    """Return the record's own generator: the same in whatever batch, order or process."""
+    digest = hashlib.sha256(f"{seed}:{name_of(disturbance)}:{name}".encode()).digest()
+    return np.random.default_rng(int.from_bytes(digest[:8], "little"))
+
+
+def noise(disturbance: Noise, samples: int, fs: float, draw: np.random.Generator) -> np.ndarray:
+    """Return noise at the nine electrodes as it would be recorded, float32 mV (9, samples)."""
+    shape = (len(ELECTRODES), samples)
+    if disturbance.kind == "wander":
+        time = np.arange(samples) / fs
+        phase = 2 * np.pi * (draw.uniform(*WANDER_HZ, (len(ELECTRODES), 1)) * time + draw.random((len(ELECTRODES), 1)))
+        return (disturbance.mv * np.sin(phase)).astype(np.float32)
+    white = draw.standard_normal(shape)
+    if disturbance.kind == "muscle":
+        white = bursts(white, fs, draw)
+    return (disturbance.mv * white).astype(np.float32)
+
+
+def bursts(white: np.ndarray, fs: float, draw: np.random.Generator) -> np.ndarray:
+    """Keep what lies above `MUSCLE_FROM`, let it swell and fade at each electrode, and bring it to unit rms."""
+    samples = white.shape[1]
+    spectrum = np.fft.rfft(white, axis=1)
+    spectrum[:, np.fft.rfftfreq(samples, 1 / fs) < MUSCLE_FROM] = 0
+    knots = np.arange(0, samples + BURST * fs, BURST * fs)
+    heights = draw.random((len(white), len(knots))) ** 2
+    swell = np.stack([np.interp(np.arange(samples), knots, row) for row in heights])
+    shaped = np.fft.irfft(spectrum, n=samples, axis=1) * swell
+    unit: np.ndarray = shaped / np.maximum(np.sqrt(np.square(shaped).mean(axis=1, keepdims=True)), 1e-12)
+    return unit
+
+
+def exchanged(electrodes: Sequence[str]) -> tuple[list[int], np.ndarray]:
+    """Return which lead each lead then shows, and with which sign (12,): right and left arm turn I over, and so on.
+
+    Wilson's terminal is the mean of the limb electrodes, so chest leads do not see these exchanged.
+    """
+    first, second = (ELECTRODES.index(name) for name in electrodes)
+    order = list(range(len(ELECTRODES)))
+    order[first], order[second] = second, first
+    wanted = LEADS_OF_ELECTRODES[:, order]
+    sources, signs = [], []
+    for row in wanted:
+        pair = product(range(len(LEADS)), (1.0, -1.0))
+        lead, sign = next((k, s) for k, s in pair if np.allclose(row, s * LEADS_OF_ELECTRODES[k], atol=1e-6))
+        sources.append(lead)
+        signs.append(sign)
+    return sources, np.array(signs, dtype=np.float32)
