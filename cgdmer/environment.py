@@ -25,6 +25,8 @@ class Environment:
     """CGDMER_EXECUTOR: `processes`, `serial` or `dask://host:port`."""
     data_docs: Path | None
     """CGDMER_DATA_DOCS: a folder for Great Expectations' Data Docs; they are not written where unset."""
+    tracking: bool
+    """CGDMER_TRACKING: `on` or `off`; off, training tells MLflow nothing while it runs."""
 
 
 def read() -> Environment:
@@ -37,6 +39,7 @@ def read() -> Environment:
         workers=_count("CGDMER_WORKERS", len(os.sched_getaffinity(0))),
         executor=os.environ.get("CGDMER_EXECUTOR", "processes"),
         data_docs=Path(docs).expanduser() if (docs := os.environ.get("CGDMER_DATA_DOCS")) else None,
+        tracking=_switch("CGDMER_TRACKING"),
     )
 
 
@@ -57,3 +60,10 @@ def _count(name: str, default: int) -> int:
     if not value.isdigit() or int(value) < 1:
         raise ConfigError(f"{name}={value}", allowed="a whole number from 1", mend=f"export {name}={default}")
     return int(value)
+
+
+def _switch(name: str) -> bool:
+    value = os.environ.get(name) or "on"
+    if value not in ("on", "off"):
+        raise ConfigError(f"{name}={value}", allowed="on, off", mend=f"export {name}=off")
+    return value == "on"

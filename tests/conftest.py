@@ -10,6 +10,7 @@ SHARED = Path(os.environ.get("CGDMER_TEST_SHARED", Path(__file__).resolve().pare
 for name in [key for key in os.environ if key.startswith("CGDMER_") and key != "CGDMER_TEST_SHARED"]:
     del os.environ[name]
 os.environ.update(
+    CGDMER_TRACKING="off",
     HF_HUB_OFFLINE="1",
     DVC_NO_ANALYTICS="1",
     DO_NOT_TRACK="true",

@@ -16,11 +16,12 @@ def test_defaults(monkeypatch):
 def test_values_are_taken(monkeypatch, tmp_path):
     monkeypatch.setenv("CGDMER_RAW_ROOT", str(tmp_path))
     monkeypatch.setenv("CGDMER_WORKERS", "3")
+    monkeypatch.setenv("CGDMER_TRACKING", "off")
     here = environment.read()
-    assert (here.raw_root, here.workers) == (tmp_path, 3)
+    assert (here.raw_root, here.workers, here.tracking) == (tmp_path, 3, False)
 
 
-@pytest.mark.parametrize(("name", "value"), [("CGDMER_RAW_ROOT", "/no/such"), ("CGDMER_WORKERS", "0")])
+@pytest.mark.parametrize(("name", "value"), [("CGDMER_RAW_ROOT", "/no/such"), ("CGDMER_WORKERS", "0"), ("CGDMER_TRACKING", "no")])
 def test_a_wrong_variable_is_named(monkeypatch, name, value):
     monkeypatch.setenv(name, value)
     with pytest.raises(ConfigError, match=f"{name}={value}"):

@@ -1,5 +1,6 @@
 """Owns the paired comparison of two encoders from saved predictions: same records, same replicates, same seeds."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
@@ -27,6 +28,17 @@ def compare(first: pl.DataFrame, second: pl.DataFrame, replicates: int = 1000) -
     Records and training subsets are resampled together, so what is hard for both encoders cancels. DataError where the
     tables are not of the same records, seeds and classes.
     """
+    return _summed(*paired(first, second, replicates))
+
+
+def compare_tasks(pairs: Mapping[str, tuple[np.floating, np.ndarray]]) -> Difference:
+    """Return the difference of the mean over tasks, from what `paired` says of each; tasks are resampled apart."""
+    points = [point for point, _ in pairs.values()]
+    return _summed(np.mean(points), np.nanmean([drawn for _, drawn in pairs.values()], axis=0))
+
+
+def paired(first: pl.DataFrame, second: pl.DataFrame, replicates: int = 1000) -> tuple[np.floating, np.ndarray]:
+    """Return the difference in macro AUROC and its replicates (B,)."""
     keys = ["seed", "id"]
     first, second = first.sort(keys), second.sort(keys)
     if first.columns != second.columns or not first.select(keys).equals(second.select(keys)) or first.is_empty():
@@ -35,14 +47,17 @@ def compare(first: pl.DataFrame, second: pl.DataFrame, replicates: int = 1000) -
             allowed="two encoders probed on one task at the same fraction and seeds",
             mend="dvc repro probe",
         )
-    points, drawn = _macros(first, replicates)
-    others, other_drawn = _macros(second, replicates)
-    differences = bootstrap.over_seeds(drawn - other_drawn)
-    found = bootstrap.interval((points - others).mean(), differences)
+    points, drawn = macros(first, replicates)
+    others, other_drawn = macros(second, replicates)
+    return (points - others).mean(), bootstrap.over_seeds(drawn - other_drawn)
+
+
+def _summed(point: np.floating, differences: np.ndarray) -> Difference:
+    found = bootstrap.interval(float(point), differences)
     return Difference(found.mean, found.low, found.high, float((differences > 0).mean()))
 
 
-def _macros(frame: pl.DataFrame, replicates: int) -> tuple[np.ndarray, np.ndarray]:
+def macros(frame: pl.DataFrame, replicates: int) -> tuple[np.ndarray, np.ndarray]:
     """Return the macro AUROC of each seed (S,) and of its replicates (S, B)."""
     parts = frame.partition_by("seed", maintain_order=True)
     labels = parts[0].select(pl.col("^label/.*$")).to_numpy()

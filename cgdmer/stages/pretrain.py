@@ -3,6 +3,8 @@
 import hashlib
 import json
 import shutil
+from collections.abc import Mapping
+from contextlib import nullcontext
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +18,7 @@ from cgdmer.models import weights
 from cgdmer.objectives import Objective
 from cgdmer.settings.base import Section
 from cgdmer.shards import Shards, concatenate, open_shards
+from cgdmer.tracking import journal
 from cgdmer.training import Fitted, Records, World, fit, join, launch, threads, wanted
 
 
@@ -43,14 +46,22 @@ def run(
     reports = shards.columns("report")["report"].gather(rows[: sizes[0]])
     with threads(world.size):
         network = weights.create(model, masking, objective, signal, reports, train.seed)
-        folder = paths.scratch("pretrain", key(pool, model, masking, objective, train, signal))
+        name = key(pool, model, masking, objective, train, signal)
+        folder = paths.scratch("pretrain", name)
         task = Objective(network, objective)
         source = Records(shards, rows, network.tokenizer)
-        fitted = fit(task, source, sizes, train, world=world, folder=folder)
+        sections = {"model": model, "masking": masking, "objective": objective, "train": train, "signal": signal}
+        told = journal.live(name, folder, sections, train.log_steps) if world.chief else nullcontext(silent)
+        with told as report:
+            fitted = fit(task, source, sizes, train, world=world, folder=folder, report=report)
     if world.chief:
         facts = {"records": sizes[0], "held_out": sizes[1], "steps": fitted.steps, "pool": sorted(pool["sources"])}
         weights.save(paths.MODEL, network, signal, facts)
         write_reports(fitted, facts, task, world)
+
+
+def silent(step: int, metrics: Mapping[str, float]) -> None:
+    """Report nothing: what other ranks than the first do."""
 
 
 def open_pool(signal: settings.Signal) -> tuple[Shards, dict[str, Any]]:

@@ -1,117 +1,138 @@
-"""Owns live curves: events go to a file at once and to MLflow when it answers; no server can stop a training."""
+"""Owns the journal of a training: events go to a file at once; a process beside it tells MLflow when that answers."""
 
 import json
 import logging
 import os
-import threading
+import subprocess
+import sys
 import time
-from collections.abc import Mapping
+import uuid
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
-from typing import IO, Any, Self
+from types import TracebackType
+from typing import Any, Self
 
-from mlflow.entities import Metric, RunTag
-from mlflow.exceptions import MlflowException
-from mlflow.tracking import MlflowClient
+from cgdmer import environment, paths
+from cgdmer.errors import Preempted
+from cgdmer.files import write_text
+from cgdmer.settings.base import Section
 
-from cgdmer.files import read_json, write_json
-from cgdmer.tracking import server
-
-BATCH = 500
-"""Events sent at once; MLflow takes at most 1,000 metrics a call."""
-PAUSE = 2.0
-"""Seconds between two deliveries, and after a failed one."""
+FOLDER = paths.STATE / "tracking"
+Report = Callable[[int, Mapping[str, float]], None]
+HELD_OUT = "held_out/"
+"""Metrics that are measured, not averaged."""
 log = logging.getLogger(__name__)
 
 
 class Journal:
-    """An append-only file of metrics with a thread that delivers it; use as a context manager, call with metrics.
+    """An append-only file of JSON lines with a process that delivers it; enter it, then call it with metrics.
 
-    What was delivered is remembered in a file beside it, so a restarted process goes on where the last one stopped;
-    a point that is delivered twice is one point, because MLflow's key of a metric is name, time, value and step.
+    Nothing here imports MLflow or waits for anybody: a server that is slow, silent or gone costs training nothing. A
+    training that was killed and resumed repeats steps; those the file has already are not written again.
     """
 
-    def __init__(self, folder: Path, name: str) -> None:
-        self.path = folder / f"{name}.jsonl"
-        self.progress = folder / f"{name}.delivered.json"
-        self.name = name
-        self._stop = threading.Event()
-        self._thread = threading.Thread(target=self._deliver_on, name="tracking", daemon=True)
-        self._file: IO[str] | None = None
+    def __init__(self, path: Path, params: Mapping[str, str], window: int = 1) -> None:
+        """`window`: training metrics are written as their means over so many steps."""
+        self.path, self.params, self.window = path, params, window
+        self.follower: subprocess.Popen[bytes] | None = None
+        self._sums: dict[str, float] = {}
+        self._count = self._step = 0
 
     def __enter__(self) -> Self:
         self.path.parent.mkdir(parents=True, exist_ok=True)
-        self._file = self.path.open("a", encoding="utf-8")
-        self._thread.start()
+        self._last = _repair(self.path)
+        if not self._last:
+            append(self.path, {"params": dict(self.params)})
+        append(self.path, {"status": "RUNNING"})
+        self.follower = follow(self.path)
         return self
 
     def __call__(self, step: int, metrics: Mapping[str, float]) -> None:
-        """Write the metrics of one step; never blocks on a server."""
-        assert self._file is not None, "a journal is used as a context manager"
-        event = {"step": step, "time": int(time.time() * 1000), "metrics": dict(metrics)}
-        self._file.write(json.dumps(event) + "\n")
-        self._file.flush()
+        """Take the metrics of one step."""
+        if any(name.startswith(HELD_OUT) for name in metrics):
+            self._write(step, metrics)
+            return
+        self._sums = {name: self._sums.get(name, 0.0) + value for name, value in metrics.items()}
+        self._count, self._step = self._count + 1, step
+        if step % self.window == 0:
+            self._close_window()
 
-    def __exit__(self, *_: object) -> None:
-        assert self._file is not None
-        self._file.flush()
-        os.fsync(self._file.fileno())
-        self._file.close()
-        self._stop.set()
-        self._thread.join(timeout=PAUSE)
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
+        self._close_window()
+        ended = "FINISHED" if error is None else "KILLED" if isinstance(error, Preempted) else "FAILED"
+        append(self.path, {"status": ended})
+        if self.follower and self.follower.stdin:
+            self.follower.stdin.close()
 
-    def _deliver_on(self) -> None:
-        while not self._stop.wait(PAUSE):
-            try:
-                deliver(self.path, self.progress, self.name)
-            except (MlflowException, OSError) as error:
-                log.warning("MLflow does not answer (%s); events stay in %s", str(error)[:200], self.path)
+    def _close_window(self) -> None:
+        if self._count:
+            self._write(self._step, {name: value / self._count for name, value in self._sums.items()})
+        self._sums, self._count = {}, 0
 
-
-def deliver(path: Path, progress: Path, name: str) -> str:
-    """Send what was not delivered yet and return the id of the run, which is found by its tag or made."""
-    client = server.connect()
-    done: dict[str, Any] = read_json(progress) if progress.is_file() else {"offset": 0, "run": None, "uri": None}
-    if done["uri"] != server.uri():
-        done = {"offset": 0, "run": find_or_create(client, name), "uri": server.uri()}
-    with path.open("rb") as stream:
-        stream.seek(done["offset"])
-        while lines := _whole_lines(stream, BATCH):
-            client.log_batch(done["run"], metrics=_metrics(lines), synchronous=True)
-            done["offset"] += sum(len(line) for line in lines)
-            write_json(progress, done)
-    return str(done["run"])
+    def _write(self, step: int, metrics: Mapping[str, float]) -> None:
+        new = {name: value for name, value in metrics.items() if step > self._last.get(name, -1)}
+        if new:
+            append(self.path, {"step": step, "metrics": new})
 
 
-def find_or_create(client: MlflowClient, name: str) -> str:
-    """Return the run that carries the tag `journal` = `name`."""
-    experiment = server.experiment(client)
-    found = client.search_runs([experiment], f"tags.journal = '{name}'", max_results=1)
-    if found:
-        return str(found[0].info.run_id)
-    tags = {"journal": name, "kind": "pretrain"}
-    return str(client.create_run(experiment, run_name="pretrain", tags=tags).info.run_id)
+def append(path: Path, event: Mapping[str, Any]) -> None:
+    """Add one event with its time; a single write, so that two processes never mix their lines."""
+    line = json.dumps({"time": int(time.time() * 1000), **event}) + "\n"
+    descriptor = os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o644)
+    try:
+        os.write(descriptor, line.encode())
+    finally:
+        os.close(descriptor)
 
 
-def finish(client: MlflowClient, run: str, parent: str) -> None:
-    """Hang a delivered run below its parent and close it."""
-    client.log_batch(run, tags=[RunTag("mlflow.parentRunId", parent)])
-    client.set_terminated(run)
+def follow(path: Path) -> subprocess.Popen[bytes] | None:
+    """Start the process that delivers; it ends by itself when its standard input, which we hold, is closed."""
+    command = [sys.executable, "-m", "cgdmer.tracking.follower", str(path)]
+    try:
+        with path.with_suffix(".log").open("ab") as said:
+            return subprocess.Popen(command, stdin=subprocess.PIPE, stdout=said, stderr=said)
+    except OSError as error:
+        log.warning("no live curves (%s); they stay in %s", error, path)
+        return None
 
 
-def _whole_lines(stream: IO[bytes], limit: int) -> list[bytes]:
-    """Return up to `limit` complete lines; a line that is still being written is left for the next time."""
-    lines: list[bytes] = []
-    size = 0
-    while size < limit:
-        line = stream.readline()
-        if not line.endswith(b"\n"):
-            break
-        lines.append(line)
-        size += len(json.loads(line)["metrics"])
-    return lines
+def _repair(path: Path) -> dict[str, int]:
+    """Cut off a line that a kill tore, and return the last step of each metric."""
+    last: dict[str, int] = {}
+    if not path.is_file():
+        return last
+    content = path.read_bytes()
+    whole = content.rfind(b"\n") + 1
+    if whole < len(content):
+        os.truncate(path, whole)
+    for line in content[:whole].splitlines():
+        event = json.loads(line)
+        last |= {name: max(event["step"], last.get(name, -1)) for name in event.get("metrics", ())}
+    return last
 
 
-def _metrics(lines: list[bytes]) -> list[Metric]:
-    events = [json.loads(line) for line in lines]
-    points = [(event, key, value) for event in events for key, value in event["metrics"].items()]
-    return [Metric(key, value, event["time"], event["step"]) for event, key, value in points]
+@contextmanager
+def live(name: str, scratch: Path, sections: Mapping[str, Section], window: int) -> Iterator[Report]:
+    """Yield the callable that a training reports to; with CGDMER_TRACKING=off one that does nothing.
+
+    `scratch` lives as long as a training that is killed and resumed, and so does its journal; the same training done
+    anew has a new one.
+    """
+    if not environment.read().tracking:
+        yield lambda step, metrics: None
+        return
+    mark = scratch / "journal"
+    if not mark.is_file():
+        write_text(mark, uuid.uuid4().hex[:8])
+    params = {
+        f"{name}.{key}": str(value) for name, part in sections.items() for key, value in part.model_dump().items()
+    }
+    with Journal(FOLDER / f"{name}-{mark.read_text(encoding='utf-8')}.jsonl", params, window) as journal:
+        yield journal
+
+
+def newest(name: str) -> Path | None:
+    """Return the journal of the last training of that name on this machine."""
+    found = sorted(FOLDER.glob(f"{name}-*.jsonl"), key=lambda path: path.stat().st_mtime)
+    return found[-1] if found else None

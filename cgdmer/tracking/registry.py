@@ -1,6 +1,7 @@
-"""Owns the model registry: registering both encoders, aliases, and going back."""
+"""Owns the models in the registry: registering both encoders as code and safetensors, and reading them back."""
 
-import json
+import tempfile
+import warnings
 from collections.abc import Mapping
 from dataclasses import dataclass
 from importlib import metadata
@@ -9,128 +10,148 @@ from typing import Any
 
 import mlflow
 import numpy as np
-from mlflow.entities.model_registry import ModelVersion
 from mlflow.exceptions import MlflowException
-from mlflow.models.signature import ModelSignature, infer_signature
+from mlflow.models.signature import ModelSignature
 from mlflow.tracking import MlflowClient
-from mlflow.types.schema import Schema, TensorSpec
+from mlflow.types.schema import ColSpec, DataType, ParamSchema, ParamSpec, Schema, TensorSpec
+from safetensors.numpy import load_file, save_file
 
-from cgdmer.errors import DataError
+from cgdmer.encoders.cgdmer import Pretrained, open_folder
+from cgdmer.errors import ConfigError, DataError
+from cgdmer.files import atomic
 from cgdmer.tracking import server
 
 ECG, REPORT = "cgdmer-ecg-encoder", "cgdmer-report-encoder"
-CANDIDATE, CHAMPION, FORMER = "candidate", "champion", "former-champion"
-REQUIREMENTS = ("numpy", "polars", "pydantic", "pyyaml", "safetensors", "scipy", "tokenizers", "torch", "transformers")
+SERVED = {ECG: "served_ecg.py", REPORT: "served_report.py"}
+ABOUT = {
+    ECG: "Maps 12-lead ECGs in mV to shared, specific, pooled and aligned features.",
+    REPORT: "Maps ECG reports to the space of the aligned ECG features.",
+}
+CANDIDATE = "candidate"
+REQUIREMENTS = ("mlflow", "numpy", "polars", "pydantic", "pyyaml", "safetensors", "scipy", "tokenizers", "torch",
+                "transformers")  # fmt: skip
 """What the served encoders import, pinned to what they were made with."""
+EXAMPLE = "example.safetensors"
+TOLERANCE = 1e-4
+"""Largest difference of a feature between two machines or library builds."""
 
 
 @dataclass(frozen=True)
 class Example:
-    """Input and output of an encoder, for its signature."""
+    """Made-up input of both encoders and what they made of it, for signatures and for proving a reload."""
 
     signal: np.ndarray
     """float32 mV (B, 12, T)."""
     features: Mapping[str, np.ndarray]
     reports: list[str]
-    vectors: np.ndarray
+    vectors: np.ndarray | None
+    """None where the model has no report encoder."""
 
 
-def register(run: str, folder: Path, example: Example, tags: Mapping[str, str]) -> dict[str, str]:
+def register(run: str, folder: Path, example: Example, tags: Mapping[str, str], card: str) -> dict[str, str]:
     """Register the encoders of a run once, as `candidate`; return name to version."""
     client = server.connect()
     mlflow.set_tracking_uri(server.uri())
     mlflow.set_registry_uri(server.uri())
-    signatures = {
-        ECG: _ecg_signature(example),
-        REPORT: infer_signature(example.reports, example.vectors),
-    }
-    inputs: dict[str, Any] = {ECG: example.signal[:1], REPORT: example.reports}
     versions = {}
-    for name, code in ((ECG, "served_ecg.py"), (REPORT, "served_report.py")):
-        found = _version_of(client, name, run)
-        if found is None:
-            found = _log(run, name, code, folder, signatures[name], inputs[name])
-            for key, value in tags.items():
-                client.set_model_version_tag(name, found, key, value)
-        client.set_registered_model_alias(name, CANDIDATE, found)
-        versions[name] = found
+    for name in (ECG, REPORT) if example.vectors is not None else (ECG,):
+        version = _version_of(client, name, run) or _log(run, name, folder, example)
+        for key, value in tags.items():
+            client.set_model_version_tag(name, version, key, value)
+        client.update_registered_model(name, ABOUT[name])
+        client.update_model_version(name, version, card)
+        client.set_registered_model_alias(name, CANDIDATE, version)
+        versions[name] = version
     return versions
 
 
-def _log(run: str, name: str, code: str, folder: Path, signature: ModelSignature, example: Any) -> str:
+def _log(run: str, name: str, folder: Path, example: Example) -> str:
+    """Log a model into a run and register it; the package travels with it, so nobody needs to install it."""
     package = Path(__file__).parents[1]
-    with mlflow.start_run(run_id=run):
+    with tempfile.TemporaryDirectory() as scratch, warnings.catch_warnings(), mlflow.start_run(run_id=run):
+        warnings.filterwarnings("ignore", message=".*type hints", category=UserWarning)
+        proof = Path(scratch) / EXAMPLE
+        _write_example(proof, example)
         info = mlflow.pyfunc.log_model(
             name=name,
-            python_model=str(Path(__file__).with_name(code)),
-            artifacts={"model": str(folder)},
+            python_model=str(Path(__file__).with_name(SERVED[name])),
+            artifacts={"model": str(folder), "example": str(proof)},
             code_paths=[str(package)],
-            signature=signature,
-            input_example=example,
-            pip_requirements=[f"{library}=={metadata.version(library)}" for library in REQUIREMENTS],
+            signature=_signature(name, example),
+            input_example=example.signal[:1] if name == ECG else example.reports,
+            pip_requirements=[_pinned(library) for library in REQUIREMENTS],
             registered_model_name=name,
         )
     return str(info.registered_model_version)
 
 
-def _ecg_signature(example: Example) -> ModelSignature:
-    """Any number of records of any length; one tensor a representation."""
-    given = Schema([TensorSpec(np.dtype(np.float32), (-1, len(example.signal[0]), -1))])
+def _pinned(library: str) -> str:
+    """Return `name==version`; a local build such as 2.13.0+cpu is the release it was built from."""
+    return f"{library}=={metadata.version(library).split('+')[0]}"
+
+
+def _signature(name: str, example: Example) -> ModelSignature:
+    if name == REPORT:
+        assert example.vectors is not None
+        vectors = TensorSpec(np.dtype(np.float32), (-1, example.vectors.shape[1]))
+        return ModelSignature(Schema([ColSpec(DataType.string)]), Schema([vectors]))
+    given = Schema([TensorSpec(np.dtype(np.float32), (-1, -1, -1))])
     outputs: list[Any] = [
         TensorSpec(np.dtype(np.float32), (-1, v.shape[1]), k) for k, v in sorted(example.features.items())
     ]
-    return ModelSignature(inputs=given, outputs=Schema(outputs))
+    said = [ParamSpec("fs", DataType.double, 0.0), ParamSpec("leads", DataType.string, list(Pretrained.leads), (-1,))]
+    return ModelSignature(given, Schema(outputs), ParamSchema(said))
+
+
+def _write_example(path: Path, example: Example) -> None:
+    arrays = {"signal": example.signal, **{f"feature/{name}": value for name, value in example.features.items()}}
+    if example.vectors is not None:
+        arrays["vectors"] = example.vectors
+    with atomic(path) as temporary:
+        save_file({name: np.ascontiguousarray(value) for name, value in arrays.items()}, temporary)
 
 
 def _version_of(client: MlflowClient, name: str, run: str) -> str | None:
+    found = client.search_model_versions(f"name = '{name}' and run_id = '{run}'")
+    return str(max(int(version.version) for version in found)) if found else None
+
+
+def load_encoder(uri: str) -> Pretrained:
+    """Open `models:/NAME@ALIAS` or `models:/NAME/VERSION`; ConfigError where there is none of that name."""
+    with tempfile.TemporaryDirectory() as scratch:
+        return open_folder(_download(uri, Path(scratch)) / "pretrain")
+
+
+def reload_difference(uri: str) -> float:
+    """Return the largest difference between the features of a reloaded version and those it was registered with."""
+    with tempfile.TemporaryDirectory() as scratch:
+        folder = _download(uri, Path(scratch))
+        encoder, expected = open_folder(folder / "pretrain"), load_file(folder / EXAMPLE)
+    again = encoder.encode(expected["signal"])
+    return max(float(np.abs(again[name] - expected[f"feature/{name}"]).max()) for name in again)
+
+
+def _download(uri: str, scratch: Path) -> Path:
+    """Fetch the files of a version and return their folder."""
+    server.connect()
+    where = server.uri()
     try:
-        found = client.search_model_versions(f"name = '{name}' and run_id = '{run}'")
-    except MlflowException:
-        return None
-    return str(found[0].version) if found else None
+        found = mlflow.artifacts.download_artifacts(
+            f"{uri}/artifacts", dst_path=str(scratch), tracking_uri=where, registry_uri=where
+        )
+    except MlflowException as error:
+        raise ConfigError(
+            f"{uri} cannot be had: {server.without_secrets(str(error))[:300]}",
+            allowed=f"models:/{ECG}@champion, models:/{ECG}@candidate, models:/{ECG}/VERSION",
+            mend="python -m cgdmer publish, then promote; MLFLOW_TRACKING_URI names the server",
+        ) from error
+    return Path(found)
 
 
-def alias(name: str, which: str) -> ModelVersion | None:
-    """Return the version behind an alias, or None."""
-    try:
-        return server.connect().get_model_version_by_alias(name, which)
-    except MlflowException:
-        return None
-
-
-def promote(reason: Mapping[str, Any]) -> dict[str, str]:
-    """Make the candidates champions; the champions so far become `former-champion`. Return name to version."""
-    client = server.connect()
-    promoted = {}
-    for name in (ECG, REPORT):
-        candidate, champion = alias(name, CANDIDATE), alias(name, CHAMPION)
-        if candidate is None:
-            raise DataError(f"{name} has no candidate", mend="prefect deployment run cgdmer/benchmark")
-        if champion is not None and champion.version != candidate.version:
-            client.set_registered_model_alias(name, FORMER, champion.version)
-        client.set_registered_model_alias(name, CHAMPION, candidate.version)
-        client.set_model_version_tag(name, candidate.version, "promotion", json.dumps(reason, sort_keys=True))
-        promoted[name] = str(candidate.version)
-    return promoted
-
-
-def rollback() -> dict[str, str]:
-    """Give both champions back to the former ones; DataError where there are none."""
-    client = server.connect()
-    former = {name: alias(name, FORMER) for name in (ECG, REPORT)}
-    if not all(former.values()):
-        raise DataError("there is no former champion to go back to", mend="see the registry: mlflow ui")
-    back = {}
-    for name, version in former.items():
-        assert version is not None
-        champion = alias(name, CHAMPION)
-        client.set_registered_model_alias(name, CHAMPION, version.version)
-        if champion is not None:
-            client.set_registered_model_alias(name, FORMER, champion.version)
-        back[name] = str(version.version)
-    return back
-
-
-def download(run: str, artifact: str) -> Path:
-    """Fetch a folder of a run's artifacts and return where it lies."""
-    return Path(server.connect().download_artifacts(run, artifact))
+def predictions(run: str, scratch: Path, folder: str) -> dict[str, Path]:
+    """Fetch the saved predictions of a run: task to file; DataError where it has none."""
+    found = Path(server.connect().download_artifacts(run, folder, str(scratch)))
+    files = {path.stem: path for path in sorted(found.rglob("*.parquet"))}
+    if not files:
+        raise DataError(f"run {run} has no predictions in {folder}", mend="python -m cgdmer publish")
+    return files

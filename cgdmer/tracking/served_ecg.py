@@ -8,17 +8,30 @@ from mlflow.pyfunc.model import PythonModel
 
 
 class EcgEncoder(PythonModel):
-    """Maps ECGs `(B, 12, T)` in mV at the encoder's own rate to its representations."""
+    """Maps ECGs `(B, L, T)` in mV to the encoder's representations.
+
+    Parameter `fs` (Hz) says that these are recordings as WFDB gives them: they are filtered, resampled and cut like
+    every record the encoder was trained on. Without it they are taken as they are: filtered, at the encoder's own rate.
+    Parameter `leads` names the rows of L where they are not the twelve standard leads in standard order.
+    """
 
     def load_context(self, context: Any) -> None:
         from cgdmer import load_encoder
 
         self.encoder = load_encoder(context.artifacts["model"])
 
-    def predict(self, context: Any, model_input: Any, params: dict[str, Any] | None = None) -> dict[str, np.ndarray]:
-        """Return a mapping of representation to features `(B, D)` float32."""
-        signal = model_input["signal"] if isinstance(model_input, dict) else model_input
-        return dict(self.encoder.encode(np.asarray(signal, dtype=np.float32)))
+    def predict(self, context: Any, model_input, params: dict[str, Any] | None = None):  # type: ignore[no-untyped-def] # noqa: ANN001, ANN201
+        """Return representation to features `(B, D)` float32."""
+        signal, said = np.asarray(model_input, dtype=np.float32), params or {}
+        leads = [str(name) for name in said.get("leads", self.encoder.leads)]
+        if not said.get("fs"):
+            return dict(self.encoder.encode(signal, leads))
+        from cgdmer.signals import canonical
+
+        form = self.encoder.form
+        rows = [canonical(record, float(said["fs"]), leads, form, form.seconds) for record in signal]
+        microvolt = np.stack([row.signal for row in rows]).astype(np.float32)
+        return dict(self.encoder.encode(microvolt / 1000, valid=np.array([row.valid for row in rows])))
 
 
 set_model(EcgEncoder())

@@ -15,9 +15,10 @@ class ReportEncoder(PythonModel):
 
         self.encoder = load_encoder(context.artifacts["model"])
 
-    def predict(self, context: Any, model_input: list[str], params: dict[str, Any] | None = None) -> np.ndarray:
-        """Return unit vectors `(n, projection)` float32."""
-        return np.asarray(self.encoder.encode_reports(list(model_input)))
+    def predict(self, context: Any, model_input, params: dict[str, Any] | None = None):  # type: ignore[no-untyped-def] # noqa: ANN001, ANN201
+        """Return unit vectors `(n, projection)` float32 for a column or list of texts."""
+        texts = np.asarray(model_input, dtype=object).ravel()
+        return self.encoder.encode_reports([str(text) for text in texts])
 
 
 set_model(ReportEncoder())

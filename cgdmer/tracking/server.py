@@ -2,6 +2,7 @@
 
 import logging
 import os
+import re
 from pathlib import Path
 
 from mlflow.entities import Experiment
@@ -11,7 +12,8 @@ from mlflow.tracking import MlflowClient
 from cgdmer.errors import ConfigError
 
 EXPERIMENT = "cgdmer"
-log = logging.getLogger(__name__)
+SECRET = re.compile("PASSWORD|SECRET|TOKEN|CREDENTIAL|API_KEY|ACCESS_KEY")
+"""Names of environment variables whose values are never said."""
 
 
 def uri() -> str:
@@ -19,16 +21,27 @@ def uri() -> str:
     address = os.environ.get("MLFLOW_TRACKING_URI") or f"sqlite:///{Path('mlflow.db').resolve()}"
     if address.startswith("file:") or "://" not in address:
         raise ConfigError(
-            f"MLFLOW_TRACKING_URI={address}: MLflow 3 refuses file stores",
+            f"MLFLOW_TRACKING_URI={without_secrets(address)}: MLflow 3 refuses file stores",
             allowed="sqlite:///FILE, http://HOST:PORT, postgresql://...",
             mend="unset MLFLOW_TRACKING_URI for sqlite:///mlflow.db beside the project",
         )
     return address
 
 
+def without_secrets(text: str) -> str:
+    """Return a text without what stands between `//` and `@` of an address, and without secrets of the environment."""
+    for name, value in os.environ.items():
+        if SECRET.search(name) and len(value) > 3:
+            text = text.replace(value, "***")
+    return re.sub(r"//[^/@\s]+@", "//***@", text)
+
+
 def connect() -> MlflowClient:
     """Return a client of the tracking server and registry, with telemetry off."""
+    for name in ("mlflow", "alembic"):
+        logging.getLogger(name).setLevel(logging.WARNING)
     os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")
+    os.environ.setdefault("MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR", "false")
     os.environ.setdefault("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "2")
     os.environ.setdefault("MLFLOW_HTTP_REQUEST_TIMEOUT", "20")
     return MlflowClient(tracking_uri=uri(), registry_uri=uri())
