@@ -34,6 +34,12 @@ class DataError(CgdmerError):
     code = 3
 
 
+class Unavailable(DataError):
+    """A server did not answer, or not now; the same command may succeed later (69 is EX_UNAVAILABLE)."""
+
+    code = 69
+
+
 class RecordError(DataError):
     """One record cannot be used; `fact` becomes its quarantine reason."""
 

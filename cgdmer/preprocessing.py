@@ -8,7 +8,6 @@ import hashlib
 import logging
 import os
 import shutil
-import sys
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from contextlib import closing
@@ -18,12 +17,12 @@ from typing import Any
 
 import numpy as np
 import polars as pl
-from tqdm import tqdm
 
 import cgdmer
 from cgdmer import executor, tables
 from cgdmer.errors import DataError, RecordError
 from cgdmer.files import atomic, read_json, sha256, sync, write_json
+from cgdmer.progress import progress
 from cgdmer.settings import Signal
 from cgdmer.shards.manifest import QUARANTINE, ROWS, Manifest, describe, shard_name
 from cgdmer.signals import LEADS, canonical
@@ -75,7 +74,7 @@ def preprocess(
     work = _workplace(scratch, index, archive, settings, seconds)
     jobs = list(_jobs(index, archive, work, settings, seconds))
     quarantined = 0
-    bar = tqdm(total=len(index), unit="record", desc=folder.name, file=sys.stderr, disable=None)
+    bar = progress(total=len(index), unit="record", desc=folder.name)
     with bar, closing(executor.each(write_shard, jobs)) as results:
         for job, refused in results:
             quarantined += refused

@@ -9,14 +9,13 @@ from concurrent.futures import ThreadPoolExecutor, as_completed
 from pathlib import Path
 from urllib.parse import urlsplit
 
-from tqdm import tqdm
-
 from cgdmer import paths
 from cgdmer.acquisition import listing, manifest, pack, space
 from cgdmer.acquisition.connection import Policy, address
 from cgdmer.acquisition.fetch import AGAIN, Client
 from cgdmer.errors import ConfigError, DataError
 from cgdmer.files import atomic, read_json, sha256, write_json
+from cgdmer.progress import progress
 
 log = logging.getLogger(__name__)
 
@@ -114,7 +113,7 @@ def _file_by_file(client: Client, base: str, wanted: str, archive: Path) -> None
     size = space.estimate(client, base, lacking)
     staged = _bytes(tree / path for path in sums if path not in lacking)
     space.require(archive.parent, 2 * size + staged, f"{base}: {len(lacking)} of {len(sums)} files and their archive")
-    with tqdm(total=size, unit="B", unit_scale=True, desc="download", disable=None) as bar:
+    with progress(total=size, unit="byte", unit_scale=True, desc="download") as bar:
         client.progress = bar.update
         fetch_all(client, base, lacking, tree, parts)
     pack.pack(tree, {*sums, listing.NAME}, archive)
@@ -127,7 +126,7 @@ def _one_zip(client: Client, url: str, wanted: str, archive: Path) -> None:
         if not fetched.is_file():
             size, have = client.size(url) or 0, _bytes([part])
             space.require(archive.parent, max(0, size - have), url)
-            with tqdm(total=size, initial=have, unit="B", unit_scale=True, desc="download", disable=None) as bar:
+            with progress(total=size, initial=have, unit="byte", unit_scale=True, desc="download") as bar:
                 client.progress = bar.update
                 client.fetch(url, fetched, part)
         try:

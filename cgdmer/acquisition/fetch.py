@@ -13,7 +13,7 @@ import urllib3
 
 from cgdmer.acquisition.connection import Again, Connections, Policy
 from cgdmer.acquisition.partial import Partial
-from cgdmer.errors import DataError
+from cgdmer.errors import DataError, Unavailable
 from cgdmer.files import sha256
 
 log = logging.getLogger(__name__)
@@ -92,12 +92,12 @@ class Client:
                 gained = partial.size - before if partial else 0
                 failures = 1 if gained >= self.policy.progress else failures + 1
                 if failures >= self.policy.attempts:
-                    raise DataError(f"{url}: {failure}, {failures} times in a row", mend=AGAIN) from failure
+                    raise Unavailable(f"{url}: {failure}, {failures} times in a row", mend=AGAIN) from failure
                 self._pause(url, failures, failure)
 
     def _pause(self, url: str, failures: int, failure: Again) -> None:
         if failure.wait > self.policy.patience:
-            raise DataError(f"{url}: {failure}; it asks to wait {failure.wait:.0f} s", mend=f"after that, {AGAIN}")
+            raise Unavailable(f"{url}: {failure}; it asks to wait {failure.wait:.0f} s", mend=f"after that, {AGAIN}")
         longest = min(self.policy.longest, self.policy.backoff * 2 ** (failures - 1))
         seconds = max(failure.wait, longest * random.uniform(0.5, 1.0))
         log.warning("%s: %s; next attempt in %.1f s", url, failure, seconds)

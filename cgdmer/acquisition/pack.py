@@ -10,11 +10,10 @@ import zlib
 from collections.abc import Iterable
 from pathlib import Path
 
-from tqdm import tqdm
-
 from cgdmer.acquisition import listing
 from cgdmer.errors import DataError
 from cgdmer.files import sync
+from cgdmer.progress import progress
 
 log = logging.getLogger(__name__)
 
@@ -26,7 +25,7 @@ def pack(folder: Path, names: Iterable[str], archive: Path) -> None:
     """Write files of a folder into an uncompressed zip, sorted, under the final name only when all is on the disk."""
     part = archive.with_name(archive.name + ".part")
     with zipfile.ZipFile(part, "w", zipfile.ZIP_STORED) as target:
-        for name in tqdm(sorted(names), unit="file", desc="packing", disable=None):
+        for name in progress(sorted(names), unit="file", desc="packing"):
             member = zipfile.ZipInfo(name, EPOCH)
             member.create_system, member.external_attr = 3, (stat.S_IFREG | 0o644) << 16
             member.file_size = (folder / name).stat().st_size
@@ -58,7 +57,7 @@ def verify(archive: Path, wanted: str) -> None:
 def _compare(source: zipfile.ZipFile, name: str, wanted: str) -> None:
     prefix, members = name.removesuffix(listing.NAME), set(source.namelist())
     sums = listing.parse(source.read(name).decode("utf-8", "replace"), name, wanted)
-    for path, expected in tqdm(sums.items(), unit="file", desc="checking", disable=None):
+    for path, expected in progress(sums.items(), unit="file", desc="checking"):
         if prefix + path not in members:
             raise DataError(f"the zip lacks {prefix + path}, which its {listing.NAME} lists")
         with source.open(prefix + path) as stream:

@@ -8,10 +8,10 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import polars as pl
-from tqdm import tqdm
 
 from cgdmer import paths, tables
 from cgdmer.errors import DataError
+from cgdmer.progress import progress
 from cgdmer.wave.archive import open_archive
 
 log = logging.getLogger(__name__)
@@ -50,7 +50,7 @@ def checksums(root: Path, files: pl.DataFrame, memory: Path | None = None) -> pl
         return known
     log.info("%s: %d files, %d of them to be read", root, files.height, unknown.height)
     with (
-        tqdm(total=int(unknown["size"].sum()), unit="B", unit_scale=True, desc="checksums", disable=None) as bar,
+        progress(total=int(unknown["size"].sum()), unit="byte", unit_scale=True, desc="checksums") as bar,
         ThreadPoolExecutor(THREADS) as pool,
     ):
         for chunk in unknown.iter_slices(CHUNK):

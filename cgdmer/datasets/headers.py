@@ -7,10 +7,10 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import polars as pl
-from tqdm import tqdm
 
 from cgdmer.datasets.indexed import quarantine
 from cgdmer.errors import DataError, RecordError
+from cgdmer.progress import progress
 from cgdmer.signals import LEADS
 from cgdmer.wave import parse_header, read_record
 from cgdmer.wave.header import HEADER_LIMIT, NO_FILE
@@ -104,12 +104,12 @@ def comment(key: str) -> pl.Expr:
 
 
 def _read_all(archive: "Archive", members: list[str], source: str) -> list[Found]:
-    """Read headers in batches on a few threads, with a progress bar on a terminal."""
+    """Read headers in batches on a few threads, with their progress."""
     batches = [members[start : start + BATCH] for start in range(0, len(members), BATCH)]
     found: list[Found] = []
     with (
         ThreadPoolExecutor(THREADS) as pool,
-        tqdm(total=len(members), desc=f"headers of {source}", unit="record", disable=None) as bar,
+        progress(total=len(members), desc=f"headers of {source}", unit="record") as bar,
     ):
         for batch in pool.map(lambda batch: [read_one(archive, member) for member in batch], batches):
             found += batch

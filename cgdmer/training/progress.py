@@ -2,12 +2,11 @@
 
 import json
 import os
-import sys
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
-from tqdm import tqdm
+from cgdmer.progress import progress
 
 Report = Callable[[int, Mapping[str, float]], None]
 """Told the step and its metrics, for a tracking server."""
@@ -63,10 +62,10 @@ def curve(lines: list[dict[str, Any]], window: int) -> list[dict[str, float]]:
 
 
 class Bar:
-    """A progress bar with loss, terms, records/s and the time left; silent where nobody watches."""
+    """Progress with loss, terms, records/s and the time left; of several processes only the first shows it."""
 
     def __init__(self, total: int, begin: int, shown: bool) -> None:
-        self.bar = tqdm(total=total, initial=begin, unit="step", disable=not (shown and sys.stderr.isatty()))
+        self.bar = progress(total=total, initial=begin, unit="step", desc="training", shown=shown, at_once=True)
 
     def __call__(self, values: Mapping[str, float]) -> None:
         said = {name: f"{value:.3g}" for name, value in values.items() if name not in ("lr", "wait_share")}

@@ -7,8 +7,8 @@ from datetime import datetime, timedelta
 from typing import TypeVar
 
 import numpy as np
-from tqdm import tqdm
 
+from cgdmer.progress import progress
 from cgdmer.simulator import FINDINGS, Case, draw_cases, simulate
 
 T = TypeVar("T")
@@ -61,8 +61,8 @@ def signal(case: Case, seed: int, number: int, seconds: float = 10.0) -> np.ndar
 
 
 def shown(items: Iterable[T], total: int) -> Iterable[T]:
-    """Pass items on, with a progress bar on a terminal."""
-    return tqdm(items, total=total, desc="simulating", unit="record", disable=None)
+    """Pass items on and show how many."""
+    return progress(items, total=total, desc="simulating", unit="record")
 
 
 def moment(random: np.random.Generator, first_year: int, years: int, visit: int = 0) -> datetime:

@@ -1,0 +1,33 @@
+"""Progress in a log: whole lines, not too many, none for what is quick."""
+
+import sys
+
+from cgdmer import progress
+
+
+def test_a_log_gets_whole_lines(capsys, monkeypatch):
+    monkeypatch.setattr(progress, "SECONDS", 0.0)
+    with progress.progress(total=4, initial=1, unit="step", desc="training", at_once=True) as bar:
+        bar.set_postfix({"loss": "0.5"}, refresh=False)
+        bar.update()
+    said = capsys.readouterr().err
+    assert "\r" not in said
+    assert said.splitlines()[0].startswith("training: 1/4 steps, 25 %")
+    assert "training: 2/4 steps, 50 %" in said
+    assert "steps/s, 00:00 left, loss=0.5\n" in said
+
+
+def test_what_is_quick_says_nothing(capsys):
+    assert list(progress.progress(range(3), unit="record", desc="simulating")) == [0, 1, 2]
+    assert capsys.readouterr().err == ""
+
+
+def test_other_processes_than_the_first_say_nothing(capsys):
+    progress.progress(total=3, shown=False, at_once=True).update()
+    assert capsys.readouterr().err == ""
+
+
+def test_a_terminal_gets_a_bar(capsys, monkeypatch):
+    monkeypatch.setattr(sys.stderr, "isatty", lambda: True)
+    list(progress.progress(range(3), desc="simulating"))
+    assert "\r" in capsys.readouterr().err
