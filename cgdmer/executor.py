@@ -2,11 +2,12 @@
 
 import os
 import threading
+from collections import deque
 from collections.abc import Callable, Generator, Iterable, Iterator
 from concurrent.futures import FIRST_COMPLETED, Executor, Future, ProcessPoolExecutor, wait
 from concurrent.futures.process import BrokenProcessPool
 from contextlib import contextmanager
-from itertools import islice
+from itertools import chain, islice
 from multiprocessing import get_context, parent_process
 from multiprocessing.process import BaseProcess
 from typing import Any, ParamSpec, TypeVar
@@ -82,6 +83,32 @@ def each(function: Callable[[Job], Result], jobs: Iterable[Job]) -> Generator[tu
             raise
         finally:
             for future in running:
+                future.cancel()
+
+
+def ordered(function: Callable[[Job], Result], jobs: Iterable[Job]) -> Generator[tuple[Job, Result], None, None]:
+    """Yield each job with its result in the order of the jobs; at most twice the workers + 1 are under way or waiting.
+
+    A single job runs in this process. CgdmerError when a worker dies.
+    """
+    waiting = iter(jobs)
+    first = list(islice(waiting, 2))
+    if len(first) < 2:
+        yield from ((job, function(job)) for job in first)
+        return
+    with open_executor() as executor:
+        running: deque[tuple[Job, Future[Result]]] = deque()
+        try:
+            for job in chain(first, waiting):
+                running.append((job, executor.submit(function, job)))
+                if len(running) > 2 * _workers(executor):
+                    yield running[0][0], running.popleft()[1].result()
+            while running:
+                yield running[0][0], running.popleft()[1].result()
+        except BrokenProcessPool as error:
+            raise _died() from error
+        finally:
+            for _, future in running:
                 future.cancel()
 
 

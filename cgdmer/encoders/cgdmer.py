@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from cgdmer import environment
+from cgdmer import environment, reports
 from cgdmer.encoders.base import Setup, checked
 from cgdmer.errors import ConfigError
 from cgdmer.models import weights
@@ -20,9 +20,14 @@ class Pretrained:
 
     unit = "mV"
     leads = LEADS
+    form: Signal
+    """The canonical form of its signals: rate, length, filter."""
+    digest: str
+    """Hex sha256 of weights, config and tokenizer; '' for weights that lie in no folder."""
 
-    def __init__(self, name: str, model: CGDMER, signal: Signal) -> None:
+    def __init__(self, name: str, model: CGDMER, signal: Signal, digest: str = "") -> None:
         self.name, self.fs, self.seconds = name, signal.fs, signal.seconds
+        self.form, self.digest = signal, digest
         device = environment.read().device
         self.device = torch.device(("cuda" if torch.cuda.is_available() else "cpu") if device == "auto" else device)
         self.model, self.samples = model.eval().to(self.device), signal.samples
@@ -50,22 +55,37 @@ class Pretrained:
         return {name: found[name].float().cpu().numpy() for name in self.dims}
 
     @torch.no_grad()
-    def encode_reports(self, reports: Sequence[str], batch: int = 256) -> np.ndarray:
+    def encode_reports(self, texts: Sequence[str], batch: int = 256) -> np.ndarray:
         """Map report texts to unit vectors float32 (n, E) in the space of `aligned`."""
         if self.model.tokenizer is None or self.model.split.project is None:
             raise ConfigError(
                 f"encoder {self.name} was not aligned with reports", mend="set objective.contrastive above 0"
             )
-        rows = [self.model.tokenizer(reports[i : i + batch]) for i in range(0, len(reports), batch)]
+        rows = [self.model.tokenizer(texts[i : i + batch]) for i in range(0, len(texts), batch)]
         found = [self.model.report_features(torch.from_numpy(ids).long().to(self.device)) for ids in rows]
         empty = torch.zeros(0, self.model.settings.projection)
         return torch.cat([empty.to(self.device), *found]).float().cpu().numpy()
+
+    def zero_shot(
+        self,
+        signal: np.ndarray,
+        texts: Sequence[str],
+        leads: Sequence[str] | None = None,
+        valid: np.ndarray | None = None,
+    ) -> np.ndarray:
+        """Compare float mV (B, L, T) with texts: cosines float32 (B, len(texts)), -1 to 1, comparable within a text.
+
+        Texts are cleaned as training reports are. ConfigError where the encoder was not aligned with reports.
+        """
+        vectors = self.encode_reports([reports.clean_joined(text) for text in texts])
+        cosines: np.ndarray = self.encode(signal, leads, valid)["aligned"] @ vectors.T
+        return cosines
 
 
 def open_folder(folder: Path, name: str = "cgdmer") -> Pretrained:
     """Open the model in a folder, strictly."""
     model, signal, _ = weights.load(folder)
-    return Pretrained(name, model, signal)
+    return Pretrained(name, model, signal, weights.digest(folder))
 
 
 def load(setup: Setup) -> Pretrained:

@@ -7,7 +7,7 @@ With all labels every seed has the same subset and the same optimum, so it is so
 """
 
 import logging
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -35,16 +35,28 @@ class Run:
     val: np.ndarray
     test: np.ndarray
     """Logits (n, C), float32."""
+    layer: tuple[np.ndarray, np.ndarray] | None = None
+    """Coefficients (D, C) and intercepts (C,) in terms of raw features, float64; None where they are not kept."""
 
 
-def evaluate(cohort: Cohort, features: Mapping[str, np.ndarray], probe: Probe) -> tuple[dict[str, Any], pl.DataFrame]:
-    """Probe each representation of `features` (N, D) at each fraction; return the result and the test predictions."""
+def evaluate(
+    cohort: Cohort,
+    features: Mapping[str, np.ndarray],
+    probe: Probe,
+    keep: Callable[[float, str, Run], None] | None = None,
+) -> tuple[dict[str, Any], pl.DataFrame]:
+    """Probe each representation of `features` (N, D) at each fraction; return the result and the test predictions.
+
+    `keep` is shown the first run of each fraction and representation.
+    """
     counts = bootstrap.draws(len(cohort.test.ids), probe.bootstrap)
     results: dict[str, dict[str, Any]] = {}
     tables = []
     for fraction in probe.fractions:
         for name, matrix in features.items():
             runs = list(canonical_runs(cohort, matrix, fraction, probe))
+            if keep:
+                keep(fraction, name, runs[0])
             results.setdefault(str(fraction), {})[name] = summarise(cohort, runs, counts, list(range(probe.seeds)))
             tables += [predictions(cohort, run, fraction, name) for run in runs]
             log.info("%s %s at %s: %.4f", cohort.task, name, fraction, results[str(fraction)][name]["mean"])
@@ -59,7 +71,8 @@ def canonical_runs(cohort: Cohort, features: np.ndarray, fraction: float, probe:
         path = logistic.fit(logistic.principal_axes(train[rows]), cohort.train.labels[rows], probe.strengths)
         scores = [path.decision(val, step) for step in range(len(probe.strengths))]
         best = choose(scores, cohort.val.labels)
-        yield Run(seed, rows, probe.strengths[best], scores[best], path.decision(test, best))
+        layer = path.coef[best], path.intercept[best]
+        yield Run(seed, rows, probe.strengths[best], scores[best], path.decision(test, best), layer)
 
 
 def choose(scores: list[np.ndarray], labels: np.ndarray) -> int:

@@ -1,5 +1,6 @@
 """Owns a model as files: weights.safetensors, config.json, tokenizer.json; and building one from settings."""
 
+import hashlib
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
@@ -10,7 +11,7 @@ from safetensors.torch import load_file, save_file
 
 from cgdmer import settings
 from cgdmer.errors import DataError
-from cgdmer.files import atomic, read_json, write_json
+from cgdmer.files import atomic, read_json, sha256, write_json
 from cgdmer.models import text, tokens
 from cgdmer.models.cgdmer import CGDMER
 from cgdmer.signals.leads import LEADS
@@ -55,6 +56,13 @@ def save(folder: Path, model: CGDMER, signal: settings.Signal, facts: dict[str, 
     with atomic(folder / WEIGHTS) as temporary:
         save_file(state, temporary)
     write_json(folder / CONFIG, config)
+
+
+def digest(folder: Path) -> str:
+    """Return the hex sha256 that names a model: of its weights, config and tokenizer."""
+    files = [folder / name for name in (CONFIG, WEIGHTS, tokens.FILE) if (folder / name).is_file()]
+    content = "\n".join(f"{path.name} {sha256(path)}" for path in files)
+    return hashlib.sha256(content.encode()).hexdigest()
 
 
 def load(folder: Path) -> tuple[CGDMER, settings.Signal, dict[str, Any]]:

@@ -33,6 +33,7 @@ def embed(encoder: str, source: str, *, embed: settings.Embed, model: settings.M
     ]
     features = {name: np.concatenate([part[name] for part in parts]) for name in sorted(chosen.dims)}
     meta = {"encoder": encoder, "source": source, "dims": chosen.dims, "fs": chosen.fs, "shards": shards.digest}
+    meta |= {"encoder_digest": getattr(chosen, "digest", "")}
     embeddings.write(paths.embeddings(encoder, source), table["id"].to_list(), features, meta)
     shutil.rmtree(work, ignore_errors=True)
 

@@ -6,7 +6,7 @@ import polars as pl
 
 from cgdmer import embeddings, paths, protocol, settings, tables
 from cgdmer.errors import DataError
-from cgdmer.evaluation import compatibility
+from cgdmer.evaluation import compatibility, heads
 from cgdmer.evaluation import probe as canonical
 from cgdmer.evaluation.cohort import check_finite, cohort, tasks_of
 from cgdmer.files import read_json, write_json
@@ -28,17 +28,27 @@ def probe(encoder: str, source: str, *, probe: settings.Probe) -> None:
     index = tables.read(paths.index(source))
     split = read_json(paths.index_facts(source))["split"]
     for task in tasks_of(source):
-        result, predictions = _evaluate(task, index, found.ids, wanted, probe)
+        layers: dict[str, heads.Layer] = {}
+        result, predictions = _evaluate(task, index, found.ids, wanted, probe, layers)
+        if layers:
+            fitted = heads.Heads(task, result["classes"], encoder, found.meta.get("encoder_digest", ""), layers)
+            heads.save(paths.head(encoder, task), fitted)
         tables.write(predictions, paths.predictions(encoder, task))
         write_json(paths.probe(encoder, task), {"encoder": encoder, "split": split["kind"], **result})
 
 
 def _evaluate(
-    task: str, index: pl.DataFrame, ids: list[str], features: dict[str, Any], probe: settings.Probe
-) -> tuple[dict[str, Any], pl.DataFrame]:
-    """Join and run the protocol that the settings name."""
+    task: str, index: pl.DataFrame, ids: list[str], features: dict[str, Any], probe: settings.Probe,
+    layers: dict[str, heads.Layer],
+) -> tuple[dict[str, Any], pl.DataFrame]:  # fmt: skip
+    """Join and run the protocol that the settings name; the canonical one leaves its layers in `layers`."""
     joined = cohort(task, index, ids)
     if probe.protocol == "canonical":
-        return canonical.evaluate(joined, features, probe)
+
+        def keep(fraction: float, representation: str, run: canonical.Run) -> None:
+            if fraction == max(probe.fractions) and run.layer:
+                layers[representation] = heads.Layer(*run.layer)
+
+        return canonical.evaluate(joined, features, probe, keep)
     published = protocol.split_table(paths.PROTOCOL, task) if protocol.available(paths.PROTOCOL) else None
     return compatibility.evaluate(joined, features, probe, published)
