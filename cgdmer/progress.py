@@ -31,8 +31,11 @@ def progress(*arguments: Any, shown: bool = True, at_once: bool = False, **named
 
     What ends within SECONDS says nothing in a log, unless `at_once`.
     """
-    if sys.stderr.isatty() or not shown:
-        return tqdm(*arguments, disable=not shown, **named)
-    delay = 0.0 if at_once else SECONDS
-    named["unit"] = f" {named.get('unit', 'it')}s"
-    return Lines(*arguments, mininterval=SECONDS, maxinterval=SECONDS, delay=delay, bar_format=LINE, **named)
+    kind: Any = tqdm
+    if shown and not sys.stderr.isatty():
+        kind = Lines
+        named["unit"] = f" {named.get('unit', 'it')}s"
+        named |= {"mininterval": SECONDS, "maxinterval": SECONDS, "bar_format": LINE}
+        named["delay"] = 0.0 if at_once else SECONDS
+    made: tqdm[Any] = kind(*arguments, disable=not shown, **named)
+    return made
