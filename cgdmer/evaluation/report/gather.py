@@ -12,6 +12,7 @@ import polars as pl
 
 from cgdmer import __version__, paths
 from cgdmer.errors import DataError
+from cgdmer.evaluation.report import finetuning
 from cgdmer.evaluation.report.headline import encoder_order
 from cgdmer.files import read_json, sha256
 from cgdmer.tables import TASKS
@@ -30,6 +31,8 @@ class Findings:
     """By task."""
     retrieval: dict[str, Any]
     """Empty where nothing was ranked."""
+    finetuning: dict[str, Any]
+    """By task; empty while fine-tuning is off."""
     sources: dict[str, dict[str, Any]]
     """By source: way, split, records, quarantined, digest, and the validation result."""
     curve: pl.DataFrame
@@ -50,6 +53,7 @@ def gather() -> Findings:
         probes=probes,
         zero_shot={task: read_json(paths.zero_shot(task)) for task in TASKS if paths.zero_shot(task).is_file()},
         retrieval=_optional(paths.retrieval()),
+        finetuning=finetuning.read(),
         sources=_sources(),
         curve=pl.read_csv(paths.CURVE) if paths.CURVE.is_file() else pl.DataFrame(),
         summary=_optional(summary),
@@ -121,6 +125,7 @@ def metrics(found: Findings) -> dict[str, Any]:
     """Return the content of `reports/metrics.json`."""
     return {
         "auroc": {task: _auroc(results) for task, results in found.probes.items()},
+        "finetuning": finetuning.cells(found.finetuning),
         "zero_shot": {task: _zero_shot(result) for task, result in found.zero_shot.items()},
         "retrieval": {key: value for key, value in found.retrieval.items() if key != "examples"},
         "data": {

@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from typing import Any
 
+from cgdmer.evaluation.report import finetuning
 from cgdmer.evaluation.report.corpora import SPLITS, WAYS, missing
 from cgdmer.evaluation.report.gather import Findings
 from cgdmer.evaluation.report.headline import SOURCE_NAMES, TASK_NAMES, at, fractions, lines_of, name_of, percent
@@ -16,7 +17,8 @@ def write(found: Findings, metrics: dict[str, Any], compared: Sequence[Compariso
     shares = list(reversed(fractions(metrics)))
     parts = [f"# {title}", summary(metrics, shares[0])]
     parts += [_probes(metrics, fraction) for fraction in shares]
-    parts += [_differences(compared), _zero_shot(metrics), _retrieval(metrics["retrieval"]), _data(found)]
+    parts += [_differences(compared), _finetuning(found), _zero_shot(metrics)]
+    parts += [_retrieval(metrics["retrieval"]), _data(found)]
     parts.append("## What is not reproduced\n\n" + "\n".join(f"- {line}" for line in missing(found)))
     rows = [[name, f"`{value}`"] for name, value in found.versions.items()]
     parts.append("## Versions\n\n" + grid(["What", "Version"], rows))
@@ -48,6 +50,11 @@ def _differences(compared: Sequence[Comparison]) -> str:
             for item in compared]  # fmt: skip
     intro = "Macro AUROC of CG-DMER minus a control's, pooled features, headline label share; paired bootstrap."
     return f"## Differences\n\n{intro}\n\n{grid(['Task', 'Control', 'Difference'], rows)}" if rows else ""
+
+
+def _finetuning(found: Findings) -> str:
+    head, rows, intro = finetuning.markdown(found.finetuning)
+    return f"## Fine-tuning\n\n{intro}" + (f"\n\n{grid(head, rows)}" if rows else "")
 
 
 def _zero_shot(metrics: dict[str, Any]) -> str:
