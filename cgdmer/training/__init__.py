@@ -8,5 +8,6 @@ from cgdmer.training.distributed import World, join, launch, wanted
 from cgdmer.training.engine import threads
 from cgdmer.training.loop import Fitted, fit
 from cgdmer.training.records import Records
+from cgdmer.training.replay import Replayed, replay
 
-__all__ = ["Fitted", "Records", "World", "fit", "join", "launch", "threads", "wanted"]
+__all__ = ["Fitted", "Records", "Replayed", "World", "fit", "join", "launch", "replay", "threads", "wanted"]

@@ -10,8 +10,10 @@ import torch
 from safetensors.torch import load_file, save_file
 from torch import Tensor
 
+from cgdmer.errors import DataError
 from cgdmer.files import atomic, read_json, sha256, write_json
 
+BEST = "best.safetensors"
 log = logging.getLogger(__name__)
 
 
@@ -26,9 +28,7 @@ class Checkpoint:
 
 def save(folder: Path, checkpoint: Checkpoint, keep: int) -> None:
     """Write tensors, then the JSON that names their sha256 and so makes them a checkpoint; keep the newest `keep`."""
-    path = folder / f"step-{checkpoint.step:09d}.safetensors"
-    write_tensors(path, checkpoint.tensors)
-    write_json(path.with_suffix(".json"), {"step": checkpoint.step, "sha256": sha256(path), "facts": checkpoint.facts})
+    _write(folder / f"step-{checkpoint.step:09d}.safetensors", checkpoint)
     for old in _newest_first(folder)[keep:]:
         old.unlink()
         old.with_suffix(".safetensors").unlink(missing_ok=True)
@@ -37,14 +37,42 @@ def save(folder: Path, checkpoint: Checkpoint, keep: int) -> None:
 def newest(folder: Path) -> Checkpoint | None:
     """Return the newest whole checkpoint; torn or changed ones are named in the log and passed over."""
     for path in _newest_first(folder):
-        tensors = path.with_suffix(".safetensors")
-        try:
-            said = read_json(path)
-            if sha256(tensors) == said["sha256"]:
-                return Checkpoint(said["step"], load_file(tensors), said["facts"])
-            log.warning("checkpoint %s differs from its sha256 and is passed over", tensors)
-        except (OSError, ValueError, KeyError, TypeError) as error:
-            log.warning("checkpoint %s cannot be read and is passed over: %s", path, error)
+        if found := _read(path):
+            return found
+        log.warning("checkpoint %s is passed over", path)
+    return None
+
+
+def save_best(folder: Path, step: int, weights: dict[str, Tensor]) -> None:
+    """Keep the best weights so far beside the checkpoints."""
+    _write(folder / BEST, Checkpoint(step, weights, {}))
+
+
+def best(folder: Path) -> dict[str, Tensor]:
+    """Return the best weights; DataError where they are not what was written: no other file can stand in for them."""
+    found = _read((folder / BEST).with_suffix(".json"))
+    if found is None:
+        raise DataError(
+            f"the best weights in {folder} are damaged", allowed="what their sha256 says", mend=f"rm -r {folder}"
+        )
+    return found.tensors
+
+
+def _write(path: Path, checkpoint: Checkpoint) -> None:
+    write_tensors(path, checkpoint.tensors)
+    write_json(path.with_suffix(".json"), {"step": checkpoint.step, "sha256": sha256(path), "facts": checkpoint.facts})
+
+
+def _read(path: Path) -> Checkpoint | None:
+    """Read the checkpoint that a JSON names, or say in the log why that cannot be done."""
+    tensors = path.with_suffix(".safetensors")
+    try:
+        said = read_json(path)
+        if sha256(tensors) == said["sha256"]:
+            return Checkpoint(said["step"], load_file(tensors), said["facts"])
+        log.warning("%s differs from its sha256", tensors)
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        log.warning("%s cannot be read: %s", path, error)
     return None
 
 

@@ -1,5 +1,6 @@
 """Owns processes: who this one is, gathering with gradients, and starting one process a device."""
 
+import atexit
 import logging
 import os
 import signal
@@ -33,6 +34,26 @@ class World:
         """The one that writes."""
         return self.rank == 0
 
+    def meet(self) -> None:
+        """Wait until all processes are here."""
+        if self.size > 1:
+            dist.barrier()
+
+    def agree(self, number: int, what: str) -> int:
+        """Return a number that all processes found alike; DataError where they did not."""
+        if self.size == 1:
+            return number
+        extremes = torch.tensor([number, -number], device=self.device)
+        dist.all_reduce(extremes, dist.ReduceOp.MAX)
+        most, least = int(extremes[0]), -int(extremes[1])
+        if most != least:
+            raise DataError(
+                f"processes found {what} from {least} to {most}",
+                allowed="one project folder for all machines",
+                mend="put the project on a shared file system, then run it again on every machine",
+            )
+        return number
+
 
 def join() -> World:
     """Join the processes that `torchrun` or `launch` started, or be alone; ConfigError for an absent device."""
@@ -41,8 +62,16 @@ def join() -> World:
     if size == 1:
         return World(0, 1, device)
     if not dist.is_initialized():
-        dist.init_process_group("nccl" if device.type == "cuda" else "gloo")
+        on_gpu = device.type == "cuda"
+        dist.init_process_group("nccl" if on_gpu else "gloo", device_id=device if on_gpu else None)
+        atexit.register(leave)
     return World(dist.get_rank(), size, device)
+
+
+def leave() -> None:
+    """Take leave of the other processes, if this one has joined any."""
+    if dist.is_initialized():
+        dist.destroy_process_group()
 
 
 def choose_device(local: int = 0) -> torch.device:
@@ -105,7 +134,8 @@ def launch(count: int, function: Callable[..., None], *arguments: Any) -> None:
 
 def _enter(rank: int, count: int, port: int, function: Callable[..., None], arguments: tuple[Any, ...]) -> None:
     """Be one of the launched processes; an error of ours is logged once and becomes the exit code."""
-    names = {"RANK": rank, "LOCAL_RANK": rank, "WORLD_SIZE": count, "MASTER_ADDR": "127.0.0.1", "MASTER_PORT": port}
+    names: dict[str, object] = {"RANK": rank, "LOCAL_RANK": rank, "WORLD_SIZE": count, "LOCAL_WORLD_SIZE": count}
+    names |= {"MASTER_ADDR": "127.0.0.1", "MASTER_PORT": port}
     os.environ.update({name: str(value) for name, value in names.items()})
     try:
         function(*arguments)
@@ -113,8 +143,7 @@ def _enter(rank: int, count: int, port: int, function: Callable[..., None], argu
         logging.getLogger(__name__).error("%s", error)
         raise SystemExit(error.code) from error
     finally:
-        if dist.is_initialized():
-            dist.destroy_process_group()
+        leave()
 
 
 class _Gather(torch.autograd.Function):

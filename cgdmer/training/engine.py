@@ -19,6 +19,7 @@ from cgdmer.settings import Train
 from cgdmer.training import checkpoint, schedule
 from cgdmer.training.distributed import World, gather
 from cgdmer.training.records import Part, mixed
+from cgdmer.training.speed import count_flops
 
 
 class Task(Protocol):
@@ -36,9 +37,7 @@ class Engine:
         set_precision()
         self.train, self.world, self.device = train, world, world.device
         self.task = task.to(self.device)
-        for module in task.modules():
-            if isinstance(module, Transformer):
-                module.checkpointing = train.gradient_checkpointing
+        recompute(task, train.gradient_checkpointing)
         self.names = {id(parameter): name for name, parameter in task.named_parameters()}
         self.optimiser = schedule.optimiser(task, train)
         self.bad = torch.zeros((), device=self.device)
@@ -91,15 +90,34 @@ class Engine:
         noise = cast(Task, self.task).noise(sum(sizes), self.generator)
         return {name: values[begin : begin + sizes[rank]] for name, values in noise.items()}
 
+    def pinned(self, batch: Batch) -> Batch:
+        """Lay a batch where a GPU can fetch it by itself; called by the threads that read ahead."""
+        if self.device.type == "cpu":
+            return batch
+        return cast(Batch, {k: v.pin_memory() if isinstance(v, Tensor) else v for k, v in batch.items()})
+
     def placed(self, batch: Batch) -> Batch:
-        """Send a batch to the device as it is stored."""
+        """Send a batch to the device as it is stored: int16, scaled there."""
         if self.device.type == "cpu":
             return batch
         moved = {
-            name: value.pin_memory().to(self.device, non_blocking=True) if isinstance(value, Tensor) else value
+            name: value.to(self.device, non_blocking=True) if isinstance(value, Tensor) else value
             for name, value in batch.items()
         }
         return cast(Batch, moved)
+
+    def flops(self, part: Part) -> int:
+        """Count the FLOPs of training on one record: on a few, nothing recomputed, and without changing anything."""
+        few = min(4, len(part.batch["signal"]))
+        batch = {name: value[:few] if isinstance(value, Tensor) else value for name, value in part.batch.items()}
+        drawn = self.drawn((few,), 0, "flops")
+        self.task.train()
+        recompute(self.task, False)
+        with torch.autocast(self.device.type, torch.bfloat16, enabled=self.bf16):
+            counted = count_flops(lambda: self.task(self.placed(cast(Batch, batch)), drawn)["loss"])
+        recompute(self.task, self.train.gradient_checkpointing)
+        self.optimiser.zero_grad(set_to_none=True)
+        return counted // few
 
     def _update(self, totals: dict[str, Tensor], rate: float) -> tuple[list[str], Tensor]:
         for group in self.optimiser.param_groups:
@@ -158,16 +176,28 @@ class Engine:
         checkpoint.restore_optimiser(self.optimiser, self.names, tensors)
 
 
+def recompute(task: nn.Module, on: bool) -> None:
+    """Keep what transformer blocks compute for their backward pass, or compute it again there."""
+    for module in task.modules():
+        if isinstance(module, Transformer):
+            module.checkpointing = on
+
+
 def set_precision() -> None:
-    """Say what torch leaves to defaults: TF32 for what stays fp32, no benchmarked (run-dependent) convolutions."""
+    """Say what torch leaves to defaults: TF32 for what stays fp32, and the same cuDNN kernels in every run."""
     torch.set_float32_matmul_precision("high")
+    torch.backends.cudnn.allow_tf32 = True
     torch.backends.cudnn.benchmark = False
+    torch.backends.cudnn.deterministic = True
 
 
 @contextmanager
 def threads(processes: int) -> Iterator[None]:
-    """Share the CPUs among processes, unless OMP_NUM_THREADS says how; sums may differ in the last bit by threads."""
-    before = torch.get_num_threads()
+    """Share the CPUs among processes, unless OMP_NUM_THREADS says how; sums may differ in the last bit by threads.
+
+    Of several machines each shares its own CPUs among its own processes.
+    """
+    before, processes = torch.get_num_threads(), int(os.environ.get("LOCAL_WORLD_SIZE", processes))
     if "OMP_NUM_THREADS" not in os.environ:
         torch.set_num_threads(max(1, len(os.sched_getaffinity(0)) // processes))
     try:

@@ -13,15 +13,13 @@ from typing import Any, Self
 
 import numpy as np
 import torch
-from safetensors.torch import load_file
 from torch import Tensor, nn
 
 from cgdmer import environment
 from cgdmer.errors import Preempted, TrainingStopped
-from cgdmer.files import write_json
 from cgdmer.models.cgdmer import Batch
 from cgdmer.settings import Train
-from cgdmer.training import checkpoint, speed
+from cgdmer.training import checkpoint, replay, speed
 from cgdmer.training.distributed import World
 from cgdmer.training.engine import Engine
 from cgdmer.training.progress import Bar, Report, StepLog, curve
@@ -63,14 +61,14 @@ class Run:
 
     def resume(self) -> int:
         """Go back to the newest good checkpoint and return the number of steps done."""
-        for torn in self.folder.glob(".*.tmp*"):
-            torn.unlink(missing_ok=True)
         found = checkpoint.newest(self.folder)
+        done = self.world.agree(found.step if found else 0, "checkpoints of step")
         if found:
             self.engine.restore(found.tensors)
-            log.info("resumed after step %d of %d", found.step, self.total)
-        done = found.step if found else 0
+            log.info("resumed after step %d of %d", done, self.total)
         if self.world.chief:
+            for torn in self.folder.glob(".*.tmp*"):
+                torn.unlink(missing_ok=True)
             self.log.cut(done)
         return done
 
@@ -78,26 +76,18 @@ class Run:
         """Read this rank's part of a global batch."""
         split = parts(self.order(step), self.train.accumulate, self.world.size)
         return [
-            Part(self.source(ranks[self.world.rank]), tuple(len(rank) for rank in ranks), weight)
+            Part(self.engine.pinned(self.source(ranks[self.world.rank])), tuple(len(rank) for rank in ranks), weight)
             for ranks, weight in split
         ]
 
     def step(self, number: int, micro: list[Part], waited: float) -> None:
         if not self.flops:
-            self.count(micro)
+            self.flops, self.began = self.engine.flops(micro[0]), time.perf_counter()
         lr = rate(number, self.total, self.train.lr, self.train.warmup)
         names, values = self.engine.step(number, micro, lr)
         self.waited += waited
         self.seen += sum(sum(part.sizes) for part in micro)
         self.pending.append((number, micro, names, values, lr))
-
-    def count(self, micro: list[Part]) -> None:
-        """Count the FLOPs of one record once, on a pass that changes nothing."""
-        part, rank = micro[0], self.world.rank
-        drawn, batch = self.engine.drawn(part.sizes, rank, "flops"), self.engine.placed(part.batch)
-        self.flops = speed.count_flops(lambda: self.engine.task(batch, drawn)["loss"]) // part.sizes[rank]
-        self.engine.optimiser.zero_grad(set_to_none=True)
-        self.began = time.perf_counter()
 
     def settle(self, bar: Bar, keep: int = 0) -> None:
         """Read the values of finished steps, all but the newest `keep`; TrainingStopped when one is not finite."""
@@ -114,19 +104,15 @@ class Run:
                 bar(line)
 
     def stop(self, number: int, micro: list[Part], terms: dict[str, float]) -> None:
-        """Keep the batch and the weights that made a non-finite term, and say which term it was."""
+        """Keep what made a non-finite term, and say which term it was."""
         names = [name for name, value in terms.items() if not np.isfinite(value)]
-        folder = self.folder / f"nonfinite-{number + 1}-{self.world.rank}"
-        rows = [int(row) for part in micro for row in part.batch["row"]]
-        batch = {f"{i}/{k}": v for i, part in enumerate(micro) for k, v in part.batch.items() if isinstance(v, Tensor)}
-        checkpoint.write_tensors(folder / "batch.safetensors", batch)
-        checkpoint.write_tensors(folder / "state.safetensors", self.engine.state())
-        facts = {"step": number, "rows": rows, "terms": {name: str(value) for name, value in terms.items()}}
-        write_json(folder / "facts.json", facts | {"seed": self.train.seed})
+        folder = self.folder / f"nonfinite-{number + 1}"
+        rows = replay.dump(folder, self.engine, number, micro, terms)
         raise TrainingStopped(
             f"step {number + 1}: {', '.join(names)} not finite; rows {rows[:8]}... of the pool; dump in {folder}",
             allowed="finite terms",
-            mend="look at these records, or lower train.lr in params.yaml, and run it again",
+            mend=f"python -m cgdmer replay {folder}, which names the records; then mend them or lower train.lr in "
+            "params.yaml, and run it again",
         )
 
     def measure(self, done: int) -> None:
@@ -139,8 +125,8 @@ class Run:
         self.log.add("held_out", done, epoch, terms)
         self.report(done, {f"held_out/{name}": value for name, value in terms.items()})
         log.info("epoch %d/%d: held-out %s", epoch, self.train.epochs, {k: round(v, 4) for k, v in terms.items()})
-        if self.train.select == "best" and (not earlier or terms["loss"] < min(earlier)):
-            checkpoint.write_tensors(self.folder / "best.safetensors", self.engine.result.state_dict())
+        if not earlier or terms["loss"] < min(earlier):
+            checkpoint.save_best(self.folder, done, self.engine.result.state_dict())
 
     def held_out_parts(self) -> Iterator[Part]:
         positions = np.arange(self.records, self.records + self.held_out)
@@ -154,11 +140,12 @@ class Run:
 
     def finished(self) -> Fitted:
         """Put the weights that count into the task and sum up."""
-        best = self.folder / "best.safetensors"
-        if self.train.select == "best" and best.is_file():
-            self.engine.task.load_state_dict(load_file(best))
+        if self.train.select == "best" and self.held_out:
+            self.world.meet()
+            self.engine.task.load_state_dict(checkpoint.best(self.folder))
         elif self.engine.average is not None:
             self.engine.task.load_state_dict(self.engine.average.state_dict())
+        self.world.meet()  # nobody clears the folder while another reads it
         if not self.world.chief:
             return Fitted(self.total, [], [], {})
         held_out = [{k: v for k, v in line.items() if k != "kind"} for line in self.log.read("held_out")]

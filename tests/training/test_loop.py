@@ -9,10 +9,13 @@ import torch
 from safetensors.torch import load_file
 
 from cgdmer import objectives, paths, settings
-from cgdmer.errors import TrainingStopped
+from cgdmer.errors import DataError, TrainingStopped
 from cgdmer.models import weights
 from cgdmer.shards import open_shards
-from cgdmer.training import Records, World, fit
+from cgdmer.training import Records, World, checkpoint, fit, replay
+from cgdmer.training.engine import Engine
+from cgdmer.training.records import Order, Part
+from cgdmer.training.replay import dump
 
 ALONE = World(0, 1, torch.device("cpu"))
 
@@ -54,42 +57,86 @@ def test_speed_says_how_well_the_device_is_used(tmp_path):
 def test_the_best_weights_are_those_of_the_lowest_held_out_loss(tmp_path):
     task, fitted, _ = train(tmp_path, settings.Train(epochs=6, batch=24, lr=0.05, select="best", held_out=24))
     losses = [line["loss"] for line in fitted.held_out]
-    best = load_file(tmp_path / "work" / "best.safetensors")
+    best = checkpoint.best(tmp_path / "work")
     assert all(torch.equal(value, best[name]) for name, value in task.state_dict().items())
     newest = load_file(max((tmp_path / "work").glob("step-*.safetensors")))
     same = all(torch.equal(newest[f"weights/{name}"], value) for name, value in best.items())
     assert same == (losses.index(min(losses)) == len(losses) - 1)
 
 
+class Poisoned(torch.nn.Module):
+    """The chosen term is infinite where a record of `rows` is in the batch."""
+
+    def __init__(self, task, rows):
+        super().__init__()
+        self.inner, self.rows = task, torch.tensor(rows)
+
+    def noise(self, *arguments):
+        return self.inner.noise(*arguments)
+
+    def forward(self, batch, *arguments):
+        terms = self.inner(batch, *arguments)
+        if torch.isin(batch["row"], self.rows).any():
+            terms["contrastive"] = terms["contrastive"] / 0
+            terms["loss"] = terms["loss"] + terms["contrastive"]
+        return terms
+
+
 def test_a_non_finite_term_is_named_with_its_records_and_can_be_replayed(tmp_path):
     task, records, sizes = prepared(tmp_path)
-
-    class Poisoned(torch.nn.Module):
-        """From the third batch on, one term is infinite."""
-
-        def __init__(self):
-            super().__init__()
-            self.inner, self.calls = task, 0
-
-        def noise(self, *arguments):
-            return self.inner.noise(*arguments)
-
-        def forward(self, *arguments):
-            terms = self.inner(*arguments)
-            self.calls += 1
-            if self.calls > 3:  # the first call counts FLOPs
-                terms["contrastive"] = terms["contrastive"] / 0
-                terms["loss"] = terms["loss"] + terms["contrastive"]
-            return terms
-
-    poisoned = Poisoned()
+    train = settings.Train(epochs=2, batch=24, accumulate=2)
+    third = records.pairs.rows[Order(sizes[0], 24, train.seed)(2)]
+    poisoned = Poisoned(task, third[5:6])
     with pytest.raises(TrainingStopped, match=r"step 3: loss, contrastive.* not finite; rows") as stopped:
-        fit(poisoned, records, sizes, settings.Train(epochs=2, batch=24), world=ALONE, folder=tmp_path / "work")
+        fit(poisoned, records, sizes, train, world=ALONE, folder=tmp_path / "work")
     assert stopped.value.code == 5
-    [dump] = (tmp_path / "work").glob("nonfinite-*")
-    facts, batch = json.loads((dump / "facts.json").read_text()), load_file(dump / "batch.safetensors")
+    [folder] = (tmp_path / "work").glob("nonfinite-*")
+    assert f"replay {folder}" in stopped.value.mend
+    facts, batch = json.loads((folder / "facts.json").read_text()), load_file(folder / "batch-0.safetensors")
     assert facts["step"] == 2
-    assert facts["rows"] == batch["0/row"].tolist()
-    state = load_file(dump / "state.safetensors")
+    assert [*batch["0/row"].tolist(), *batch["1/row"].tolist()] == third.tolist()
+    state = load_file(folder / "state.safetensors")
     assert all(torch.equal(state[f"weights/{name}"], value) for name, value in poisoned.state_dict().items())
     assert state["optimiser/inner.log_scale/step"] == 2
+
+    again = Poisoned(prepared(tmp_path / "again")[0], third[5:6])
+    found = replay(folder, again, train, torch.device("cpu"), records.pad)
+    assert (found.step, found.rows) == (3, [third[5]])
+    assert {name: str(value) for name, value in found.terms.items()} == found.said == facts["terms"]
+    assert found.said["contrastive"] == "inf"
+
+
+def test_a_dump_of_several_processes_is_replayed_as_one_batch(tmp_path):
+    """The ranks' records together give the terms of the global batch, though reports were cut to other lengths."""
+    task, records, _ = prepared(tmp_path)
+    train = settings.Train(batch=24)
+    engine = Engine(task, train, ALONE)
+    whole = records(np.arange(10))
+    [expected] = [engine.step(4, [Part(whole, (10,), 1.0)], 0.0)[1].tolist()]
+    for rank, positions in enumerate((np.arange(6), np.arange(6, 10))):
+        engine.world = World(rank, 2, torch.device("cpu"))
+        batch = records(positions)
+        if rank:
+            batch["tokens"] = batch["tokens"][:, : int((batch["tokens"] != records.pad).sum(1).max())]
+        dump(tmp_path / "dump", engine, 4, [Part(batch, (6, 4), 1.0)], {"loss": 1.0})
+    found = replay(tmp_path / "dump", prepared(tmp_path / "again")[0], train, torch.device("cpu"), records.pad)
+    assert list(found.terms.values()) == pytest.approx(expected, rel=1e-4)
+    assert found.rows == []
+    (tmp_path / "dump" / "batch-1.safetensors").unlink()
+    with pytest.raises(DataError, match="no whole dump"):
+        replay(tmp_path / "dump", task, train, torch.device("cpu"), records.pad)
+
+
+@pytest.mark.parametrize("harm", ["torn", "flipped", "gone"])
+def test_damaged_best_weights_are_refused(tmp_path, harm):
+    _, fitted, _ = train(tmp_path, settings.Train(epochs=1, batch=24, held_out=24))
+    assert fitted.held_out
+    path = tmp_path / "work" / "best.safetensors"
+    content = bytearray(path.read_bytes())
+    content[len(content) // 2] ^= 4
+    if harm == "gone":
+        path.unlink()
+    else:
+        path.write_bytes(content if harm == "flipped" else content[:-9])
+    with pytest.raises(DataError, match="best weights"):
+        checkpoint.best(tmp_path / "work")
