@@ -12,6 +12,8 @@ import polars as pl
 
 from cgdmer import __version__, paths
 from cgdmer.errors import DataError
+from cgdmer.evaluation import ablations
+from cgdmer.evaluation.report import ablations as removed
 from cgdmer.evaluation.report import finetuning
 from cgdmer.evaluation.report.headline import encoder_order
 from cgdmer.files import read_json, sha256
@@ -33,6 +35,8 @@ class Findings:
     """Empty where nothing was ranked."""
     finetuning: dict[str, Any]
     """By task; empty while fine-tuning is off."""
+    ablations: dict[str, Any]
+    """By profile; empty where none was run."""
     sources: dict[str, dict[str, Any]]
     """By source: way, split, records, quarantined, digest, and the validation result."""
     curve: pl.DataFrame
@@ -54,6 +58,7 @@ def gather() -> Findings:
         zero_shot={task: read_json(paths.zero_shot(task)) for task in TASKS if paths.zero_shot(task).is_file()},
         retrieval=_optional(paths.retrieval()),
         finetuning=finetuning.read(),
+        ablations=ablations.read(),
         sources=_sources(),
         curve=pl.read_csv(paths.CURVE) if paths.CURVE.is_file() else pl.DataFrame(),
         summary=_optional(summary),
@@ -126,6 +131,7 @@ def metrics(found: Findings) -> dict[str, Any]:
     return {
         "auroc": {task: _auroc(results) for task, results in found.probes.items()},
         "finetuning": finetuning.cells(found.finetuning),
+        "ablations": removed.for_metrics(found.ablations),
         "zero_shot": {task: _zero_shot(result) for task, result in found.zero_shot.items()},
         "retrieval": {key: value for key, value in found.retrieval.items() if key != "examples"},
         "data": {

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from typing import Any
 
-from cgdmer.evaluation.report import corpora, finetuning, numbers, paired, pictures, published
+from cgdmer.evaluation.report import ablations, corpora, finetuning, numbers, paired, pictures, published
 from cgdmer.evaluation.report.gather import Findings
 from cgdmer.evaluation.report.headline import TASK_NAMES, at, encoder_order, fractions, name_of, percent
 from cgdmer.page import Html, document, el, tiles
@@ -12,7 +12,7 @@ from cgdmer.settings import Report
 
 LINKS = {
     "results": "Results", "differences": "Differences", "fractions": "Few labels", "classes": "Classes",
-    "finetuning": "Fine-tuning", "zero-shot": "Zero-shot", "retrieval": "Retrieval",
+    "finetuning": "Fine-tuning", "zero-shot": "Zero-shot", "retrieval": "Retrieval", "ablations": "Ablations",
     "gallery": "ECGs", "reconstruction": "Reconstruction",
     "projections": "Projections", "training": "Training", "data": "Data", "published": "Published",
     "missing": "Not reproduced", "versions": "Versions",
@@ -33,6 +33,7 @@ def render(
         finetuning.finetuning_section(found.finetuning),
         numbers.zero_shot_section(metrics),
         numbers.retrieval_section(found.retrieval),
+        ablations.ablations_section(found.ablations, metrics, fraction),
         pictures.gallery(drawn),
         pictures.reconstructions(drawn),
         pictures.projections(drawn),

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from typing import Any
 
-from cgdmer.evaluation.report import finetuning
+from cgdmer.evaluation.report import ablations, finetuning
 from cgdmer.evaluation.report.corpora import SPLITS, WAYS, missing
 from cgdmer.evaluation.report.gather import Findings
 from cgdmer.evaluation.report.headline import SOURCE_NAMES, TASK_NAMES, at, fractions, lines_of, name_of, percent
@@ -18,7 +18,8 @@ def write(found: Findings, metrics: dict[str, Any], compared: Sequence[Compariso
     parts = [f"# {title}", summary(metrics, shares[0])]
     parts += [_probes(metrics, fraction) for fraction in shares]
     parts += [_differences(compared), _finetuning(found), _zero_shot(metrics)]
-    parts += [_retrieval(metrics["retrieval"]), _data(found)]
+    parts += [_retrieval(metrics["retrieval"])]
+    parts += [_ablations(found, metrics, shares[0]), _data(found)]
     parts.append("## What is not reproduced\n\n" + "\n".join(f"- {line}" for line in missing(found)))
     rows = [[name, f"`{value}`"] for name, value in found.versions.items()]
     parts.append("## Versions\n\n" + grid(["What", "Version"], rows))
@@ -55,6 +56,12 @@ def _differences(compared: Sequence[Comparison]) -> str:
 def _finetuning(found: Findings) -> str:
     head, rows, intro = finetuning.markdown(found.finetuning)
     return f"## Fine-tuning\n\n{intro}" + (f"\n\n{grid(head, rows)}" if rows else "")
+
+
+def _ablations(found: Findings, metrics: dict[str, Any], fraction: str) -> str:
+    tables = ablations.markdown(found.ablations, metrics, fraction)
+    blocks = [part for intro, head, rows in tables for part in (intro, grid(head, rows) if rows else "") if part]
+    return "\n\n".join(["## Ablations", *blocks])
 
 
 def _zero_shot(metrics: dict[str, Any]) -> str:
