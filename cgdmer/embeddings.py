@@ -10,7 +10,7 @@ import polars as pl
 
 from cgdmer import tables
 from cgdmer.errors import DataError
-from cgdmer.files import atomic, read_json, sha256, write_json
+from cgdmer.files import atomic, read_json, sealed, sha256, unsealed, write_json
 
 META = "meta.json"
 IDS = "ids.parquet"
@@ -46,7 +46,8 @@ def write(folder: Path, ids: Sequence[str], features: Mapping[str, np.ndarray], 
             np.save(temporary, np.ascontiguousarray(values))
     tables.write(pl.DataFrame({"id": pl.Series(ids, dtype=pl.String)}), folder / IDS)
     files = {path: sha256(folder / path) for path in sorted([IDS, *(f"{name}.npy" for name in features)])}
-    write_json(folder / META, {"meta": dict(meta), "features": sorted(features), "records": len(ids), "files": files})
+    content = {"meta": dict(meta), "features": sorted(features), "records": len(ids), "files": files}
+    write_json(folder / META, sealed(content))
 
 
 def read(folder: Path) -> Embeddings:
@@ -55,9 +56,9 @@ def read(folder: Path) -> Embeddings:
     if not (folder / META).is_file():
         raise DataError(f"{folder / META} is missing", mend=mend)
     try:
-        content = read_json(folder / META)
+        content = unsealed(read_json(folder / META))
         names, files, meta = content["features"], content["files"], content["meta"]
-    except (ValueError, TypeError, KeyError) as error:
+    except (ValueError, TypeError, KeyError, AttributeError) as error:
         raise DataError(f"{folder / META} cannot be read: {error}", mend=mend) from error
     for name, digest in files.items():
         if not (folder / name).is_file() or sha256(folder / name) != digest:

@@ -6,7 +6,7 @@ import numpy as np
 import polars as pl
 
 from cgdmer.errors import DataError
-from cgdmer.files import atomic
+from cgdmer.files import atomic, read_json, sha256
 
 SPLITS = ("train", "val", "test")
 UNASSIGNED = ""
@@ -113,10 +113,24 @@ def write(frame: pl.DataFrame, path: Path) -> None:
 
 
 def read(path: Path, columns: list[str] | None = None) -> pl.DataFrame:
-    """Read Parquet, all columns or those named; a missing or damaged file is a DataError that names the file."""
+    """Read Parquet, all columns or those named; a missing or damaged file is a DataError that names the file.
+
+    Where `<name>.facts.json` beside it states a sha256, the file is compared with it first.
+    """
     if not path.is_file():
         raise DataError(f"{path} is missing", mend=f"dvc repro, or dvc checkout {path}")
+    _compare(path)
     try:
         return pl.read_parquet(path, columns=columns)
     except (pl.exceptions.PolarsError, OSError) as error:
         raise DataError(f"{path} is damaged: {error}", mend=f"rm {path} && dvc checkout {path}") from error
+
+
+def _compare(path: Path) -> None:
+    note = path.with_suffix(".facts.json")
+    try:
+        stated = read_json(note).get("sha256") if note.is_file() else None
+    except ValueError as error:
+        raise DataError(f"{note} is damaged: {error}", mend=f"rm {note} && dvc checkout {note}") from error
+    if stated and sha256(path) != stated:
+        raise DataError(f"{path} differs from its sha256 in {note.name}", mend=f"rm {path} && dvc checkout {path}")

@@ -11,12 +11,14 @@ from safetensors.torch import load_file, save_file
 
 from cgdmer import settings
 from cgdmer.errors import DataError
-from cgdmer.files import atomic, read_json, sha256, write_json
+from cgdmer.files import atomic, read_json, sealed, sha256, unsealed, write_json
 from cgdmer.models import text, tokens
 from cgdmer.models.cgdmer import CGDMER
 from cgdmer.signals.leads import LEADS
 
 WEIGHTS, CONFIG = "weights.safetensors", "config.json"
+FORMAT = 2
+"""Of `config.json`; one of format 1 has no checksums."""
 SECTIONS = {
     "model": settings.Model,
     "masking": settings.Masking,
@@ -47,7 +49,7 @@ def save(folder: Path, model: CGDMER, signal: settings.Signal, facts: dict[str, 
     """Write the model; `facts` (no time, no path) go into config.json. The same weights give the same bytes."""
     sections = {"model": model.settings, "masking": model.masking, "objective": model.objective, "signal": signal}
     config: dict[str, Any] = {name: section.model_dump() for name, section in sections.items()}
-    config |= {"leads": list(LEADS), "unit": "mV", "facts": facts, "format": 1}
+    config |= {"leads": list(LEADS), "unit": "mV", "facts": facts, "format": FORMAT}
     named = model.report.body if model.report else None
     config["text"] = named.body.config.to_dict() if isinstance(named, text.NamedText) else None
     if model.tokenizer:
@@ -55,7 +57,8 @@ def save(folder: Path, model: CGDMER, signal: settings.Signal, facts: dict[str, 
     state = {name: value.detach().cpu().contiguous() for name, value in sorted(model.state_dict().items())}
     with atomic(folder / WEIGHTS) as temporary:
         save_file(state, temporary)
-    write_json(folder / CONFIG, config)
+    names = [WEIGHTS, tokens.FILE] if model.tokenizer else [WEIGHTS]
+    write_json(folder / CONFIG, sealed(config | {"files": {name: sha256(folder / name) for name in names}}))
 
 
 def digest(folder: Path) -> str:
@@ -72,7 +75,7 @@ def load(folder: Path) -> tuple[CGDMER, settings.Signal, dict[str, Any]]:
     """
     mend = f"dvc checkout {folder}, or dvc repro pretrain"
     try:
-        config = read_json(folder / CONFIG)
+        config = _checked(folder, read_json(folder / CONFIG))
         sections: dict[str, Any] = {name: kind(**config[name]) for name, kind in SECTIONS.items()}
         state = load_file(folder / WEIGHTS)
     except (OSError, ValueError, KeyError, TypeError, SafetensorError) as error:
@@ -85,3 +88,15 @@ def load(folder: Path) -> tuple[CGDMER, settings.Signal, dict[str, Any]]:
     except RuntimeError as error:
         raise DataError(f"{folder / WEIGHTS} does not fit {CONFIG}: {error}", mend=mend) from error
     return model.eval(), sections["signal"], config["facts"]
+
+
+def _checked(folder: Path, config: dict[str, Any]) -> dict[str, Any]:
+    """Return a config after comparing all checksums; ValueError names the file that differs."""
+    if config["format"] not in (1, FORMAT):
+        raise ValueError(f"{CONFIG} has format {config['format']}, known are 1 and {FORMAT}")
+    if config["format"] == FORMAT:
+        config = unsealed(config)
+        for name, stated in config["files"].items():
+            if sha256(folder / name) != stated:
+                raise ValueError(f"{name} differs from its sha256 in {CONFIG}")
+    return config

@@ -12,6 +12,7 @@ import polars as pl
 
 from cgdmer import tables
 from cgdmer.errors import ConfigError, DataError
+from cgdmer.files import sha256
 from cgdmer.shards.manifest import ROWS, Manifest, check, damaged
 
 MOST_BUFFERS = 1024
@@ -54,12 +55,15 @@ class Shards:
         return self.columns()
 
     def columns(self, *names: str) -> pl.DataFrame:
-        """Return the named columns of `rows.parquet` (all where none is named) and `source`, in row order."""
+        """Return the named columns of `rows.parquet` (all where none is named) and `source`, in row order.
+
+        DataError where the table is not the one the manifest names.
+        """
         parts = []
         for folder, manifest in zip(self.folders, self.manifests, strict=True):
+            if (folder / ROWS).is_file() and sha256(folder / ROWS) != manifest.files[ROWS]:
+                raise damaged(folder / ROWS, "differs from the sha256 in the manifest")
             part = tables.read(folder / ROWS, list(names) or None)
-            if len(part) != manifest.records:
-                raise damaged(folder / ROWS, f"has {len(part)} rows, the manifest says {manifest.records}")
             parts.append(part.with_columns(source=pl.lit(folder.name)))
         return pl.concat(parts)
 

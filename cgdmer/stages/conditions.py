@@ -65,7 +65,7 @@ class Records:
     """The signals of embedded records, in the order of the embedding file."""
 
     def __init__(self, encoder: Encoder, source: str, ids: list[str], batch: int) -> None:
-        self.encoder, self.shards, self.batch = encoder, open_shards(paths.shards(source)), batch
+        self.encoder, self.shards, self.batch = encoder, open_shards(paths.shards(source), verify=True), batch
         rows = self.shards.columns("id", "valid", "split").with_row_index("row")
         self.table = pl.DataFrame({"id": ids}).join(rows, on="id", how="left", maintain_order="left")
         if self.table["row"].null_count():

@@ -18,7 +18,7 @@ from cgdmer.shards import Shards, open_shards
 
 def embed(encoder: str, source: str, *, embed: settings.Embed, model: settings.Model, signal: settings.Signal) -> None:
     """Encode every record that a split names; killed and started again, finished chunks are kept."""
-    shards = open_shards(paths.shards(source))
+    shards = open_shards(paths.shards(source), verify=True)
     chosen = load(encoder, Setup(signal, model, embed.seed))
     check_form(chosen, shards)
     table = shards.columns("id", "split", "valid").with_row_index("row").filter(pl.col("split") != tables.UNASSIGNED)

@@ -38,7 +38,7 @@ def finetune(source: str, *, finetune: settings.Finetune) -> None:
         paths.predictions("finetune", first).parent.mkdir(parents=True, exist_ok=True)
         write_json(paths.finetuning(first).with_name("status.json"), {"enabled": False})
         return
-    shards = open_shards(paths.shards(source))
+    shards = open_shards(paths.shards(source), verify=True)
     ids = shards.columns("id")["id"].to_list()
     index = tables.read(paths.index(source))
     work = paths.scratch("finetune", source)

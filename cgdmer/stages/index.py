@@ -7,7 +7,7 @@ from cgdmer import datasets, paths, protocol, tables
 from cgdmer.acquisition import manifest
 from cgdmer.datasets.indexed import Indexed
 from cgdmer.errors import DataError
-from cgdmer.files import read_json, write_json
+from cgdmer.files import read_json, sha256, write_json
 from cgdmer.settings import Corpus, Index
 
 log = logging.getLogger(__name__)
@@ -26,8 +26,9 @@ def index(source: str, *, corpus: Corpus, index: Index) -> None:
     tables.write(found.quarantine, paths.index_quarantine(source))
     check_share(found, source, index.max_quarantined)
     tables.check_laws(found.frame, source)
-    write_json(paths.index_facts(source), {"source": source, **found.facts})
+    paths.index_facts(source).unlink(missing_ok=True)
     tables.write(found.frame, paths.index(source))
+    write_json(paths.index_facts(source), {"source": source, "sha256": sha256(paths.index(source)), **found.facts})
     log.info("%s: %d records indexed, split %s", source, found.frame.height, found.facts["split"]["kind"])
 
 

@@ -40,7 +40,7 @@ def _validated(source: str) -> storage.Shards:
             mend=f"read {paths.validation(source) / 'index.html'}, mend the data, then dvc repro; "
             f"or take {source} out of pool.sources in params.yaml",
         )
-    return storage.open_shards(paths.shards(source))
+    return storage.open_shards(paths.shards(source), verify=True)
 
 
 def _describe(part: storage.Shards) -> dict[str, Any]:

@@ -69,7 +69,7 @@ def open_pool(signal: settings.Signal) -> tuple[Shards, dict[str, Any]]:
     if not paths.POOL.is_file():
         raise DataError(f"{paths.POOL} is missing", mend="dvc repro pool")
     pool: dict[str, Any] = read_json(paths.POOL)
-    parts = [open_shards(paths.shards(source)) for source in sorted(pool["sources"])]
+    parts = [open_shards(paths.shards(source), verify=True) for source in sorted(pool["sources"])]
     for source, part in zip(sorted(pool["sources"]), parts, strict=True):
         if part.digest != pool["sources"][source]["digest"]:
             raise DataError(f"shards of {source} are not those that {paths.POOL} names", mend="dvc repro pool")

@@ -24,7 +24,7 @@ SHOWN = 3
 def retrieval(*, retrieval: settings.Retrieval) -> None:
     """Rank test-split records that have a report, at most `max_records`, drawn by a hash of their ids."""
     sources = sorted(read_json(paths.POOL)["sources"])
-    shards = concatenate([open_shards(paths.shards(source)) for source in sources])
+    shards = concatenate([open_shards(paths.shards(source), verify=True) for source in sources])
     chosen = choose(shards, retrieval.max_records)
     texts, group = np.unique(chosen["report"].to_numpy().astype(str), return_inverse=True)
     encoder = open_folder(paths.MODEL)

@@ -162,12 +162,12 @@ def test_files_can_be_memory_mapped(folder):
     assert (np.load(folder[0] / "signals-00004.npy", mmap_mode="r") == folder[1][-20:]).all()
 
 
-def test_a_row_table_of_another_length_is_refused(folder, tmp_path):
+def test_another_row_table_is_refused(folder, tmp_path):
     copy = tmp_path / "csn"
     shutil.copytree(folder[0], copy)
     shards = open_shards(copy)
     rows_frame(32).write_parquet(copy / "rows.parquet")
-    with pytest.raises(DataError, match="has 32 rows, the manifest says 33"):
+    with pytest.raises(DataError, match=r"rows\.parquet differs from the sha256"):
         shards.columns("id")
 
 
