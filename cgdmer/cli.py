@@ -63,7 +63,7 @@ def own_recordings(commands: Any) -> None:
     given.add_argument("--leads", metavar="I,II,V1", help="of .npy and .csv without a header row: names in order")
     many = argparse.ArgumentParser(add_help=False, parents=[given])
     many.add_argument("paths", metavar="PATH", nargs="+", help="recordings, folders, zips, or - for a list on stdin")
-    many.add_argument("--model", default="data/models/pretrain", metavar="FOLDER", help="with weights.safetensors")
+    many.add_argument("--model", default="data/models/pretrain", metavar="FOLDER", help="or models:/NAME@ALIAS")
     many.add_argument(
         "--seconds", type=float, help="use the first so many seconds; the encoder's length where left out"
     )
@@ -104,11 +104,9 @@ def profile(options: argparse.Namespace) -> int:
 
 
 def embed(options: argparse.Namespace) -> int:
-    from pathlib import Path
-
     from cgdmer.commands.embed import embed
 
-    outcome = embed(request(options), Path(options.model))
+    outcome = embed(request(options), options.model)
     print(outcome)
     return outcome.code
 
@@ -121,7 +119,7 @@ def score(options: argparse.Namespace) -> int:
     classes = tuple(options.classes.split(",")) if options.classes else None
     prompts = {"prompts": Path(options.prompts)} if options.prompts else {}
     wanted = Wanted(**prompts, classes=classes, probes=tuple(options.probe), representation=options.representation)
-    outcome = score(request(options), Path(options.model), wanted)
+    outcome = score(request(options), options.model, wanted)
     print(outcome)
     return outcome.code
 

@@ -13,7 +13,7 @@ import numpy as np
 
 from cgdmer import embeddings
 from cgdmer.errors import ConfigError
-from cgdmer.files import atomic, sha256, write_json
+from cgdmer.files import atomic, sealed, sha256, write_json
 from cgdmer.recordings.places import Rejected, written
 
 Columns: TypeAlias = Mapping[str, Sequence[Any] | np.ndarray]
@@ -101,7 +101,8 @@ def folder(path: Path, meta: dict[str, Any]) -> Iterator[Writer]:
         (path / embeddings.META).unlink(missing_ok=True)
     names = sorted([embeddings.IDS, *(f"{name}.npy" for name in arrays)])
     files = {name: sha256(path / name) for name in names}
-    write_json(path / embeddings.META, {"meta": meta, "features": sorted(arrays), "records": count, "files": files})
+    content = {"meta": meta, "features": sorted(arrays), "records": count, "files": files}
+    write_json(path / embeddings.META, sealed(content))
 
 
 @contextmanager

@@ -12,7 +12,7 @@ from cgdmer import load_encoder, paths, reports
 from cgdmer.commands.outputs import Columns
 from cgdmer.commands.stream import Outcome, Request, encode_all
 from cgdmer.encoders.cgdmer import Pretrained
-from cgdmer.errors import ConfigError, did_you_mean
+from cgdmer.errors import ConfigError, DataError, did_you_mean
 from cgdmer.evaluation import heads as fitted
 from cgdmer.evaluation import zero_shot
 from cgdmer.files import sha256
@@ -31,7 +31,7 @@ class Wanted:
     representation: str = "pooled"
 
 
-def score(request: Request, model: Path, wanted: Wanted) -> Outcome:
+def score(request: Request, model: str, wanted: Wanted) -> Outcome:
     """Write id, seconds, missing leads, a cosine a prompt (`zero_shot/CLASS`) and a probability a probe's class.
 
     ConfigError for an unknown class or task; DataError for a probe that was fitted for another encoder.
@@ -80,6 +80,8 @@ def _prompts(encoder: Pretrained, wanted: Wanted) -> tuple[list[str], np.ndarray
                 mend="--probe TASK, or --model FOLDER",
             )
         return [], np.zeros((0, 0)), {}
+    if not wanted.prompts.is_file():
+        raise DataError(f"{wanted.prompts} is missing", mend='--prompts FILE with {"prompts": {"CLASS": "text"}}')
     prompts = zero_shot.read_prompts(wanted.prompts, wanted.prompts.stem, ensemble=False)
     names = list(prompts.texts) if wanted.classes is None else _chosen(wanted.classes, list(prompts.texts), wanted)
     texts = zero_shot.texts_of(prompts, names)

@@ -3,6 +3,7 @@
 import io
 import logging
 import re
+import warnings
 from typing import Any
 
 import numpy as np
@@ -29,16 +30,20 @@ def read_dicom(data: bytes, name: str) -> Record:
         raise RecordError(f"{name}: reading DICOM needs pydicom: pip install 'cgdmer[formats]'") from error
     logging.getLogger("pydicom").setLevel(logging.ERROR)
     try:
-        dataset = pydicom.dcmread(io.BytesIO(data), stop_before_pixels=True)
-        if str(dataset.file_meta.TransferSyntaxUID) not in UNCOMPRESSED:
-            raise RecordError(
-                f"{name} is packed as {dataset.file_meta.TransferSyntaxUID.name}", allowed="little endian"
-            )
-        return _record(_rhythm(dataset, name), name)
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            return _read(pydicom.dcmread(io.BytesIO(data), stop_before_pixels=True), name)
     except RecordError:
         raise
     except Exception as error:  # pydicom raises whatever its parts raise
         raise RecordError(f"{name}: pydicom cannot read it: {type(error).__name__}: {error}") from error
+
+
+def _read(dataset: Any, name: str) -> Record:
+    syntax = dataset.file_meta.TransferSyntaxUID
+    if str(syntax) not in UNCOMPRESSED:
+        raise RecordError(f"{name} is packed as {syntax.name}", allowed="uncompressed, little endian")
+    return _record(_rhythm(dataset, name), name)
 
 
 def _rhythm(dataset: Any, name: str) -> Any:

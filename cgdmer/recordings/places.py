@@ -22,7 +22,7 @@ DESCRIBED = (".hea", ".edf", ".dcm", ".dicom")
 ARRAYS = (".npy", ".csv")
 """Files of which something must be stated; in a folder, one without a statement is taken for something else."""
 PARTS = (".mat", ".dat")
-"""Signal files, read through the header beside them; a `.mat` may stand for itself."""
+"""Signal files, read through the header beside them; in a folder, only a `.mat` may stand for itself."""
 SUFFIXES = (*DESCRIBED, *ARRAYS, *PARTS)
 BLOCK = 1 << 16
 LONGEST = 1 << 15
@@ -179,7 +179,7 @@ def _recordings(names: Iterator[str], root: str, stated: Stated) -> Iterator[str
     for name in names:
         stem, suffix = os.path.splitext(name)
         kind = suffix.lower()
-        if name.endswith("/") or kind in DESCRIBED or (kind in PARTS and not _has(archive, f"{stem}.hea")):
+        if name.endswith("/") or kind in DESCRIBED or (kind == ".mat" and not _has(archive, f"{stem}.hea")):
             yield name
         elif kind in ARRAYS:
             if stated.enough or _has(archive, f"{stem}.json"):

@@ -1,0 +1,102 @@
+"""`cgdmer doctor`: each thing that is broken is found, and the exit code and the mending command say so."""
+
+import http.server
+import shutil
+import threading
+from collections import namedtuple
+
+import pytest
+import yaml
+
+from cgdmer import cli, settings
+from cgdmer.commands import doctor
+
+
+def states(check):
+    return [(finding.state, finding.fact, finding.mend) for finding in check]
+
+
+@pytest.fixture(autouse=True)
+def project(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    content = settings.read(doctor.Path(__file__).parents[2] / "params/demo.yaml")
+    (tmp_path / "params.yaml").write_text(yaml.safe_dump(content))
+    for name in ("MLFLOW_TRACKING_URI", "PREFECT_API_URL"):
+        monkeypatch.delenv(name, raising=False)
+
+
+def test_a_sound_machine_passes_and_a_broken_setting_does_not(tmp_path, capsys):
+    assert cli.main(["doctor"]) == 0
+    assert "nothing to mend" in capsys.readouterr().out
+    (tmp_path / "params.yaml").write_text("fan: 1")
+    assert cli.main(["doctor"]) == 1
+    told = capsys.readouterr().out
+    assert "BAD" in told
+    assert "to mend: edit params.yaml" in told
+
+
+def test_versions_are_held_against_the_constraints(tmp_path):
+    (tmp_path / "pins.txt").write_text("numpy==0.0.1\n")
+    ((state, fact, mend),) = states(doctor.versions(tmp_path / "pins.txt"))
+    assert state == "note"
+    assert "tested: 0.0.1" in fact
+    assert mend.startswith("pip install -c constraints.txt")
+
+
+def test_a_missing_package_is_bad(monkeypatch):
+    monkeypatch.setattr(doctor, "_required", lambda: ["numpy", "no-such-package"])
+    assert ("bad", "not installed: no-such-package", "pip install -c constraints.txt -e .") in states(doctor.versions())
+
+
+def test_little_room_and_a_folder_that_cannot_be_written_are_bad(monkeypatch):
+    usage = namedtuple("usage", "total used free")
+    monkeypatch.setattr(shutil, "disk_usage", lambda path: usage(1, 1, 100))
+    assert {state for state, _, _ in states(doctor.disk())} == {"bad"}
+    monkeypatch.setattr(doctor, "_writable", lambda path: False)
+    assert "cannot be written" in states(doctor.disk())[0][1]
+
+
+class Answer(http.server.BaseHTTPRequestHandler):
+    def do_GET(self):
+        self.send_response(200 if self.path == "/health" else 404)
+        self.end_headers()
+
+    def log_message(self, *words):
+        """Say nothing."""
+
+
+def test_servers_are_asked_whether_they_live(monkeypatch):
+    server = http.server.HTTPServer(("127.0.0.1", 0), Answer)
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    address = f"http://127.0.0.1:{server.server_port}"
+    try:
+        monkeypatch.setenv("MLFLOW_TRACKING_URI", address)
+        monkeypatch.setenv("PREFECT_API_URL", f"{address}/api")
+        (_, lives, _), (state, silent, mend) = states(doctor.servers())
+        assert lives == "MLflow answers at MLFLOW_TRACKING_URI"
+        assert (state, silent) == ("bad", "Prefect does not answer at PREFECT_API_URL: HTTP 404")
+        assert "prefect server start" in mend
+    finally:
+        server.shutdown()
+        server.server_close()
+    assert states(doctor.servers())[0][0] == "bad"
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", "sqlite:///x.db")
+    assert states(doctor.servers())[0][0] == "ok"
+
+
+def test_a_gpu_that_is_asked_for_and_not_there_is_bad(monkeypatch):
+    import torch
+
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
+    assert states(doctor.accelerator())[0][0] == "note"
+    monkeypatch.setenv("CGDMER_DEVICE", "cuda")
+    assert states(doctor.accelerator())[0][0] == "bad"
+
+
+def test_dvcs_cache_is_looked_at(tmp_path, monkeypatch):
+    assert "no DVC project" in states(doctor.data_cache())[0][1]
+    (tmp_path / ".dvc").mkdir()
+    monkeypatch.setattr(
+        doctor.subprocess, "run", lambda *words, **named: doctor.subprocess.CompletedProcess([], 251, "", "")
+    )
+    assert states(doctor.data_cache())[0][0] == "bad"

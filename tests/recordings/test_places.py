@@ -1,0 +1,119 @@
+"""Finding recordings: any name, fixed order, each once, nothing outside the given folder."""
+
+import io
+import os
+import zipfile
+
+import example_recordings as example
+import pytest
+
+from cgdmer.errors import DataError, RecordError
+from cgdmer.recordings import Place, Stated, find, read
+from cgdmer.recordings.places import Rejected, paths_of
+
+STRANGE = ["plain", "with space", 'quote\'s "double"', "new\nline", "ümläut-心电图", "-dash", "tab\there", "semi;colon"]
+
+
+def ids(*paths, listing=b"", stated=None):
+    return [found.id for found in find([str(path) for path in paths], stated or Stated(), io.BytesIO(listing))]
+
+
+@pytest.fixture
+def folder(tmp_path):
+    for number, name in enumerate(STRANGE):
+        example.wfdb(tmp_path / "all", name, seed=number)
+    return tmp_path / "all"
+
+
+def test_any_name_is_found_in_name_order_and_read(folder):
+    found = list(find([str(folder)], Stated()))
+    assert [place.member for place in found] == sorted(f"{name}.hea" for name in STRANGE)
+    assert all(read(place, Stated()).signal.shape == (12, 2500) for place in found)
+
+
+def test_bytes_that_are_no_text_are_written_out(tmp_path):
+    os.makedirs(tmp_path / "a")
+    path = os.path.join(os.fsencode(tmp_path), b"a", b"bad\xff.hea")
+    header = example.wfdb(tmp_path / "b", "r0")
+    os.link(header, path)
+    os.link(tmp_path / "b" / "r0.dat", tmp_path / "a" / "r0.dat")
+    (found,) = find([str(tmp_path / "a")], Stated())
+    assert found.id.endswith(r"bad\xff.hea")
+
+
+def test_a_recording_named_twice_is_taken_once(folder):
+    header, signal = folder / "plain.hea", folder / "." / "plain.hea"
+    assert len(ids(header, header, signal, f"{folder}/../all/plain.hea")) == 1
+    assert len(ids(folder, header, folder)) == len(ids(folder))
+
+
+def test_headers_signals_and_companions_are_one_recording(tmp_path):
+    example.wfdb(tmp_path, "r0")
+    assert len(ids(tmp_path)) == 1
+    assert len(ids(tmp_path / "r0.hea", tmp_path / "r0.dat", tmp_path / "r0")) == 1
+
+
+def test_arrays_in_a_folder_are_taken_where_somebody_described_them(tmp_path, caplog):
+    example.npy(tmp_path, "described", sidecar=True)
+    example.npy(tmp_path, "bare", sidecar=False)
+    (tmp_path / "metadata.csv").write_text("a,b\n")
+    assert [os.path.basename(name) for name in ids(tmp_path)] == ["described.npy"]
+    assert "2 .npy and .csv are passed over" in caplog.text
+    assert len(ids(tmp_path, stated=Stated(500.0, "mV"))) == 3
+
+
+def test_a_zip_is_searched_like_a_folder(tmp_path):
+    header = example.wfdb(tmp_path / "all", "r0")
+    with zipfile.ZipFile(tmp_path / "some.zip", "w") as archive:
+        archive.write(header, "deep/er/r0.hea")
+        archive.write(tmp_path / "all" / "r0.dat", "deep/er/r0.dat")
+        archive.writestr("readme.txt", "")
+    assert ids(tmp_path / "some.zip") == [str(tmp_path / "some.zip" / "deep/er/r0.hea")]
+
+
+def test_a_zip_that_leads_out_is_refused_whole(tmp_path):
+    with zipfile.ZipFile(tmp_path / "bad.zip", "w") as archive:
+        archive.writestr("../../r0.hea", "r0 1 500 10")
+    (found,) = find([str(tmp_path / "bad.zip")], Stated())
+    assert isinstance(found, Rejected)
+    assert "leads out" in found.reason
+
+
+def test_links_that_lead_out_of_a_given_folder_are_refused_and_circles_are_not_walked(tmp_path):
+    header = example.wfdb(tmp_path / "outside", "r0")
+    (tmp_path / "given").mkdir()
+    (tmp_path / "given" / "link.hea").symlink_to(header)
+    (tmp_path / "given" / "circle").symlink_to(tmp_path / "given")
+    (place,) = find([str(tmp_path / "given")], Stated())
+    assert isinstance(place, Place)
+    with pytest.raises(RecordError, match="leads out"):
+        read(place, Stated())
+
+
+def test_a_list_is_parted_by_line_or_by_nul(folder):
+    lines = "\n".join(str(folder / f"{name}.hea") for name in STRANGE if "\n" not in name)
+    assert len(ids("-", listing=lines.encode())) == len(STRANGE) - 1
+    nul = "\0".join(str(folder / f"{name}.hea") for name in STRANGE)
+    assert len(ids("-", listing=nul.encode())) == len(STRANGE)
+    assert ids("-", listing=b"") == []
+
+
+def test_a_list_is_read_block_by_block():
+    many = b"\n".join(b"a" * 100 + str(number).encode() for number in range(5000))
+    assert len(list(paths_of(io.BytesIO(many)))) == 5000
+    with pytest.raises(DataError, match="above 32,768 bytes"):
+        list(paths_of(io.BytesIO(b"a" * 200_000)))
+
+
+def test_a_folder_that_cannot_be_listed_is_rejected_by_name(tmp_path, monkeypatch):
+    example.wfdb(tmp_path / "a", "r0")
+    (tmp_path / "locked").mkdir()
+    scan = os.scandir
+    monkeypatch.setattr(os, "scandir", lambda path: refuse() if str(path).endswith("locked/") else scan(path))
+
+    def refuse():
+        raise PermissionError(13, "Permission denied")
+
+    found = list(find([str(tmp_path)], Stated()))
+    assert [place.id.removeprefix(str(tmp_path)) for place in found] == ["/a/r0.hea", "/locked/"]
+    assert isinstance(found[1], Rejected)

@@ -1,0 +1,166 @@
+"""Reading one recording: every format gives the same signal, and canonical form is that of the shards."""
+
+import json
+from pathlib import Path
+
+import example_recordings as example
+import numpy as np
+import pytest
+
+import cgdmer
+from cgdmer.errors import ConfigError, RecordError
+from cgdmer.recordings import Stated, read_file
+from cgdmer.signals import LEADS
+
+WRITERS = {"wfdb": example.wfdb, "npy": example.npy, "csv": example.csv, "edf": example.edf}
+
+
+@pytest.mark.parametrize("kind", WRITERS)
+def test_every_format_gives_the_same_millivolts(kind, tmp_path):
+    found = read_file(WRITERS[kind](tmp_path, "a record", seed=3))
+    assert (found.fs, [lead.lower() for lead in found.leads]) == (500.0, [lead.lower() for lead in LEADS])
+    assert found.signal.dtype == np.float32
+    tolerance = 20 / 65536 if kind == "edf" else 1e-5
+    np.testing.assert_allclose(found.signal, example.millivolt(3), atol=tolerance)
+
+
+@pytest.mark.parametrize("suffix", [".hea", ".dat", ""])
+def test_a_record_goes_by_header_signal_or_bare_name(suffix, tmp_path):
+    example.wfdb(tmp_path, "r0")
+    np.testing.assert_allclose(read_file(tmp_path / f"r0{suffix}").signal, example.millivolt(), atol=1e-5)
+
+
+def test_an_array_may_lie_either_way_and_in_any_unit(tmp_path):
+    np.save(tmp_path / "a.npy", np.rint(example.millivolt().T * 1000).astype(np.int16))
+    found = read_file(tmp_path / "a.npy", stated=Stated(500.0, "uV", LEADS))
+    np.testing.assert_allclose(found.signal, example.millivolt(), atol=1e-5)
+
+
+def test_a_sidecar_goes_before_what_is_stated_for_all(tmp_path):
+    path = example.npy(tmp_path, "a")
+    assert read_file(path, stated=Stated(250.0, "V", LEADS)).fs == 500.0
+
+
+@pytest.mark.parametrize("stated", [Stated(), Stated(fs=500.0), Stated(500.0, "mV"), Stated(unit="mV", leads=LEADS)])
+def test_nothing_is_guessed_and_the_reason_says_what_to_give(stated, tmp_path):
+    path = example.npy(tmp_path, "a", sidecar=False)
+    with pytest.raises(RecordError, match="nothing is guessed: state --fs, --unit and --leads"):
+        read_file(path, stated=stated)
+
+
+def test_a_table_without_a_header_needs_lead_names(tmp_path):
+    np.savetxt(tmp_path / "a.csv", example.millivolt().T, delimiter=";", fmt="%.4f")
+    with pytest.raises(RecordError, match="does not say its leads"):
+        read_file(tmp_path / "a.csv", stated=Stated(500.0, "mV"))
+    found = read_file(tmp_path / "a.csv", stated=Stated(500.0, "mV", LEADS))
+    np.testing.assert_allclose(found.signal, example.millivolt(), atol=1e-4)
+
+
+@pytest.mark.parametrize(
+    ("text", "reason"),
+    [
+        ("", "does not say"),
+        ("I,II,pulse\n1,2,3\n", "'pulse'"),
+        ("I,II\n1,two\n", "no table of numbers"),
+        ("I,II\n1,2\n3\n", "no table of numbers"),
+        ("I,II\n", "holds no sample"),
+    ],
+)
+def test_a_bad_table_says_what_is_wrong(text, reason, tmp_path):
+    (tmp_path / "a.csv").write_text(text)
+    with pytest.raises(RecordError, match=reason):
+        read_file(tmp_path / "a.csv", stated=Stated(500.0, "mV"))
+
+
+@pytest.mark.parametrize(
+    ("content", "reason"),
+    [
+        ("{", "no JSON"),
+        ("[" * 60_000, "no JSON"),
+        (" " * 70_000, "65,536 bytes"),
+        ("[1]", "holds list"),
+        (json.dumps({"leds": 1}), "did you mean 'leads'"),
+        (json.dumps({"fs": "500"}), "fs is a number"),
+        (json.dumps({"fs": -1}), "fs = -1"),
+        (json.dumps({"unit": "furlong"}), "'furlong'"),
+        (json.dumps({"leads": ["I", "i"]}), "more than once"),
+    ],
+)
+def test_a_bad_sidecar_says_what_is_wrong(content, reason, tmp_path):
+    path = example.npy(tmp_path, "a")
+    path.with_suffix(".json").write_text(content)
+    with pytest.raises(RecordError, match=reason):
+        read_file(path)
+
+
+def test_a_record_comes_as_an_encoder_takes_it(tmp_path):
+    encoder = cgdmer.load_encoder(example.model())
+    whole = cgdmer.read_record(example.wfdb(tmp_path, "whole"), encoder)
+    assert whole.signal.shape == (12, 200)
+    assert (whole.fs, whole.leads, whole.missing) == (50.0, LEADS, ())
+    np.save(tmp_path / "part.npy", example.millivolt()[[0, 1, 7]])
+    part = cgdmer.read_record(tmp_path / "part.npy", encoder, fs=500, unit="mV", leads=["I", "II", "V2"])
+    assert part.missing == ("V1", "V3", "V4", "V5", "V6")
+    np.testing.assert_allclose(part.signal[:6], whole.signal[:6], atol=0.003)
+    assert np.array_equal(part.signal[7], whole.signal[7])
+    assert not part.signal[6].any()
+    scores = encoder.zero_shot(whole.signal[None], ["slow rate", "fast rate", "slow rate"])
+    assert scores.shape == (1, 3)
+    assert scores[0, 0] == pytest.approx(scores[0, 2])
+    assert np.abs(scores).max() <= 1.0 + 1e-6
+
+
+def test_a_folder_or_nothing_is_no_recording(tmp_path):
+    with pytest.raises(ConfigError, match="not one recording"):
+        read_file(tmp_path)
+    with pytest.raises(RecordError, match="missing"):
+        read_file(tmp_path / "gone.hea")
+    (tmp_path / "a.doc").write_text("")
+    with pytest.raises(RecordError, match="no suffix of a recording"):
+        read_file(tmp_path / "a.doc")
+
+
+def test_a_stated_lead_that_is_none_is_refused():
+    with pytest.raises(RecordError, match="unknown lead names"):
+        cgdmer.read_record(Path("x.npy"), fs=500, unit="mV", leads=["I", "Q"])
+
+
+@pytest.mark.parametrize("shape", ["(1000000000000, 12)", "(-1, 12)", "(2, 3)", "12", "(1, 2", "([" * 2000])
+def test_a_huge_or_false_array_header_is_refused_before_anything_is_allocated(shape, tmp_path):
+    header = f"{{'descr': '<f8', 'fortran_order': False, 'shape': {shape}, }}".encode().ljust(118) + b"\n"
+    (tmp_path / "a.npy").write_bytes(b"\x93NUMPY\x01\x00" + len(header).to_bytes(2, "little") + header + bytes(96))
+    with pytest.raises(RecordError, match=r"a\.npy"):
+        read_file(tmp_path / "a.npy", stated=Stated(500.0, "mV", LEADS))
+
+
+def test_pickled_objects_are_refused(tmp_path):
+    np.save(tmp_path / "a.npy", np.array([[{}] * 12], dtype=object), allow_pickle=True)
+    with pytest.raises(RecordError, match="holds object"):
+        read_file(tmp_path / "a.npy", stated=Stated(500.0, "mV", LEADS))
+
+
+def test_a_link_is_followed_to_the_record_it_leads_to(tmp_path):
+    path = example.wfdb(tmp_path / "there", "r0")
+    (tmp_path / "here.hea").symlink_to(path)
+    assert read_file(tmp_path / "here.hea").signal.shape == (12, 2500)
+
+
+def test_a_signal_file_outside_the_folder_is_never_read(tmp_path):
+    path = example.wfdb(tmp_path / "given", "r0")
+    (tmp_path / "secret.dat").write_bytes((tmp_path / "given" / "r0.dat").read_bytes())
+    text = path.read_text()
+    path.write_text(text.replace("r0.dat", "../secret.dat"))
+    with pytest.raises(RecordError, match="not a plain file name"):
+        read_file(path)
+    path.write_text(text)
+    (tmp_path / "given" / "r0.dat").unlink()
+    (tmp_path / "given" / "r0.dat").symlink_to(tmp_path / "secret.dat")
+    with pytest.raises(RecordError, match="leads out"):
+        read_file(path)
+
+
+def test_real_records_of_both_matlab_forms_are_read(real):
+    struct = sorted((real / "cpsc2018_original").rglob("A*.mat"))[0]
+    challenge = sorted((real / "csn").rglob("*.mat"))[0]
+    assert read_file(struct).fs == 500.0
+    assert np.array_equal(read_file(challenge).signal, read_file(challenge.with_suffix(".hea")).signal)
