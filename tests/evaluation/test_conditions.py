@@ -1,0 +1,43 @@
+"""Twelve clean leads give the canonical probe's number; changes are paired."""
+
+import numpy as np
+import pytest
+
+from cgdmer.evaluation import conditions, probe
+from cgdmer.evaluation.cohort import cohort
+from cgdmer.settings import Probe
+
+SETTINGS = Probe(fractions=[1.0], seeds=2, strengths=[0.01, 1.0], bootstrap=50)
+
+
+@pytest.fixture
+def evaluated(index, features):
+    joined = cohort("cpsc2018", index, index["id"].to_list())
+    noisy = features + np.random.default_rng(5).normal(scale=2.0, size=features.shape).astype(np.float32)
+    by_leads = {conditions.CLEAN: features, "1 lead (I)": features[:, :3]}
+    return joined, features, conditions.evaluate(joined, by_leads, {"noise": noisy, "nothing": features}, SETTINGS)
+
+
+def test_twelve_clean_leads_are_the_canonical_probe(evaluated):
+    joined, features, (result, _) = evaluated
+    canonical, _ = probe.evaluate(joined, {"pooled": features}, SETTINGS)
+    expected, found = canonical["results"]["1.0"]["pooled"], result["leads"][conditions.CLEAN]
+    assert {name: found[name] for name in ("mean", "low", "high", "per_class")} == {
+        name: expected[name] for name in ("mean", "low", "high", "per_class")
+    }
+
+
+def test_changes_are_paired_with_twelve_clean_leads(evaluated):
+    _, _, (result, _) = evaluated
+    clean, noisy = result["leads"][conditions.CLEAN], result["disturbances"]["noise"]
+    assert noisy["change"]["mean"] == pytest.approx(noisy["mean"] - clean["mean"], abs=2e-6)
+    assert noisy["change"]["low"] <= noisy["change"]["mean"] <= noisy["change"]["high"] < 0
+    nothing = result["disturbances"]["nothing"]
+    assert nothing["change"] == {"mean": 0.0, "low": 0.0, "high": 0.0}
+
+
+def test_every_condition_has_its_predictions(evaluated):
+    joined, _, (result, predictions) = evaluated
+    assert set(predictions["condition"]) == {conditions.CLEAN, "1 lead (I)", "noise", "nothing"}
+    assert predictions.height == 4 * len(joined.test.ids)
+    assert result["leads"]["1 lead (I)"]["n_test"] == len(joined.test.ids)
