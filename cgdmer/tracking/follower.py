@@ -20,7 +20,7 @@ PAUSE = 2.0
 """Seconds between two deliveries."""
 SAMPLE = 10.0
 """Seconds between two samples of the machine, as MLflow's own sampler has it."""
-LAST = 20.0
+LAST = 60.0
 """Seconds to live after the training."""
 NICE = 10
 log = logging.getLogger(__name__)

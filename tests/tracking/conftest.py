@@ -1,0 +1,78 @@
+"""Owns what tests of tracking share: empty databases, a real MLflow server in this process, a server that is silent."""
+
+import shutil
+import socket
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from mlflow.tracking import MlflowClient
+
+
+@pytest.fixture(scope="session")
+def empty_database(tmp_path_factory) -> Path:
+    """A migrated, empty database; migrating one takes seconds, copying it does not."""
+    path = tmp_path_factory.mktemp("mlflow") / "mlflow.db"
+    MlflowClient(tracking_uri=f"sqlite:///{path}").search_experiments()
+    return path
+
+
+@pytest.fixture
+def here(tmp_path, monkeypatch, empty_database) -> Path:
+    for name in ("mlflow.db", "other.db"):
+        shutil.copy(empty_database, tmp_path / name)
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", f"sqlite:///{tmp_path}/mlflow.db")
+    monkeypatch.setenv("MLFLOW_HTTP_REQUEST_TIMEOUT", "5")
+    monkeypatch.setenv("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "0")
+    return tmp_path
+
+
+class RealServer:
+    """MLflow's own REST server on one port, which can be killed and started again at once."""
+
+    def __init__(self, database: Path, port: int) -> None:
+        self.url = f"http://127.0.0.1:{port}"
+        command = [sys.executable, str(Path(__file__).with_name("mlflow_process.py")), str(database), str(port)]
+        self.process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+
+    def tell(self, line: str) -> str:
+        assert self.process.stdin
+        assert self.process.stdout
+        print(line, file=self.process.stdin, flush=True)
+        return self.process.stdout.readline().strip()
+
+
+def free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port: int = probe.getsockname()[1]
+    return port
+
+
+@pytest.fixture(scope="session")
+def served(tmp_path_factory, empty_database) -> Iterator[RealServer]:
+    database = tmp_path_factory.mktemp("served") / "mlflow.db"
+    shutil.copy(empty_database, database)
+    server = RealServer(database, free_port())
+    yield server
+    server.process.kill()
+    server.process.communicate()
+
+
+@pytest.fixture
+def real_server(here, served, monkeypatch) -> Iterator[RealServer]:
+    """A running server, which is where MLFLOW_TRACKING_URI points."""
+    served.tell("start")
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", served.url)
+    yield served
+    served.tell("kill")
+
+
+@pytest.fixture
+def silent_server() -> Iterator[str]:
+    """The address of a server that accepts every connection and never says a word."""
+    with socket.create_server(("127.0.0.1", 0)) as listening:
+        yield f"http://127.0.0.1:{listening.getsockname()[1]}"

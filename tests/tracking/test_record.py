@@ -1,0 +1,142 @@
+"""Recording: one state is one run with its children, and a second time adds nothing."""
+
+import json
+import socket
+import subprocess
+
+import pytest
+
+from cgdmer.errors import DataError
+from cgdmer.tracking import children, delivery, journal, record, server, state
+
+pytestmark = [pytest.mark.usefixtures("here"), pytest.mark.xdist_group("mlflow")]
+METRICS = {
+    "auroc": {
+        "csn": {"1.0": {"cgdmer": {"pooled": {"mean": 0.8, "low": 0.7, "high": 0.9}}}},
+        "cpsc2018": {"1.0": {"cgdmer": {"pooled": {"mean": 0.6, "low": 0.5, "high": 0.7}}}},
+    },
+    "zero_shot": {"csn": {"mean": 0.6}},
+    "retrieval": {"report_to_ecg": {"recall_at_1": 0.1}},
+    "data": {"csn": {"records": 3}},
+    "versions": {"code": "c0de"},
+}
+STATE = state.PipelineState("0123456789abcdef", "c0ffee", True, {"train.lr": "0.001"}, {"torch": "2.13.0"})
+OTHER = state.PipelineState("fedcba9876543210", "c0ffee", True, {"train.lr": "0.001"}, {"torch": "2.13.0"})
+CORPUS = record.Corpus("csn", "d1", {"train": 3}, "simulate", validated=True)
+CURVE = [{"step": 1, "epoch": 1, "loss": 3.0}, {"step": 2, "epoch": 1, "loss": 2.0}]
+
+
+def write_journal(folder, steps=20):
+    path = folder / "abc.jsonl"
+    for step in range(steps):
+        journal.append(path, {"step": step, "metrics": {"loss": 1.0}})
+    return path
+
+
+def runs(kind=None):
+    client = server.connect()
+    found = client.search_runs([server.experiment(client)])
+    return [run for run in found if kind in (None, run.data.tags["kind"])]
+
+
+def test_recording_twice_adds_nothing(here):
+    known = children.Pretraining(write_journal(here), summary={"records": 3})
+    results = record.Results(METRICS, [CORPUS], [], known, {"no_split": {"auroc": 0.7, "what": "one encoder"}}, "note")
+    first = record.record(STATE, results)
+    before = {run.info.run_id: run.to_dictionary() for run in runs()}
+    assert sorted(run.data.tags["kind"] for run in runs()) == ["ablation", "pipeline", "pretrain", "probe"]
+    assert record.record(STATE, results) == first
+    assert {run.info.run_id: run.to_dictionary() for run in runs()} == before
+    assert all(run.data.tags["mlflow.parentRunId"] == first for run in runs() if run.info.run_id != first)
+
+
+def test_a_run_says_what_it_was_made_of(here):
+    run = server.connect().get_run(record.record(STATE, record.Results(METRICS, [CORPUS])))
+    assert run.data.metrics["auroc/csn/1.0"] == 0.8
+    assert run.data.metrics["auroc/mean/1.0"] == pytest.approx(0.7)
+    assert run.data.params == {"train.lr": "0.001"}
+    wanted = {"dvc_lock": STATE.lock, "git_dirty": "True", "data.csn": "d1", "validation.csn": "passed"}
+    assert wanted.items() <= run.data.tags.items()
+    assert [item.dataset.digest for item in run.inputs.dataset_inputs] == ["d1"]
+
+
+def test_an_ablation_that_comes_later_is_added_once():
+    first = record.record(STATE, record.Results(METRICS))
+    later = record.Results(METRICS, ablations={"no_split": {"auroc": {"csn": 0.7}}})
+    for _ in range(2):
+        assert record.record(STATE, later) == first
+    [ablation] = runs("ablation")
+    assert ablation.data.metrics == {"auroc/csn": 0.7}
+
+
+def test_two_states_are_compared_by_the_same_keys():
+    records = [server.connect().get_run(record.record(one, record.Results(METRICS))) for one in (STATE, OTHER)]
+    assert records[0].info.run_id != records[1].info.run_id
+    assert set(records[0].data.metrics) == set(records[1].data.metrics)
+    probe = runs("probe")[0]
+    assert set(METRICS["auroc"]) == {name.split("/")[1] for name in probe.data.metrics if name.startswith("auroc/")}
+
+
+def test_a_half_written_run_is_written_anew_and_keeps_its_live_curve(here):
+    results = record.Results(METRICS, pretraining=children.Pretraining(write_journal(here)))
+    first = record.record(STATE, results)
+    [live] = runs("pretrain")
+    server.connect().set_tag(first, "complete", "false")
+    second = record.record(STATE, results)
+    assert second != first
+    assert [run.info.run_id for run in runs("pretrain")] == [live.info.run_id]
+    assert runs("pretrain")[0].data.tags["mlflow.parentRunId"] == second
+    assert len(runs()) == 3
+
+
+def test_states_that_share_a_training_each_have_its_curve(here):
+    known = children.Pretraining(write_journal(here), CURVE, {"records": 3}, {"train.lr": "0.001"})
+    parents = [record.record(one, record.Results(METRICS, pretraining=known)) for one in (STATE, OTHER)]
+    found = runs("pretrain")
+    assert {run.data.tags["mlflow.parentRunId"] for run in found} == set(parents)
+    assert {run.data.metrics["loss"] for run in found} == {1.0, 2.0}
+    assert delivery.deliver(here / "abc.jsonl") in {run.info.run_id for run in found}
+
+
+def test_a_state_restored_from_cache_has_its_curve():
+    record.record(STATE, record.Results(METRICS, pretraining=children.Pretraining(None, CURVE)))
+    [run] = runs("pretrain")
+    points = server.connect().get_metric_history(run.info.run_id, "loss")
+    assert [(point.step, point.value) for point in points] == [(1, 3.0), (2, 2.0)]
+
+
+def test_a_state_needs_results_and_changes_with_them(here):
+    with pytest.raises(DataError, match="dvc repro"):
+        state.current({})
+    (here / "dvc.lock").write_text("a")
+    first = state.current({"train": {"lr": 0.1}, "fan": [1]})
+    (here / "dvc.lock").write_text("b")
+    assert state.current({}).lock != first.lock
+    assert first.params == {"train.lr": "0.1", "fan": "[1]"}
+    assert first.commit == ""
+
+
+def test_only_a_change_of_code_makes_a_state_dirty(here):
+    for words in (["init", "-q"], ["config", "user.email", "a@example.org"], ["config", "user.name", "a"]):
+        subprocess.run(["git", *words], check=True)
+    for name in ("dvc.lock", "code.py"):
+        (here / name).write_text("a")
+    subprocess.run(["git", "add", "dvc.lock", "code.py"], check=True)
+    subprocess.run(["git", "commit", "-qm", "first"], check=True)
+    (here / "dvc.lock").write_text("b")
+    assert not state.current({}).dirty
+    (here / "code.py").write_text("b")
+    assert state.current({}).dirty
+
+
+def test_a_state_names_neither_a_machine_nor_a_folder_nor_a_secret(here):
+    (here / "dvc.lock").write_text("a")
+    params = {"corpora": {"csn": {"root": "/home/ann/data", "url": "https://ann:pa55@host/csn", "way": "local"}}}
+    found = state.current(params)
+    assert found.params == {
+        "corpora.csn.root": "set",
+        "corpora.csn.url": "https://host/csn",
+        "corpora.csn.way": "local",
+    }
+    assert set(found.environment) == {"system", "processors", "device"}
+    assert socket.gethostname() not in json.dumps(found.environment)
