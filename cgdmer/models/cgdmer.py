@@ -93,9 +93,9 @@ class CGDMER(nn.Module):
         if specific is not None:
             out["ecg_specific"] = mean(specific, mask.real)  # (B, D)
 
-        # The report: hide words, encode, separate, guess the words from both parts.
+        # The report: hide statements and words, encode, separate, guess the words from both parts.
         if self.report is not None:
-            words, real = self.report(batch["tokens"].long(), drawn["text"], self.masking.text_ratio, out)  # (B, S, D)
+            words, real = self.report(batch["tokens"].long(), drawn, self.masking, out)  # (B, S, D)
             told, own = self.split(words, real, "report")  # (B, S, D) twice
             out["report_shared"] = mean(told, real)  # (B, D)
             if own is not None:

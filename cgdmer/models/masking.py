@@ -1,4 +1,4 @@
-"""Owns which tokens are hidden: four kinds of ECG mask with an exact visible count, and the masked report tokens."""
+"""Owns which tokens are hidden: four kinds of ECG mask with an exact visible count; statements and words of reports."""
 
 from dataclasses import dataclass
 
@@ -37,6 +37,8 @@ def noise(records: int, leads: int, columns: int, tokens: int, generator: torch.
         "column": uniform(columns),
         "kind": uniform(),
         "text": uniform(tokens),
+        "part": uniform(2),
+        "statement": uniform(tokens + 1),
     }
 
 
@@ -108,6 +110,24 @@ def _joint(score: Tensor, valid: Tensor, kept: Tensor) -> Tensor:
 def _ranks(values: Tensor) -> Tensor:
     """Return each value's rank within its row (B, S); ties go to the first."""
     return values.argsort(dim=1, stable=True).argsort(dim=1)
+
+
+def some_statements(tokens: Tensor, ends: Tensor, marks: Tensor, pad: int, drawn: Noise, share: float) -> Tensor:
+    """Keep a random part of the statements of a random `share` of the reports (B, S); the rest moves to the front.
+
+    `ends` (B, S) is true on the period after each statement, `marks` on what stays always. A report keeps 1..n of its
+    n statements, each count as likely. Machine reports say normal things briefly: from whole reports alone a model
+    learns that a short text means a normal ECG, and reads every prompt, which is one statement, as that.
+    """
+    number = ends.long().cumsum(1) - ends.long()  # of the statement each token belongs to
+    count = ends.sum(1)
+    kept = (drawn["part"][:, 1] * count).long() + 1
+    draws = drawn["statement"][:, : tokens.shape[1] + 1]
+    draws = draws.masked_fill(torch.arange(draws.shape[1], device=tokens.device) >= count[:, None], torch.inf)
+    chosen = (_ranks(draws) < kept[:, None]).gather(1, number)
+    stays = (chosen | marks | (drawn["part"][:, :1] >= share)) & (tokens != pad)
+    order = stays.logical_not().long().argsort(dim=1, stable=True)
+    return tokens.masked_fill(~stays, pad).gather(1, order)
 
 
 def report_places(tokens: Tensor, content: Tensor, drawn: Tensor, ratio: float) -> tuple[Tensor, Tensor]:

@@ -7,10 +7,10 @@ from torch import Tensor, nn
 
 from cgdmer.errors import ConfigError
 from cgdmer.models import tokens
-from cgdmer.models.masking import report_places
+from cgdmer.models.masking import Noise, report_places, some_statements
 from cgdmer.models.patches import sincos, take
 from cgdmer.models.transformer import Transformer
-from cgdmer.settings import Model
+from cgdmer.settings import Masking, Model
 
 
 class ScratchText(nn.Module):
@@ -52,6 +52,7 @@ class ReportTower(nn.Module):
     """A report encoder, a bridge to the model's width, and the head that guesses hidden words."""
 
     marks: Tensor
+    ends: Tensor
 
     def __init__(
         self, settings: Model, tokenizer: tokens.Tokenizer, named: NamedText | None = None, *, guesses: bool
@@ -66,15 +67,20 @@ class ReportTower(nn.Module):
         marks = torch.zeros(max(len(tokenizer), max(tokenizer.marks) + 1), dtype=torch.bool)
         marks[tokenizer.marks] = True
         self.register_buffer("marks", marks, persistent=False)
+        ends = torch.zeros_like(marks)
+        ends[tokenizer.periods] = True
+        self.register_buffer("ends", ends, persistent=False)
 
-    def forward(self, ids: Tensor, drawn: Tensor, ratio: float, out: dict[str, Tensor]) -> tuple[Tensor, Tensor]:
-        """Hide a share of the words of (B, S) and encode the rest: (B, S, D) and which are real (B, S).
+    def forward(self, ids: Tensor, drawn: Noise, masking: Masking, out: dict[str, Tensor]) -> tuple[Tensor, Tensor]:
+        """Hide statements (in training) and words of (B, S) and encode the rest: (B, S, D) and which are real (B, S).
 
         Where words are guessed, `out` gains their places, ids and which of them count, each (B, K).
         """
-        if ratio == 0:
+        if self.training and masking.statements > 0:
+            ids = some_statements(ids, self.ends[ids], self.marks[ids], self.pad, drawn, masking.statements)
+        if masking.text_ratio == 0:
             return self.encode(ids)
-        places, counted = report_places(ids, ~self.marks[ids], drawn, ratio)  # (B, K) twice
+        places, counted = report_places(ids, ~self.marks[ids], drawn["text"], masking.text_ratio)  # (B, K) twice
         written = ids.gather(1, places)  # (B, K)
         if self.words is not None:
             out["word_places"], out["words"], out["word_counts"] = places, written, counted

@@ -16,9 +16,12 @@ MASKS = ("[MASK]", "<mask>", "<extra_id_0>")
 PADS = ("[PAD]", "<pad>", "<|endoftext|>")
 """Names under which vocabularies keep these marks; T5 has no mask, its first sentinel stands in."""
 
+SPACES = " \u0120\u2581"
+"""How vocabularies write the space before a word: itself, byte-level's, SentencePiece's."""
+
 
 class Tokenizer:
-    """Reports to rows of token ids; `pad`, `mask` and `marks` are ids."""
+    """Reports to rows of token ids; `pad`, `mask`, `marks` and `periods` (after a statement) are ids."""
 
     def __init__(self, inner: tokenizers.Tokenizer, length: int) -> None:
         self.inner, self.length = inner, length
@@ -27,6 +30,7 @@ class Tokenizer:
         self.pad, self.mask = self._named(PADS), self._named(MASKS)
         special = [i for i, token in inner.get_added_tokens_decoder().items() if token.special]
         self.marks = sorted({self.pad, *special})
+        self.periods = sorted(number for token, number in inner.get_vocab().items() if token.strip(SPACES) == ".")
 
     def _named(self, names: Sequence[str]) -> int:
         for name in names:

@@ -17,6 +17,8 @@ class Model(Section):
     heads: int = Field(default=4, ge=1)
     patch: int = Field(default=50, ge=2)
     """Samples a patch of one lead."""
+    stem: int = Field(default=16, ge=0)
+    """Channels of the small convolution within a patch that adds to its linear embedding, 0 for none."""
     split_depth: int = Field(default=1, ge=1)
     """Blocks of the shared encoder and of each specific encoder."""
     decoder_width: int = Field(default=64, ge=8)
@@ -50,6 +52,8 @@ class Masking(Section):
     """Share of ECG tokens hidden; the visible count is the same for every record."""
     joint_limb: bool = True
     """Hide limb leads together, because they are linear combinations of each other (PROTOCOLS G.22)."""
+    statements: float = Field(default=0.5, ge=0, le=1)
+    """Share of reports of which only some statements are read in training, so that a prompt, one statement, is known."""
     text_ratio: float = Field(default=0.15, ge=0, lt=1)
     """Share of report tokens hidden."""
 

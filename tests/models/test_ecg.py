@@ -1,10 +1,12 @@
 """The ECG tower: hidden patches never enter, and what fills a short record leaks nothing."""
 
 import example_pool as example
+import pytest
 import torch
+import torch.nn.functional as F
 
 from cgdmer.models import masking
-from cgdmer.models.ecg import EcgDecoder, EcgEncoder, LeadLinear
+from cgdmer.models.ecg import EcgDecoder, EcgEncoder, LeadLinear, Stem
 from cgdmer.models.transformer import initialise
 from cgdmer.settings import Masking, Model
 
@@ -93,3 +95,19 @@ def test_each_lead_has_its_own_map():
     out = linear(x, torch.tensor([7, 1]))
     assert torch.allclose(out[:, 0], x[:, 0] @ linear.weight[7], atol=1e-6)
     assert torch.allclose(out[:, 1], x[:, 1] @ linear.weight[1], atol=1e-6)
+
+
+@pytest.mark.parametrize("patch", [2, 10, 25, 50])
+def test_the_stem_equals_two_strided_convolutions(patch):
+    torch.manual_seed(0)
+    stem, patches = Stem(patch, 3, 8), torch.randn(4, 5, patch)
+    first, second = stem.first.weight[:, None], stem.second.weight.unflatten(1, (3, 5))
+    x = F.gelu(F.conv1d(patches.flatten(0, 1)[:, None], first, stem.first.bias, stride=2, padding=3))
+    x = F.gelu(F.conv1d(x, second, stem.second.bias, stride=2, padding=2))
+    expected = stem.out(x.transpose(1, 2).flatten(1)).unflatten(0, (4, 5))
+    assert torch.allclose(stem(patches), expected, atol=1e-5)
+
+
+def test_without_a_stem_the_embedding_is_linear():
+    encoder = EcgEncoder(MODEL.model_copy(update={"stem": 0}), COLUMNS)
+    assert encoder.stem is None

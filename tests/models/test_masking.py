@@ -106,3 +106,43 @@ def test_report_places_count_exactly_and_never_hit_marks_or_padding(lengths, rat
         assert len(chosen) == min(length, max(1, round(length * ratio)))
         assert content[row, chosen].all()
         assert len(chosen.unique()) == len(chosen)
+
+
+def written(*reports, width=12):
+    """Reports as lists of statements: a first mark 1, a period 2 after each statement, a last mark 3, padding 0."""
+    rows = [[1, *(token for part in report for token in (*part, 2)), 3] for report in reports]
+    return torch.tensor([row + [0] * (width - len(row)) for row in rows])
+
+
+def some(ids, share, seed=0):
+    noise = masking.noise(len(ids), 12, 4, ids.shape[1], torch.Generator().manual_seed(seed))
+    return masking.some_statements(ids, ids == 2, (ids == 1) | (ids == 3), 0, noise, share)
+
+
+def test_reports_lose_whole_statements_and_keep_their_order():
+    ids = written([[5, 6], [7], [8, 9]]).repeat(300, 1)
+    kept = [tuple(row[row != 0].tolist()) for row in some(ids, 1.0)]
+    possible = {
+        (5, 6, 2),
+        (7, 2),
+        (8, 9, 2),
+        (5, 6, 2, 7, 2),
+        (5, 6, 2, 8, 9, 2),
+        (7, 2, 8, 9, 2),
+        (5, 6, 2, 7, 2, 8, 9, 2),
+    }
+    assert {row[1:-1] for row in kept} == possible
+    assert all(row[0] == 1 and row[-1] == 3 for row in kept)
+    assert sum(row[1:-1] == (5, 6, 2, 7, 2, 8, 9, 2) for row in kept) == pytest.approx(100, abs=30)
+
+
+def test_the_share_says_how_many_reports_stay_whole():
+    ids = written([[5], [6], [7], [8]]).repeat(2000, 1)
+    whole_ones = (some(ids, 0.5) == ids).all(1).float().mean()
+    assert whole_ones == pytest.approx(0.5 + 0.5 / 4, abs=0.03)
+    assert torch.equal(some(ids, 0.0), ids)
+
+
+def test_a_report_without_a_period_and_an_empty_one_keep_their_words():
+    ids = torch.tensor([[1, 5, 6, 3, 0, 0], [1, 3, 0, 0, 0, 0]])
+    assert torch.equal(some(ids, 1.0), ids)

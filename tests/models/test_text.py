@@ -6,9 +6,14 @@ import torch
 import transformers
 
 from cgdmer.errors import ConfigError
-from cgdmer.models import text, tokens
-from cgdmer.settings import Model
+from cgdmer.models import masking, text, tokens
+from cgdmer.settings import Masking, Model
 
+LINES = [
+    "sinus rhythm. left bundle branch block. abnormal ecg.",
+    "atrial fibrillation. abnormal ecg.",
+    "normal ecg.",
+] * 5
 REPORTS = ["sinus rhythm normal", "atrial fibrillation", "left bundle branch block"] * 3
 
 
@@ -101,9 +106,30 @@ def test_hidden_words_are_replaced_and_asked_for():
     tower.body.register_forward_pre_hook(lambda _, inputs: seen.append(inputs[0]))
     ids = torch.from_numpy(tokenizer(REPORTS)).long()
     out = {}
-    tower(ids, torch.rand(len(ids), 12), 0.3, out)
+    tower(ids, {"text": torch.rand(len(ids), 12)}, Masking(text_ratio=0.3, statements=0.0), out)
     changed = seen[0] != ids
     assert (seen[0][changed] == tokenizer.mask).all()
     assert changed.sum() == out["word_counts"].sum()
     assert torch.equal(out["words"], ids.gather(1, out["word_places"]))
     assert not tower.marks[out["words"][out["word_counts"]]].any()
+
+
+def test_statements_are_left_out_in_training_only():
+    model = Model(width=16, heads=2, text_width=16, text_depth=1, text_heads=2, max_tokens=24)
+    tokenizer = tokens.train(LINES, 100, 24)
+    tower = text.ReportTower(model, tokenizer, guesses=False)
+    read = []
+    tower.body.register_forward_pre_hook(lambda _, inputs: read.append(inputs[0]))
+    ids = torch.from_numpy(tokenizer(LINES)).long()
+    noise = masking.noise(len(ids), 12, 4, 24, torch.Generator().manual_seed(1))
+    for training in (True, False):
+        tower.train(training)(ids, noise, Masking(text_ratio=0.0, statements=1.0), {})
+    assert torch.equal(read[1], ids)
+    assert (read[0] != tokenizer.pad).sum() < (ids != tokenizer.pad).sum()
+    told = [tokenizer.inner.decode(row.tolist()).replace("Ġ", "") for row in read[0]]
+    statements = [{part.strip() for part in line.split(".") if part.strip()} for line in LINES]
+    for words, own in zip(told, statements, strict=True):
+        parts = [part.strip() for part in words.split(".") if part.strip()]
+        assert parts
+        assert set(parts) <= own
+        assert len(set(parts)) == len(parts)
