@@ -9,7 +9,7 @@ export HF_HUB_DISABLE_TELEMETRY := 1
 export MLFLOW_DISABLE_TELEMETRY := true
 export PREFECT_SERVER_ANALYTICS_ENABLED := false
 
-.PHONY: help demo real test check clean
+.PHONY: help demo real ablations serve deploy stop test check clean
 
 help: ## list the targets
 	@grep -E '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 12
@@ -32,6 +32,19 @@ check: .venv/installed-dev ## lint, format, types and layers
 	ruff format --check .
 	mypy
 	lint-imports
+
+ablations: .venv/installed ## run the method without one of its parts each: make ablations [PROFILES='a b']
+	python -m flows.ablations $(PROFILES)
+
+serve: .venv/installed ## start Prefect, MLflow and a worker on this machine, in the background
+	python -m flows.serving start
+
+deploy: .venv/installed ## register the deployments of prefect.yaml
+	python -m flows.provision
+	prefect --no-prompt deploy --all
+
+stop: .venv/installed ## stop what `make serve` started
+	python -m flows.serving stop
 
 clean: ## remove what the pipeline made; raw downloads and the environment stay
 	rm -rf data/index data/shards data/models data/embeddings data/predictions data/pool.json .cgdmer

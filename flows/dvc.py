@@ -1,26 +1,31 @@
 """Owns running one DVC stage from a flow: its log line by line, waiting for locks, and stopping it gently."""
 
 import os
+import random
 import re
 import signal
 import subprocess
 import sys
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from pathlib import Path
 
-from cgdmer.errors import CgdmerError
+from cgdmer.errors import CgdmerError, Preempted, Unavailable
+from flows import guard, quiet
 
-LOCKED = ("Unable to acquire lock", "is busy, it is being blocked by")
-"""What DVC says when another DVC process holds the repository or a path."""
-LOCK_WAIT = 1800.0
-"""Seconds to wait for other DVC processes before giving up."""
-TRY_AGAIN = 75
-"""A stage that exits so has kept its work and may simply be run again (sysexits' EX_TEMPFAIL)."""
+BUSY = "is busy, it is being blocked by"
+"""What DVC says when another DVC process works on a path; for the repository's own lock it is told to wait."""
+LOCK_WAIT = 3600.0
+"""Seconds to wait for another DVC process before giving up."""
+STAGES = max(4, os.cpu_count() or 1)
+"""Stages that work at once in one flow run; each has processes of its own."""
+PAUSE = 2.0
+"""Seconds, up to twice which lie between two tries to get hold of a path."""
 GRACE = 120.0
-"""Seconds a cancelled stage has to write its checkpoint."""
+"""Seconds a stopped stage has to write its checkpoint."""
+AGAIN = (Unavailable.code, Preempted.code, -signal.SIGTERM, -signal.SIGINT, -signal.SIGKILL, 143, 137, 130)
+"""Exit codes after which the same stage may be run again: it kept its work, or a server was away."""
 
 
 class StageError(CgdmerError):
@@ -28,83 +33,119 @@ class StageError(CgdmerError):
 
 
 class StageInterrupted(CgdmerError):
-    """A stage stopped early and kept its work: run it again."""
+    """A stage stopped early and kept its work, or was not let in: run it again."""
 
-    code = TRY_AGAIN
+    code = Preempted.code
 
 
-def reproduce(stage: str, say: Callable[[str], None], timeout: float | None = None) -> bool:
+class Running:
+    """The stages that this process runs now; `stop` ends them all, and lets no other begin."""
+
+    def __init__(self) -> None:
+        self.processes: set[subprocess.Popen[str]] = set()
+        self.lock, self.stopped = threading.Lock(), False
+        self.places = threading.BoundedSemaphore(STAGES)
+
+    def start(self, command: list[str]) -> subprocess.Popen[str]:
+        """Start a command under the guard, in a session of its own, so that no signal for us reaches it."""
+        words = [sys.executable, guard.__file__, str(GRACE), *command]
+        with self.lock:
+            if self.stopped:
+                raise StageInterrupted("the flow run is being stopped", mend="run it again")
+            process = subprocess.Popen(
+                words, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
+                env=quiet.environment(), start_new_session=True,
+            )  # fmt: skip
+            self.processes.add(process)
+        return process
+
+    def stop(self) -> None:
+        """Tell every stage to stop, now."""
+        with self.lock:
+            self.stopped = True
+            for process in self.processes:
+                release(process)
+
+
+running = Running()
+
+
+@contextmanager
+def stopping() -> Iterator[None]:
+    """Let no stage outlive the block: on an exception, a cancellation among them, all are told to stop."""
+    running.stopped = False
+    try:
+        yield
+    except BaseException:
+        running.stop()
+        raise
+
+
+def release(process: subprocess.Popen[str]) -> None:
+    """Close the guard's standard input, which tells it to stop its stage."""
+    if process.stdin and not process.stdin.closed:
+        process.stdin.close()
+
+
+def reproduce(
+    stage: str, say: Callable[[str], None], timeout: float | None = None, options: Sequence[str] = ()
+) -> bool:
     """Run `dvc repro --single-item STAGE`; return whether it ran (False: nothing had changed).
 
     Raises StageInterrupted where a rerun continues the work, StageError for everything else. Waits while another
-    DVC process holds a lock. When this thread or process is stopped, the stage is sent SIGTERM and given GRACE seconds.
+    DVC process works on the same paths. When this thread or process ends, the stage is told to and has GRACE seconds.
     """
     deadline = time.monotonic() + LOCK_WAIT
     while True:
-        code, lines = _run(["dvc", "repro", "--single-item", stage], say, timeout)
+        with running.places:
+            code, lines = execute(["dvc", "--wait-for-lock", "repro", *options, "--single-item", stage], say, timeout)
         text = "\n".join(lines)
         if code == 0:
             return f"Running stage '{stage}'" in text
-        if not any(phrase in text for phrase in LOCKED):
+        if BUSY not in text:
             raise _explain(stage, code, lines)
         if time.monotonic() > deadline:
-            raise StageInterrupted(
-                f"{stage}: another DVC process held a lock for {LOCK_WAIT:.0f} s", mend="run it again"
-            )
-        say(f"{stage}: another DVC process holds a lock, waiting")
-        time.sleep(2.0 + (os.getpid() + threading.get_ident()) % 1000 / 500)
+            raise StageInterrupted(f"{stage}: another DVC process was busy for {LOCK_WAIT:.0f} s", mend="run it again")
+        say(f"{stage}: another DVC process is busy with its files, waiting")
+        time.sleep(PAUSE * random.uniform(1, 2))
 
 
 def _explain(stage: str, code: int, lines: list[str]) -> CgdmerError:
     """Turn an exit code and a log into the error that decides on a retry."""
-    text = "\n".join(lines)
-    found = re.search(r"exited with (-?\d+)", text)
+    found = re.search(r"exited with (-?\d+)", "\n".join(lines))
     inner = int(found.group(1)) if found else code
     said = "\n".join(line for line in lines[-12:] if line.strip())
-    kept = inner == TRY_AGAIN or inner in (-signal.SIGTERM, -signal.SIGINT, -signal.SIGKILL, 143, 137, 130)
-    kind = StageInterrupted if kept else StageError
+    kind = StageInterrupted if inner in AGAIN else StageError
     return kind(f"stage {stage} ended with code {inner}\n{said}", mend=f"dvc repro --single-item {stage}")
 
 
-def _run(command: list[str], say: Callable[[str], None], timeout: float | None) -> tuple[int, list[str]]:
-    """Run a command in a process group of its own, passing each line on; return its code and lines."""
-    environment = os.environ | {
-        "PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}",
-        "CGDMER_PROGRESS": "lines",
-    }
-    process = subprocess.Popen(
-        command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, env=environment, start_new_session=True
-    )
+def execute(command: list[str], say: Callable[[str], None], timeout: float | None = None) -> tuple[int, list[str]]:
+    """Run a command under the guard, passing each line on; return its code and lines."""
+    process = running.start(command)
+    late = threading.Event()
+
+    def give_up() -> None:
+        late.set()
+        release(process)
+
+    timer = threading.Timer(timeout, give_up) if timeout else None
     lines: list[str] = []
-    with _stopped_gently(process, timeout):
-        assert process.stdout is not None
+    assert process.stdout is not None
+    try:
+        if timer:
+            timer.start()
         for line in process.stdout:
             lines.append(line.rstrip())
-            say(lines[-1])
-        process.wait()
-    return process.returncode, lines
-
-
-@contextmanager
-def _stopped_gently(process: subprocess.Popen[str], timeout: float | None) -> Iterator[None]:
-    """On any way out, and after `timeout` seconds, end the process group: SIGTERM, GRACE seconds, SIGKILL."""
-    timer = threading.Timer(timeout, _signal_group, (process, signal.SIGTERM)) if timeout else None
-    if timer:
-        timer.start()
-    try:
-        yield
+            if lines[-1]:
+                say(lines[-1])
     finally:
         if timer:
             timer.cancel()
-        if process.poll() is None:
-            _signal_group(process, signal.SIGTERM)
-            try:
-                process.wait(GRACE)
-            except subprocess.TimeoutExpired:
-                _signal_group(process, signal.SIGKILL)
-                process.wait()
-
-
-def _signal_group(process: subprocess.Popen[str], number: int) -> None:
-    if process.poll() is None:
-        os.killpg(process.pid, number)
+        release(process)
+        process.stdout.read()  # a guard that stops its stage must not wait for a reader
+        process.stdout.close()
+        process.wait()
+        running.processes.discard(process)
+    if late.is_set():
+        raise StageError(f"{' '.join(command)} was stopped after its time limit of {timeout:.0f} s; its work is kept")
+    return process.returncode, lines

@@ -9,14 +9,16 @@ from prefect.task_runners import ThreadPoolTaskRunner
 from pydantic import Field
 
 from cgdmer import settings
-from flows import artifacts, tasks
+from flows import artifacts, dvc, recovery, tasks
 
 Until = Literal["validate", "pretrain", "report"]
 Future = PrefectFuture[bool]
 Futures = dict[str, Future]
+THREADS = 64
+"""Tasks that are submitted at once; most of them wait for others, and `dvc.STAGES` limits those that work."""
 
 
-@flow(name="cgdmer", task_runner=ThreadPoolTaskRunner(max_workers=8), persist_result=False)  # type: ignore[arg-type]
+@flow(name="cgdmer", task_runner=ThreadPoolTaskRunner(max_workers=THREADS), persist_result=False)  # type: ignore[arg-type]
 def cgdmer(
     until: Annotated[
         Until, Field(description="Stop after validation, after pretraining, or with the report.")
@@ -28,8 +30,18 @@ def cgdmer(
 
     Params are the project's `params.yaml`, so that a flow run and `dvc repro` give the same result.
     """
+    recovery.settle()
+    with dvc.stopping():
+        _pipeline(until)
+    get_run_logger().info("the pipeline stands up to '%s'", until)
+    if until == "report" and record:
+        tasks.publish(promote)
+    return until
+
+
+def _pipeline(until: Until) -> None:
+    """Start every task at once, each waiting for those it needs, and wait for the last."""
     fan = settings.load().fan
-    log = get_run_logger()
     validated = _data(fan)
     artifacts.validation(fan.sources, wait_for=list(validated.values()))
     last = list(validated.values())
@@ -39,12 +51,8 @@ def cgdmer(
         last = [_benchmark(fan, validated, last[0])]
     for future in last:
         future.result()
-    log.info("the pipeline stands up to '%s'", until)
     if until == "report":
         artifacts.headline()
-    if until == "report" and record:
-        tasks.publish(promote)
-    return until
 
 
 def start(task: Task[[str], bool], stage: str, after: Sequence[Future] = ()) -> Future:

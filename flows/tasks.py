@@ -1,70 +1,84 @@
 """Owns the tasks of the flow: one DVC stage each, with its retries, time limit and concurrency tag."""
 
+from collections.abc import Callable
 from typing import Any
 
 from prefect import get_run_logger, task
 from prefect.cache_policies import NO_CACHE
 from prefect.tasks import exponential_backoff
 
-from flows import dvc
+from cgdmer.errors import CgdmerError, Unavailable
+from flows import artifacts, dvc, remote
 
 HOUR = 3600.0
 GPU = "gpu"
-"""Tag of tasks that need an accelerator: `prefect concurrency-limit create gpu N`, N devices."""
+"""Tag of tasks that need an accelerator; `make deploy` limits it to one at a time a device."""
 
 
-def interrupted(_task: Any, _run: Any, state: Any) -> bool:
-    """Tell whether a failed stage kept its work and is worth another try; a failed expectation is not."""
+def worth_another_try(_task: Any, _run: Any, state: Any) -> bool:
+    """Tell whether a failure may pass: kept work, an absent server, an unknown error; never a failed expectation.
+
+    What our own code refuses, it will refuse again; and a run that is being stopped begins nothing.
+    """
+    if dvc.running.stopped:
+        return False
     try:
         state.result()
-    except dvc.StageInterrupted:
+    except (dvc.StageInterrupted, Unavailable):
         return True
-    except Exception:
+    except CgdmerError:
         return False
+    except Exception:
+        return True
     return False
-
-
-def _reproduce(name: str, timeout: float) -> bool:
-    log = get_run_logger()
-    ran = dvc.reproduce(name, log.info, timeout)
-    log.info("%s: %s", name, "done" if ran else "nothing had changed")
-    return ran
 
 
 RETRIES: dict[str, Any] = {
     "cache_policy": NO_CACHE,
     "persist_result": False,
-    "task_run_name": "{name}",
-    "retry_condition_fn": interrupted,
+    "retry_condition_fn": worth_another_try,
     "retry_delay_seconds": exponential_backoff(backoff_factor=5),
+    "retry_jitter_factor": 0.5,
 }
 
 
-@task(retries=2, retry_jitter_factor=0.5, **RETRIES)
+def _reproduce(name: str, timeout: float, show: Callable[[Callable[[str], None]], Callable[[str], None]]) -> bool:
+    log = get_run_logger()
+    ran = remote.reproduce(name, show(log.info), timeout)
+    log.info("%s: %s", name, "done" if ran else "nothing had changed")
+    return ran
+
+
+def plain(say: Callable[[str], None]) -> Callable[[str], None]:
+    """Show a stage's lines as they are."""
+    return say
+
+
+@task(retries=2, task_run_name="{name}", **RETRIES)
 def stage(name: str) -> bool:
     """Run one DVC stage; return whether there was anything to do."""
-    return _reproduce(name, 6 * HOUR)
+    return _reproduce(name, 6 * HOUR, plain)
 
 
-@task(retries=5, retry_jitter_factor=0.5, **RETRIES)
+@task(retries=5, task_run_name="{name}", **RETRIES)
 def acquire(name: str) -> bool:
     """Bring a corpus here; a download that breaks off goes on where it stopped."""
-    return _reproduce(name, 72 * HOUR)
+    return _reproduce(name, 72 * HOUR, plain)
 
 
-@task(retries=10, retry_jitter_factor=0.5, tags=[GPU], **RETRIES)
+@task(retries=10, task_run_name="{name}", tags=[GPU], **RETRIES)
 def pretrain(name: str) -> bool:
     """Pretrain; an interrupted training goes on from its last checkpoint."""
-    return _reproduce(name, 30 * 24 * HOUR)
+    return _reproduce(name, 30 * 24 * HOUR, artifacts.Training)
 
 
-@task(retries=2, retry_jitter_factor=0.5, tags=[GPU], **RETRIES)
+@task(retries=2, task_run_name="{name}", tags=[GPU], **RETRIES)
 def gpu_stage(name: str) -> bool:
     """Run one DVC stage on an accelerator."""
-    return _reproduce(name, 24 * HOUR)
+    return _reproduce(name, 24 * HOUR, plain)
 
 
-@task(retries=2, retry_jitter_factor=0.5, cache_policy=NO_CACHE, task_run_name="record, register, promote")
+@task(retries=3, task_run_name="record, register, promote", **RETRIES)
 def publish(promote: bool) -> str:
     """Record this pipeline state in MLflow, register its encoders, and let the gate decide; return the run's id."""
     from cgdmer import settings
@@ -73,6 +87,7 @@ def publish(promote: bool) -> str:
     log = get_run_logger()
     published = publishing.publish(settings.load())
     log.info("MLflow run %s, versions %s", published.run, published.versions)
+    artifacts.mlflow_run(published.run)
     if promote:
         log.info(publishing.promote(settings.load()))
     return published.run

@@ -1,8 +1,8 @@
 """Running DVC from a flow: what is worth another try, waiting for locks, stopping gently. No server is needed."""
 
 import os
+import signal
 import stat
-import sys
 import threading
 import time
 from pathlib import Path
@@ -25,8 +25,7 @@ def fake(tmp_path, monkeypatch):
         return tmp_path
 
     monkeypatch.setenv("PATH", f"{tmp_path}/bin:{os.environ['PATH']}")
-    monkeypatch.setattr(sys, "executable", str(tmp_path / "bin" / "python"))
-    monkeypatch.setattr(dvc.time, "sleep", lambda _: None)
+    monkeypatch.setattr(dvc.quiet, "environment", lambda: dict(os.environ))
     return write
 
 
@@ -46,35 +45,35 @@ def test_a_failed_stage_is_final_and_names_its_code_and_words(fake):
     assert "amplitude" in str(caught.value)
 
 
-@pytest.mark.parametrize("code", [75, -15, -9, 143])
+@pytest.mark.parametrize("code", [69, 75, -15, -9, 143])
 def test_an_interrupted_stage_is_worth_another_try(fake, code):
     fake(f"""echo "ERROR: failed to reproduce 'pretrain': cmd exited with {code}"; exit 255""")
     with pytest.raises(dvc.StageInterrupted):
         dvc.reproduce("pretrain", lambda _: None)
 
 
-def test_waits_while_another_process_holds_the_lock(fake):
-    folder = fake("""[ $n -lt 2 ] && { echo 'ERROR: Unable to acquire lock.'; exit 255; }; exit 0""")
+def test_waits_while_another_process_holds_the_lock(fake, monkeypatch):
+    monkeypatch.setattr(dvc, "PAUSE", 0.0)
+    folder = fake(
+        """[ $n -lt 2 ] && { echo "ERROR: 'data/raw' is busy, it is being blocked by:"; exit 255; }; exit 0"""
+    )
     said = []
     assert dvc.reproduce("index@csn", said.append) is False
     assert (folder / "n").read_text().strip() == "3"
     assert sum("waiting" in line for line in said) == 2
 
 
-def test_a_time_limit_ends_the_whole_process_group_with_sigterm(fake, monkeypatch):
-    folder = fake("trap 'echo told; touch told; exit 143' TERM\nsleep 60 & wait")
-    monkeypatch.chdir(folder)
-    began = time.monotonic()
-    with pytest.raises(dvc.StageInterrupted):
-        dvc.reproduce("pretrain", lambda _: None, timeout=0.5)
-    assert time.monotonic() - began < 30
-    assert (folder / "told").exists()
+STAGE = "trap '' INT; python3 -c '\nimport signal, sys, time\n" + (
+    'def stop(*_):\n    open("told", "w").close(); sys.exit(75)\n'
+    'signal.signal(signal.SIGTERM, stop)\nprint("started", flush=True)\ntime.sleep(60)\n\'; code=$?; '
+    "touch locks-put-away; echo \"ERROR: failed to reproduce 'pretrain': cmd exited with $code\"; exit 255"
+)
+"""What DVC does while a stage runs: ignore SIGINT, wait for the stage, put its locks away, and say how it ended."""
 
 
-def test_an_exception_in_the_flow_stops_the_stage_first(fake, monkeypatch):
-    folder = fake("trap 'touch told; exit 143' TERM\necho started\nsleep 60 & wait")
+def test_a_stage_ends_by_itself_and_dvc_puts_its_locks_away(fake, monkeypatch):
+    folder = fake(STAGE)
     monkeypatch.chdir(folder)
-    monkeypatch.setattr(dvc, "GRACE", 20.0)
 
     def cancelled(_line):
         raise KeyboardInterrupt
@@ -82,4 +81,64 @@ def test_an_exception_in_the_flow_stops_the_stage_first(fake, monkeypatch):
     with pytest.raises(KeyboardInterrupt):
         dvc.reproduce("pretrain", cancelled)
     assert (folder / "told").exists()
-    assert threading.active_count() < 20
+    assert (folder / "locks-put-away").exists()
+    assert not dvc.running.processes
+
+
+def test_a_time_limit_stops_the_stage_and_is_no_reason_to_try_again(fake, monkeypatch):
+    monkeypatch.chdir(fake(STAGE))
+    with pytest.raises(dvc.StageError, match="time limit"):
+        dvc.reproduce("pretrain", lambda _: None, timeout=0.5)
+
+
+def test_a_stage_that_will_not_stop_is_killed(fake, monkeypatch):
+    monkeypatch.setattr(dvc, "GRACE", 0.5)
+    fake("trap '' TERM INT\necho started\nsleep 60 & wait; sleep 60")
+    with pytest.raises(dvc.StageInterrupted, match="-9"):
+        dvc.reproduce("pretrain", lambda line: dvc.running.stop())
+    dvc.running.stopped = False
+
+
+def test_what_is_stopped_begins_nothing_and_is_not_tried_again(fake):
+    folder = fake("exit 0")
+    with pytest.raises(RuntimeError, match="cancelled"), dvc.stopping():
+        raise RuntimeError("cancelled")
+    with pytest.raises(dvc.StageInterrupted, match="being stopped"):
+        dvc.reproduce("index@csn", lambda _: None)
+    assert not (folder / "n").exists()
+    with dvc.stopping():
+        assert dvc.reproduce("index@csn", lambda _: None) is False
+
+
+def test_a_stage_does_not_outlive_a_flow_run_that_is_killed(fake, monkeypatch):
+    """SIGKILL leaves no time to say anything: the guard notices that nobody holds its standard input any more."""
+    folder = fake(STAGE)
+    monkeypatch.chdir(folder)
+    victim = os.fork()
+    if victim == 0:
+        dvc.reproduce("pretrain", lambda _: os.kill(os.getpid(), signal.SIGKILL))
+        os._exit(0)
+    assert os.WTERMSIG(os.waitpid(victim, 0)[1]) == signal.SIGKILL
+    wait_for(lambda: (folder / "locks-put-away").exists())
+    assert (folder / "told").exists()
+
+
+def test_stages_of_one_run_do_not_all_work_at_once(fake, monkeypatch):
+    monkeypatch.setattr(dvc.running, "places", threading.BoundedSemaphore(2))
+    folder = fake("mkdir $$.now; ls -d *.now | wc -l; sleep 0.3; rmdir $$.now")
+    monkeypatch.chdir(folder)
+    counts: list[str] = []
+    threads = [threading.Thread(target=dvc.reproduce, args=(f"index@{n}", counts.append)) for n in range(5)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert len(counts) == 5
+    assert max(int(count) for count in counts) <= 2
+
+
+def wait_for(true, seconds=30.0):
+    deadline = time.monotonic() + seconds
+    while not true():
+        assert time.monotonic() < deadline
+        time.sleep(0.05)

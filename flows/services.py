@@ -1,0 +1,123 @@
+"""Owns what the local stack consists of: the command, environment, address and health of each service."""
+
+import os
+import socket
+import sys
+import urllib.request
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from cgdmer import paths
+from cgdmer.errors import ConfigError
+from flows import quiet
+
+HOST = "127.0.0.1"
+FOLDER = paths.STATE / "serve"
+"""Logs, process ids and the Prefect profile of the running stack."""
+POOL = "cgdmer"
+PORTS = {"prefect": 4200, "mlflow": 5000, "reports": 4280}
+"""What CGDMER_PREFECT_PORT, CGDMER_MLFLOW_PORT and CGDMER_REPORTS_PORT change."""
+
+
+@dataclass(frozen=True)
+class Service:
+    """A process of the stack; one without a health address is well as long as it lives."""
+
+    name: str
+    command: list[str]
+    environment: dict[str, str] = field(default_factory=dict)
+    health: str = ""
+    patience: float = 10.0
+    """Seconds from SIGTERM to SIGKILL."""
+
+    def healthy(self) -> bool:
+        """Tell whether it answers."""
+        try:
+            with urllib.request.urlopen(self.health, timeout=5) as answer:  # noqa: S310 - a loopback address of ours
+                return bool(answer.status == 200)
+        except OSError:
+            return False
+
+
+def ports() -> dict[str, int]:
+    """Return the port of each server; ConfigError for a malformed variable."""
+    found = {}
+    for name, default in PORTS.items():
+        variable = f"CGDMER_{name.upper()}_PORT"
+        value = os.environ.get(variable) or str(default)
+        if not value.isdigit() or not 1024 <= int(value) < 65536:
+            raise ConfigError(f"{variable}={value}", allowed="1024 to 65535", mend=f"export {variable}={default}")
+        found[name] = int(value)
+    return found
+
+
+def urls() -> dict[str, str]:
+    return {name: f"http://{HOST}:{port}" for name, port in ports().items()}
+
+
+def servers() -> list[Service]:
+    """Return the servers, all on the loopback interface alone."""
+    port, url = ports(), urls()
+    bind = ["--host", HOST, "--port"]
+    store = ["--backend-store-uri", f"sqlite:///{Path('mlflow.db').resolve()}"]
+    files = ["--default-artifact-root", Path("mlartifacts").resolve().as_uri(), "--no-serve-artifacts"]
+    paths.REPORTS.mkdir(exist_ok=True)
+    pages = ["-m", "http.server", "--bind", HOST, "--directory", str(paths.REPORTS.resolve()), str(port["reports"])]
+    return [
+        Service(
+            "prefect",
+            [_program("prefect"), "server", "start", *bind, str(port["prefect"])],
+            _prefect(),
+            f"{url['prefect']}/api/health",
+        ),
+        Service(
+            "mlflow",
+            [_program("mlflow"), "server", *bind, str(port["mlflow"]), "--workers", "1", *store, *files],
+            {"MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false"},
+            f"{url['mlflow']}/health",
+        ),
+        Service("reports", [sys.executable, *pages], {}, url["reports"]),
+    ]
+
+
+def worker() -> Service:
+    """Return the worker; the flow runs it starts inherit where MLflow and the report are."""
+    url = urls()
+    told = {
+        "MLFLOW_TRACKING_URI": url["mlflow"],
+        "CGDMER_REPORTS_URL": url["reports"],
+        "PYTHONPATH": os.pathsep.join(filter(None, [str(Path.cwd()), os.environ.get("PYTHONPATH")])),
+        "PREFECT_WORKER_QUERY_SECONDS": "2",
+        "PREFECT_FLOWS_HEARTBEAT_FREQUENCY": "30",
+    }
+    command = [_program("prefect"), "worker", "start", "--pool", POOL, "--name", "local"]
+    return Service("worker", command, _prefect() | told, patience=150.0)
+
+
+def _prefect() -> dict[str, str]:
+    return {
+        "PREFECT_API_URL": f"{urls()['prefect']}/api",
+        "PREFECT_HOME": str(Path(".cgdmer/prefect").resolve()),
+        "PREFECT_PROFILES_PATH": str((FOLDER / "profiles.toml").resolve()),
+        "PREFECT_SERVER_UI_SHOW_PROMOTIONAL_CONTENT": "false",
+    }
+
+
+def _program(name: str) -> str:
+    return str(Path(sys.executable).parent / name)
+
+
+def free(port: int) -> bool:
+    """Tell whether nobody listens there."""
+    with socket.socket() as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind((HOST, port))
+        except OSError:
+            return False
+    return True
+
+
+def environment(service: Service) -> dict[str, str]:
+    """Return the whole environment of a service."""
+    return quiet.environment(**service.environment)
