@@ -33,8 +33,8 @@ def index() -> pl.DataFrame:
             "samples": np.full(RECORDS, 5000),
             "leads": [list(LEADS)] * RECORDS,
             "report": [f"<script>alert({n % 9})</script> & sinus rhythm." for n in numbers],
-            "age": np.full(RECORDS, 60.0),
-            "sex": ["male"] * RECORDS,
+            "age": 30.0 + numbers % 60,
+            "sex": [("female", "male")[n % 2] for n in numbers],
             "split": [("train", "train", "train", "val", "test")[n % 5] for n in numbers],
         },
         schema=tables.INDEX_COLUMNS,
@@ -61,6 +61,8 @@ def write_shards(frame: pl.DataFrame) -> None:
         "patient",
         "split",
         "report",
+        "age",
+        "sex",
         **zero,
         valid=pl.lit(SIGNAL.samples, pl.Int32),
         clipped=pl.lit(0.0, pl.Float32),
@@ -106,6 +108,11 @@ def write(way: str = "local", **terms: float) -> None:
         stages.find("embed")(encoder, SOURCE, embed=settings.Embed(), model=TINY_MODEL, signal=SIGNAL)
         probe = settings.Probe(fractions=[0.1, 1.0], seeds=2, strengths=[0.01, 1.0], bootstrap=20)
         stages.find("probe")(encoder, SOURCE, probe=probe)
+    disturbances = [settings.Noise(kind="white", mv=0.2), settings.Exchange(kind="exchange", electrodes=["RA", "LA"])]
+    conditions = settings.Conditions(lead_sets=[["I", "II", "V2"], ["I"]], disturbances=disturbances)
+    stages.find("conditions")(
+        "cgdmer", SOURCE, conditions=conditions, embed=settings.Embed(), model=TINY_MODEL, probe=probe, signal=SIGNAL
+    )
     if terms.get("contrastive", 1.0):
         stages.find("zero_shot")(SOURCE, zero_shot=settings.ZeroShot(bootstrap=20))
         stages.find("retrieval")(retrieval=settings.Retrieval(max_records=20))

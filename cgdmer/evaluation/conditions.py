@@ -44,7 +44,7 @@ def evaluate(
     disturbed: Mapping[str, np.ndarray],
     settings: Probe,
 ) -> tuple[dict[str, Any], pl.DataFrame]:
-    """Return figures of every condition and the test predictions.
+    """Return figures of every condition in the order given, and the test predictions.
 
     `by_leads` holds features (N, D) of all embedded records by lead set, `CLEAN` first; `disturbed` those of test
     records by disturbance, in the same rows.
@@ -60,8 +60,8 @@ def evaluate(
     result = {
         **probe.head(cohort, "canonical"),
         "seeds": [0],
-        "leads": {name: figures[name] for name in by_leads},
-        "disturbances": {name: figures[name] for name in disturbed},
+        "leads": [{"condition": name, **figures[name]} for name in by_leads],
+        "disturbances": [{"condition": name, **figures[name]} for name in disturbed],
     }
     return result, pl.concat([predictions(cohort, name, each) for name, each in scores.items()])
 

@@ -18,10 +18,14 @@ def evaluated(index, features):
     return joined, features, conditions.evaluate(joined, by_leads, {"noise": noisy, "nothing": features}, SETTINGS)
 
 
+def figures(result):
+    return {one["condition"]: one for one in result["leads"] + result["disturbances"]}
+
+
 def test_twelve_clean_leads_are_the_canonical_probe(evaluated):
     joined, features, (result, _) = evaluated
     canonical, _ = probe.evaluate(joined, {"pooled": features}, SETTINGS)
-    expected, found = canonical["results"]["1.0"]["pooled"], result["leads"][conditions.CLEAN]
+    expected, found = canonical["results"]["1.0"]["pooled"], figures(result)[conditions.CLEAN]
     assert {name: found[name] for name in ("mean", "low", "high", "per_class")} == {
         name: expected[name] for name in ("mean", "low", "high", "per_class")
     }
@@ -29,10 +33,10 @@ def test_twelve_clean_leads_are_the_canonical_probe(evaluated):
 
 def test_changes_are_paired_with_twelve_clean_leads(evaluated):
     _, _, (result, _) = evaluated
-    clean, noisy = result["leads"][conditions.CLEAN], result["disturbances"]["noise"]
+    clean, noisy = figures(result)[conditions.CLEAN], figures(result)["noise"]
     assert noisy["change"]["mean"] == pytest.approx(noisy["mean"] - clean["mean"], abs=2e-6)
     assert noisy["change"]["low"] <= noisy["change"]["mean"] <= noisy["change"]["high"] < 0
-    nothing = result["disturbances"]["nothing"]
+    nothing = figures(result)["nothing"]
     assert nothing["change"] == {"mean": 0.0, "low": 0.0, "high": 0.0}
 
 
@@ -40,4 +44,4 @@ def test_every_condition_has_its_predictions(evaluated):
     joined, _, (result, predictions) = evaluated
     assert set(predictions["condition"]) == {conditions.CLEAN, "1 lead (I)", "noise", "nothing"}
     assert predictions.height == 4 * len(joined.test.ids)
-    assert result["leads"]["1 lead (I)"]["n_test"] == len(joined.test.ids)
+    assert figures(result)["1 lead (I)"]["n_test"] == len(joined.test.ids)

@@ -41,9 +41,9 @@ def test_result_says_what_it_is_and_repeats_to_the_byte_whatever_the_batch(proje
     assert [path.read_bytes() for path in files] == first
     result = read_json(files[0])
     assert (result["encoder"], result["representation"], result["protocol"]) == ("random", "pooled", "canonical")
-    assert set(result["leads"]) == {"12 leads", "2 leads (I, II)"}
-    assert set(result["disturbances"]) == {"white noise 0.3 mV", "RA and LA exchanged"}
-    assert result["leads"]["12 leads"]["n_test"] == result["n_test"] == 24
+    assert [one["condition"] for one in result["leads"]] == ["12 leads", "2 leads (I, II)"]
+    assert [one["condition"] for one in result["disturbances"]] == ["white noise 0.3 mV", "RA and LA exchanged"]
+    assert result["leads"][0]["n_test"] == result["n_test"] == 24
 
 
 def test_fewer_leads_are_encoded_by_name_and_only_the_asked_split_is(project):

@@ -14,7 +14,7 @@ from cgdmer import __version__, paths
 from cgdmer.errors import DataError
 from cgdmer.evaluation import ablations
 from cgdmer.evaluation.report import ablations as removed
-from cgdmer.evaluation.report import finetuning
+from cgdmer.evaluation.report import conditions, finetuning
 from cgdmer.evaluation.report.headline import encoder_order
 from cgdmer.files import read_json, sha256
 from cgdmer.tables import TASKS
@@ -37,6 +37,8 @@ class Findings:
     """By task; empty while fine-tuning is off."""
     ablations: dict[str, Any]
     """By profile; empty where none was run."""
+    conditions: dict[str, dict[str, Any]]
+    """By task, then encoder: fewer leads and disturbances."""
     sources: dict[str, dict[str, Any]]
     """By source: way, split, records, quarantined, digest, and the validation result."""
     curve: pl.DataFrame
@@ -59,6 +61,7 @@ def gather() -> Findings:
         retrieval=_optional(paths.retrieval()),
         finetuning=finetuning.read(),
         ablations=ablations.read(),
+        conditions=conditions.read(),
         sources=_sources(),
         curve=pl.read_csv(paths.CURVE) if paths.CURVE.is_file() else pl.DataFrame(),
         summary=_optional(summary),
@@ -132,6 +135,7 @@ def metrics(found: Findings) -> dict[str, Any]:
         "auroc": {task: _auroc(results) for task, results in found.probes.items()},
         "finetuning": finetuning.cells(found.finetuning),
         "ablations": removed.for_metrics(found.ablations),
+        "conditions": conditions.for_metrics(found.conditions),
         "zero_shot": {task: _zero_shot(result) for task, result in found.zero_shot.items()},
         "retrieval": {key: value for key, value in found.retrieval.items() if key != "examples"},
         "data": {

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from typing import Any
 
-from cgdmer.evaluation.report import ablations, corpora, finetuning, numbers, paired, pictures, published
+from cgdmer.evaluation.report import ablations, conditions, corpora, finetuning, numbers, paired, pictures, published
 from cgdmer.evaluation.report.gather import Findings
 from cgdmer.evaluation.report.headline import TASK_NAMES, at, encoder_order, fractions, name_of, percent
 from cgdmer.page import Html, document, el, tiles
@@ -12,7 +12,8 @@ from cgdmer.settings import Report
 
 LINKS = {
     "results": "Results", "differences": "Differences", "fractions": "Few labels", "classes": "Classes",
-    "finetuning": "Fine-tuning", "zero-shot": "Zero-shot", "retrieval": "Retrieval", "ablations": "Ablations",
+    "finetuning": "Fine-tuning", "fewer-leads": "Fewer leads", "disturbance": "Disturbance",
+    "zero-shot": "Zero-shot", "retrieval": "Retrieval", "ablations": "Ablations",
     "gallery": "ECGs", "reconstruction": "Reconstruction",
     "projections": "Projections", "training": "Training", "data": "Data", "published": "Published",
     "missing": "Not reproduced", "versions": "Versions",
@@ -31,6 +32,7 @@ def render(
         numbers.fraction_section(metrics),
         numbers.class_section(found.probes, fraction),
         finetuning.finetuning_section(found.finetuning),
+        conditions.conditions_sections(found.conditions),
         numbers.zero_shot_section(metrics),
         numbers.retrieval_section(found.retrieval),
         ablations.ablations_section(found.ablations, metrics, fraction),

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from typing import Any
 
-from cgdmer.evaluation.report import ablations, finetuning
+from cgdmer.evaluation.report import ablations, conditions, finetuning
 from cgdmer.evaluation.report.corpora import SPLITS, WAYS, missing
 from cgdmer.evaluation.report.gather import Findings
 from cgdmer.evaluation.report.headline import SOURCE_NAMES, TASK_NAMES, at, fractions, lines_of, name_of, percent
@@ -17,7 +17,7 @@ def write(found: Findings, metrics: dict[str, Any], compared: Sequence[Compariso
     shares = list(reversed(fractions(metrics)))
     parts = [f"# {title}", summary(metrics, shares[0])]
     parts += [_probes(metrics, fraction) for fraction in shares]
-    parts += [_differences(compared), _finetuning(found), _zero_shot(metrics)]
+    parts += [_differences(compared), _finetuning(found), *_conditions(found), _zero_shot(metrics)]
     parts += [_retrieval(metrics["retrieval"])]
     parts += [_ablations(found, metrics, shares[0]), _data(found)]
     parts.append("## What is not reproduced\n\n" + "\n".join(f"- {line}" for line in missing(found)))
@@ -56,6 +56,11 @@ def _differences(compared: Sequence[Comparison]) -> str:
 def _finetuning(found: Findings) -> str:
     head, rows, intro = finetuning.markdown(found.finetuning)
     return f"## Fine-tuning\n\n{intro}" + (f"\n\n{grid(head, rows)}" if rows else "")
+
+
+def _conditions(found: Findings) -> list[str]:
+    tables = conditions.markdown(found.conditions)
+    return [f"## {title}\n\n{intro}\n\n{grid(head, rows)}" for title, intro, head, rows in tables]
 
 
 def _ablations(found: Findings, metrics: dict[str, Any], fraction: str) -> str:
