@@ -9,7 +9,7 @@ export HF_HUB_DISABLE_TELEMETRY := 1
 export MLFLOW_DISABLE_TELEMETRY := true
 export PREFECT_SERVER_ANALYTICS_ENABLED := false
 
-.PHONY: help demo real ablations serve deploy stop test check clean
+.PHONY: help demo real folds ablations serve deploy stop test check clean
 
 help: ## list the targets
 	@grep -E '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 12
@@ -23,6 +23,10 @@ real: .venv/installed ## run it on local copies of the real corpora: make real C
 	python -m cgdmer profile real
 	dvc repro
 	python -m cgdmer --quiet table
+
+folds: .venv/installed ## cross-validate on a real PTB-XL after make demo: make folds CGDMER_RAW_ROOT=/data
+	@test -n "$(CGDMER_RAW_ROOT)" || { echo "make folds CGDMER_RAW_ROOT=/folder/with/ptbxl"; exit 2; }
+	HF_HUB_OFFLINE=1 python -m cgdmer folds
 
 test: .venv/installed-dev ## run the tests
 	pytest -n auto --dist loadgroup

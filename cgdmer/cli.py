@@ -51,6 +51,9 @@ def parser() -> argparse.ArgumentParser:
         "promote", help="let the gate decide whether the candidate becomes champion; 1 where it does not"
     )
     commands.add_parser("rollback", help="make the former champion champion again")
+    commands.add_parser("folds", help="cross-validate on a local PTB-XL, pretraining anew for every fold")
+    replay = commands.add_parser("replay", help="do a step of pretraining again that was not finite")
+    replay.add_argument("folder", metavar="FOLDER", help="the dump that the error named")
     commands.add_parser("table", help="print the headline table of reports/metrics.json")
     return top
 
@@ -179,6 +182,24 @@ def rollback(_: argparse.Namespace) -> int:
     return 0
 
 
+def folds(_: argparse.Namespace) -> int:
+    from cgdmer.evaluation.folds import markdown
+    from cgdmer.stages.folds import folds
+
+    print(markdown(folds()), end="")
+    return 0
+
+
+def replay(options: argparse.Namespace) -> int:
+    from pathlib import Path
+
+    from cgdmer import settings
+    from cgdmer.stages import replaying
+
+    print(replaying.describe(Path(options.folder), settings.load()))
+    return 0
+
+
 def table(_: argparse.Namespace) -> int:
     from cgdmer import paths
     from cgdmer.evaluation.report import headline
@@ -200,5 +221,7 @@ COMMANDS: dict[str, Callable[[argparse.Namespace], int]] = {
     "publish": publish,
     "promote": promote,
     "rollback": rollback,
+    "folds": folds,
+    "replay": replay,
     "table": table,
 }
