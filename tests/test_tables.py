@@ -34,12 +34,12 @@ def test_a_lawful_index_passes():
 @pytest.mark.parametrize(
     ("changes", "message"),
     [
-        ({"id": ["1", "1", "3", "4"]}, "1 ids occur more than once.*'1'"),
-        ({"patient": ["a", "a", "a", "c"]}, "1 patients lie in more than one split.*'a'"),
+        ({"id": ["1", "1", "3", "4"]}, "1 ids occur more than once"),
+        ({"patient": ["a", "a", "a", "c"]}, "1 patients lie in more than one split"),
         ({"split": ["dev", "dev", "test", ""]}, "unknown split.*dev"),
     ],
 )
-def test_a_broken_law_is_named_with_examples(changes, message):
+def test_a_broken_law_is_named(changes, message):
     with pytest.raises(DataError, match=message):
         tables.check_laws(make_index(**changes), "csn")
 

@@ -134,7 +134,14 @@ def read_one(archive: "Archive", member: str) -> Found:
             return _whole(archive, member)
         return _checked(header.fs, header.samples, header.leads, header.comments)
     except RecordError as error:
-        return Found(reason=error.fact.removeprefix(f"{member}: "))
+        return Found(reason=reason(error, member))
+
+
+def reason(error: RecordError, member: str) -> str:
+    """Return why a record is refused, without its folder, which may be called after a patient."""
+    folder = posixpath.dirname(member)
+    fact = error.fact.removeprefix(f"{member}: ")
+    return fact.replace(f"{folder}/", "") if folder else fact
 
 
 def _whole(archive: "Archive", member: str) -> Found:

@@ -65,10 +65,10 @@ def join(records: pl.DataFrame, lines: pl.DataFrame) -> pl.DataFrame:
     Never by row position: the two tables need not have the same order (PROTOCOLS A.1.2).
     """
     for name, table in ((RECORDS, records), (REPORTS, lines)):
-        repeated = table.filter(pl.struct(KEY).is_duplicated())
+        repeated = table.with_row_index("row").filter(pl.struct(KEY).is_duplicated())
         if repeated.height:
             raise DataError(
-                f"{name}: {repeated.height} rows share a subject and study, for example {repeated.select(KEY).row(0)}",
+                f"{name}: {repeated.height} rows share a subject and study, the first is row {repeated['row'][0] + 1}",
                 allowed="each (subject_id, study_id) once",
                 mend=f"copy {name} again as PhysioNet publishes it",
             )

@@ -4,7 +4,7 @@ from typing import Literal
 
 from pydantic import Field
 
-from cgdmer.settings.base import Section
+from cgdmer.settings.base import Examples, Section
 
 Source = Literal["mimic_iv_ecg", "ptb_xl", "cpsc2018", "csn"]
 
@@ -102,6 +102,8 @@ class Validation(Section):
     """Largest share of records whose signal occurs more than once (warning)."""
     max_duplicate_reports: float = Field(default=0.95, ge=0, le=1)
     """Largest share of reports whose words are another record's (warning); machine reports repeat heavily."""
+    examples: Examples = "auto"
+    """Whether result and page show record ids and report texts; `auto`: of simulated corpora only."""
 
 
 class Pool(Section):

@@ -4,7 +4,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field, model_validator
 
-from cgdmer.settings.base import Section
+from cgdmer.settings.base import Examples, Section
 
 Representation = Literal["shared", "specific", "pooled"]
 Lead = Literal["I", "II", "III", "aVR", "aVL", "aVF", "V1", "V2", "V3", "V4", "V5", "V6"]
@@ -131,6 +131,8 @@ class Retrieval(Section):
 
     max_records: int = Field(default=2000, ge=2)
     recall_at: list[int] = [1, 5, 10]
+    examples: Examples = "auto"
+    """Whether ids and report texts are kept as examples; `auto`: where all pretraining corpora are simulated."""
 
 
 class Report(Section):

@@ -46,8 +46,7 @@ def check_share(found: Indexed, source: str, largest: float) -> None:
         return
     reasons = found.quarantine["reason"].value_counts(sort=True).head(3)
     shown = "; ".join(f"{reason} ({count})" for reason, count in reasons.iter_rows())
-    named = ", ".join(found.quarantine["id"].head(3))
-    fact = f"{source}: {bad} of {total} records cannot be used, for example {named}: {shown}"
+    fact = f"{source}: {bad} of {total} records cannot be used, most often: {shown}"  # in logs, so no ids
     if bad / total > largest:
         raise DataError(
             fact,

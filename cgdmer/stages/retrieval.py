@@ -5,7 +5,7 @@ from typing import Any
 import numpy as np
 import polars as pl
 
-from cgdmer import paths, settings
+from cgdmer import disclosing, paths, settings
 from cgdmer.encoders.cgdmer import Pretrained, open_folder
 from cgdmer.errors import DataError
 from cgdmer.evaluation import retrieval as ranking
@@ -35,9 +35,9 @@ def retrieval(*, retrieval: settings.Retrieval) -> None:
     ecg = encode(encoder, shards, chosen)
     report = encoder.encode_reports(texts.tolist())
     found = ranking.summarise(ranking.ranks(ecg, report, group), group, retrieval.recall_at)
-    write_json(
-        paths.retrieval(), {"sources": sources, **found, "examples": examples(chosen, ecg, report, texts, group)}
-    )
+    shown = disclosing.allowed(retrieval.examples, sources)
+    kept = examples(chosen, ecg, report, texts, group) if shown else []
+    write_json(paths.retrieval(), {"sources": sources, **found, "examples": kept})
 
 
 def choose(shards: Shards, most: int) -> pl.DataFrame:

@@ -154,7 +154,8 @@ def _reports(reports: Mapping[str, Any]) -> Html:
         f"{number(reports['present'])} reports, {number(reports['distinct'])} of them distinct; "
         f"{number(reports['repeating'])} records share their words with another. The most frequent:"
     )
-    return table(caption, ("Report", "Records"), [(text, number(count)) for text, count in reports["frequent"]])
+    rows = [(text, number(count)) for text, count in reports["frequent"]]
+    return table(caption, ("Report", "Records"), rows or [("not shown (validation.examples in params.yaml)", "")])
 
 
 def _told(told: Mapping[str, Any]) -> Html | None:

@@ -43,15 +43,15 @@ def test_index_quarantine_and_facts_are_written_and_repeat_to_the_byte(corpus, c
     assert frame.height == facts["records"] == 38
     assert tables.read(paths.index_quarantine("csn"))["reason"][0] == "signal file missing: JS00000.mat"
     assert (facts["source"], facts["quarantined"], facts["split"]["kind"]) == ("csn", 2, "hash")
-    assert "2 of 40 records cannot be used, for example JS00000, JS00001" in caplog.text
+    assert "2 of 40 records cannot be used, most often: signal file missing" in caplog.text
     index("csn", corpus=corpus, index=Index())
     assert written() == first
 
 
-def test_too_large_a_share_stops_and_names_examples_and_the_reason(corpus):
+def test_too_large_a_share_stops_and_names_the_reason(corpus):
     with pytest.raises(DataError) as caught:
         index("csn", corpus=corpus, index=Index(max_quarantined=0.04))
-    assert "2 of 40 records cannot be used, for example JS00000, JS00001: signal file missing" in str(caught.value)
+    assert "2 of 40 records cannot be used, most often: signal file missing" in str(caught.value)
     assert "index.max_quarantined" in str(caught.value)
     assert tables.read(paths.index_quarantine("csn")).height == 2
     assert not paths.index("csn").exists()
@@ -62,7 +62,7 @@ def test_a_broken_law_writes_no_index(corpus, tmp_path):
     copy.mkdir()
     for suffix in ("hea", "mat"):
         (copy / f"JS00009.{suffix}").write_bytes((tmp_path / f"csn/WFDBRecords/01/010/JS00009.{suffix}").read_bytes())
-    with pytest.raises(DataError, match="JS00009"):
+    with pytest.raises(DataError, match="1 ids occur more than once"):
         index("csn", corpus=corpus, index=Index())
     assert not paths.index("csn").exists()
 

@@ -20,6 +20,7 @@ def project(tmp_path, monkeypatch):
     monkeypatch.setattr(stage, "BATCH", 7)
     write_folder(paths.shards("ptb_xl"), [40, 40])
     write_json(paths.POOL, {"sources": {"ptb_xl": {}}})
+    write_json(paths.raw("ptb_xl") / "manifest.json", {"way": "simulate"})
     signal = settings.Signal(seconds=1.0)
     words = [f"report {i}" for i in range(5)]
     network = weights.create(TINY_MODEL, settings.Masking(), settings.Objective(), signal, words, seed=0)
@@ -38,6 +39,15 @@ def test_result_repeats_to_the_byte_and_reads_well(project):
     example = found["examples"][0]
     assert len(example["nearest"]) == 3
     assert [near["right"] for near in example["nearest"]].count(True) <= 1
+
+
+@pytest.mark.parametrize(
+    ("asked", "way", "shown"), [("auto", "local", 0), ("always", "local", 4), ("never", "simulate", 0)]
+)
+def test_reports_of_people_are_no_examples_unless_asked(project, asked, way, shown):
+    write_json(paths.raw("ptb_xl") / "manifest.json", {"way": way})
+    stage.retrieval(retrieval=SETTINGS.model_copy(update={"examples": asked}))
+    assert len(read_json(paths.retrieval())["examples"]) == shown
 
 
 def test_only_held_out_records_with_a_report_are_ranked(project):

@@ -163,6 +163,9 @@ def zero_shot_section(metrics: Mapping[str, Any]) -> Html:
     return section("zero-shot", "Zero-shot", table("CG-DMER, aligned features.", head, rows, text=(0, 3, 4)), lead=lead)
 
 
+WITHHELD = "Examples are not shown: reports of people (retrieval.examples in params.yaml)."
+
+
 def retrieval_section(retrieval: Mapping[str, Any]) -> Html:
     """Draw recall both ways and examples of what was found, report texts as they are (escaped)."""
     if not retrieval:
@@ -181,8 +184,8 @@ def retrieval_section(retrieval: Mapping[str, Any]) -> Html:
     head = ("", *(f"Recall at {k}" for k in ks), "Median rank")
     examples = [_example(entry) for entry in retrieval["examples"]]
     lead = "Given an ECG, find its report among all, and the reverse."
-    return section("retrieval", "Finding reports", table(caption, head, rows), el("h3", "Examples"),
-                   el("div", examples, class_="grid wide"), lead=lead)  # fmt: skip
+    shown: list[Html] = [el("h3", "Examples"), el("div", examples, class_="grid wide")] if examples else []
+    return section("retrieval", "Finding reports", table(caption, head, rows), shown or el("p", WITHHELD), lead=lead)
 
 
 def _example(entry: Mapping[str, Any]) -> Html:
