@@ -85,6 +85,10 @@ def retrieval() -> Path:
     return REPORTS / "retrieval.json"
 
 
+def parts() -> Path:
+    return REPORTS / "parts.json"
+
+
 def scratch(stage: str, *items: str) -> Path:
     """Folder for work in progress of one stage call; survives a kill, removed at the end of the stage."""
     return STATE.joinpath("work", stage, *items)

@@ -79,7 +79,7 @@ def _pretraining(validated: list[Future]) -> Future:
 
 def _benchmark(fan: settings.Fan, validated: Futures, pretrained: Future) -> Future:
     """Start embedding, probes, zero-shot, retrieval; the report waits for all of them."""
-    ends = [start(tasks.stage, "retrieval", [pretrained])]
+    ends = [start(tasks.stage, name, [pretrained]) for name in ("retrieval", "parts")]
     for source in fan.benchmarks:
         embedded: Futures = {}
         for encoder in fan.encoders:

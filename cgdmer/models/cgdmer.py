@@ -80,15 +80,9 @@ class CGDMER(nn.Module):
     def forward(self, batch: Batch, drawn: Noise) -> Outputs:
         """One masked pass over both modalities; each objective finds what it needs by name."""
         out: Outputs = {}
-        full = batch["full"]
 
         # The ECG: scale, cut, hide, encode what is left, separate.
-        signal, spread = standardise(batch["signal"], batch["valid"], batch["missing"])  # (B, L, T), (B, 1)
-        patches = patchify(signal, self.settings.patch)  # (B, L, N, P)
-        valid = whole_patches(batch["valid"], batch["missing"], self.columns, self.settings.patch)  # (B, L, N)
-        mask = self.hide(valid, drawn, full=full)  # places (B, V), hidden (B, L*N)
-        tokens = self.ecg(patches, spread, self.all_leads, mask.places, mask.real)  # (B, V, D)
-        shared, specific = self.split(tokens, mask.real, "ecg")  # (B, V, D) twice
+        patches, mask, shared, specific = self.separate(batch, drawn)  # (B, L, N, P), mask, (B, V, D) twice
         out["ecg_shared"] = mean(shared, mask.real)  # (B, D)
         if specific is not None:
             out["ecg_specific"] = mean(specific, mask.real)  # (B, D)
@@ -116,6 +110,16 @@ class CGDMER(nn.Module):
                 meant = out["report_shared"][:, None].expand_as(shared)  # (B, V, D)
                 out["crossed"] = self.decoder(joined(meant, specific), mask, grid)  # (B, L*N, P)
         return out
+
+    def separate(self, batch: Batch, drawn: Noise) -> tuple[Tensor, Mask, Tensor, Tensor | None]:
+        """Return the patches, the mask, and the shared and specific parts of what it leaves visible."""
+        signal, spread = standardise(batch["signal"], batch["valid"], batch["missing"])  # (B, L, T), (B, 1)
+        patches = patchify(signal, self.settings.patch)  # (B, L, N, P)
+        valid = whole_patches(batch["valid"], batch["missing"], self.columns, self.settings.patch)  # (B, L, N)
+        mask = self.hide(valid, drawn, full=batch["full"])  # places (B, V), hidden (B, L*N)
+        tokens = self.ecg(patches, spread, self.all_leads, mask.places, mask.real)  # (B, V, D)
+        shared, specific = self.split(tokens, mask.real, "ecg")  # (B, V, D) twice
+        return patches, mask, shared, specific
 
     def hide(self, valid: Tensor, drawn: Noise, *, full: bool) -> Mask:
         """Choose the visible ones of the tokens that exist (B, L, N)."""

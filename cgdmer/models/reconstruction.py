@@ -1,4 +1,4 @@
-"""Owns showing what the model fills in: one masked pass over stored records, back in microvolt."""
+"""Owns what the model fills in: one masked pass over stored records, back in microvolt, and its error by part."""
 
 from dataclasses import dataclass
 
@@ -7,7 +7,8 @@ import torch
 
 from cgdmer.models.cgdmer import CGDMER, Batch
 from cgdmer.models.masking import KINDS
-from cgdmer.models.patches import EPSILON, patchify, standardise
+from cgdmer.models.patches import EPSILON, normalise, patchify, standardise
+from cgdmer.models.split import joined
 
 
 @dataclass(frozen=True)
@@ -49,6 +50,36 @@ def reconstruct(
         Reconstruction(signal[i, :, :whole], filled[i], hidden[i], model.settings.patch, kinds[i])
         for i in range(len(signal))
     ]
+
+
+@torch.no_grad()
+def errors(
+    model: CGDMER, signal: np.ndarray, valid: np.ndarray, missing: np.ndarray, seed: int = 0
+) -> dict[str, np.ndarray]:
+    """Mean squared error of the hidden patches of each record (B,), by the parts that the decoder may read.
+
+    A part that it may not read is replaced by its mean over all visible tokens of these records: it then says nothing
+    of a record, and the decoder still sees what it is used to. Empty where there are no two parts or no decoder.
+    """
+    if model.decoder is None or model.split.ecg is None or model.objective.ecg_reconstruction == 0:
+        return {}
+    drawn = model.noise(len(signal), torch.Generator().manual_seed(seed))
+    patches, mask, shared, specific = model.separate(_batch(model, signal, valid, missing), drawn)
+    assert specific is not None
+    real = torch.ones_like(mask.places, dtype=torch.bool) if mask.real is None else mask.real
+    nothing = [part[real].mean(0).expand_as(part) for part in (shared, specific)]
+    target, weight = normalise(patches.flatten(1, 2)), mask.hidden.float()
+    found = {}
+    for name, parts in {
+        "both": (shared, specific),
+        "shared": (shared, nothing[1]),
+        "specific": (nothing[0], specific),
+        "neither": (nothing[0], nothing[1]),
+    }.items():
+        predicted = model.decoder(joined(*parts), mask, (signal.shape[1], model.columns))
+        squared = (predicted - target).square().mean(2) * weight
+        found[name] = (squared.sum(1) / weight.sum(1).clamp(min=1)).numpy()
+    return found
 
 
 def _batch(model: CGDMER, signal: np.ndarray, valid: np.ndarray, missing: np.ndarray) -> Batch:

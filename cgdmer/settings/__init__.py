@@ -17,6 +17,7 @@ from cgdmer.settings.evaluation import (
     Finetune,
     Noise,
     Outside,
+    Parts,
     Probe,
     Report,
     Retrieval,
@@ -26,7 +27,7 @@ from cgdmer.settings.method import Masking, Model, Objective, Train
 
 __all__ = [
     "Conditions", "Corpus", "Drop", "Embed", "Exchange", "Fan", "Finetune", "Index", "Masking", "Model", "Noise",
-    "Objective", "Outside", "Pool", "Probe", "Protocol", "Report", "Retrieval", "Settings", "Signal", "Train",
+    "Objective", "Outside", "Parts", "Pool", "Probe", "Protocol", "Report", "Retrieval", "Settings", "Signal", "Train",
     "Validation", "ZeroShot", "load", "merge", "parse",
 ]  # fmt: skip
 
@@ -67,6 +68,7 @@ class Settings(Section):
     finetune: Finetune = Field(default_factory=Finetune)
     zero_shot: ZeroShot = Field(default_factory=ZeroShot)
     retrieval: Retrieval = Field(default_factory=Retrieval)
+    parts: Parts = Field(default_factory=Parts)
     report: Report = Field(default_factory=Report)
 
 

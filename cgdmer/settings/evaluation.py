@@ -135,6 +135,18 @@ class Retrieval(Section):
     """Whether ids and report texts are kept as examples; `auto`: where all pretraining corpora are simulated."""
 
 
+class Parts(Section):
+    """What the shared and the specific part of an ECG know, on held-out records of the pretraining corpora."""
+
+    fitted: int = Field(default=2000, ge=2)
+    """Training records that the probes of report statements see."""
+    measured: int = Field(default=1000, ge=2)
+    """Test records."""
+    least: int = Field(default=10, ge=1)
+    """Reports of both groups that must make a statement."""
+    bootstrap: int = Field(default=1000, ge=1)
+
+
 class Report(Section):
     """The page a person reads."""
 

@@ -70,7 +70,7 @@ class Objective(Section):
     """Mean squared error of masked, per-patch normalised ECG patches."""
     report_reconstruction: float = Field(default=0.5, ge=0)
     """Cross-entropy of masked report tokens."""
-    orthogonality: float = Field(default=0.1, ge=0)
+    orthogonality: float = Field(default=1.0, ge=0)
     """Dependence between shared and specific parts."""
     cross_reconstruction: float = Field(default=0.0, ge=0)
     """Decode the ECG from the report's shared part and the ECG's specific part."""

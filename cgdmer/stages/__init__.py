@@ -21,6 +21,7 @@ STAGES = (
     "conditions",
     "zero_shot",
     "retrieval",
+    "parts",
     "report",
 )
 """In pipeline order; each is a function of the same name in the module of that name."""

@@ -1,9 +1,11 @@
 import example_pool as example
 import numpy as np
 import pytest
+import torch
 
 from cgdmer.models import weights
-from cgdmer.models.reconstruction import reconstruct
+from cgdmer.models.reconstruction import _batch, errors, reconstruct
+from cgdmer.objectives import reconstruction
 from cgdmer.settings import Masking, Objective
 
 
@@ -61,3 +63,38 @@ def test_a_single_kind_is_named(given, kind):
 def test_a_model_without_a_decoder_shows_nothing(given):
     signal, valid, missing, reports = given
     assert reconstruct(build(reports, ecg_reconstruction=0.0), signal, valid, missing) == []
+
+
+def test_errors_with_both_parts_are_the_objective_s_term(given):
+    signal, valid, missing, reports = given
+    model = build(reports)
+    found = errors(model, signal, valid, missing, seed=3)
+    batch = _batch(model, signal, valid, missing)
+    with torch.no_grad():
+        out = model(batch, model.noise(len(signal), torch.Generator().manual_seed(3)))
+    expected = reconstruction(out["predicted"], out["target"], out["hidden"])
+    assert found["both"].mean() == pytest.approx(float(expected))
+
+
+def test_a_part_that_is_withheld_says_nothing_of_the_record(given):
+    """With both parts withheld only the places of the visible patches are left, which the mask alone decides."""
+    signal, valid, missing, reports = given
+    model = build(reports, Masking(kind="temporal"))
+    seen = []
+    model.decoder.register_forward_pre_hook(lambda _, inputs: seen.append(inputs[0]))
+    errors(model, signal, valid, missing)
+    both, shared, specific, neither = seen
+    width = model.settings.width
+    assert torch.equal(shared[..., :width], both[..., :width])
+    assert torch.equal(specific[..., width:], both[..., width:])
+    for withheld in (shared[..., width:], specific[..., :width], neither):
+        assert torch.equal(withheld, withheld[:1, :1].expand_as(withheld))
+
+
+def test_a_model_without_two_parts_has_no_errors_by_part(given):
+    signal, valid, missing, reports = given
+    model = weights.create(
+        example.MODEL.model_copy(update={"disentangled": False}), Masking(), Objective(orthogonality=0.0),
+        example.SIGNAL, reports, 0,
+    )  # fmt: skip
+    assert errors(model.eval(), signal, valid, missing) == {}

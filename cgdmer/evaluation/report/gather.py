@@ -14,7 +14,7 @@ from cgdmer import __version__, paths
 from cgdmer.errors import DataError
 from cgdmer.evaluation import ablations
 from cgdmer.evaluation.report import ablations as removed
-from cgdmer.evaluation.report import conditions, finetuning
+from cgdmer.evaluation.report import conditions, disentangled, finetuning
 from cgdmer.evaluation.report.headline import encoder_order
 from cgdmer.files import read_json, sha256
 from cgdmer.tables import TASKS
@@ -33,6 +33,8 @@ class Findings:
     """By task."""
     retrieval: dict[str, Any]
     """Empty where nothing was ranked."""
+    parts: dict[str, Any]
+    """What the shared and the specific part know; empty where it was not measured."""
     finetuning: dict[str, Any]
     """By task; empty while fine-tuning is off."""
     ablations: dict[str, Any]
@@ -59,6 +61,7 @@ def gather() -> Findings:
         probes=probes,
         zero_shot={task: read_json(paths.zero_shot(task)) for task in TASKS if paths.zero_shot(task).is_file()},
         retrieval=_optional(paths.retrieval()),
+        parts=disentangled.read(),
         finetuning=finetuning.read(),
         ablations=ablations.read(),
         conditions=conditions.read(),
@@ -138,6 +141,7 @@ def metrics(found: Findings) -> dict[str, Any]:
         "conditions": conditions.for_metrics(found.conditions),
         "zero_shot": {task: _zero_shot(result) for task, result in found.zero_shot.items()},
         "retrieval": {key: value for key, value in found.retrieval.items() if key != "examples"},
+        "parts": {key: value for key, value in found.parts.items() if key != "sources"},
         "data": {
             name: {key: facts[key] for key in ("records", "quarantined", "digest")}
             for name, facts in found.sources.items()

@@ -3,7 +3,17 @@
 from collections.abc import Sequence
 from typing import Any
 
-from cgdmer.evaluation.report import ablations, conditions, corpora, finetuning, numbers, paired, pictures, published
+from cgdmer.evaluation.report import (
+    ablations,
+    conditions,
+    corpora,
+    disentangled,
+    finetuning,
+    numbers,
+    paired,
+    pictures,
+    published,
+)
 from cgdmer.evaluation.report.gather import Findings
 from cgdmer.evaluation.report.headline import TASK_NAMES, at, encoder_order, fractions, name_of, percent
 from cgdmer.page import Html, document, el, tiles
@@ -15,7 +25,7 @@ LINKS = {
     "finetuning": "Fine-tuning", "fewer-leads": "Fewer leads", "disturbance": "Disturbance",
     "zero-shot": "Zero-shot", "retrieval": "Retrieval", "ablations": "Ablations",
     "gallery": "ECGs", "reconstruction": "Reconstruction",
-    "projections": "Projections", "training": "Training", "data": "Data", "published": "Published",
+    "parts": "Parts", "projections": "Projections", "training": "Training", "data": "Data", "published": "Published",
     "missing": "Not reproduced", "versions": "Versions",
 }  # fmt: skip
 
@@ -38,6 +48,7 @@ def render(
         ablations.ablations_section(found.ablations, metrics, fraction),
         pictures.gallery(drawn),
         pictures.reconstructions(drawn),
+        disentangled.parts_section(found.parts),
         pictures.projections(drawn),
         corpora.training_section(found),
         corpora.data_section(found),

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from typing import Any
 
-from cgdmer.evaluation.report import ablations, conditions, finetuning
+from cgdmer.evaluation.report import ablations, conditions, disentangled, finetuning
 from cgdmer.evaluation.report.corpora import SPLITS, WAYS, missing
 from cgdmer.evaluation.report.gather import Findings
 from cgdmer.evaluation.report.headline import SOURCE_NAMES, TASK_NAMES, at, fractions, lines_of, name_of, percent
@@ -18,7 +18,7 @@ def write(found: Findings, metrics: dict[str, Any], compared: Sequence[Compariso
     parts = [f"# {title}", summary(metrics, shares[0])]
     parts += [_probes(metrics, fraction) for fraction in shares]
     parts += [_differences(compared), _finetuning(found), *_conditions(found), _zero_shot(metrics)]
-    parts += [_retrieval(metrics["retrieval"])]
+    parts += [_retrieval(metrics["retrieval"]), _parts(found.parts)]
     parts += [_ablations(found, metrics, shares[0]), _data(found)]
     parts.append("## What is not reproduced\n\n" + "\n".join(f"- {line}" for line in missing(found)))
     rows = [[name, f"`{value}`"] for name, value in found.versions.items()]
@@ -89,6 +89,13 @@ def _retrieval(found: dict[str, Any]) -> str:
     )
     head = ["", *(f"Recall at {k}" for k in ks), "Median rank"]
     return f"## Retrieval\n\n{intro}\n\n{grid(head, rows)}"
+
+
+def _parts(found: dict[str, Any]) -> str:
+    if not found or not (found["content"] or found["reconstruction"]):
+        return ""
+    rows = [list(row) for row in disentangled.rows(found)]
+    return f"## Shared and specific\n\n{disentangled.caption(found)}\n\n{grid(['measured', 'from', 'value'], rows)}"
 
 
 def _data(found: Findings) -> str:
