@@ -9,9 +9,13 @@ from cgdmer.errors import ConfigError, did_you_mean
 __all__ = ["Encoder", "Setup", "load", "names"]
 
 
+SHARED = ("__init__", "adapter", "base")
+"""Files that are no encoder."""
+
+
 def names() -> list[str]:
     """Return the encoders there are: the modules of this folder that have a `load`."""
-    return sorted(path.stem for path in Path(__file__).parent.glob("*.py") if path.stem not in ("__init__", "base"))
+    return sorted(path.stem for path in Path(__file__).parent.glob("*.py") if path.stem not in SHARED)
 
 
 def load(name: str, setup: Setup) -> Encoder:

@@ -1,7 +1,7 @@
 """Owns what every encoder promises, and what it is built from."""
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Protocol
 
@@ -9,7 +9,7 @@ import numpy as np
 
 from cgdmer import paths
 from cgdmer.errors import ConfigError
-from cgdmer.settings import Model, Signal
+from cgdmer.settings import Model, Outside, Signal
 from cgdmer.signals.leads import LEADS, canonical_leads
 
 
@@ -28,6 +28,8 @@ class Encoder(Protocol):
     leads: tuple[str, ...]
     """The leads it knows; any of them may be given."""
     unit: str
+    digest: str
+    """Hex sha256 of the weights it was loaded from; '' where there are none."""
     dims: dict[str, int]
 
     def encode(
@@ -48,6 +50,8 @@ class Setup:
     model: Model
     seed: int = 0
     folder: Path = paths.MODEL
+    outside: Mapping[str, Outside] = field(default_factory=dict)
+    """Weights of encoders that others trained, by name."""
 
 
 def checked(

@@ -20,7 +20,7 @@ REFRACTORY = 0.25
 class Handcrafted:
     """Features of the mean beat, the rhythm and the spectrum; `pooled` alone, because it separates nothing."""
 
-    name, unit, leads = "handcrafted", "mV", LEADS
+    name, unit, leads, digest = "handcrafted", "mV", LEADS, ""
 
     def __init__(self, form: Signal) -> None:
         self.fs, self.seconds, self.samples = form.fs, form.seconds, form.samples

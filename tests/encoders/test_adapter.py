@@ -1,0 +1,127 @@
+"""Adapters: strict, never a pickle, and the network sees the leads, rate, length and scale it was trained on."""
+
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+import torch
+from safetensors.torch import load_file, save_file
+from torch import nn
+
+from cgdmer import settings
+from cgdmer.encoders import Setup, merl_resnet18
+from cgdmer.encoders.adapter import Form, adapt, each_lead, whole_range
+from cgdmer.errors import ConfigError, DataError
+from cgdmer.files import sha256
+from cgdmer.signals.leads import LEADS
+
+SIGNAL = settings.Signal(fs=100.0, seconds=4.0)
+FORM = Form(fs=250.0, seconds=5.0, leads=("II", "V1", "I"), scale=lambda signal: signal, width=3)
+
+
+class Probe(nn.Module):
+    """Remembers what it was given; its features are the means of the leads."""
+
+    def __init__(self):
+        super().__init__()
+        self.gain = nn.Parameter(torch.ones(1))
+
+    def forward(self, x):
+        self.given = x
+        return self.gain * x.abs().mean(dim=2)
+
+
+@pytest.fixture
+def file(tmp_path):
+    path = tmp_path / "probe.safetensors"
+    save_file({"gain": torch.tensor([2.0])}, path)
+    return path
+
+
+def opened(path, digest=None, network=None, form=FORM):
+    named = settings.Outside(file=str(path), sha256=digest or sha256(path))
+    network = network or Probe()
+    return adapt("probe", network, form, Setup(SIGNAL, settings.Model(), outside={"probe": named})), network
+
+
+def test_the_network_gets_its_own_leads_rate_and_length(file):
+    encoder, network = opened(file)
+    time = np.arange(400) / 100
+    signal = np.stack([np.sin(2 * np.pi * (1 + k) * time) for k in range(12)])[None].astype(np.float32)
+    found = encoder.encode(signal)["pooled"]
+    given = network.given.numpy()
+    assert given.shape == (1, 3, 1250)
+    assert not given[:, :, 1000:].any()
+    inside = slice(100, 900)
+    for channel, lead in enumerate(FORM.leads):
+        expected = np.sin(2 * np.pi * (1 + LEADS.index(lead)) * np.arange(1000) / 250)
+        np.testing.assert_allclose(given[0, channel, inside], expected[inside], atol=0.02)
+    np.testing.assert_allclose(found, 2 * np.abs(given).mean(axis=2), rtol=1e-5)
+
+
+def test_leads_not_given_and_padding_are_zero(file):
+    encoder, network = opened(file)
+    encoder.encode(np.ones((1, 2, 400), np.float32), leads=["I", "V1"], valid=np.array([200]))
+    given = network.given.numpy()
+    assert not given[0, 0].any()
+    assert abs(given[0, 1, 300] - 1) < 0.1
+    assert np.abs(given[0, 1, 520:]).max() < 0.1
+
+
+def test_a_pickle_is_refused_with_the_command_that_converts_it(tmp_path):
+    path = tmp_path / "probe.pt"
+    torch.save({"gain": torch.tensor([5.0])}, path)
+    with pytest.raises(ConfigError, match="may hold a pickle") as caught:
+        opened(path)
+    subprocess.run(caught.value.mend.replace("python", sys.executable, 1), shell=True, check=True)
+    assert load_file(tmp_path / "probe.safetensors")["gain"].item() == 5.0
+    assert opened(tmp_path / "probe.safetensors")[1].gain.item() == 5.0
+
+
+def test_a_pickle_that_is_named_safetensors_is_not_read(tmp_path):
+    path = tmp_path / "probe.safetensors"
+    torch.save({"gain": torch.tensor([5.0])}, path)
+    with pytest.raises(DataError, match="is no safetensors file"):
+        opened(path)
+
+
+@pytest.mark.parametrize("state", [{}, {"gain": torch.ones(2)}, {"gain": torch.ones(1), "head": torch.ones(1)}])
+def test_weights_of_another_network_are_refused(tmp_path, state):
+    path = tmp_path / "probe.safetensors"
+    save_file(state, path)
+    with pytest.raises(DataError, match="does not hold the weights of probe") as caught:
+        opened(path)
+    assert "gain" in caught.value.fact or "head" in caught.value.fact
+
+
+def test_another_file_than_named_is_refused_and_its_own_digest_told(file):
+    with pytest.raises(DataError, match="not the file that params") as caught:
+        opened(file, digest="0" * 64)
+    assert sha256(file) in caught.value.mend
+
+
+def test_a_file_that_is_missing_or_not_named_says_what_to_do(file):
+    digest = sha256(file)
+    file.unlink()
+    with pytest.raises(DataError, match="is missing"):
+        opened(file, digest)
+    with pytest.raises(ConfigError, match="names no weights for encoder merl_resnet18") as caught:
+        merl_resnet18.load(Setup(SIGNAL, settings.Model()))
+    assert "sha256sum data/outside/merl_resnet18.safetensors" in caught.value.mend
+
+
+def test_scales_are_those_of_the_published_protocols():
+    signal = np.random.default_rng(0).normal(size=(2, 12, 50)).astype(np.float32)
+    signal[1] = 3.0
+    ranged, scored = whole_range(signal), each_lead(signal)
+    assert (ranged[0].min(), ranged[0].max()) == (0.0, 1.0)
+    np.testing.assert_allclose(scored[0].std(axis=1), 1, rtol=1e-4)
+    assert not ranged[1].any()
+    assert not scored[1].any()
+
+
+def test_the_published_layout_has_its_published_size():
+    network = merl_resnet18.network()
+    assert sum(parameter.numel() for parameter in network.parameters()) == pytest.approx(3.85e6, rel=0.01)
+    assert network(torch.zeros(1, 12, 5000)).shape == (1, 512)
