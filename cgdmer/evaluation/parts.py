@@ -20,7 +20,7 @@ def statements(texts: Sequence[str]) -> list[set[str]]:
 
 
 def labels(fitted: Sequence[str], measured: Sequence[str], least: int) -> tuple[list[str], np.ndarray, np.ndarray]:
-    """Return the statements that `least` reports or more of both groups make, and as many do not; and who makes them."""
+    """Return the statements that at least `least` reports of both groups make and as many do not, and who does."""
     groups = statements(fitted), statements(measured)
     counts = [
         {name: sum(name in report for report in group) for name in set().union(*group)} for group in groups
