@@ -103,7 +103,7 @@ def comment(key: str) -> pl.Expr:
     return pl.col("comments").list.eval(value).list.drop_nulls().list.first()
 
 
-def _read_all(archive: "Archive", members: list[str], source: str) -> list[Found]:
+def _read_all(archive: "Archive", members: list[str | None], source: str) -> list[Found]:
     """Read headers in batches on a few threads, with their progress."""
     batches = [members[start : start + BATCH] for start in range(0, len(members), BATCH)]
     found: list[Found] = []
@@ -117,9 +117,11 @@ def _read_all(archive: "Archive", members: list[str], source: str) -> list[Found
     return found
 
 
-def read_one(archive: "Archive", member: str) -> Found:
+def read_one(archive: "Archive", member: str | None) -> Found:
     """Read one header, or the whole record where no header tells its length; a failure becomes the reason."""
     try:
+        if not member:
+            return Found(reason="the table names no file")
         if member not in archive:
             return Found(reason=ABSENT)
         if member.endswith(".mat"):

@@ -1,0 +1,66 @@
+"""Every reader under damaged input: 2,000 cases here, CGDMER_FUZZ_CASES of them at night (`make fuzz`)."""
+
+import json
+import os
+import random
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from cgdmer import reports
+from cgdmer.errors import DataError
+from cgdmer.wave import parse_header
+from cgdmer.wave.matlab import read_struct
+
+ROOT = Path(__file__).resolve().parents[2]
+CASES = int(os.environ.get("CGDMER_FUZZ_CASES", "2000"))
+FIELDS = st.sampled_from(
+    ["r", "12", "500", "16", "16+24", "1000(0)/mV", "0", "-32768", "r.dat", "V1", "#", "/", "~", "1e9"]
+)
+
+
+@pytest.mark.timeout(300 + CASES // 10)
+def test_damaged_bytes_are_read_or_refused_and_never_more():
+    seed = random.randrange(10**9)
+    command = [sys.executable, str(ROOT / "tests/fuzz/fuzzer.py"), str(CASES), str(seed)]
+    environment = {name: value for name, value in os.environ.items() if not name.startswith("CGDMER_FUZZ")}
+    done = subprocess.run(
+        command, env=environment | {"PYTHONPATH": str(ROOT)}, capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 0, done.stderr[-4000:]
+    found = json.loads(done.stdout)
+    assert sum(found["ran"].values()) == CASES
+    assert len(found["refused"]) >= 6, "some damage has to be noticed by nearly every target"
+
+
+@given(st.lists(st.lists(FIELDS | st.text(max_size=8), max_size=10).map(" ".join), max_size=14).map("\n".join))
+@settings(max_examples=200, deadline=None)
+def test_any_text_is_a_header_or_says_why_not(text):
+    try:
+        header = parse_header(text.encode("utf-8", "surrogatepass"), "r.hea")
+    except DataError as error:
+        assert str(error).startswith("r.hea: ")
+    else:
+        assert header.fs > 0
+        assert all("/" not in name and name not in ("..", "") for name in header.files)
+
+
+@given(st.binary(max_size=300))
+@settings(max_examples=150, deadline=None)
+def test_any_bytes_are_a_struct_or_say_why_not(content):
+    try:
+        read_struct(content, "r.mat")
+    except DataError:
+        return
+
+
+@given(st.lists(st.text(max_size=60) | st.none(), max_size=5))
+@settings(max_examples=150, deadline=None)
+def test_any_lines_become_one_line_of_report(lines):
+    cleaned = reports.clean(lines)
+    assert cleaned
+    assert not set("\n\r\t") & set(cleaned)
