@@ -7,10 +7,14 @@ classes share every matrix product. Gradients are float64; only the search for a
 """
 
 import logging
-from collections.abc import Sequence
+import os
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
+
+from cgdmer import environment
+from cgdmer.errors import ConfigError
 
 log = logging.getLogger(__name__)
 
@@ -28,6 +32,9 @@ NOTHING = 1e-12
 """Weight below which a record does not bend the objective; subnormal numbers would make products many times slower."""
 BLOCK = 256
 """Records whose products are taken at once: 768 float32 features of so many fit the second-level cache."""
+NUMPY = "numpy"
+DRIVERS = ("/dev/nvidiactl", "/dev/kfd")
+"""Where the driver of a GPU shows."""
 COVERED = 0.999
 """Share of the weight that this Hessian is computed from."""
 
@@ -77,10 +84,11 @@ def principal_axes(features: np.ndarray) -> Axes:
     return Axes(mean, scale, rotation, scores, np.append(values, float(len(X))))
 
 
-def fit(axes: Axes, labels: np.ndarray, strengths: Sequence[float]) -> Path:
+def fit(axes: Axes, labels: np.ndarray, strengths: Sequence[float], device: str | None = None) -> Path:
     """Solve every class of `labels` (n, C) at every inverse strength C; weaker regularisation starts from stronger.
 
-    A class whose training labels are all equal gets zero coefficients and the log odds of (count + 1/2) / (n + 1).
+    `device` is NUMPY or a torch device to solve on (`cgdmer.evaluation.newton`); None takes what CGDMER_DEVICE means. A
+    class whose training labels are all equal gets zero coefficients and the log odds of (count + 1/2) / (n + 1).
     """
     Y = labels.astype(np.float64)
     counts, n = Y.sum(axis=0), len(Y)
@@ -88,13 +96,44 @@ def fit(axes: Axes, labels: np.ndarray, strengths: Sequence[float]) -> Path:
     W = np.zeros((axes.scores.shape[1], Y.shape[1]))
     share = np.where((counts > 0) & (counts < n), counts / n, (counts + 0.5) / (n + 1.0))
     W[-1] = np.log(share / (1.0 - share))
-    problem = Problem(axes.scores, axes.scores.astype(np.float32), axes.spectrum, Y[:, varied])
-    steps = np.empty((len(strengths), *W.shape))
-    for position in np.argsort(strengths, kind="stable"):
-        W[:, varied] = solve(problem, 1.0 / strengths[position], W[:, varied])
-        steps[position] = W
+    steps = np.repeat(W[None], len(strengths), axis=0)
+    for position, solved in _along(axes, Y[:, varied], W[:, varied], strengths, device):
+        steps[position][:, varied] = solved
     coef = (axes.rotation @ steps[:, :-1]) / axes.scale[:, None]
     return Path(coef, steps[:, -1] - axes.mean @ coef)
+
+
+def _along(
+    axes: Axes, Y: np.ndarray, start: np.ndarray, strengths: Sequence[float], device: str | None
+) -> Iterator[tuple[int, np.ndarray]]:
+    """Yield the position of each strength and its solution, strongest regularisation first."""
+    device = accelerator() if device is None else device
+    if device != NUMPY:
+        from cgdmer.evaluation import newton
+
+        yield from newton.solve_path(axes.scores, Y, start, strengths, device).items()
+        return
+    problem = Problem(axes.scores, axes.scores.astype(np.float32), axes.spectrum, Y)
+    for position in np.argsort(strengths, kind="stable"):
+        start = solve(problem, 1.0 / strengths[position], start)
+        yield int(position), start
+
+
+def accelerator() -> str:
+    """Return the torch device that CGDMER_DEVICE means, NUMPY for the CPU; ConfigError for a GPU that is not there.
+
+    `auto` is a GPU where there is one; torch is imported only where a driver shows that there may be.
+    """
+    name = environment.read().device
+    if name == "cpu" or (name == "auto" and not any(map(os.path.exists, DRIVERS))):
+        return NUMPY
+    import torch
+
+    if torch.cuda.is_available():
+        return "cuda" if name == "auto" else name
+    if name == "auto":
+        return NUMPY
+    raise ConfigError(f"CGDMER_DEVICE={name}, but torch sees no GPU", mend="export CGDMER_DEVICE=cpu")
 
 
 @dataclass(frozen=True)

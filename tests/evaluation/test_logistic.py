@@ -5,6 +5,7 @@ import pytest
 from sklearn.linear_model import LogisticRegression
 from sklearn.metrics import roc_auc_score
 
+from cgdmer.errors import ConfigError
 from cgdmer.evaluation import logistic
 
 STRENGTHS = (1e-4, 1e-2, 1.0, 1e2, 1e3)
@@ -88,3 +89,43 @@ def test_separable_classes_converge_without_a_warning(caplog):
     path = logistic.fit(logistic.principal_axes(X), Y, (1e-2, 1e6))
     assert not caplog.records
     assert ((path.decision(X, 1) > 0) == Y).all()
+
+
+@pytest.mark.parametrize(("n", "d"), [(300, 40), (60, 90)], ids=["tall", "wide"])
+def test_on_a_torch_device_the_solution_is_the_same(n, d):
+    X, Y = data(n, d, 4, seed=9)
+    Y[:, 2] = 1
+    axes = logistic.principal_axes(X)
+    here, there = (logistic.fit(axes, Y, STRENGTHS, device) for device in (logistic.NUMPY, "cpu"))
+    np.testing.assert_allclose(there.coef * axes.scale[:, None], here.coef * axes.scale[:, None], atol=1e-3)
+    np.testing.assert_allclose(there.intercept, here.intercept, atol=1e-3)
+    for step in range(len(STRENGTHS)):
+        for c in (0, 1, 3):
+            one, other = (roc_auc_score(Y[:, c], path.decision(X, step)[:, c]) for path in (here, there))
+            assert one == pytest.approx(other, abs=1e-4)
+
+
+def test_on_a_torch_device_separable_classes_converge(caplog):
+    rng = np.random.default_rng(8)
+    X = rng.normal(size=(80, 30)).astype(np.float32)
+    Y = (X[:, :3] > 0).astype(np.uint8)
+    path = logistic.fit(logistic.principal_axes(X), Y, (1e-2, 1e6), "cpu")
+    assert not caplog.records
+    assert ((path.decision(X, 1) > 0) == Y).all()
+
+
+def test_the_environment_decides_where_it_is_solved(monkeypatch):
+    import torch
+
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
+    for name, drivers, expected in (("cpu", ("/",), "numpy"), ("auto", (), "numpy"), ("auto", ("/",), "cuda"),
+                                    ("cuda:1", (), "cuda:1")):  # fmt: skip
+        monkeypatch.setenv("CGDMER_DEVICE", name)
+        monkeypatch.setattr(logistic, "DRIVERS", drivers)
+        assert logistic.accelerator() == expected, name
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
+    with pytest.raises(ConfigError, match="torch sees no GPU"):
+        logistic.accelerator()
+    monkeypatch.setenv("CGDMER_DEVICE", "auto")
+    monkeypatch.setattr(logistic, "DRIVERS", ("/",))
+    assert logistic.accelerator() == "numpy"
