@@ -10,7 +10,7 @@ import sys
 import tempfile
 import time
 import urllib.request
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -77,7 +77,7 @@ def postgres(programs: Path, port: int) -> Iterator[None]:
         shutil.rmtree(folder, ignore_errors=True)
 
 
-def wait(true: object, patience: float = PATIENCE) -> None:
+def wait(true: Callable[[], bool], patience: float = PATIENCE) -> None:
     deadline = time.monotonic() + patience
     while not true():
         assert time.monotonic() < deadline, "not ready in time"
@@ -91,6 +91,8 @@ class Stack:
     folder: Path
     addresses: Mapping[str, str]
     values: Mapping[str, str]
+    ports: Mapping[str, str]
+    """What the ports inside the containers become."""
     over: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
     """Variables by service that differ from compose's, where this machine lacks something."""
     running: dict[str, subprocess.Popen] = field(default_factory=dict)
@@ -112,7 +114,7 @@ class Stack:
         return (self.folder / f"{service}.log").read_text()
 
     def command(self, service: str) -> list[str]:
-        words = [self.placed(str(word)) for word in SERVICES[service]["command"]]
+        words = [self.ports.get(word) or self.placed(str(word)) for word in SERVICES[service]["command"]]
         return [str(BIN / words[0]) if (BIN / words[0]).exists() else words[0], *words[1:]]
 
     def environment(self, service: str, **more: str) -> dict[str, str]:
@@ -141,7 +143,8 @@ class Stack:
             wait(lambda check=check, service=service: self._healthy(check, service))
 
     def _healthy(self, check: list[str], service: str) -> bool:
-        assert self.running[service].poll() is None, self.log(service)
+        for name, process in self.running.items():
+            assert process.poll() is None, self.log(name)
         program = str(BIN / check[0]) if (BIN / check[0]).exists() else check[0]
         return subprocess.run([program, *check[1:]], check=False).returncode == 0
 

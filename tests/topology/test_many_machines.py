@@ -71,13 +71,14 @@ def running(tmp_path_factory, repository, databases):
         "prefect": {"PREFECT_API_DATABASE_CONNECTION_URL": f"sqlite+aiosqlite:///{folder}/prefect.db"},
         "mlflow": {"MLFLOW_BACKEND_STORE_URI": f"sqlite:///{folder}/mlflow.db"},
     }
-    stack = Stack(folder, addresses, values, {} if databases else lacking)
+    inside = {"4200": str(ports["prefect"]), "5000": str(ports["mlflow"])}
+    stack = Stack(folder, addresses, values, inside, {} if databases else lacking)
     try:
         with (folder / "s3.log").open("w") as log:
             store = [sys.executable, "-m", "moto.server", "-H", "127.0.0.1", "-p", str(ports["s3"])]
             stack.running["s3"] = subprocess.Popen(store, stdout=log, stderr=log, start_new_session=True)
-        stack.start("prefect", PREFECT_SERVER_API_PORT=str(ports["prefect"]))
-        stack.start("mlflow", MLFLOW_PORT=str(ports["mlflow"]))
+        stack.start("prefect")
+        stack.start("mlflow")
         topology.wait(lambda: topology.answers(f"http://127.0.0.1:{ports['s3']}/moto-api/"))
         stack.run("buckets")
         stack.wait_healthy("prefect", "mlflow")
