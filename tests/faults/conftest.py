@@ -1,0 +1,55 @@
+"""Owns the runs all fault tests share: the micro pipeline undisturbed, and the same killed at random moments."""
+
+import json
+import os
+import random
+import shutil
+import subprocess
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[2]
+KILLS = 3
+"""Of each stage call: 54 in all."""
+
+
+@dataclass(frozen=True)
+class Runs:
+    """Two micro projects after the whole pipeline, with what each stage said at level DEBUG."""
+
+    calm: Path
+    killed: Path
+    log: str
+    planted: list[str]
+    """Numbers of the patients and studies of the local corpus."""
+    suffered: dict[str, int]
+    """Kills by stage call."""
+    seed: int
+
+
+@pytest.fixture(scope="session")
+def runs(tmp_path_factory) -> Runs:
+    folder, seed = tmp_path_factory.mktemp("runs"), random.randrange(10**6)
+    environment = os.environ | {
+        "PYTHONPATH": f"{ROOT}:{ROOT / 'tests'}", "CGDMER_EXECUTOR": "serial", "CGDMER_WORKERS": "1",
+        "CGDMER_DEVICE": "cpu",
+    }  # fmt: skip
+    command = [sys.executable, str(ROOT / "tests/stage_victim.py"), str(folder), str(seed), str(KILLS)]
+    done = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, f"seed {seed}\n{done.stderr[-3000:]}"
+    said = json.loads(done.stdout)
+    log = (folder / "calm.log").read_text() + done.stderr
+    return Runs(folder / "calm", folder / "killed", log, said["planted"], said["killed"], seed)
+
+
+@pytest.fixture
+def project(runs, tmp_path, monkeypatch) -> Path:
+    """A copy of the finished micro project, as working directory."""
+    folder = tmp_path / "project"
+    shutil.copytree(runs.calm, folder, ignore=shutil.ignore_patterns(".cgdmer"))
+    monkeypatch.chdir(folder)
+    monkeypatch.setenv("CGDMER_EXECUTOR", "serial")
+    return folder
