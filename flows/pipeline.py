@@ -1,12 +1,11 @@
 """Owns the flow `cgdmer`: which stage waits for which, from raw corpora to a registered encoder."""
 
 from collections.abc import Sequence
-from typing import Annotated, Literal
+from typing import Literal
 
 from prefect import Task, flow, get_run_logger
 from prefect.futures import PrefectFuture
 from prefect.task_runners import ThreadPoolTaskRunner
-from pydantic import Field
 
 from cgdmer import settings
 from flows import artifacts, dvc, recovery, tasks
@@ -19,16 +18,15 @@ THREADS = 64
 
 
 @flow(name="cgdmer", task_runner=ThreadPoolTaskRunner(max_workers=THREADS), persist_result=False)  # type: ignore[arg-type]
-def cgdmer(
-    until: Annotated[
-        Until, Field(description="Stop after validation, after pretraining, or with the report.")
-    ] = "report",
-    record: Annotated[bool, Field(description="Record the results in MLflow and register the encoders.")] = True,
-    promote: Annotated[bool, Field(description="Let the gate decide whether the candidate becomes champion.")] = True,
-) -> str:
+def cgdmer(until: Until = "report", record: bool = True, promote: bool = True) -> str:
     """Reproduce the pipeline stage by stage; what has not changed is skipped by DVC.
 
-    Params are the project's `params.yaml`, so that a flow run and `dvc repro` give the same result.
+    The settings are the project's `params.yaml`, so that a run and `dvc repro` give the same result.
+
+    Args:
+        until: Stop after validation, after pretraining, or with the report.
+        record: Record the results in MLflow and register the encoders; only with the report.
+        promote: Let the gate decide whether the candidate becomes champion; only with `record`.
     """
     recovery.settle()
     with dvc.stopping():

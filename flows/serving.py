@@ -20,7 +20,7 @@ from flows.services import FOLDER, Service
 PROCESSES = FOLDER / "processes.json"
 """Process id and start time of the supervisor and of each service; gone once all have ended."""
 READY = FOLDER / "ready"
-START_LIMIT = 180.0
+START_LIMIT = 600.0
 """Seconds the servers have to answer."""
 PAUSE = 5.0
 """Seconds before a service that died is started again."""
