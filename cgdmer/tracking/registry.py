@@ -51,8 +51,6 @@ class Example:
 def register(run: str, folder: Path, example: Example, tags: Mapping[str, str], card: str) -> dict[str, str]:
     """Register the encoders of a run once, as `candidate`; return name to version."""
     client = server.connect()
-    mlflow.set_tracking_uri(server.uri())
-    mlflow.set_registry_uri(server.uri())
     versions = {}
     for name in (ECG, REPORT) if example.vectors is not None else (ECG,):
         version = _version_of(client, name, run) or _log(run, name, folder, example)
@@ -134,11 +132,8 @@ def reload_difference(uri: str) -> float:
 def _download(uri: str, scratch: Path) -> Path:
     """Fetch the files of a version and return their folder."""
     server.connect()
-    where = server.uri()
     try:
-        found = mlflow.artifacts.download_artifacts(
-            f"{uri}/artifacts", dst_path=str(scratch), tracking_uri=where, registry_uri=where
-        )
+        found = mlflow.artifacts.download_artifacts(f"{uri}/artifacts", dst_path=str(scratch))
     except MlflowException as error:
         raise ConfigError(
             f"{uri} cannot be had: {server.without_secrets(str(error))[:300]}",

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from mlflow.entities import Experiment
 from mlflow.exceptions import MlflowException
-from mlflow.tracking import MlflowClient
+from mlflow.tracking import MlflowClient, set_registry_uri, set_tracking_uri
 
 from cgdmer.errors import ConfigError
 
@@ -37,14 +37,16 @@ def without_secrets(text: str) -> str:
 
 
 def connect() -> MlflowClient:
-    """Return a client of the tracking server and registry, with telemetry off."""
+    """Return a client of the tracking server and registry, telemetry off; `models:/` means its registry from here."""
     for name in ("mlflow", "alembic"):
         logging.getLogger(name).setLevel(logging.WARNING)
     os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")
     os.environ.setdefault("MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR", "false")
     os.environ.setdefault("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "2")
     os.environ.setdefault("MLFLOW_HTTP_REQUEST_TIMEOUT", "20")
-    return MlflowClient(tracking_uri=uri(), registry_uri=uri())
+    set_tracking_uri(uri())
+    set_registry_uri(uri())
+    return MlflowClient()
 
 
 def experiment(client: MlflowClient) -> str:
