@@ -34,7 +34,9 @@ def conditions(
         )
     clean = found.features[conditions.representation]
     check_finite(clean, found.ids, conditions.representation, source)
-    given = Records(load(encoder, Setup(signal, model, embed.seed)), source, found.ids, embed.batch)
+    given = Records(
+        load(encoder, Setup(signal, model, embed.seed, outside=embed.outside)), source, found.ids, embed.batch
+    )
     by_leads = {probes.CLEAN: np.asarray(clean)}
     for leads in conditions.lead_sets:
         by_leads[lead_name(leads)] = given.encode(conditions.representation, leads, partial(choose, leads=leads))
