@@ -95,20 +95,20 @@ class CGDMER(nn.Module):
             if own is not None:
                 out["report_specific"] = mean(own, real)  # (B, D)
             if "word_places" in out:
-                out["word_logits"] = self.report.guess(joined(told, own), out["word_places"])  # (B, K, vocabulary)
+                out["word_logits"] = self.report.guess(joined(told, own, real), out["word_places"])  # (B, K, vocabulary)
             if self.split.project is not None:
                 out["ecg_aligned"] = self.split.align(shared, mask.real)  # (B, E)
                 out["report_aligned"] = self.split.align(told, real)  # (B, E)
 
-        # Reconstruction of the hidden patches from both parts of the visible ones.
+        # Reconstruction of the hidden patches from the specific tokens and what is shared of the record.
         if self.decoder is not None:
             grid = (len(LEADS), self.columns)
             out["hidden"], out["target"] = mask.hidden, normalise(patches.flatten(1, 2))  # (B, L*N), (B, L*N, P)
             if self.objective.ecg_reconstruction > 0:
-                out["predicted"] = self.decoder(joined(shared, specific), mask, grid)  # (B, L*N, P)
+                out["predicted"] = self.decoder(joined(shared, specific, mask.real), mask, grid)  # (B, L*N, P)
             if self.objective.cross_reconstruction > 0:  # what the report says in place of what the ECG shares
                 meant = out["report_shared"][:, None].expand_as(shared)  # (B, V, D)
-                out["crossed"] = self.decoder(joined(meant, specific), mask, grid)  # (B, L*N, P)
+                out["crossed"] = self.decoder(joined(meant, specific, None), mask, grid)  # (B, L*N, P)
         return out
 
     def separate(self, batch: Batch, drawn: Noise) -> tuple[Tensor, Mask, Tensor, Tensor | None]:

@@ -76,7 +76,7 @@ def errors(
         "specific": (nothing[0], specific),
         "neither": (nothing[0], nothing[1]),
     }.items():
-        predicted = model.decoder(joined(*parts), mask, (signal.shape[1], model.columns))
+        predicted = model.decoder(joined(*parts, mask.real), mask, (signal.shape[1], model.columns))
         squared = (predicted - target).square().mean(2) * weight
         found[name] = (squared.sum(1) / weight.sum(1).clamp(min=1)).numpy()
     return found

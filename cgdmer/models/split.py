@@ -36,6 +36,13 @@ class Split(nn.Module):
         return out
 
 
-def joined(shared: Tensor, specific: Tensor | None) -> Tensor:
-    """Put the parts side by side (B, S, 2D), as the decoders read them, or return the shared part where it is all."""
-    return shared if specific is None else torch.cat([shared, specific], 2)
+def joined(shared: Tensor, specific: Tensor | None, real: Tensor | None) -> Tensor:
+    """Put the parts side by side (B, S, 2D), as the decoders read them: the shared one as its mean over real tokens.
+
+    What two modalities share is said of the whole record; where and how it shows is the specific part's. Given token by
+    token, the shared part rebuilt the signal better than the specific one did. Without a specific part the tokens of
+    the one part (B, S, D) are all there is.
+    """
+    if specific is None:
+        return shared
+    return torch.cat([mean(shared, real)[:, None].expand_as(specific), specific], 2)

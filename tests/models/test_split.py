@@ -30,10 +30,20 @@ def test_without_disentanglement_there_is_nothing_specific_and_nothing_extra():
     plain = Split(Model(width=16, heads=2, projection=8, disentangled=False), ecg=True, report=True, aligns=True)
     shared, specific = plain(torch.randn(1, 2, 16), None, "ecg")
     assert specific is None
-    assert joined(shared, specific) is shared
+    assert joined(shared, specific, None) is shared
     assert {name.split(".")[0] for name, _ in plain.named_parameters()} == {"shared", "project"}
 
 
 def test_aligned_vectors_have_length_one():
     vectors = Split(MODEL, ecg=True, report=True, aligns=True).align(torch.randn(5, 3, 16), None)
     assert torch.allclose(vectors.norm(dim=1), torch.ones(5), atol=1e-6)
+
+
+def test_decoders_read_the_shared_part_as_one_vector_a_record_and_no_padding():
+    shared, specific = torch.randn(2, 4, 16), torch.randn(2, 4, 16)
+    real = torch.tensor([[True, True, False, False], [True, True, True, True]])
+    read = joined(shared, specific, real)
+    assert torch.equal(read[..., 16:], specific)
+    for record, count in ((0, 2), (1, 4)):
+        expected = shared[record, :count].mean(0)
+        assert torch.allclose(read[record, :, :16], expected.expand(4, 16), atol=1e-6)
