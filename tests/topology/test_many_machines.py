@@ -23,7 +23,9 @@ def repository(tmp_path_factory) -> Path:
     for name in ("cgdmer", "flows", "params"):
         shutil.copytree(ROOT / name, folder / name, ignore=shutil.ignore_patterns("__pycache__"))
     (folder / ".dvc").mkdir()
-    for name in (".dvcignore", ".gitignore", "dvc.yaml", "prefect.yaml", ".dvc/config", ".dvc/.gitignore"):
+    (folder / "reports/ablations").mkdir(parents=True)
+    for name in (".dvcignore", ".gitignore", "dvc.yaml", "prefect.yaml", ".dvc/config", ".dvc/.gitignore",
+                 "reports/ablations/README.md"):  # fmt: skip
         shutil.copy(ROOT / name, folder / name)
     merged = settings.read(ROOT / "params/demo.yaml")
     for overlay in ("tests/params.micro.yaml", "tests/topology/params.tiny.yaml"):

@@ -8,13 +8,15 @@ from cgdmer.page import Child, Html, el, section, table
 
 MAIN = "pooled"
 COMMAND = "make ablations"
+FULL = f"{name_of(METHOD)} in full"
 NONE = f"No ablation was run. To run them: {COMMAND}"
 LEAD = (
-    "The method without one of its parts at a time: macro AUROC of pooled features, and its difference from the full "
-    "method, paired by test record and training subset. An interval that holds zero shows no difference."
+    "The method with one of its parts changed or left out: macro AUROC of pooled features, and its difference from the "
+    "full method, paired by test record and training subset. An interval that holds zero shows no difference."
 )
 TERMS = {"contrastive": "alignment", "ecg_reconstruction": "masked ECG", "report_reconstruction": "masked words"}
 Rows = Mapping[str, Mapping[str, Any]]
+Losses = Mapping[str, Any]
 Cell = Mapping[str, Any] | None
 
 
@@ -33,8 +35,11 @@ def titled(row: Mapping[str, Any]) -> str:
     return f"{row['profile'].replace('_', ' ')}{' (stale)' if row['stale'] else ''}"
 
 
-def ablations_section(rows: Rows, metrics: Mapping[str, Any], fraction: str) -> Html:
-    """Draw the table of one label fraction, the others folded, and what no label says: zero-shot and losses."""
+def ablations_section(rows: Rows, metrics: Mapping[str, Any], fraction: str, reached: Losses) -> Html:
+    """Draw the table of one label fraction, the others folded, and what no label says: zero-shot and losses.
+
+    `reached` holds the full method's losses on held-out records.
+    """
     if not rows:
         return section("ablations", "Ablations", lead=NONE)
     shares = sorted({share for row in rows.values() for task in row["auroc"].values() for share in task}, key=float)
@@ -46,17 +51,15 @@ def ablations_section(rows: Rows, metrics: Mapping[str, Any], fraction: str) -> 
     legend = el("ul", [el("li", el("b", titled(row)), f": {row['does']}.") for row in rows.values()], class_="plain")
     stale = [titled(row) for row in rows.values() if row["stale"]]
     note = el("p", f"Stale: made with other params, data or code than the full method's. To mend: {COMMAND}")
-    return section("ablations", "Ablations", blocks, legend, _unlabelled(rows, metrics), note if stale else None,
-                   lead=LEAD)  # fmt: skip
+    parts = [blocks, legend, _unlabelled(rows, metrics, reached), note if stale else None]
+    return section("ablations", "Ablations", *parts, lead=LEAD)
 
 
 def _table(rows: Rows, metrics: Mapping[str, Any], fraction: str) -> Html:
     tasks, full = tasks_of(rows, fraction), at(metrics, fraction)
-    head: list[Child] = ["Without"]
+    head: list[Child] = ["Method"]
     head += [[TASK_NAMES[task], el("small", f"n {tested(rows, task, fraction)}", class_="below")] for task in tasks]
-    body: list[list[Child]] = [
-        [f"nothing: {name_of(METHOD)}", *(_value(full.get(t, {}).get(METHOD, {}).get(MAIN)) for t in tasks)]
-    ]
+    body: list[list[Child]] = [[FULL, *(_value(full.get(t, {}).get(METHOD, {}).get(MAIN)) for t in tasks)]]
     for row in rows.values():
         body.append([titled(row), *(_both(*cells(row, task, fraction)) for task in tasks)])
     caption = (
@@ -89,15 +92,17 @@ def _both(value: Cell, apart: Cell) -> Child:
     return [_value(value), el("small", difference(apart), class_="below") if apart else None]
 
 
-def unlabelled(rows: Rows, metrics: Mapping[str, Any]) -> tuple[list[str], list[list[str]]]:
+def unlabelled(rows: Rows, metrics: Mapping[str, Any], reached: Losses) -> tuple[list[str], list[list[str]]]:
     """Return head and rows of what needs no label: zero-shot, mean over tasks, and losses on held-out records."""
-    head = ["Without", "Zero-shot, mean AUROC", "tasks", *(f"held-out loss, {name}" for name in TERMS.values())]
-    body = [["nothing", *zero_shot(metrics["zero_shot"]), *["–"] * len(TERMS)]]
+    head = ["Method", "Zero-shot, mean AUROC", "tasks", *(f"held-out loss, {name}" for name in TERMS.values())]
+    body = [[FULL, *zero_shot(metrics["zero_shot"]), *_losses(reached)]]
     for row in rows.values():
-        losses = row["pretraining"]["held_out"]
-        written = [f"{losses[term]:.3f}" if term in losses else "–" for term in TERMS]
-        body.append([titled(row), *zero_shot(row["zero_shot"]), *written])
+        body.append([titled(row), *zero_shot(row["zero_shot"]), *_losses(row["pretraining"]["held_out"])])
     return head, body
+
+
+def _losses(held_out: Mapping[str, Any]) -> list[str]:
+    return [f"{held_out[term]:.3f}" if term in held_out else "–" for term in TERMS]
 
 
 def zero_shot(found: Mapping[str, Any]) -> list[str]:
@@ -105,22 +110,24 @@ def zero_shot(found: Mapping[str, Any]) -> list[str]:
     return [f"{sum(means) / len(means):.3f}", str(len(means))] if means else ["–", "0"]
 
 
-def _unlabelled(rows: Rows, metrics: Mapping[str, Any]) -> Html:
-    head, body = unlabelled(rows, metrics)
+def _unlabelled(rows: Rows, metrics: Mapping[str, Any], reached: Losses) -> Html:
+    head, body = unlabelled(rows, metrics, reached)
     return table("Without labels: zero-shot, and what pretraining reached on held-out records.", head, body)
 
 
-def markdown(rows: Rows, metrics: Mapping[str, Any], fraction: str) -> list[tuple[str, list[str], list[list[str]]]]:
+def markdown(
+    rows: Rows, metrics: Mapping[str, Any], fraction: str, reached: Losses
+) -> list[tuple[str, list[str], list[list[str]]]]:
     """Return introduction, head and rows of each Markdown table; without rows only the sentence that says so."""
     if not rows:
         return [(NONE, [], [])]
     tasks, full = tasks_of(rows, fraction), at(metrics, fraction)
-    head = ["Without", *(f"{TASK_NAMES[task]}, n {tested(rows, task, fraction)}" for task in tasks)]
+    head = ["Method", *(f"{TASK_NAMES[task]}, n {tested(rows, task, fraction)}" for task in tasks)]
     plain = [_value(full.get(task, {}).get(METHOD, {}).get(MAIN)) for task in tasks]
-    body = [["nothing", *map(str, plain)]]
+    body = [[FULL, *map(str, plain)]]
     for row in rows.values():
         body.append([titled(row), *(_words(*cells(row, task, fraction)) for task in tasks)])
-    return [(f"{LEAD} {percent(fraction)} of the labels.", head, body), ("", *unlabelled(rows, metrics))]
+    return [(f"{LEAD} {percent(fraction)} of the labels.", head, body), ("", *unlabelled(rows, metrics, reached))]
 
 
 def _words(value: Cell, apart: Cell) -> str:

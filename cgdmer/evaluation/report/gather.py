@@ -50,6 +50,11 @@ class Findings:
     """Of the pretrained model."""
     versions: dict[str, str]
 
+    @property
+    def reached(self) -> dict[str, Any]:
+        """Losses on held-out records after the last epoch."""
+        return dict((self.summary.get("epochs") or [{}])[-1])
+
 
 def gather() -> Findings:
     """Read all results below the working directory; DataError when there is no probe result at all."""

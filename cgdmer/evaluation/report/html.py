@@ -45,7 +45,7 @@ def render(
         conditions.conditions_sections(found.conditions),
         numbers.zero_shot_section(metrics),
         numbers.retrieval_section(found.retrieval),
-        ablations.ablations_section(found.ablations, metrics, fraction),
+        ablations.ablations_section(found.ablations, metrics, fraction, found.reached),
         pictures.gallery(drawn),
         pictures.reconstructions(drawn),
         disentangled.parts_section(found.parts),

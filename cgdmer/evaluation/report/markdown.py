@@ -64,7 +64,7 @@ def _conditions(found: Findings) -> list[str]:
 
 
 def _ablations(found: Findings, metrics: dict[str, Any], fraction: str) -> str:
-    tables = ablations.markdown(found.ablations, metrics, fraction)
+    tables = ablations.markdown(found.ablations, metrics, fraction, found.reached)
     blocks = [part for intro, head, rows in tables for part in (intro, grid(head, rows) if rows else "") if part]
     return "\n\n".join(["## Ablations", *blocks])
 

@@ -33,28 +33,28 @@ def metrics():
 
 
 def test_values_stand_with_differences_intervals_and_n(metrics):
-    page = ablations.ablations_section({"no_eyes": row("no_eyes")}, metrics, "1.0")
+    page = ablations.ablations_section({"no_eyes": row("no_eyes")}, metrics, "1.0", {"contrastive": 1.5})
     for words in ("no eyes", "0.701", "-0.012 (-0.040 to +0.010)", "n 24", "0.713", "sees &lt;nothing&gt;", "0.650",
-                  "1.250", "With 10% of the labels"):  # fmt: skip
+                  "1.250", "1.500", "CG-DMER in full", "With 10% of the labels"):  # fmt: skip
         assert words in page, words
     assert "stale" not in page.lower()
 
 
 def test_stale_rows_are_marked_and_the_command_is_said(metrics):
-    page = ablations.ablations_section({"a": row("a", stale=True), "b": row("b")}, metrics, "1.0")
+    page = ablations.ablations_section({"a": row("a", stale=True), "b": row("b")}, metrics, "1.0", {"contrastive": 1.5})
     assert "a (stale)" in page
     assert "b (stale)" not in page
     assert "make ablations" in page
 
 
 def test_a_profile_without_reports_has_no_zero_shot(metrics):
-    _, body = ablations.unlabelled({"a": row("a", zero_shot={})}, metrics)
+    _, body = ablations.unlabelled({"a": row("a", zero_shot={})}, metrics, {})
     assert body[1][1:3] == ["–", "0"]
 
 
 def test_a_task_or_share_that_is_not_there_shows_a_dash(metrics):
     lacking = row("b", auroc={}, differences={})
-    (_, head, body), _ = ablations.markdown({"a": row("a"), "b": lacking}, metrics, "1.0")
+    (_, head, body), _ = ablations.markdown({"a": row("a"), "b": lacking}, metrics, "1.0", {"contrastive": 1.5})
     assert head[1] == "PTB-XL Super, n 24"
     assert body[2] == ["b", "–"]
 
