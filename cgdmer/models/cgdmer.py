@@ -95,7 +95,8 @@ class CGDMER(nn.Module):
             if own is not None:
                 out["report_specific"] = mean(own, real)  # (B, D)
             if "word_places" in out:
-                out["word_logits"] = self.report.guess(joined(told, own, real), out["word_places"])  # (B, K, vocabulary)
+                read = joined(told, own, real)  # (B, S, 2D)
+                out["word_logits"] = self.report.guess(read, out["word_places"])  # (B, K, vocabulary)
             if self.split.project is not None:
                 out["ecg_aligned"] = self.split.align(shared, mask.real)  # (B, E)
                 out["report_aligned"] = self.split.align(told, real)  # (B, E)

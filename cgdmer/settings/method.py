@@ -83,11 +83,11 @@ class Train(Section):
     """The training engine."""
 
     seed: int = Field(default=7, ge=0)
-    epochs: int = Field(default=6, ge=1)
-    batch: int = Field(default=64, ge=2)
+    epochs: int = Field(default=8, ge=1)
+    batch: int = Field(default=32, ge=2)
     """Global batch, over all processes and accumulation steps."""
     accumulate: int = Field(default=1, ge=1)
-    lr: float = Field(default=1e-3, gt=0)
+    lr: float = Field(default=2e-3, gt=0)
     """Peak learning rate."""
     warmup: float = Field(default=0.1, ge=0, lt=1)
     """Share of all steps with a rising rate; cosine after it."""
