@@ -1,5 +1,7 @@
 """Ranks against the naive double loop, in every block size, and the ways retrieval can flatter itself."""
 
+import tracemalloc
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -74,3 +76,15 @@ def test_one_report_for_all_records_cannot_be_ranked():
 def test_vectors_that_are_not_finite_are_refused():
     with pytest.raises(DataError, match="not finite"):
         retrieval.ranks(np.full((3, 2), np.nan), np.ones((2, 2)), np.array([0, 1, 1]))
+
+
+def test_memory_grows_with_the_records_and_not_with_their_square():
+    """A matrix of all similarities would take 1.6 GB here."""
+    rng, n = np.random.default_rng(0), 20_000
+    ecg, report = unit(rng, n, 4), unit(rng, n, 4)
+    tracemalloc.start()
+    found = retrieval.ranks(ecg, report, np.arange(n))
+    _, peak = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert peak < 20e6
+    assert np.median(found.ecg_to_report) == pytest.approx(n / 2, rel=0.1)

@@ -67,3 +67,10 @@ def test_scores_are_cosines_so_length_does_not_matter(index, features, prompts):
     assert first["mean"] > 0.8
     assert set(first["prompts"]["texts"]) == set(joined.classes)
     json.dumps(first, allow_nan=False)
+
+
+def test_every_prompt_set_that_ships_is_a_file_with_a_description():
+    for path in zero_shot.FOLDER.glob("*.json"):
+        content = json.loads(path.read_text(encoding="utf-8"))
+        assert set(content) in ({"about", "prompts"}, {"about", "templates"})
+        assert len(content["about"]) > 40

@@ -6,6 +6,7 @@ from typing import Any
 
 from cgdmer import paths
 from cgdmer.evaluation.report.headline import TASK_NAMES, encoder_order, name_of
+from cgdmer.evaluation.report.numbers import cell
 from cgdmer.files import read_json
 from cgdmer.page import Child, Html, el, number, section, table
 from cgdmer.page.charts import Series, key, lines
@@ -47,9 +48,10 @@ def conditions_sections(found: Results) -> list[Html]:
         return []
     encoders = encoders_of(found)
     keys = key([(name_of(encoder), style) for style, encoder in enumerate(encoders)])
+    first = next(iter(next(iter(found.values())).values()))
     few = (
-        "What is left of the twelve: a probe trained and tested on features of the limb leads, of three, two and one. "
-        "Macro AUROC, all labels; bands are 95% intervals."
+        "How much of the twelve is needed: probes trained and tested on features of fewer leads. Macro AUROC, all "
+        f"labels; bands are 95% intervals. Lead sets: {'; '.join(each['condition'] for each in first['leads'])}."
     )
     harmed = (
         "The probe of twelve clean leads, given test records that were disturbed on purpose: noise at the electrodes, "
@@ -71,7 +73,9 @@ def encoders_of(found: Results) -> list[str]:
 
 def floor(found: Results) -> float:
     """Return the lowest value of all charts, so that they share one axis: chance, or lower by tenths."""
-    lows = [each["low"] for results in found.values() for result in results.values() for each in result["leads"]]
+    lows: list[float] = [
+        each["low"] for results in found.values() for result in results.values() for each in result["leads"]
+    ]
     return min(0.5, math.floor(min(lows) * 10) / 10)
 
 
@@ -90,8 +94,7 @@ def chart(task: str, results: Mapping[str, Any], encoders: Sequence[str], lowest
     first = next(iter(results.values()))
     ticks = [(float(x), short(each["condition"])) for x, each in enumerate(first["leads"])]
     label = f"{TASK_NAMES[task]}, macro AUROC by leads: {'; '.join(words)}"
-    sets = "; ".join(each["condition"] for each in first["leads"])
-    note = f"n {number(first['n_test'])}; {how(first)}. {sets}."
+    note = f"n {number(first['n_test'])}; {how(first)}."
     return Panel(TASK_NAMES[task], lines(label, series, x_ticks=ticks, y=(lowest, 1.0)), note)
 
 
@@ -115,14 +118,16 @@ def _table(found: Results, encoder: str) -> Html:
     head += [
         [TASK_NAMES[t], el("small", f"n {number(result['n_test'])}", class_="below")] for t, result in results.items()
     ]
-    rows: list[list[Child]] = [["clean", *(f"{result['leads'][0]['mean']:.3f}" for result in results.values())]]
+    clean = [result["leads"][0] for result in results.values()]
+    rows: list[list[Child]] = [["clean", *(cell(each) for each in clean)]]
     for place, each in enumerate(first["disturbances"]):
         rows.append([each["condition"], *(_changed(result["disturbances"][place]) for result in results.values())])
     return table(f"{name_of(encoder)}, {how(first)}; n is the number of test records.", head, rows)
 
 
 def _changed(each: Mapping[str, Any]) -> Child:
-    return [f"{each['mean']:.3f}", el("small", spoken(each["change"]), class_="below")]
+    change, interval = spoken(each["change"]).rstrip(")").split(" (")
+    return [f"{each['mean']:.3f}", el("small", change, class_="below"), el("small", interval, class_="below")]
 
 
 def spoken(change: Mapping[str, float]) -> str:
