@@ -12,6 +12,7 @@ from mlflow.tracking import MlflowClient
 
 from cgdmer.tracking import delivery, server
 from cgdmer.tracking.entries import leaves, log_numbers, log_params, log_points
+from cgdmer.tracking.state import flatten
 
 
 @dataclass(frozen=True)
@@ -69,14 +70,25 @@ def pretraining(client: MlflowClient, parent: str, known: Pretraining) -> None:
 
 
 def ablations(client: MlflowClient, parent: str, rows: Mapping[str, Mapping[str, Any]]) -> None:
-    """Log one run for each ablation that has none yet: its numbers by their path, and what was changed."""
+    """Log one run for each ablation that has none yet, with the parent's metric keys and the params it changed."""
     wanted = f"tags.`mlflow.parentRunId` = '{parent}' and tags.kind = 'ablation'"
-    there = {run.data.tags["digest"] for run in client.search_runs([server.experiment(client)], wanted)}
+    there = {run.data.tags.get("digest") for run in client.search_runs([server.experiment(client)], wanted)}
     for name, row in sorted(rows.items()):
         digest = hashlib.sha256(json.dumps(row, sort_keys=True).encode()).hexdigest()
         if digest not in there:
             run = begin(client, parent, f"ablation {name}", "ablation")
-            log_params(client, run, {"ablation": name} | {k: v for k, v in row.items() if isinstance(v, str)})
-            log_numbers(client, run, leaves(row))
+            log_params(client, run, {"ablation": name} | flatten(row.get("overrides", {})))
+            log_numbers(client, run, _ablated(row))
             client.set_tag(run, "digest", digest)
             client.set_terminated(run)
+
+
+def _ablated(row: Mapping[str, Any]) -> dict[str, float]:
+    """Return `auroc/<task>/<fraction>` of pooled features, `difference/...` from the full method, zero-shot, losses."""
+    found = {}
+    for task, fractions in row["auroc"].items():
+        found |= {f"auroc/{task}/{fraction}": kinds["pooled"]["mean"] for fraction, kinds in fractions.items()}
+    for task, fractions in row.get("differences", {}).items():
+        found |= {f"difference/{task}/{fraction}": cell["mean"] for fraction, cell in fractions.items()}
+    found |= {f"zero_shot/{task}": cell["mean"] for task, cell in row.get("zero_shot", {}).items()}
+    return found | leaves(row.get("pretraining", {}), "pretraining/")

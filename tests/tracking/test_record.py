@@ -23,6 +23,13 @@ METRICS = {
 STATE = state.PipelineState("0123456789abcdef", "c0ffee", True, {"train.lr": "0.001"}, {"torch": "2.13.0"})
 OTHER = state.PipelineState("fedcba9876543210", "c0ffee", True, {"train.lr": "0.001"}, {"torch": "2.13.0"})
 CORPUS = record.Corpus("csn", "d1", {"train": 3}, "simulate", validated=True)
+ABLATION = {
+    "overrides": {"model": {"disentangled": False}},
+    "auroc": {"csn": {"1.0": {"pooled": {"mean": 0.7, "low": 0.6, "high": 0.8}}}},
+    "differences": {"csn": {"1.0": {"mean": -0.1, "low": -0.2, "high": 0.0}}},
+    "zero_shot": {"csn": {"mean": 0.5}},
+    "pretraining": {"training": {"loss": 2.0}},
+}
 CURVE = [{"step": 1, "epoch": 1, "loss": 3.0}, {"step": 2, "epoch": 1, "loss": 2.0}]
 
 
@@ -41,7 +48,7 @@ def runs(kind=None):
 
 def test_recording_twice_adds_nothing(here):
     known = children.Pretraining(write_journal(here), summary={"records": 3})
-    results = record.Results(METRICS, [CORPUS], [], known, {"no_split": {"auroc": 0.7, "what": "one encoder"}}, "note")
+    results = record.Results(METRICS, [CORPUS], [], known, {"no_split": ABLATION}, "note")
     first = record.record(STATE, results)
     before = {run.info.run_id: run.to_dictionary() for run in runs()}
     assert sorted(run.data.tags["kind"] for run in runs()) == ["ablation", "pipeline", "pretrain", "probe"]
@@ -62,11 +69,13 @@ def test_a_run_says_what_it_was_made_of(here):
 
 def test_an_ablation_that_comes_later_is_added_once():
     first = record.record(STATE, record.Results(METRICS))
-    later = record.Results(METRICS, ablations={"no_split": {"auroc": {"csn": 0.7}}})
+    later = record.Results(METRICS, ablations={"no_split": ABLATION})
     for _ in range(2):
         assert record.record(STATE, later) == first
     [ablation] = runs("ablation")
-    assert ablation.data.metrics == {"auroc/csn": 0.7}
+    wanted = {"auroc/csn/1.0": 0.7, "difference/csn/1.0": -0.1, "zero_shot/csn": 0.5, "pretraining/training/loss": 2.0}
+    assert ablation.data.metrics == wanted
+    assert ablation.data.params == {"ablation": "no_split", "model.disentangled": "False"}
 
 
 def test_two_states_are_compared_by_the_same_keys():
