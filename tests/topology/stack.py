@@ -24,7 +24,7 @@ BIN = Path(sys.executable).parent
 COMPOSE = yaml.safe_load((ROOT / "docker/compose.yaml").read_text())
 SERVICES = COMPOSE["services"]
 SECRET = "a1b2c3d4e5f60718"
-PATIENCE = 240.0
+PATIENCE = 400.0
 
 
 def free_port() -> int:
