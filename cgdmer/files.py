@@ -1,8 +1,10 @@
 """Owns writing files so that a reader sees the old content or the new, never half: temporary name, fsync, rename."""
 
 import errno
+import fcntl
 import hashlib
 import json
+import logging
 import os
 import shutil
 from collections.abc import Callable, Iterator
@@ -11,6 +13,8 @@ from pathlib import Path
 from typing import Any
 
 from cgdmer.errors import DataError
+
+log = logging.getLogger(__name__)
 
 FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 REFUSED = (*FULL, errno.EROFS, errno.EACCES, errno.EPERM, errno.ENOTDIR, errno.EIO)
@@ -51,6 +55,19 @@ def refused(path: Path, error: Exception) -> DataError | None:
     why = "no space is left on its disk" if full else os.strerror(number or errno.EIO)
     mend = "free space there" if full else f"look at ls -ld {path.parent} and mount, and make it writable"
     return DataError(f"{path} cannot be written: {why}", mend=f"{mend}, then run the same command again")
+
+
+@contextmanager
+def exclusive(path: Path) -> Iterator[None]:
+    """Hold a lock that ends with this process; who comes second waits, and says so once."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with path.open("w") as stream:
+        try:
+            fcntl.flock(stream, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            log.warning("%s: another process does the same work; waiting for it", path.name)
+            fcntl.flock(stream, fcntl.LOCK_EX)
+        yield
 
 
 def sync(path: Path) -> None:

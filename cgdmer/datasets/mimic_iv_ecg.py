@@ -93,8 +93,6 @@ def with_reports(joined: pl.DataFrame) -> pl.DataFrame:
     texts = rows["text"].unique().to_list()
     words = [reports.word_count(text) for text in texts]
     cleaned = [reports.clean_joined(text) if count else "" for text, count in zip(texts, words, strict=True)]
-    table = pl.DataFrame(
-        {"text": texts, "report": cleaned, "words": words},
-        schema_overrides={"text": pl.String, "report": pl.String, "words": pl.Int64},
-    )
+    schema = {"text": pl.String(), "report": pl.String(), "words": pl.Int64()}
+    table = pl.DataFrame({"text": texts, "report": cleaned, "words": words}, schema=schema)
     return rows.join(table, on="text", how="left", maintain_order="left")

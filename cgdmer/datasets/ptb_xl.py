@@ -67,7 +67,7 @@ def find(archive: "Archive") -> "Archive":
 def read_index(archive: "Archive", *, corpus: Corpus, index: Index, protocol: Path | None) -> Indexed:
     """Read every row whose recording is here, at 500 Hz or else at 100 Hz; the published split is `strat_fold`."""
     names = set(archive.names())
-    rows = labelled(metadata.table(archive, DATABASE, COLUMNS), metadata.table(archive, STATEMENTS, FLAGS, also=""))
+    rows = labelled(metadata.table(archive, DATABASE, COLUMNS), metadata.table(archive, STATEMENTS, (CODE, *FLAGS)))
     rows = rows.with_columns(member=_member(names))
     malformed = rows.filter(pl.col("codes").is_null())
     scan = headers.scan(archive, rows.filter(pl.col("codes").is_not_null()), NAME)

@@ -3,8 +3,11 @@
 import inspect
 from collections.abc import Callable
 from importlib import import_module
+from pathlib import Path
 
+from cgdmer import paths
 from cgdmer.errors import ConfigError, did_you_mean
+from cgdmer.files import exclusive, refused
 from cgdmer.settings import Settings
 
 STAGES = (
@@ -75,7 +78,15 @@ def call(name: str, items: list[str], settings: Settings) -> None:
                 mend=f"{usage}, or add it to section fan of params.yaml",
             )
     chosen = dict(zip(names, items, strict=True))
-    stage(*items, **{section: _section(section, chosen, settings) for section in section_names(stage)})
+    sections = {section: _section(section, chosen, settings) for section in section_names(stage)}
+    lock = paths.STATE / "locks" / "-".join([name, *items])
+    try:
+        with exclusive(lock):
+            stage(*items, **sections)
+    except OSError as error:
+        if refusal := refused(Path(error.filename or paths.DATA), error):
+            raise refusal from error
+        raise
 
 
 def _section(section: str, items: dict[str, str], settings: Settings) -> object:

@@ -198,7 +198,7 @@ def test_a_repeated_id_and_a_patient_in_two_splits_break_the_laws(tiny):
     with pytest.raises(DataError, match="1 ids occur more than once"):
         tables.check_laws(read(folder).frame, "ptb_xl")
     database.write_text(text.replace("2,102.0", "2,101.0"))
-    with pytest.raises(DataError, match="more than one split, for example \\['101'\\]"):
+    with pytest.raises(DataError, match="more than one split"):
         tables.check_laws(read(folder).frame, "ptb_xl")
     tables.check_laws(read(folder, splits="hash").frame, "ptb_xl")
 
