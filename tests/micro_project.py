@@ -74,7 +74,7 @@ def _reported(table: bytes) -> bytes:
 
 
 def digests(folder: Path) -> dict[str, str]:
-    """Return the sha256 of every result, by path; hidden temporary files are what DVC removes before it runs a stage."""
+    """Return the sha256 of every result, by path; hidden temporary files go when DVC runs a stage again."""
     files = [path for top in ("data", "reports") for path in (folder / top).rglob("*") if path.is_file()]
     return {
         str(path.relative_to(folder)): hashlib.sha256(path.read_bytes()).hexdigest()

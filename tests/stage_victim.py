@@ -1,7 +1,7 @@
 """Runs every stage undisturbed, then again killed at random moments; run by the tests as a program of its own.
 
-`python stage_victim.py FOLDER SEED KILLS`: FOLDER/calm and FOLDER/killed are micro projects. Every stage call is a child
-process forked from this one, which has imported everything and run nothing, so that its life is the work alone.
+`python stage_victim.py FOLDER SEED KILLS`: FOLDER/calm and FOLDER/killed are micro projects. Every stage call is a
+child process forked from this one, which has imported everything and run nothing, so that its life is the work alone.
 """
 
 import json

@@ -42,11 +42,10 @@ def test_damaged_bytes_are_read_or_refused_and_never_more():
 def test_any_text_is_a_header_or_says_why_not(text):
     try:
         header = parse_header(text.encode("utf-8", "surrogatepass"), "r.hea")
-    except DataError as error:
-        assert str(error).startswith("r.hea: ")
-    else:
-        assert header.fs > 0
-        assert all("/" not in name and name not in ("..", "") for name in header.files)
+    except DataError:
+        return
+    assert header.fs > 0
+    assert all("/" not in name and name not in ("..", "") for name in header.files)
 
 
 @given(st.binary(max_size=300))
