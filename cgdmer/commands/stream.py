@@ -1,4 +1,4 @@
-"""Owns encoding any number of recordings: decoded ahead by other processes, encoded in batches, written at once."""
+"""Owns encoding any number of recordings: decoded and encoded by workers, written in order."""
 
 import logging
 import sys
@@ -12,12 +12,12 @@ import numpy as np
 from tqdm import tqdm
 
 import cgdmer
+from cgdmer.commands.encoding import Encoded, encoding
 from cgdmer.commands.outputs import Columns, Rejects, open_output
 from cgdmer.encoders.cgdmer import Pretrained
 from cgdmer.errors import ConfigError, DataError
 from cgdmer.recordings import Stated, find
-from cgdmer.recordings.batches import Batch, batches
-from cgdmer.recordings.places import Rejected
+from cgdmer.recordings.batches import results
 
 log = logging.getLogger(__name__)
 
@@ -100,46 +100,25 @@ def _write(
     rejects: Rejects,
 ) -> int:  # fmt: skip
     places = find(request.paths, request.stated, sys.stdin.buffer)
-    found = batches(places, request.stated, encoder.form, meta["seconds"])
-    written, bar = 0, tqdm(unit="record", desc=str(request.output), file=sys.stderr, disable=None)
-    with open_output(request.output, meta) as write, closing(found), bar:
-        for batch in found:
-            kept, features = encode(batch, encoder)
-            rejects.add(batch.rejected)
-            if len(kept):
-                write({**described(batch, kept, encoder.fs), **columns(features)})
-            written += len(kept)
-            bar.update(len(kept) + len(batch.rejected))
-            if not written and rejects.count >= HOPELESS:
-                raise _nothing(request, rejects, f"the first {rejects.count} recordings")
-        if not written:
+    count, bar = 0, tqdm(unit="record", desc=str(request.output), file=sys.stderr, disable=None)
+    with open_output(request.output, meta) as write, encoding(encoder) as (work, finish), bar:
+        with closing(results(places, request.stated, encoder.form, meta["seconds"], work)) as found:
+            for done in map(finish, found):
+                rejects.add(done.rejected)
+                if done.ids:
+                    write({**described(done, encoder.fs), **columns(done.features)})
+                count += len(done.ids)
+                bar.update(len(done.ids) + len(done.rejected))
+                if not count and rejects.count >= HOPELESS:
+                    raise _nothing(request, rejects, f"the first {rejects.count} recordings")
+        if not count:
             raise _nothing(request, rejects, f"all {rejects.count} recordings")
-    return written
+    return count
 
 
-def encode(batch: Batch, encoder: Pretrained) -> tuple[np.ndarray, dict[str, np.ndarray]]:
-    """Return the rows of a batch that the encoder can take and their features; the others are rejected by name."""
-    valid, patch = np.array(batch.valid, np.int32), encoder.model.settings.patch
-    long = np.flatnonzero(valid >= patch)
-    batch.rejected += [
-        Rejected(batch.ids[row], f"{valid[row]} samples, fewer than a patch of {patch}")
-        for row in np.flatnonzero(valid < patch)
-    ]
-    if not len(long):
-        return long, {}
-    features = encoder.encode(batch.signal[long].astype(np.float32) / 1000, valid=valid[long])
-    finite = np.all([np.isfinite(values).all(axis=1) for values in features.values()], axis=0)
-    batch.rejected += [Rejected(batch.ids[row], "its features are not finite") for row in long[~finite]]
-    return long[finite], {name: values[finite] for name, values in sorted(features.items())}
-
-
-def described(batch: Batch, rows: np.ndarray, fs: float) -> Columns:
+def described(done: Encoded, fs: float) -> Columns:
     """Return the columns every output begins with: id, seconds used, leads that are zero."""
-    return {
-        "id": [batch.ids[row] for row in rows],
-        "seconds": np.array([batch.valid[row] / fs for row in rows], np.float32),
-        "missing": [batch.missing[row] for row in rows],
-    }
+    return {"id": done.ids, "seconds": (done.valid / fs).astype(np.float32), "missing": done.missing}
 
 
 def _nothing(request: Request, rejects: Rejects, which: str) -> DataError:

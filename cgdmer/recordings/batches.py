@@ -1,9 +1,10 @@
 """Owns reading many recordings: batches are decoded in worker processes, in order, only a few at once."""
 
 import logging
-from collections.abc import Generator, Iterable, Iterator
+from collections.abc import Callable, Generator, Iterable, Iterator
 from dataclasses import dataclass, field
 from itertools import islice
+from typing import TypeVar
 
 import numpy as np
 
@@ -15,6 +16,8 @@ from cgdmer.recordings.stated import Stated
 from cgdmer.settings import Signal
 
 log = logging.getLogger(__name__)
+
+Result = TypeVar("Result")
 
 BATCH = 64
 """Recordings decoded by one job and encoded at once: 1.5 MB at 100 Hz."""
@@ -65,13 +68,17 @@ def decode(job: Job) -> Batch:
     return batch
 
 
-def batches(
-    places: Iterable[Place | Rejected], stated: Stated, form: Signal, seconds: float
-) -> Generator[Batch, None, None]:
-    """Decode places in order; at most twice the workers + 1 batches are held, however many files there are."""
+def results(
+    places: Iterable[Place | Rejected],
+    stated: Stated,
+    form: Signal,
+    seconds: float,
+    work: Callable[[Job], Result],
+) -> Generator[Result, None, None]:
+    """Let workers do `work` on each batch of places and yield what it gives, in order, however many files there are."""
     jobs = (Job(part, stated, form, seconds) for part in _parts(places))
-    for _, batch in executor.ordered(decode, jobs):
-        yield batch
+    for _, result in executor.ordered(work, jobs):
+        yield result
 
 
 def _parts(places: Iterable[Place | Rejected]) -> Iterator[tuple[Place | Rejected, ...]]:
