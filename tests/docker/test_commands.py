@@ -1,5 +1,6 @@
 """Every program, subcommand and option that the containers start is known to the installed version."""
 
+import functools
 import itertools
 import os
 import re
@@ -65,6 +66,7 @@ def _option(word: str) -> bool:
     return word.startswith("--")
 
 
+@functools.cache
 def _help(program: str, *subcommands: str) -> str:
     told = os.environ | {"COLUMNS": "300", "NO_COLOR": "1", "TERM": "dumb"}
     done = subprocess.run(
