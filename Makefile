@@ -9,7 +9,7 @@ export HF_HUB_DISABLE_TELEMETRY := 1
 export MLFLOW_DISABLE_TELEMETRY := true
 export PREFECT_SERVER_ANALYTICS_ENABLED := false
 
-.PHONY: help demo real folds ablations serve deploy stop test check clean
+.PHONY: help demo real folds ablations serve deploy stop test coverage fuzz audit check clean
 
 help: ## list the targets
 	@grep -E '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 12
@@ -30,6 +30,18 @@ folds: .venv/installed ## cross-validate on a real PTB-XL after make demo: make 
 
 test: .venv/installed-dev ## run the tests
 	pytest -n auto --dist loadgroup
+
+coverage: .venv/installed-dev ## run the tests and fail below 90 % of lines and branches
+	coverage erase
+	pytest -n auto --dist loadgroup --cov --cov-report=term:skip-covered
+
+fuzz: .venv/installed-dev ## feed 100,000 damaged inputs to every reader: minutes
+	CGDMER_FUZZ_CASES=$${CGDMER_FUZZ_CASES:-100000} pytest tests/fuzz
+
+audit: .venv/installed-dev ## look for known vulnerabilities in the pinned packages; needs a network
+	python -m venv .cgdmer/audit
+	.cgdmer/audit/bin/pip install --quiet --disable-pip-version-check pip-audit
+	.cgdmer/audit/bin/pip-audit --requirement constraints.txt --no-deps --disable-pip
 
 check: .venv/installed-dev ## lint, format, types and layers
 	ruff check .
