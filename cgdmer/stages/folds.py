@@ -121,7 +121,7 @@ def choose_rows(pool: Shards, chosen: settings.Settings) -> np.ndarray:
 def pretrained(fold: int, chosen: settings.Settings, real: Real, pool: Shards, folder: Path) -> Features:
     """Go on with training for one fold, or read its features where an earlier call has done so."""
     kept = folder / f"fold-{fold}"
-    if kept.is_dir():
+    if (kept / embeddings.META).is_file():
         return dict(embeddings.read(kept).features)
     network, form, _ = weights.load(paths.MODEL)
     learned, others = choose_rows(pool, chosen), (real.folds != fold) & (real.frame["report"] != "").to_numpy()
