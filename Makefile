@@ -63,6 +63,7 @@ stop: .venv/installed ## stop what `make serve` started
 	python -m flows.serving stop
 
 clean: ## remove what the pipeline made; raw downloads and the environment stay
+	test ! -e .cgdmer/serve/processes.json || python -m flows.serving stop
 	rm -rf data/index data/shards data/models data/embeddings data/predictions data/pool.json .cgdmer
 
 .venv/bin/python:

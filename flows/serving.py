@@ -94,13 +94,18 @@ class Supervisor:
                 self.start(service)
 
     def end(self, service: Service) -> None:
-        """Tell a service to end, and what it started after it; what is left after its patience is killed."""
+        """Tell a service to end, then the flow runs it started; what is left after its patience is killed.
+
+        Guards and stages are not told: their flow run does that, and waits for the checkpoint.
+        """
         process = self.processes.get(service.name)
-        if process is None:
+        if process is None or process.poll() is not None:
             return
-        family = [psutil.Process(process.pid), *psutil.Process(process.pid).children(recursive=True)]
-        end(family[:1], service.patience)
-        end(family[1:], service.patience)
+        itself = psutil.Process(process.pid)
+        started, all_below = itself.children(), itself.children(recursive=True)
+        end([itself], service.patience)
+        end(started, service.patience)
+        end(all_below, 10.0)
         process.wait()
 
 
