@@ -111,7 +111,7 @@ def evaluate(
             figures = probe.summarise(cohort, [run], counts, [SEED])
             figures["max_over_test_epochs"] = probe.tidy(max(history.aurocs(cohort.test.labels, "test")))
             figures["epochs"] = len(history.val)
-            if cohort.task == "ptb_xl_sub":
+            if cohort.task == "ptb_xl_sub" and set(CROSSED[0]) <= set(cohort.classes):
                 figures["positional"] = positional(cohort, history, rows)
             results.setdefault(str(fraction), {})[name] = figures
             tables.append(probe.predictions(cohort, run, fraction, name))

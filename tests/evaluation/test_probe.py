@@ -1,6 +1,7 @@
 """The canonical probe: what it selects by, what it reports, and that saved predictions give the same numbers again."""
 
 import json
+from pathlib import Path
 
 import numpy as np
 import polars as pl
@@ -118,3 +119,11 @@ def test_an_unknown_protocol_is_refused():
     with pytest.raises(ConfigError, match="did you mean 'merl'") as caught:
         probe.check_protocol("mrel")
     assert "probe.protocol" in caught.value.mend
+
+
+def test_the_shipped_settings_probe_all_shares_with_five_seeds_and_every_representation():
+    shipped = settings.load(Path(__file__).resolve().parents[2] / "params/demo.yaml").probe
+    assert (shipped.protocol, shipped.fractions, shipped.bootstrap) == ("canonical", [0.01, 0.1, 1.0], 1000)
+    assert shipped.seeds >= 5
+    assert len(shipped.strengths) == 8
+    assert set(shipped.representations) == {"shared", "specific", "pooled"}

@@ -5,6 +5,7 @@ from typing import Any
 
 from cgdmer.evaluation.report import (
     ablations,
+    compatibility,
     conditions,
     corpora,
     disentangled,
@@ -24,6 +25,7 @@ LINKS = {
     "results": "Results", "differences": "Differences", "fractions": "Few labels", "classes": "Classes",
     "finetuning": "Fine-tuning", "fewer-leads": "Fewer leads", "disturbance": "Disturbance",
     "zero-shot": "Zero-shot", "retrieval": "Retrieval", "ablations": "Ablations",
+    "compatibility": "Protocols",
     "gallery": "ECGs", "reconstruction": "Reconstruction",
     "parts": "Parts", "projections": "Projections", "training": "Training", "data": "Data", "published": "Published",
     "missing": "Not reproduced", "versions": "Versions",
@@ -52,6 +54,7 @@ def render(
         pictures.projections(drawn),
         corpora.training_section(found),
         corpora.data_section(found),
+        compatibility.compatibility_section(found.probes),
         published.published_section() if report.published else None,
         corpora.missing_section(found),
         corpora.versions_section(found),

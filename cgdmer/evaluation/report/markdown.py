@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from typing import Any
 
-from cgdmer.evaluation.report import ablations, conditions, disentangled, finetuning
+from cgdmer.evaluation.report import ablations, compatibility, conditions, disentangled, finetuning
 from cgdmer.evaluation.report.corpora import SPLITS, WAYS, missing
 from cgdmer.evaluation.report.gather import Findings
 from cgdmer.evaluation.report.headline import SOURCE_NAMES, TASK_NAMES, at, fractions, lines_of, name_of, percent
@@ -19,6 +19,7 @@ def write(found: Findings, metrics: dict[str, Any], compared: Sequence[Compariso
     parts += [_probes(metrics, fraction) for fraction in shares]
     parts += [_differences(compared), _finetuning(found), *_conditions(found), _zero_shot(metrics)]
     parts += [_retrieval(metrics["retrieval"]), _parts(found.parts)]
+    parts.append(_compatibility(found))
     parts += [_ablations(found, metrics, shares[0]), _data(found)]
     parts.append("## What is not reproduced\n\n" + "\n".join(f"- {line}" for line in missing(found)))
     rows = [[name, f"`{value}`"] for name, value in found.versions.items()]
@@ -61,6 +62,11 @@ def _finetuning(found: Findings) -> str:
 def _conditions(found: Findings) -> list[str]:
     tables = conditions.markdown(found.conditions)
     return [f"## {title}\n\n{intro}\n\n{grid(head, rows)}" for title, intro, head, rows in tables]
+
+
+def _compatibility(found: Findings) -> str:
+    blocks = [f"{intro}\n\n{grid(head, rows)}" for intro, head, rows in compatibility.markdown(found.probes)]
+    return "\n\n".join(["## Published protocols", *blocks]) if blocks else ""
 
 
 def _ablations(found: Findings, metrics: dict[str, Any], fraction: str) -> str:
