@@ -119,9 +119,9 @@ def _read_all(archive: "Archive", members: list[str | None], source: str) -> lis
 
 def read_one(archive: "Archive", member: str | None) -> Found:
     """Read one header, or the whole record where no header tells its length; a failure becomes the reason."""
+    if not member:
+        return Found(reason="the table names no file")
     try:
-        if not member:
-            return Found(reason="the table names no file")
         if member not in archive:
             return Found(reason=ABSENT)
         if member.endswith(".mat"):
