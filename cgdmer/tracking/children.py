@@ -85,7 +85,7 @@ def ablations(client: MlflowClient, parent: str, rows: Mapping[str, Mapping[str,
 
 def _ablated(row: Mapping[str, Any]) -> dict[str, float]:
     """Return `auroc/<task>/<fraction>` of pooled features, `difference/...` from the full method, zero-shot, losses."""
-    found = {}
+    found: dict[str, float] = {}
     for task, fractions in row["auroc"].items():
         found |= {f"auroc/{task}/{fraction}": kinds["pooled"]["mean"] for fraction, kinds in fractions.items()}
     for task, fractions in row.get("differences", {}).items():

@@ -20,7 +20,7 @@ class EcgEncoder(PythonModel):
 
         self.encoder = load_encoder(context.artifacts["model"])
 
-    def predict(self, context: Any, model_input, params: dict[str, Any] | None = None):  # type: ignore[no-untyped-def] # noqa: ANN001, ANN201
+    def predict(self, context: Any, model_input, params: dict[str, Any] | None = None) -> Any:  # type: ignore[no-untyped-def] # noqa: ANN001
         """Return representation to features `(B, D)` float32."""
         signal, said = np.asarray(model_input, dtype=np.float32), params or {}
         leads = [str(name) for name in said.get("leads", self.encoder.leads)]

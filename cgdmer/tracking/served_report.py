@@ -15,7 +15,7 @@ class ReportEncoder(PythonModel):
 
         self.encoder = load_encoder(context.artifacts["model"])
 
-    def predict(self, context: Any, model_input, params: dict[str, Any] | None = None):  # type: ignore[no-untyped-def] # noqa: ANN001, ANN201
+    def predict(self, context: Any, model_input, params: dict[str, Any] | None = None) -> Any:  # type: ignore[no-untyped-def] # noqa: ANN001
         """Return unit vectors `(n, projection)` float32 for a column or list of texts."""
         texts = np.asarray(model_input, dtype=object).ravel()
         return self.encoder.encode_reports([str(text) for text in texts])
