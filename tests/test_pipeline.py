@@ -44,10 +44,12 @@ def project(tmp_path_factory) -> Path:
     """A clone-like folder with the micro settings, git and DVC, after one full `dvc repro`."""
     folder = tmp_path_factory.mktemp("project with space")
     ignore = shutil.ignore_patterns("__pycache__")
-    for name in ("cgdmer", "params"):
+    for name in ("cgdmer", "flows", "params"):
         shutil.copytree(ROOT / name, folder / name, ignore=ignore)
     (folder / ".dvc").mkdir()
-    for name in (".dvcignore", ".gitignore", "dvc.yaml", ".dvc/config", ".dvc/.gitignore", ".dvc/plots.html"):
+    (folder / "reports/ablations").mkdir(parents=True)
+    for name in (".dvcignore", ".gitignore", "dvc.yaml", ".dvc/config", ".dvc/.gitignore", ".dvc/plots.html",
+                 "reports/ablations/README.md"):  # fmt: skip
         shutil.copy(ROOT / name, folder / name)
     merged = settings.merge(settings.read(ROOT / "params/demo.yaml"), settings.read(ROOT / "tests/params.micro.yaml"))
     (folder / "params.yaml").write_text(yaml.safe_dump(merged, sort_keys=False))
@@ -128,3 +130,28 @@ def test_a_critical_expectation_stops_the_pipeline_and_is_named(project):
     assert "python -m cgdmer check csn --failed" in done.stderr
     set_param(project, "validation", "max_amplitude_mv", 20.0)
     run(project, "dvc", "repro")
+
+
+def test_ablations_add_their_rows_and_leave_the_workspace_alone(project):
+    run(project, "git", "add", "-A")
+    run(project, "git", "commit", "-qm", "before ablations", "--allow-empty")
+    params, lock = ((project / name).read_bytes() for name in ("params.yaml", "dvc.lock"))
+    output = run(project, "python", "-m", "flows.ablations", "generative_only", "random_masking")
+    assert not {name for name in stages_run(output) if name.startswith(("control@", "conditions@", "probe@random"))}
+    assert {"pretrain", "embed@cgdmer-csn", "probe@cgdmer-csn", "zero_shot@csn", "report"} <= stages_run(output)
+    assert (project / "params.yaml").read_bytes() == params
+    assert (
+        yaml.safe_load((project / "dvc.lock").read_bytes())["stages"]["pretrain"]
+        == (yaml.safe_load(lock)["stages"]["pretrain"])
+    )
+    told = json.loads((project / "reports/metrics.json").read_text())["ablations"]
+    assert {name: row["stale"] for name, row in told.items()} == {"generative_only": False, "random_masking": False}
+    assert (told["generative_only"]["zero_shot"], set(told["random_masking"]["zero_shot"])) == (
+        {},
+        {"csn", "csn_exact"},
+    )
+    apart = told["random_masking"]["differences"]["csn"]["1.0"]
+    assert apart["low"] <= apart["mean"] <= apart["high"]
+    assert "random masking" in (project / "reports/report.md").read_text()
+    assert "ablation-random_masking-" in run(project, "dvc", "exp", "list")
+    assert stages_run(run(project, "python", "-m", "flows.ablations", "generative_only", "random_masking")) == set()
