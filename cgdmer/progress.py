@@ -8,7 +8,7 @@ from tqdm import tqdm
 
 SECONDS = 10.0
 """Between two lines in a log."""
-LINE = "{desc}: {n_fmt}/{total_fmt}{unit}, {percentage:.0f} %, {rate_fmt}, {remaining} left{postfix}"
+LINE = "{desc}: {n_fmt}/{total_fmt}{unit}, {percentage:.0f} %, {rate_noinv_fmt}, {remaining} left{postfix}"
 
 
 class Lines(tqdm):  # type: ignore[type-arg]
