@@ -4,8 +4,7 @@ Randomness is a function of (seed, step), never of a generator's past: what a re
 and a step number.
 """
 
-from cgdmer.training.distributed import World, join, launch, wanted
-from cgdmer.training.engine import threads
+from cgdmer.training.distributed import World, join, launch, threads, wanted
 from cgdmer.training.loop import Fitted, fit
 from cgdmer.training.records import Records
 from cgdmer.training.replay import Replayed, replay

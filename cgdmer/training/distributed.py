@@ -5,7 +5,8 @@ import logging
 import os
 import signal
 import socket
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
@@ -127,7 +128,7 @@ def launch(count: int, function: Callable[..., None], *arguments: Any) -> None:
     except ProcessExitedException as error:
         kinds = {kind.code: kind for kind in (Preempted, TrainingStopped, ConfigError, DataError)}
         kind = kinds.get(error.exit_code, CgdmerError)
-        raise kind(f"training: {error}; its own message is above", mend="run it again") from error
+        raise kind(f"{error}; its own message is above", mend="run it again") from error
     finally:
         signal.signal(signal.SIGTERM, before)
 
@@ -144,6 +145,21 @@ def _enter(rank: int, count: int, port: int, function: Callable[..., None], argu
         raise SystemExit(error.code) from error
     finally:
         leave()
+
+
+@contextmanager
+def threads(processes: int) -> Iterator[None]:
+    """Share the CPUs among processes, unless OMP_NUM_THREADS says how; sums may differ in the last bit by threads.
+
+    Of several machines each shares its own CPUs among its own processes.
+    """
+    before, processes = torch.get_num_threads(), int(os.environ.get("LOCAL_WORLD_SIZE", processes))
+    if "OMP_NUM_THREADS" not in os.environ:
+        torch.set_num_threads(max(1, len(os.sched_getaffinity(0)) // processes))
+    try:
+        yield
+    finally:
+        torch.set_num_threads(before)
 
 
 class _Gather(torch.autograd.Function):

@@ -1,9 +1,8 @@
 """Owns one training step and the state it changes: weights, optimiser, averaged weights, the non-finite flag."""
 
 import copy
-import os
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager, nullcontext
+from contextlib import nullcontext
 from functools import partial
 from typing import Protocol, cast
 
@@ -189,18 +188,3 @@ def set_precision() -> None:
     torch.backends.cudnn.allow_tf32 = True
     torch.backends.cudnn.benchmark = False
     torch.backends.cudnn.deterministic = True
-
-
-@contextmanager
-def threads(processes: int) -> Iterator[None]:
-    """Share the CPUs among processes, unless OMP_NUM_THREADS says how; sums may differ in the last bit by threads.
-
-    Of several machines each shares its own CPUs among its own processes.
-    """
-    before, processes = torch.get_num_threads(), int(os.environ.get("LOCAL_WORLD_SIZE", processes))
-    if "OMP_NUM_THREADS" not in os.environ:
-        torch.set_num_threads(max(1, len(os.sched_getaffinity(0)) // processes))
-    try:
-        yield
-    finally:
-        torch.set_num_threads(before)

@@ -1,12 +1,17 @@
 """Whatever lies in cgdmer/encoders must keep the promises of `Encoder`."""
 
+import importlib
+
 import example_pool as example
 import numpy as np
 import pytest
+import torch
+from safetensors.torch import save_file
 
 from cgdmer import encoders, settings
 from cgdmer.encoders import Setup
 from cgdmer.errors import ConfigError
+from cgdmer.files import sha256
 from cgdmer.models import weights
 from cgdmer.signals.leads import LEADS
 
@@ -19,7 +24,18 @@ def encoder(request, tmp_path_factory):
     _, reports, _ = example.signals(20)
     model = example.awake(weights.create(example.MODEL, settings.Masking(), settings.Objective(), FORM, reports, 0))
     weights.save(folder, model, FORM, {})
-    return encoders.load(request.param, Setup(FORM, example.MODEL, 0, folder))
+    return encoders.load(request.param, Setup(FORM, example.MODEL, 0, folder, outside_weights(request.param, folder)))
+
+
+def outside_weights(name, folder):
+    """Write untrained weights for an adapter, and return the settings that name them; nothing for other encoders."""
+    module = importlib.import_module(f"cgdmer.encoders.{name}")
+    if not hasattr(module, "network"):
+        return {}
+    torch.manual_seed(0)
+    path = folder / f"{name}.safetensors"
+    save_file(module.network().state_dict(), path)
+    return {name: settings.Outside(file=str(path), sha256=sha256(path))}
 
 
 def beats(records=3, samples=500, seed=0):
@@ -36,6 +52,7 @@ def test_it_says_what_it_takes_and_gives(encoder):
     assert tuple(encoder.leads) == LEADS
     assert "pooled" in encoder.dims
     assert set(encoder.dims) <= {"shared", "specific", "pooled", "aligned"}
+    assert len(encoder.digest) in (0, 64)
 
 
 def test_features_are_finite_float32_of_the_promised_width(encoder):

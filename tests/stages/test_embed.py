@@ -6,13 +6,17 @@ import example_pool as example
 import numpy as np
 import polars as pl
 import pytest
+import torch
 
 from cgdmer import embeddings, paths, settings
 from cgdmer.encoders import cgdmer as pretrained
-from cgdmer.errors import ConfigError, DataError
+from cgdmer.encoders import handcrafted
+from cgdmer.errors import CgdmerError, ConfigError, DataError
 from cgdmer.models import weights
-from cgdmer.shards import manifest
+from cgdmer.shards import manifest, open_shards
+from cgdmer.stages import embed as stage
 from cgdmer.stages.embed import embed
+from cgdmer.training import World
 
 SOURCE = "ptb_xl"
 
@@ -99,3 +103,57 @@ def test_missing_weights_and_other_signals_are_refused(folder):
     (folder / paths.MODEL / weights.WEIGHTS).unlink()
     with pytest.raises(DataError, match="dvc repro pretrain"):
         run(folder)
+
+
+def test_two_processes_write_the_bytes_of_one(folder, monkeypatch):
+    run(folder)
+    written = folder / paths.embeddings("cgdmer", SOURCE)
+    before = {path.name: path.read_bytes() for path in written.iterdir()}
+    monkeypatch.setenv("CGDMER_DEVICES", "2")
+    monkeypatch.setenv("OMP_NUM_THREADS", "1")
+    run(folder)
+    assert before == {path.name: path.read_bytes() for path in written.iterdir()}
+    assert not (folder / paths.scratch("embed", "cgdmer", SOURCE)).exists()
+
+
+class Second(World):
+    """The second of two processes, without the first."""
+
+    def meet(self):
+        pass
+
+
+def test_a_failure_names_process_and_records_and_each_takes_its_share(folder, monkeypatch):
+    monkeypatch.setattr(stage, "join", lambda: Second(1, 2, torch.device("cpu")))
+    encode, calls = handcrafted.Handcrafted.encode, []
+
+    def fail_at_the_second(self, signal, *arguments, **named):
+        calls.append(len(signal))
+        if len(calls) == 2:
+            raise ValueError("an odd record")
+        return encode(self, signal, *arguments, **named)
+
+    monkeypatch.setattr(handcrafted.Handcrafted, "encode", fail_at_the_second)
+    with pytest.raises(
+        CgdmerError, match="rank 1 of 2: encoder handcrafted failed on records ptb_xl-0021 to"
+    ) as caught:
+        run(folder, "handcrafted", batch=7)
+    assert "ValueError: an odd record" in caught.value.fact
+    assert "finished records are kept" in caught.value.mend
+    with contextlib.chdir(folder):
+        assert stage.unfinished(SOURCE, "handcrafted", 7) == (
+            "5 of 6 chunks of ptb_xl have no features, from ptb_xl-0000 to ptb_xl-0006 on"
+        )
+    with contextlib.chdir(folder):
+        parts = [path.name for path in paths.scratch("embed", "handcrafted", SOURCE).glob("*/*.npy")]
+    assert parts == ["7.pooled.npy"]
+
+
+def test_other_weights_do_not_go_on_with_the_parts_of_the_old_ones(folder):
+    shards = open_shards(folder / paths.shards(SOURCE))
+    encoders = [pretrained.open_folder(folder / paths.MODEL)]
+    _, reports, _ = example.signals(40)
+    other = weights.create(example.MODEL, settings.Masking(), settings.Objective(), example.SIGNAL, reports, 1)
+    weights.save(folder / paths.MODEL, other, example.SIGNAL, {})
+    encoders.append(pretrained.open_folder(folder / paths.MODEL))
+    assert len({stage.key(encoder, shards, settings.Embed()) for encoder in encoders}) == 2
