@@ -76,10 +76,11 @@ def each(function: Callable[[Job], Result], jobs: Iterable[Job]) -> Generator[tu
                 if not running:
                     return
                 for future in wait(running, return_when=FIRST_COMPLETED).done:
-                    yield running.pop(future), future.result()
+                    result = future.result()
+                    yield running.pop(future), result
         except Exception as error:
             if isinstance(error, BrokenProcessPool) or type(error).__name__ == "KilledWorker":  # the latter is Dask's
-                raise _died() from error
+                raise _died(running.values()) from error
             raise
         finally:
             for future in running:
@@ -106,7 +107,7 @@ def ordered(function: Callable[[Job], Result], jobs: Iterable[Job]) -> Generator
             while running:
                 yield running[0][0], running.popleft()[1].result()
         except BrokenProcessPool as error:
-            raise _died() from error
+            raise _died(job for job, _ in running) from error
         finally:
             for _, future in running:
                 future.cancel()
@@ -136,9 +137,12 @@ def _dask_client(address: str) -> Any:
         ) from error
 
 
-def _died() -> CgdmerError:
+def _died(jobs: Iterable[object]) -> CgdmerError:
+    """Name what was under way, where a job names the shard it writes; one of them was too much."""
+    shards = sorted(shard.name for job in jobs if (shard := getattr(job, "shard", None)))
+    at = f" (under way: {', '.join(shards)})" if shards else ""
     return CgdmerError(
-        "a worker process was killed, most often because memory ran out",
+        f"a worker process was killed, most often because memory ran out{at}",
         allowed="one shard in memory a worker",
         mend="run the same command again, with fewer workers: CGDMER_WORKERS=1; finished work is kept",
     )

@@ -19,7 +19,7 @@ PARTS = ("shared", "specific", "pooled")
 def parts(*, parts: settings.Parts) -> None:
     """Fit on training records, measure on test records; both drawn by a hash of their ids."""
     sources = sorted(read_json(paths.POOL)["sources"])
-    shards = concatenate([open_shards(paths.shards(source)) for source in sources])
+    shards = concatenate([open_shards(paths.shards(source), verify=True) for source in sources])
     encoder = open_folder(paths.MODEL)
     fitted, measured = draw(shards, "train", parts.fitted), draw(shards, "test", parts.measured)
     names, *made = knowing.labels(fitted["report"].to_list(), measured["report"].to_list(), parts.least)

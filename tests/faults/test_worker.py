@@ -1,0 +1,39 @@
+"""A worker that the kernel kills while it writes a shard: the shard is named, and the same command goes on."""
+
+import os
+import signal
+from pathlib import Path
+
+import pytest
+from small_corpus import write_corpus
+
+from cgdmer import preprocessing
+from cgdmer.errors import CgdmerError
+from cgdmer.settings import Signal
+from cgdmer.wave import open_archive
+
+SETTINGS = Signal(seconds=4.0, shard_records=4)
+
+
+def dies_once(job: preprocessing.Job) -> int:
+    """Write a shard, but the first to come to the third one is killed as the kernel kills for memory."""
+    mark = job.shard.parent.parent / "died"
+    if job.shard.name == "signals-00002.npy" and not mark.exists():
+        mark.touch()
+        os.kill(os.getpid(), signal.SIGKILL)
+    return preprocessing.write_shard(job)
+
+
+def test_the_shard_under_way_is_named_and_a_second_run_ends_well(tmp_path: Path, monkeypatch):
+    index = write_corpus(tmp_path / "corpus", 16)
+    archive = open_archive(tmp_path / "corpus")
+    monkeypatch.setenv("CGDMER_EXECUTOR", "processes")
+    monkeypatch.setenv("CGDMER_WORKERS", "2")
+    (tmp_path / "scratch").mkdir()
+    jobs = list(preprocessing._jobs(index, archive, tmp_path / "scratch/key", SETTINGS, 4.0))
+    (tmp_path / "scratch/key").mkdir()
+    with pytest.raises(CgdmerError, match=r"worker process was killed.*under way:.*signals-00002\.npy"):
+        list(preprocessing.executor.each(dies_once, jobs))
+    assert not (tmp_path / "scratch/key/signals-00002.json").exists()
+    assert len(list(preprocessing.executor.each(dies_once, jobs))) == 4
+    assert (tmp_path / "scratch/key/signals-00002.json").is_file()
