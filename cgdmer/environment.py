@@ -18,7 +18,7 @@ class Environment:
     device: str
     """CGDMER_DEVICE: `auto`, `cpu`, `cuda` or `cuda:N`."""
     devices: str
-    """CGDMER_DEVICES: how many processes pretraining uses, or `auto`."""
+    """CGDMER_DEVICES: how many processes pretraining and embedding use, or `auto`."""
     workers: int
     """CGDMER_WORKERS: worker processes; the CPU count where unset."""
     executor: str
