@@ -7,9 +7,9 @@ import pytest
 import torch
 
 from cgdmer import objectives, settings
-from cgdmer.models import weights
+from cgdmer.models import transformer, weights
 from cgdmer.training.distributed import World
-from cgdmer.training.engine import Engine
+from cgdmer.training.engine import Engine, set_precision
 from cgdmer.training.records import Part
 
 ALONE = World(0, 1, torch.device("cpu"))
@@ -116,9 +116,58 @@ def test_bf16_runs_and_agrees_roughly():
     assert all(value.dtype == torch.float32 for value in rough.task.parameters())
 
 
-def test_gradient_checkpointing_and_dropout_give_the_same_step():
+def test_gradient_checkpointing_computes_again_and_gives_the_same_weights_with_dropout(monkeypatch):
+    recompute, calls = transformer.checkpoint, []
+    monkeypatch.setattr(transformer, "checkpoint", lambda *x, **named: calls.append(1) or recompute(*x, **named))
+    model = example.MODEL.model_copy(update={"dropout": 0.2})
+    monkeypatch.setattr(example, "MODEL", model)
     plain, saving = (engine(gradient_checkpointing=on) for on in (False, True))
-    assert torch.allclose(plain.step(0, [part(plain)], 1e-3)[1], saving.step(0, [part(saving)], 1e-3)[1])
+    first = plain.step(0, [part(plain)], 1e-3)[1]
+    assert not calls
+    assert torch.allclose(first, saving.step(0, [part(saving)], 1e-3)[1])
+    assert calls
+    after = parameters(saving)
+    assert all(torch.allclose(value, after[name], atol=1e-6) for name, value in parameters(plain).items())
+
+
+def test_compiled_it_trains_to_the_same_weights_under_the_same_names(monkeypatch):
+    compiled, calls = torch.compile, []
+    monkeypatch.setattr(torch, "compile", lambda module: calls.append(1) or compiled(module, backend="eager"))
+    plain, fast = engine(), engine(compile=True)
+    assert len(calls) == 1
+    assert torch.allclose(plain.step(0, [part(plain)], 1e-3)[1], fast.step(0, [part(fast)], 1e-3)[1], rtol=1e-4)
+    first, second = plain.state(), fast.state()
+    assert first.keys() == second.keys()
+    assert all(torch.allclose(value, second[name], atol=1e-5) for name, value in first.items())
+
+
+def test_precision_is_said_and_not_left_to_defaults():
+    torch.backends.cudnn.benchmark = True
+    set_precision()
+    assert torch.get_float32_matmul_precision() == "high"
+    assert torch.backends.cudnn.allow_tf32
+    assert torch.backends.cudnn.deterministic
+    assert not torch.backends.cudnn.benchmark
+
+
+def test_counting_flops_changes_nothing_and_leaves_out_what_is_recomputed():
+    plain, saving = (engine(gradient_checkpointing=on) for on in (False, True))
+    before = copy.deepcopy(saving.state())
+    assert plain.flops(part(plain)) == saving.flops(part(saving)) > 0
+    assert all(torch.equal(value, saving.state()[name]) for name, value in before.items())
+    assert all(block.checkpointing for block in saving.task.modules() if isinstance(block, transformer.Transformer))
+    assert all(parameter.grad is None for parameter in saving.task.parameters())
+
+
+def test_a_gpu_gets_pinned_memory_from_the_threads_that_read(monkeypatch):
+    one = engine()
+    given = part(one).batch
+    assert one.pinned(given) is given
+    monkeypatch.setattr(torch.Tensor, "pin_memory", lambda tensor: tensor + 0)
+    one.device = torch.device("cuda")
+    pinned = one.pinned(given)
+    assert pinned["signal"].dtype == torch.int16
+    assert all(pinned[name] is not given[name] for name in given if name != "full")
 
 
 def test_measuring_changes_nothing_and_repeats():
