@@ -22,16 +22,9 @@ SMALLER = {
 }
 CALLS = (
     *("protocol", "acquire mimic_iv_ecg", "acquire csn", "index mimic_iv_ecg", "index csn", "shards mimic_iv_ecg"),
-    *(
-        "shards csn",
-        "validate mimic_iv_ecg",
-        "validate csn",
-        "pool",
-        "pretrain",
-        "embed cgdmer csn",
-        "embed random csn",
-    ),
-    *("probe cgdmer csn", "probe random csn", "zero_shot csn", "retrieval", "report"),
+    *("shards csn", "validate mimic_iv_ecg", "validate csn", "pool", "pretrain", "embed cgdmer csn"),
+    *("embed random csn", "probe cgdmer csn", "probe random csn", "finetune csn", "conditions cgdmer csn"),
+    *("zero_shot csn", "retrieval", "parts", "report"),
 )
 
 

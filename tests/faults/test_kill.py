@@ -9,8 +9,7 @@ pytestmark = [pytest.mark.slow, pytest.mark.timeout(600), pytest.mark.xdist_grou
 
 
 def test_every_stage_is_in_the_plan():
-    optional = {"finetune", "conditions"}
-    assert {call.split()[0] for call in micro.CALLS} >= set(stages.STAGES) - optional
+    assert {call.split()[0] for call in micro.CALLS} == set(stages.STAGES)
 
 
 def test_killed_anywhere_and_run_again_the_results_are_the_same(runs):
