@@ -155,3 +155,5 @@ class Report(Section):
     """Label fraction of the headline table."""
     published: bool = True
     """Show published rows that were read in their source, apart from ours."""
+    examples: Examples = "auto"
+    """Whether the real records that are drawn have their ids and report texts beside them; `auto`: they have not."""

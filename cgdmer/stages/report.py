@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from cgdmer import paths, settings
+from cgdmer import disclosing, paths, settings
 from cgdmer.evaluation.report import gather, html, markdown, paired, plots, records
 from cgdmer.evaluation.report.headline import SOURCE_NAMES
 from cgdmer.evaluation.report.pictures import Filled, Pictures, Projection, Tracing
@@ -31,18 +31,19 @@ def report(*, report: settings.Report) -> None:
     for name, content in plots.draw(found, metrics, fraction).items():
         write_text(paths.REPORTS / "plots" / name, content)
     write_text(paths.REPORT_MD, markdown.write(found, metrics, compared, report.title))
-    write_text(paths.REPORT_HTML, html.render(found, metrics, compared, pictures(found), report))
+    write_text(paths.REPORT_HTML, html.render(found, metrics, compared, pictures(found, report), report))
 
 
-def pictures(found: gather.Findings) -> Pictures:
+def pictures(found: gather.Findings, report: settings.Report) -> Pictures:
     """Gather all that is drawn as a signal or as a cloud of points."""
     model, signal, _ = weights.load(paths.MODEL)
     simulated, sources = simulate(signal), records.real_sources(found.sources)
     benchmarks = sorted({TASKS[task] for task in found.probes}, key=list(TASKS.values()).index)
     titles = [tracing.title for tracing in simulated]
+    named = disclosing.allowed(report.examples, sources)
     return Pictures(
         simulated=simulated,
-        real=records.counterparts(titles, sources),
+        real=records.counterparts(titles, sources, named),
         filled=fill(model, benchmarks[0]),
         projections=project(found),
         leads=LEADS,

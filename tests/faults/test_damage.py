@@ -9,7 +9,7 @@ from cgdmer import embeddings, paths, settings, stages, tables
 from cgdmer.errors import DataError
 from cgdmer.models import weights
 
-pytestmark = [pytest.mark.slow, pytest.mark.timeout(600), pytest.mark.xdist_group("faults")]
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(1500), pytest.mark.xdist_group("faults")]
 
 SOURCE = "csn"
 

@@ -8,7 +8,7 @@ import pytest
 from cgdmer import paths, settings, stages
 from cgdmer.files import read_json
 
-pytestmark = [pytest.mark.slow, pytest.mark.timeout(600), pytest.mark.xdist_group("faults")]
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(1500), pytest.mark.xdist_group("faults")]
 
 
 def leaks(text: str, planted: list[str]) -> list[str]:
@@ -41,7 +41,7 @@ def test_a_setting_shows_them_escaped(project):
     stages.find("retrieval")(retrieval=shown)
     validation = said.validation.model_copy(update={"examples": "always"})
     stages.find("validate")("mimic_iv_ecg", validation=validation, signal=said.signal)
-    report = said.report.model_copy(update={"title": f"title {micro.MARKUP}"})
+    report = said.report.model_copy(update={"title": f"title {micro.MARKUP}", "examples": "always"})
     stages.find("report")(report=report)
     assert micro.PLANTED in str(read_json(paths.retrieval())["examples"])
     for page in (paths.REPORT_HTML, paths.validation("mimic_iv_ecg") / "index.html"):

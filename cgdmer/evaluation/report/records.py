@@ -30,7 +30,7 @@ LIKE: tuple[tuple[str, tuple[str, ...]], ...] = (
 """Words in the title of a simulated finding, and classes that mean the same in a corpus."""
 
 
-def counterparts(titles: Sequence[str], sources: Sequence[str]) -> list[Tracing]:
+def counterparts(titles: Sequence[str], sources: Sequence[str], named: bool = True) -> list[Tracing]:
     """Return a real record for each title, with a like finding where one is left, each record once.
 
     Fewer are returned when the sources hold fewer records; records with missing or flat leads are passed over.
@@ -44,7 +44,7 @@ def counterparts(titles: Sequence[str], sources: Sequence[str]) -> list[Tracing]
         if choice is None:
             break
         taken.add(choice[:2])
-        found.append(_tracing(*choice))
+        found.append(_tracing(*choice, named=named))
     return found
 
 
@@ -77,11 +77,14 @@ def _first(
     return None
 
 
-def _tracing(source: str, name: str, shards: Shards, row: int, report: str, classes: Sequence[str]) -> Tracing:
-    title = f"{SOURCE_NAMES.get(source, source)} record {name}" + (
+def _tracing(
+    source: str, name: str, shards: Shards, row: int, report: str, classes: Sequence[str], *, named: bool
+) -> Tracing:
+    """Return a record to be drawn, without its id and report unless `named`."""
+    title = f"{SOURCE_NAMES.get(source, source)} record{f' {name}' if named else ''}" + (
         f", labelled {', '.join(classes)}" if classes else ""
     )
-    return Tracing(title, shards.gather(np.array([row]))[0], shards.fs, report)
+    return Tracing(title, shards.gather(np.array([row]))[0], shards.fs, report if named else "")
 
 
 def held_out(source: str, count: int) -> tuple[Shards, pl.DataFrame]:

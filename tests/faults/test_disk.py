@@ -1,0 +1,121 @@
+"""A full or read-only disk: a clear error, nothing half under a final name, and the same results once there is room."""
+
+import errno
+import os
+import resource
+import shutil
+import subprocess
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from cgdmer import files, paths, settings, stages
+from cgdmer.errors import DataError
+
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(1500), pytest.mark.xdist_group("faults")]
+
+STAGES = {"shards csn": "data/shards", "pretrain": ".cgdmer", "embed random csn": "data/embeddings"}
+"""Stage call to where it fills the disk."""
+
+
+@pytest.fixture
+def disk(project) -> Iterator[Path]:
+    """A small disk of its own where mounting is allowed, else a folder."""
+    folder = project / "disk"
+    folder.mkdir()
+    mounted = subprocess.run(
+        ["mount", "-t", "tmpfs", "-o", "size=32m", "tmpfs", str(folder)], capture_output=True, check=False
+    )
+    yield folder
+    if mounted.returncode == 0:
+        subprocess.run(["umount", "-l", str(folder)], check=True)
+
+
+def move_to(disk: Path, place: str) -> None:
+    """Let a part of the project lie on the small disk, empty."""
+    target = disk / Path(place).name
+    target.mkdir()
+    shutil.rmtree(place, ignore_errors=True)
+    Path(place).symlink_to(target)
+
+
+def run(call: str) -> None:
+    stage, *items = call.split()
+    stages.call(stage, items, settings.load())
+
+
+@pytest.mark.parametrize("call", STAGES)
+def test_a_full_disk_is_said_and_costs_nothing(project, disk, call):
+    if not os.path.ismount(disk):
+        pytest.skip("mounting is not allowed here; the test with a file size limit stands in")
+    move_to(disk, STAGES[call])
+    ballast = disk / "ballast"
+    room = 40_000 if call != "shards csn" else 400_000
+    ballast.write_bytes(bytes(shutil.disk_usage(disk).free - room))
+    with pytest.raises(DataError, match="no space is left") as caught:
+        run(call)
+    assert "free space there, then run the same command again" in caught.value.mend
+    for path in (disk / Path(STAGES[call]).name).rglob("*"):
+        assert not path.name.endswith(".tmp.safetensors")
+        assert path.name != "manifest.json" or call == "pretrain"
+        assert path.name != "meta.json"
+    ballast.unlink()
+    run(call)
+    compare(project, call)
+
+
+def compare(project: Path, call: str) -> None:
+    """Hold what a stage wrote against the undisturbed run."""
+    original = project.parent / "original"
+    made = {"shards csn": paths.shards("csn"), "pretrain": paths.MODEL}.get(call, paths.embeddings("random", "csn"))
+    before = {path.name: path.read_bytes() for path in (original / made).iterdir()}
+    assert {path.name: path.read_bytes() for path in made.iterdir() if not path.name.startswith(".")} == before
+
+
+@pytest.fixture(autouse=True)
+def original(runs, tmp_path) -> None:
+    (tmp_path / "original").symlink_to(runs.calm)
+
+
+def test_a_limit_on_file_size_is_a_full_disk(project):
+    """In a child process, because the limit cannot be raised again."""
+    shutil.rmtree(paths.embeddings("random", "csn"))
+    child = os.fork()
+    if child == 0:
+        code = 1
+        try:
+            import signal
+
+            signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+            resource.setrlimit(resource.RLIMIT_FSIZE, (2000, 2000))
+            run("embed random csn")
+        except DataError as error:
+            code = 0 if "no space is left" in str(error) else 2
+        finally:
+            os._exit(code)
+    assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 0
+    assert not (paths.embeddings("random", "csn") / "meta.json").exists()
+    run("embed random csn")
+    compare(project, "embed random csn")
+
+
+def test_a_read_only_folder_is_said(project, disk):
+    if not os.path.ismount(disk):
+        pytest.skip("mounting is not allowed here")
+    move_to(disk, "data/embeddings")
+    subprocess.run(["mount", "-o", "remount,ro", str(disk)], check=True)
+    with pytest.raises(DataError, match="Read-only file system") as caught:
+        run("embed random csn")
+    assert "make it writable" in caught.value.mend
+
+
+@pytest.mark.parametrize("number", [errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EROFS, errno.EACCES])
+def test_what_a_disk_refuses_leaves_the_old_content(tmp_path, number):
+    path = tmp_path / "x.json"
+    files.write_json(path, {"old": 1})
+    with pytest.raises(DataError, match=r"x\.json cannot be written"), files.atomic(path) as temporary:
+        temporary.write_text("half")
+        raise OSError(number, os.strerror(number))
+    assert files.read_json(path) == {"old": 1}
+    assert [entry.name for entry in tmp_path.iterdir() if entry.is_file()] == ["x.json"]
