@@ -28,6 +28,7 @@ from cgdmer.objectives import Objective
 from cgdmer.shards import Shards, concatenate, open_shards
 from cgdmer.stages.pretrain import choose, open_pool
 from cgdmer.training import Records, fit, join, threads
+from cgdmer.wave import open_archive
 
 SOURCE, TASK = "ptb_xl", "ptb_xl_super"
 CONTROLS = ("random", "handcrafted")
@@ -89,11 +90,20 @@ def check_unseen(sources: set[str]) -> None:
 def read_corpus(chosen: settings.Settings, form: settings.Signal, work: Path) -> Real:
     """Index and shard the local copy in the folder for work; of recordings that are equal to the bit the first stays.
 
-    DataError where there is no local copy.
+    What `acquire` left in data/raw is passed over: after `make demo` that is simulated. DataError where there is no
+    local copy.
     """
     corpus = settings.Corpus(way="local")
-    with datasets.open_raw(SOURCE, corpus) as raw:
-        found = datasets.module(SOURCE).read_index(raw, corpus=corpus, index=chosen.index, protocol=None)
+    root = datasets.local_root(SOURCE, corpus)
+    if root is None:
+        raise DataError(
+            f"no local copy of {SOURCE}",
+            allowed="a folder or zip of it below CGDMER_RAW_ROOT",
+            mend="make folds CGDMER_RAW_ROOT=/folder/with/ptbxl",
+        )
+    module = datasets.module(SOURCE)
+    with open_archive(root) as archive, module.find(archive) as raw:
+        found = module.read_index(raw, corpus=corpus, index=chosen.index, protocol=None)
         preprocessing.preprocess(found.frame, raw, work / SOURCE, work / "shards", form, corpus.seconds)
     shards = open_shards(work / SOURCE)
     labels = found.frame.select("id", *tables.label_columns(found.frame, TASK))
