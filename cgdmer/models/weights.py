@@ -75,7 +75,7 @@ def load(folder: Path) -> tuple[CGDMER, settings.Signal, dict[str, Any]]:
     """
     mend = f"dvc checkout {folder}, or dvc repro pretrain"
     try:
-        config = _checked(folder, read_json(folder / CONFIG))
+        config = _checked(folder)
         sections: dict[str, Any] = {name: kind(**config[name]) for name, kind in SECTIONS.items()}
         state = load_file(folder / WEIGHTS)
     except (OSError, ValueError, KeyError, TypeError, SafetensorError) as error:
@@ -90,12 +90,16 @@ def load(folder: Path) -> tuple[CGDMER, settings.Signal, dict[str, Any]]:
     return model.eval(), sections["signal"], config["facts"]
 
 
-def _checked(folder: Path, config: dict[str, Any]) -> dict[str, Any]:
+def _checked(folder: Path) -> dict[str, Any]:
     """Return a config after comparing all checksums; ValueError names the file that differs."""
+    try:
+        config: dict[str, Any] = read_json(folder / CONFIG)
+        config = unsealed(config) if config["format"] == FORMAT else config
+    except (ValueError, TypeError, KeyError, AttributeError) as error:
+        raise ValueError(f"{CONFIG}: {error}") from error
     if config["format"] not in (1, FORMAT):
         raise ValueError(f"{CONFIG} has format {config['format']}, known are 1 and {FORMAT}")
     if config["format"] == FORMAT:
-        config = unsealed(config)
         for name, stated in config["files"].items():
             if sha256(folder / name) != stated:
                 raise ValueError(f"{name} differs from its sha256 in {CONFIG}")
