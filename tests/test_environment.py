@@ -21,7 +21,9 @@ def test_values_are_taken(monkeypatch, tmp_path):
     assert (here.raw_root, here.workers, here.tracking) == (tmp_path, 3, False)
 
 
-@pytest.mark.parametrize(("name", "value"), [("CGDMER_RAW_ROOT", "/no/such"), ("CGDMER_WORKERS", "0"), ("CGDMER_TRACKING", "no")])
+@pytest.mark.parametrize(
+    ("name", "value"), [("CGDMER_RAW_ROOT", "/no/such"), ("CGDMER_WORKERS", "0"), ("CGDMER_TRACKING", "no")]
+)
 def test_a_wrong_variable_is_named(monkeypatch, name, value):
     monkeypatch.setenv(name, value)
     with pytest.raises(ConfigError, match=f"{name}={value}"):

@@ -53,7 +53,7 @@ class Masking(Section):
     joint_limb: bool = True
     """Hide limb leads together, because they are linear combinations of each other (PROTOCOLS G.22)."""
     statements: float = Field(default=0.5, ge=0, le=1)
-    """Share of reports of which only some statements are read in training, so that a prompt, one statement, is known."""
+    """Share of reports of which only some statements are read in training: a prompt is one statement."""
     text_ratio: float = Field(default=0.15, ge=0, lt=1)
     """Share of report tokens hidden."""
 

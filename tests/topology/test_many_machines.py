@@ -97,7 +97,9 @@ def running(tmp_path_factory, repository, databases):
 def flow_run(stack: Stack, deployment: str, clone: str) -> str:
     """Run a deployment to its end and return the log of the worker, which holds the log of the run."""
     words = [str(BIN / "prefect"), "deployment", "run", deployment, "--watch", "--watch-interval", "1"]
-    done = subprocess.run(words, env=stack.environment(clone), capture_output=True, text=True, timeout=1500, check=False)
+    done = subprocess.run(
+        words, env=stack.environment(clone), capture_output=True, text=True, timeout=1500, check=False
+    )
     assert done.returncode == 0, f"{done.stdout[-2000:]}\n{done.stderr[-2000:]}\n{stack.log(clone)[-6000:]}"
     return stack.log(clone)
 
