@@ -1,6 +1,7 @@
 """Owns `report.md`: the same numbers as the page, for a terminal, a diff or a pull request."""
 
 from collections.abc import Sequence
+from html import escape
 from typing import Any
 
 from cgdmer.evaluation.report import ablations, compatibility, conditions, disentangled, finetuning
@@ -15,7 +16,7 @@ from cgdmer.evaluation.report.paired import Comparison
 def write(found: Findings, metrics: dict[str, Any], compared: Sequence[Comparison], title: str) -> str:
     """Return the Markdown text."""
     shares = list(reversed(fractions(metrics)))
-    parts = [f"# {title}", summary(metrics, shares[0])]
+    parts = [f"# {escape(title, quote=False)}", summary(metrics, shares[0])]
     parts += [_probes(metrics, fraction) for fraction in shares]
     parts += [_differences(compared), _finetuning(found), *_conditions(found), _zero_shot(metrics)]
     parts += [_retrieval(metrics["retrieval"]), _parts(found.parts)]
