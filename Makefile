@@ -9,7 +9,7 @@ export HF_HUB_DISABLE_TELEMETRY := 1
 export MLFLOW_DISABLE_TELEMETRY := true
 export PREFECT_SERVER_ANALYTICS_ENABLED := false
 
-.PHONY: help demo real folds ablations serve deploy stop test coverage fuzz audit check clean
+.PHONY: help demo real folds ablations serve deploy stop test long coverage fuzz audit check clean
 
 help: ## list the targets
 	@grep -E '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 12
@@ -31,9 +31,12 @@ folds: .venv/installed ## cross-validate on a real PTB-XL after make demo: make 
 test: .venv/installed-dev ## run the tests
 	pytest -n auto --dist loadgroup
 
+long: .venv/installed-dev ## run the tests that kill stages, fill disks and start servers: minutes
+	pytest -n auto --dist loadgroup -m long
+
 coverage: .venv/installed-dev ## run the tests and fail below 90 % of lines and branches
 	coverage erase
-	pytest -n auto --dist loadgroup --cov --cov-report=term:skip-covered
+	pytest -n auto --dist loadgroup -m "long or not long" --cov --cov-report=term:skip-covered
 
 fuzz: .venv/installed-dev ## feed 100,000 damaged inputs to every reader: minutes
 	CGDMER_FUZZ_CASES=$${CGDMER_FUZZ_CASES:-100000} pytest tests/fuzz

@@ -132,6 +132,7 @@ def test_a_critical_expectation_stops_the_pipeline_and_is_named(project):
     run(project, "dvc", "repro")
 
 
+@pytest.mark.long
 def test_ablations_add_their_rows_and_leave_the_workspace_alone(project):
     run(project, "git", "add", "-A")
     run(project, "git", "commit", "-qm", "before ablations", "--allow-empty")

@@ -125,5 +125,5 @@ def test_the_same_record_in_both_layouts_is_refused(tiny):
     folder = tiny("cpsc2018")
     original(folder, ["A0001"])
     (folder / "REFERENCE.csv").write_text("Recording,First_label,Second_label,Third_label\nA0001,5,,\n")
-    with pytest.raises(DataError, match="A0001"):
+    with pytest.raises(DataError, match="1 ids occur more than once"):
         tables.check_laws(read(folder).frame, "cpsc2018")

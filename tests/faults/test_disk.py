@@ -13,7 +13,7 @@ import pytest
 from cgdmer import files, paths, settings, stages
 from cgdmer.errors import DataError
 
-pytestmark = [pytest.mark.slow, pytest.mark.timeout(1500), pytest.mark.xdist_group("faults")]
+pytestmark = [pytest.mark.long, pytest.mark.timeout(1500), pytest.mark.xdist_group("faults")]
 
 STAGES = {"shards csn": "data/shards", "pretrain": ".cgdmer", "embed random csn": "data/embeddings"}
 """Stage call to where it fills the disk."""

@@ -5,7 +5,7 @@ import pytest
 
 from cgdmer import stages
 
-pytestmark = [pytest.mark.slow, pytest.mark.timeout(1500), pytest.mark.xdist_group("faults")]
+pytestmark = [pytest.mark.long, pytest.mark.timeout(1500), pytest.mark.xdist_group("faults")]
 
 
 def test_every_stage_is_in_the_plan():

@@ -8,7 +8,7 @@ import pytest
 from cgdmer import paths, settings, stages
 from cgdmer.files import read_json
 
-pytestmark = [pytest.mark.slow, pytest.mark.timeout(1500), pytest.mark.xdist_group("faults")]
+pytestmark = [pytest.mark.long, pytest.mark.timeout(1500), pytest.mark.xdist_group("faults")]
 
 
 def leaks(text: str, planted: list[str]) -> list[str]:

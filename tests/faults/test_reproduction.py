@@ -17,7 +17,7 @@ from cgdmer.acquisition import tree
 from cgdmer.files import exclusive
 
 BIN = Path(sys.executable).parent
-pytestmark = [pytest.mark.slow, pytest.mark.timeout(1500), pytest.mark.xdist_group("faults")]
+pytestmark = [pytest.mark.long, pytest.mark.timeout(1500), pytest.mark.xdist_group("faults")]
 TARGET = "index@csn"
 
 

@@ -18,7 +18,7 @@ from cgdmer import settings
 
 ROOT = Path(__file__).resolve().parents[2]
 BIN = Path(sys.executable).parent
-pytestmark = [pytest.mark.server, pytest.mark.slow, pytest.mark.timeout(900), pytest.mark.xdist_group("stack")]
+pytestmark = [pytest.mark.long, pytest.mark.server, pytest.mark.slow, pytest.mark.timeout(900), pytest.mark.xdist_group("stack")]
 
 
 def free_port():
@@ -66,8 +66,22 @@ def project(tmp_path_factory):
         project.run(sys.executable, "-m", "flows.serving", "start")
         project.run("prefect", "--no-prompt", "deploy", "--all")
         yield project
+        stopping_leaves_nothing_and_a_taken_port_is_refused(project)
     finally:
         project.run(sys.executable, "-m", "flows.serving", "stop")
+
+
+def stopping_leaves_nothing_and_a_taken_port_is_refused(project):
+    """What is checked last, in whatever order the tests come."""
+    pids = [entry["pid"] for entry in project.processes().values()]
+    project.run(sys.executable, "-m", "flows.serving", "stop")
+    assert not [pid for pid in pids if psutil.pid_exists(pid) and psutil.Process(pid).status() != psutil.STATUS_ZOMBIE]
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", int(project.environment["CGDMER_MLFLOW_PORT"])))
+        taken.listen()
+        said = project.run(sys.executable, "-m", "flows.serving", "start", code=2)
+    assert "taken" in said
+    assert "CGDMER_MLFLOW_PORT=" in said
 
 
 def test_a_deployment_runs_to_its_end_and_shows_what_was_validated(project):
@@ -116,15 +130,3 @@ def test_a_killed_worker_is_started_again(project):
         assert time.monotonic() < deadline, project.logs()
         time.sleep(0.2)
     assert "worker ended with code -9" in (project.folder / ".cgdmer/serve/supervisor.log").read_text()
-
-
-def test_stopping_leaves_nothing_and_a_taken_port_is_refused(project):
-    pids = [entry["pid"] for entry in project.processes().values()]
-    project.run(sys.executable, "-m", "flows.serving", "stop")
-    assert not [pid for pid in pids if psutil.pid_exists(pid) and psutil.Process(pid).status() != psutil.STATUS_ZOMBIE]
-    with socket.socket() as taken:
-        taken.bind(("127.0.0.1", int(project.environment["CGDMER_MLFLOW_PORT"])))
-        taken.listen()
-        said = project.run(sys.executable, "-m", "flows.serving", "start", code=2)
-    assert "taken" in said
-    assert "CGDMER_MLFLOW_PORT=" in said

@@ -11,7 +11,7 @@ from cgdmer.settings import Corpus, Signal
 from cgdmer.stages.shards import shards
 from cgdmer.wave import open_archive
 
-pytestmark = [pytest.mark.server, pytest.mark.xdist_group("topology")]
+pytestmark = [pytest.mark.long, pytest.mark.server, pytest.mark.xdist_group("topology")]
 
 
 @pytest.fixture(scope="module")

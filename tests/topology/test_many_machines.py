@@ -13,7 +13,7 @@ from topology.stack import BIN, ROOT, Stack
 
 from cgdmer import settings
 
-pytestmark = [pytest.mark.slow, pytest.mark.server, pytest.mark.timeout(1800), pytest.mark.xdist_group("topology")]
+pytestmark = [pytest.mark.long, pytest.mark.server, pytest.mark.timeout(1800), pytest.mark.xdist_group("topology")]
 
 
 @pytest.fixture(scope="module")
