@@ -18,7 +18,7 @@ from cgdmer import settings
 
 ROOT = Path(__file__).resolve().parents[2]
 BIN = Path(sys.executable).parent
-pytestmark = [pytest.mark.long, pytest.mark.server, pytest.mark.slow, pytest.mark.timeout(900), pytest.mark.xdist_group("stack")]
+pytestmark = [pytest.mark.long, pytest.mark.server, pytest.mark.timeout(900), pytest.mark.xdist_group("stack")]
 
 
 def free_port():
