@@ -6,6 +6,7 @@ run cache keeps what it wrote. `CGDMER_DVC_REMOTE` names the remote; unset, noth
 
 import os
 import re
+import sys
 import threading
 import time
 from collections.abc import Callable
@@ -67,11 +68,10 @@ def _choose(name: str, say: Say) -> None:
 
 
 def _share(stage: str, name: str, say: Say) -> None:
-    """Push a result with its entry in the run cache; `commit` makes one also where some outputs are kept in git."""
-    _run(["dvc", "--wait-for-lock", "commit", "--quiet", "--force", stage], say)
+    """Push a result with its entry in the run cache, a few times where the remote is away."""
     for count in range(TRIES):
         try:
-            _run(["dvc", "--wait-for-lock", "push", "--quiet", "--run-cache", "--remote", name, stage], say)
+            _run([sys.executable, "-m", "flows.sharing", name, stage], say)
         except Unavailable:
             if count + 1 == TRIES:
                 raise

@@ -27,7 +27,8 @@ def fake(tmp_path, monkeypatch):
 
     python = tmp_path / "bin" / "python"
     python.parent.mkdir()
-    python.write_text(f'#!/bin/sh\nexec {sys.executable} "$@"\n')
+    module = f'[ "$1" = -m ] && shift && exec {tmp_path}/bin/dvc "$@"'  # flows.sharing is written down as well
+    python.write_text(f'#!/bin/sh\n{module}\nexec {sys.executable} "$@"\n')
     python.chmod(0o755)
     monkeypatch.setenv("PATH", f"{tmp_path}/bin:{os.environ['PATH']}")
     monkeypatch.setattr(sys, "executable", str(python))
@@ -51,8 +52,7 @@ def test_a_result_made_here_is_committed_and_pushed_with_its_run_cache(fake):
     assert words(calls) == [
         "remote default --local shared",
         "repro --pull --single-item index@csn",
-        "commit --quiet --force index@csn",
-        "push --quiet --run-cache --remote shared index@csn",
+        "flows.sharing shared index@csn",
     ]
     assert not list(Path(".cgdmer/unshared").iterdir())
 
@@ -76,14 +76,16 @@ def test_without_the_variable_nothing_is_shared(fake, monkeypatch):
 
 
 def test_a_push_that_failed_is_tried_again_and_then_by_the_next_try_of_the_task(fake):
-    calls = fake(RAN + """\ncase "$*" in *push*) echo 'ERROR: Could not connect to the endpoint URL'; exit 1;; esac""")
+    calls = fake(
+        RAN + """\ncase "$*" in *sharing*) echo 'ERROR: Could not connect to the endpoint URL'; exit 1;; esac"""
+    )
     with pytest.raises(Unavailable, match="connect"):
         remote.reproduce("index@csn", lambda _: None)
-    assert sum("push" in line for line in words(calls)) == remote.TRIES
+    assert sum("flows.sharing" in line for line in words(calls)) == remote.TRIES
     calls = fake("")
     calls.unlink()
     assert remote.reproduce("index@csn", lambda _: None) is False
-    assert words(calls)[-1] == "push --quiet --run-cache --remote shared index@csn"
+    assert words(calls)[-1] == "flows.sharing shared index@csn"
 
 
 def test_a_remote_that_is_away_is_told_from_a_stage_that_failed(fake):
@@ -96,7 +98,7 @@ def test_a_remote_that_is_away_is_told_from_a_stage_that_failed(fake):
 
 
 def test_a_wrong_key_is_no_passing_trouble(fake):
-    fake(RAN + """\ncase "$*" in *push*) echo 'ERROR: Forbidden: access denied'; exit 1;; esac""")
+    fake(RAN + """\ncase "$*" in *sharing*) echo 'ERROR: Forbidden: access denied'; exit 1;; esac""")
     with pytest.raises(dvc.StageError, match="Forbidden"):
         remote.reproduce("index@csn", lambda _: None)
 

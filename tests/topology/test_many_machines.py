@@ -63,7 +63,7 @@ def running(tmp_path_factory, repository, databases):
         "http://mlflow:5000": f"http://127.0.0.1:{ports['mlflow']}",
         "127.0.0.1:4200": f"127.0.0.1:{ports['prefect']}",
         "127.0.0.1:5000": f"127.0.0.1:{ports['mlflow']}",
-        "/srv/raw": "",
+        "/srv/raw": str(ROOT / "docker/raw"),
     }
     values = {
         "POSTGRES_PASSWORD": topology.SECRET, "S3_ACCESS_KEY": "key", "S3_SECRET_KEY": topology.SECRET,
