@@ -161,6 +161,7 @@ class Stack:
                 _, family = psutil.wait_procs(family, timeout=8)
                 if not family:
                     break
+            process.wait(10)
 
 
 def answers(url: str) -> bool:
