@@ -1,7 +1,9 @@
 """Owns the table of stages and the one way to call one: items by position, settings sections by name."""
 
 import inspect
+import os
 from collections.abc import Callable
+from contextlib import nullcontext
 from importlib import import_module
 from pathlib import Path
 
@@ -80,8 +82,9 @@ def call(name: str, items: list[str], settings: Settings) -> None:
     chosen = dict(zip(names, items, strict=True))
     sections = {section: _section(section, chosen, settings) for section in section_names(stage)}
     lock = paths.STATE / "locks" / "-".join([name, *items])
+    first = os.environ.get("RANK", "0") == "0"  # the other processes of one torchrun do the same work with it
     try:
-        with exclusive(lock):
+        with exclusive(lock) if first else nullcontext():
             stage(*items, **sections)
     except OSError as error:
         if refusal := refused(Path(error.filename or paths.DATA), error):
