@@ -49,7 +49,8 @@ def atomic(path: Path) -> Iterator[Path]:
 def refused(path: Path, error: Exception) -> DataError | None:
     """Return what to tell a person when a disk did not take `path`, or None where the error is another one."""
     number = error.errno if isinstance(error, OSError) else None
-    full = number in FULL or (path.parent.is_dir() and shutil.disk_usage(path.parent).free < LITTLE)
+    short = isinstance(error, OSError) and number is None and " written" in str(error)  # numpy keeps the number back
+    full = short or number in FULL or (path.parent.is_dir() and shutil.disk_usage(path.parent).free < LITTLE)
     if isinstance(error, DataError) or not (full or number in REFUSED):
         return None
     why = "no space is left on its disk" if full else os.strerror(number or errno.EIO)
