@@ -1,7 +1,6 @@
 """Owns progress: a bar on a terminal, a plain line every few seconds in a log."""
 
 import sys
-from collections.abc import Callable
 from typing import Any
 
 from tqdm import tqdm
@@ -11,19 +10,17 @@ SECONDS = 10.0
 LINE = "{desc}: {n_fmt}/{total_fmt}{unit}, {percentage:.0f} %, {rate_noinv_fmt}, {remaining} left{postfix}"
 
 
-class Lines(tqdm):  # type: ignore[type-arg]
-    """A tqdm that ends each of its states with a new line, so that a log keeps them apart."""
+class Log:
+    """Where a tqdm writes in a log: each of its states ends in a new line, and nothing moves a cursor."""
 
-    @staticmethod
-    def status_printer(file: Any) -> Callable[[str], None]:
-        """Return what writes one state; tqdm's own asks for the line to be overwritten."""
+    def write(self, text: str) -> None:
+        """Write one state; what else a tqdm writes is white space, to overwrite a line with."""
+        if text.strip():
+            sys.stderr.write(f"{text.strip()}\n")
 
-        def write(text: str) -> None:
-            if text.strip():
-                file.write(f"{text.strip()}\n")
-                file.flush()
-
-        return write
+    def flush(self) -> None:
+        """Let the log have its lines now."""
+        sys.stderr.flush()
 
 
 def progress(*arguments: Any, shown: bool = True, at_once: bool = False, **named: Any) -> "tqdm[Any]":
@@ -31,11 +28,11 @@ def progress(*arguments: Any, shown: bool = True, at_once: bool = False, **named
 
     What ends within SECONDS says nothing in a log, unless `at_once`.
     """
-    kind: Any = tqdm
     if shown and not sys.stderr.isatty():
-        kind = Lines
+        named |= {"file": Log(), "position": 0}  # a tqdm below another would write what moves the cursor
         named["unit"] = f" {named.get('unit', 'it')}s"
         named |= {"mininterval": SECONDS, "maxinterval": SECONDS, "bar_format": LINE}
         named["delay"] = 0.0 if at_once else SECONDS
+    kind: Any = tqdm
     made: tqdm[Any] = kind(*arguments, disable=not shown, **named)
     return made

@@ -14,7 +14,18 @@ def test_a_log_gets_whole_lines(capsys, monkeypatch):
     assert "\r" not in said
     assert said.splitlines()[0].startswith("training: 1/4 steps, 25 %")
     assert "training: 2/4 steps, 50 %" in said
-    assert "steps/s, 00:00 left, loss=0.5\n" in said
+    assert said.endswith("steps/s, 00:00 left, loss=0.5\n")
+
+
+def test_two_at_once_do_not_move_each_others_lines(capsys, monkeypatch):
+    monkeypatch.setattr(progress, "SECONDS", 0.0)
+    with progress.progress(total=2, desc="outer", at_once=True) as outer:
+        with progress.progress(total=2, desc="inner", at_once=True) as inner:
+            inner.update()
+        outer.update()
+    said = capsys.readouterr().err
+    assert {line.split(":")[0] for line in said.splitlines()} == {"outer", "inner"}
+    assert not {"\r", "\x1b"} & set(said)
 
 
 def test_what_is_quick_says_nothing(capsys):
