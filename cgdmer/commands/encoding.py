@@ -15,14 +15,12 @@ from typing import Any
 import numpy as np
 import torch
 
-from cgdmer import environment
+from cgdmer import environment, memory
 from cgdmer.encoders.cgdmer import Pretrained, open_folder
 from cgdmer.models import weights
 from cgdmer.recordings.batches import Batch, Job, decode
 from cgdmer.recordings.places import Rejected
 
-AT_ONCE = 16
-"""Recordings a CPU encodes at once: their activations stay in its cache."""
 _opened: dict[str, Pretrained] = {}
 """Encoders of this process by folder."""
 
@@ -56,6 +54,7 @@ def encoding(encoder: Pretrained) -> Iterator[tuple[Callable[[Job], Any], Callab
 
 def _work(job: Job, folder: str) -> Encoded:
     torch.set_num_threads(1)
+    memory.keep()
     if folder not in _opened:
         _opened[folder] = open_folder(Path(folder))
     return encode(decode(job), _opened[folder])
@@ -75,16 +74,9 @@ def encode(batch: Batch, encoder: Pretrained) -> Encoded:
     rows = np.flatnonzero(valid >= patch)
     features: dict[str, np.ndarray] = {}
     if len(rows):
-        step = AT_ONCE if encoder.device.type == "cpu" else len(rows)
-        parts = [_features(batch, rows[begin : begin + step], encoder) for begin in range(0, len(rows), step)]
-        features = {name: np.concatenate([part[name] for part in parts]) for name in sorted(parts[0])}
+        features = encoder.encode(batch.signal[rows].astype(np.float32) / 1000, valid=valid[rows])
         finite = np.all([np.isfinite(values).all(axis=1) for values in features.values()], axis=0)
         refused += [Rejected(batch.ids[row], "its features are not finite") for row in rows[~finite]]
         rows, features = rows[finite], {name: values[finite] for name, values in features.items()}
     ids, missing = [batch.ids[row] for row in rows], [batch.missing[row] for row in rows]
     return Encoded(ids, valid[rows], missing, features, [*batch.rejected, *refused])
-
-
-def _features(batch: Batch, rows: np.ndarray, encoder: Pretrained) -> dict[str, np.ndarray]:
-    valid = np.array(batch.valid, np.int32)[rows]
-    return encoder.encode(batch.signal[rows].astype(np.float32) / 1000, valid=valid)

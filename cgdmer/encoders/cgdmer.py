@@ -14,6 +14,9 @@ from cgdmer.models.cgdmer import CGDMER
 from cgdmer.settings import Signal
 from cgdmer.signals.leads import LEADS
 
+AT_ONCE = 16
+"""Records a CPU encodes at once: what passes from layer to layer stays in its cache."""
+
 
 class Pretrained:
     """A CG-DMER model in eval mode and fp32, for any leads by name and any length up to `seconds`."""
@@ -45,7 +48,13 @@ class Pretrained:
         patch = self.model.settings.patch
         if valid.size and valid.min() < patch:
             raise ConfigError(f"a record of {valid.min()} samples", allowed=f"at least one patch of {patch} samples")
-        longest = int(valid.max(initial=patch))
+        step = AT_ONCE if self.device.type == "cpu" else max(1, len(signal))
+        starts = range(0, max(1, len(signal)), step)
+        parts = [self._encode(signal[at : at + step], numbers, valid[at : at + step]) for at in starts]
+        return {name: np.concatenate([part[name] for part in parts]) for name in self.dims}
+
+    def _encode(self, signal: np.ndarray, numbers: Sequence[int], valid: np.ndarray) -> dict[str, np.ndarray]:
+        longest = int(valid.max(initial=self.model.settings.patch))
         given = torch.from_numpy(np.ascontiguousarray(signal[:, :, :longest])).to(self.device)
         flat = given.eq(0).all(2)  # a lead of zeros is a lead that was not recorded
         flat &= ~flat.all(1, keepdim=True)

@@ -5,20 +5,18 @@ from torch import Tensor, nn
 from torch.utils.checkpoint import checkpoint
 
 
-class Block(nn.Module):
-    """Attention and a two-layer perceptron, each after a norm and around a skip (Xiong et al. 2020)."""
+class Attention(nn.Module):
+    """Self-attention after a norm and around a skip (Xiong et al. 2020)."""
 
     def __init__(self, width: int, heads: int, dropout: float) -> None:
         super().__init__()
         self.heads, self.dropout = heads, dropout
-        self.norm_attention, self.norm_mlp = nn.LayerNorm(width), nn.LayerNorm(width)
+        self.norm_attention = nn.LayerNorm(width)
         self.qkv, self.out = nn.Linear(width, 3 * width), nn.Linear(width, width)
-        self.up, self.down = nn.Linear(width, 4 * width), nn.Linear(4 * width, width)
 
     def forward(self, x: Tensor, mask: Tensor | None) -> Tensor:
         """`x` (B, S, D); `mask` (B, 1, 1, S) is false on tokens nobody may attend to."""
-        x = x + self.drop(self.attend(self.norm_attention(x), mask))
-        return x + self.drop(self.down(F.gelu(self.up(self.norm_mlp(x)))))
+        return x + self.drop(self.attend(self.norm_attention(x), mask))
 
     def attend(self, x: Tensor, mask: Tensor | None) -> Tensor:
         query, key, value = self.qkv(x).unflatten(2, (3, self.heads, -1)).permute(2, 0, 3, 1, 4)  # each (B, H, S, D/H)
@@ -29,6 +27,20 @@ class Block(nn.Module):
 
     def drop(self, x: Tensor) -> Tensor:
         return F.dropout(x, self.dropout, self.training) if self.dropout else x
+
+
+class Block(Attention):
+    """Attention, then a two-layer perceptron on each token, also after a norm and around a skip."""
+
+    def __init__(self, width: int, heads: int, dropout: float) -> None:
+        super().__init__(width, heads, dropout)
+        self.norm_mlp = nn.LayerNorm(width)
+        self.up, self.down = nn.Linear(width, 4 * width), nn.Linear(4 * width, width)
+
+    def forward(self, x: Tensor, mask: Tensor | None) -> Tensor:
+        """`x` (B, S, D); `mask` (B, 1, 1, S) is false on tokens nobody may attend to."""
+        x = super().forward(x, mask)
+        return x + self.drop(self.down(F.gelu(self.up(self.norm_mlp(x)))))
 
 
 class Transformer(nn.Module):
@@ -69,9 +81,11 @@ def initialise(module: nn.Module) -> None:
     """
     if isinstance(module, nn.Embedding):
         nn.init.trunc_normal_(module.weight, std=0.5)
-    if isinstance(module, nn.Linear):
-        nn.init.xavier_uniform_(module.weight)
-        nn.init.zeros_(module.bias)
-    if isinstance(module, Block):
+    if isinstance(module, nn.Linear | nn.Conv1d):
+        nn.init.xavier_uniform_(module.weight.flatten(1))
+        if module.bias is not None:
+            nn.init.zeros_(module.bias)
+    if isinstance(module, Attention):
         nn.init.zeros_(module.out.weight)
+    if isinstance(module, Block):
         nn.init.zeros_(module.down.weight)

@@ -10,6 +10,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn.parallel import DistributedDataParallel
 
+from cgdmer import memory
 from cgdmer.models.cgdmer import Batch
 from cgdmer.models.masking import Noise
 from cgdmer.models.transformer import Transformer
@@ -34,6 +35,8 @@ class Engine:
 
     def __init__(self, task: nn.Module, train: Train, world: World) -> None:
         set_precision()
+        if world.device.type == "cpu":
+            memory.keep()
         self.train, self.world, self.device = train, world, world.device
         self.task = task.to(self.device)
         recompute(task, train.gradient_checkpointing)

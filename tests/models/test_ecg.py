@@ -98,13 +98,15 @@ def test_each_lead_has_its_own_map():
 
 
 @pytest.mark.parametrize("patch", [2, 10, 25, 50])
-def test_the_stem_equals_two_strided_convolutions(patch):
+def test_the_stem_maps_windows_of_the_patch_then_windows_of_those(patch):
     torch.manual_seed(0)
     stem, patches = Stem(patch, 3, 8), torch.randn(4, 5, patch)
-    first, second = stem.first.weight[:, None], stem.second.weight.unflatten(1, (3, 5))
-    x = F.gelu(F.conv1d(patches.flatten(0, 1)[:, None], first, stem.first.bias, stride=2, padding=3))
-    x = F.gelu(F.conv1d(x, second, stem.second.bias, stride=2, padding=2))
-    expected = stem.out(x.transpose(1, 2).flatten(1)).unflatten(0, (4, 5))
+    first, second = stem.first.weight.flatten(1), stem.second.weight.flatten(1)  # (3, 7), (6, 3 * 5)
+    windows = F.pad(patches, (3, 3)).unfold(-1, 7, 2)  # (4, 5, patch / 2, 7)
+    x = F.gelu(windows @ first.T + stem.first.bias)
+    windows = F.pad(x, (0, 0, 2, 2)).unfold(-2, 5, 2).flatten(-2)  # (4, 5, patch / 4, 3 * 5)
+    x = F.gelu(windows @ second.T + stem.second.bias)
+    expected = stem.out(x.transpose(-1, -2).flatten(-2))
     assert torch.allclose(stem(patches), expected, atol=1e-5)
 
 
