@@ -1,10 +1,11 @@
-"""The demo's digests are pinned by torch version and CPU instruction set: other arithmetic rounds otherwise.
+"""The demo's digests are pinned by torch version, CPU instruction set and CPUs: other arithmetic rounds otherwise.
 
 After a finished `make demo`: `python tests/test_demo_digests.py` writes what is there into tests/demo_digests.json.
 """
 
 import hashlib
 import json
+import os
 import subprocess
 from pathlib import Path
 
@@ -20,7 +21,8 @@ INPUTS = ("params.yaml", "cgdmer/models", "cgdmer/training", "cgdmer/objectives.
 
 
 def key() -> str:
-    return f"torch {torch.__version__}, {torch.backends.cpu.get_cpu_capability()}"
+    cpus = len(os.sched_getaffinity(0))  # training sums in as many parts
+    return f"torch {torch.__version__}, {torch.backends.cpu.get_cpu_capability()}, {cpus} CPUs"
 
 
 def found() -> dict[str, str]:

@@ -1,74 +1,24 @@
 """The local stack for real: serve, deploy, run, a failed expectation, a killed worker, stop."""
 
-import json
 import os
-import shutil
 import signal
 import socket
-import subprocess
 import sys
-import time
-from pathlib import Path
 
 import psutil
 import pytest
 import yaml
+from served_project import served
 
-from cgdmer import settings
-
-ROOT = Path(__file__).resolve().parents[2]
-BIN = Path(sys.executable).parent
 pytestmark = [pytest.mark.long, pytest.mark.server, pytest.mark.timeout(900), pytest.mark.xdist_group("stack")]
-
-
-def free_port():
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return str(probe.getsockname()[1])
-
-
-class Project:
-    """A clone-like folder with one small corpus, and ports of its own."""
-
-    def __init__(self, folder):
-        self.folder = folder
-        ports = {f"CGDMER_{name}_PORT": free_port() for name in ("PREFECT", "MLFLOW", "REPORTS")}
-        kept = {name: value for name, value in os.environ.items() if not name.startswith(("PREFECT_", "MLFLOW_TRACK"))}
-        self.environment = kept | ports | {"PATH": f"{BIN}:{os.environ['PATH']}", "PYTHONPATH": str(folder)}
-
-    def run(self, *words, code=0):
-        done = subprocess.run(words, cwd=self.folder, env=self.environment, capture_output=True, text=True, check=False)
-        assert done.returncode == code, f"{' '.join(words)}\n{done.stdout[-3000:]}\n{done.stderr[-3000:]}{self.logs()}"
-        return done.stdout + done.stderr
-
-    def logs(self):
-        found = sorted((self.folder / ".cgdmer/serve").glob("*.log"))
-        return "".join(f"\n== {path.name}\n{path.read_text()[-1500:]}" for path in found)
-
-    def processes(self):
-        return json.loads((self.folder / ".cgdmer/serve/processes.json").read_text())
 
 
 @pytest.fixture(scope="module")
 def project(tmp_path_factory):
-    folder = tmp_path_factory.mktemp("project with space")
-    for name in ("cgdmer", "flows", "params"):
-        shutil.copytree(ROOT / name, folder / name, ignore=shutil.ignore_patterns("__pycache__"))
-    (folder / ".dvc").mkdir()
-    for name in ("dvc.yaml", "prefect.yaml", "prefect.toml", ".dvcignore", ".gitignore", ".dvc/config"):
-        shutil.copy(ROOT / name, folder / name)
-    merged = settings.merge(settings.read(ROOT / "params/demo.yaml"), settings.read(ROOT / "tests/params.micro.yaml"))
-    merged["fan"] |= {"sources": ["csn"], "benchmarks": ["csn"]}
-    (folder / "params.yaml").write_text(yaml.safe_dump(merged, sort_keys=False))
-    project = Project(folder)
-    project.run("git", "init", "-q")
-    try:
-        project.run(sys.executable, "-m", "flows.serving", "start")
-        project.run("prefect", "--no-prompt", "deploy", "--all")
+    fan = {"sources": ["csn"], "benchmarks": ["csn"]}
+    with served(tmp_path_factory.mktemp("project with space"), fan) as project:
         yield project
         stopping_leaves_nothing_and_a_taken_port_is_refused(project)
-    finally:
-        project.run(sys.executable, "-m", "flows.serving", "stop")
 
 
 def stopping_leaves_nothing_and_a_taken_port_is_refused(project):
@@ -125,8 +75,5 @@ def test_a_failed_expectation_fails_the_run_at_once(project):
 def test_a_killed_worker_is_started_again(project):
     before = project.processes()["worker"]["pid"]
     os.kill(before, signal.SIGKILL)
-    deadline = time.monotonic() + 60
-    while project.processes()["worker"]["pid"] == before:
-        assert time.monotonic() < deadline, project.logs()
-        time.sleep(0.2)
+    project.until(lambda: project.processes()["worker"]["pid"] != before, 60)
     assert "worker ended with code -9" in (project.folder / ".cgdmer/serve/supervisor.log").read_text()

@@ -1,0 +1,81 @@
+"""Pretraining in a real deployment: cancelled, killed with its worker, and gone on with by the next run."""
+
+import json
+import os
+import re
+import signal
+
+import psutil
+import pytest
+from served_project import served
+
+pytestmark = [pytest.mark.long, pytest.mark.server, pytest.mark.timeout(900), pytest.mark.xdist_group("stopping")]
+EPOCHS = 150
+"""So many that a training is still under way when it is stopped for the second time."""
+
+
+@pytest.fixture(scope="module")
+def project(tmp_path_factory):
+    fan = {"sources": ["mimic_iv_ecg"]}
+    with served(tmp_path_factory.mktemp("stopping"), fan, {"epochs": EPOCHS, "checkpoint_steps": 10}) as project:
+        yield project
+
+
+def steps(project):
+    """Steps that the training has written down."""
+    found = list((project.folder / ".cgdmer").rglob("pretrain/*/steps.jsonl"))
+    lines = found[0].read_text().splitlines() if found else []
+    return max((json.loads(line)["step"] for line in lines if line.endswith("}")), default=0)
+
+
+def begin(project, after):
+    """Start a deployment's run and return its id once it has trained some steps more than `after`."""
+    said = project.run("prefect", "deployment", "run", "cgdmer/pretrain")
+    run = re.search(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}", said)[0]
+    project.until(lambda: steps(project) >= after + 30, 180)
+    return run
+
+
+def state(project, run):
+    return project.ask(f"flow_runs/{run}")["state"]["type"]
+
+
+def stages(project):
+    """Processes of stages that work in the project's folder."""
+    found = []
+    for process in psutil.process_iter(["cmdline", "cwd"]):
+        words = process.info["cmdline"] or []
+        if process.info["cwd"] == str(project.folder) and {"run", "pretrain"} <= set(words):
+            found.append(process)
+    return found
+
+
+def said(project, run):
+    wanted = {"logs": {"flow_run_id": {"any_": [run]}}, "sort": "TIMESTAMP_ASC"}
+    return "\n".join(line["message"] for line in project.ask("logs/filter", wanted | {"limit": 200}))
+
+
+def test_a_stopped_pretraining_is_gone_on_with(project):
+    cancelled = begin(project, after=0)
+    project.run("prefect", "flow-run", "cancel", cancelled)
+    project.until(lambda: state(project, cancelled) == "CANCELLED", 120)
+    project.until(lambda: not stages(project), 60)
+    first = steps(project)
+
+    crashed = begin(project, after=first)
+    worker = psutil.Process(project.processes()["worker"]["pid"])
+    for process in [worker, *worker.children()]:  # a guard is left, as the kernel would leave it
+        os.kill(process.pid, signal.SIGKILL)
+    project.until(lambda: not stages(project), 150)
+    second = steps(project)
+    assert second > first
+    project.until(lambda: state(project, crashed) == "CRASHED", 240)
+
+    said_last = project.run("prefect", "deployment", "run", "cgdmer/pretrain", "--watch", "--watch-interval", "1")
+    last = re.search(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}", said_last)[0]
+    assert state(project, last) == "COMPLETED"
+    assert f"resumed after step {first} of" in said(project, crashed)
+    resumed = re.search(r"resumed after step (\d+) of (\d+)", said(project, last))
+    assert second - 10 <= int(resumed[1]) <= second  # a checkpoint every ten steps, and one more on SIGTERM
+    summary = json.loads((project.folder / "reports/pretrain/summary.json").read_text())
+    assert summary["steps"] == int(resumed[2])
