@@ -1,5 +1,6 @@
 """Owns samples of the machine, under the names that MLflow's page of system metrics shows."""
 
+import contextlib
 import json
 from collections.abc import Callable
 from importlib import import_module
@@ -36,7 +37,7 @@ class Sampler:
 
 
 def _gpus() -> list[Callable[[], dict[str, float]]]:
-    """Return a reader for each GPU; none where nvidia-ml-py or a driver is absent."""
+    """Return a reader for each GPU; none where no driver is."""
     try:
         nvml = import_module("pynvml")
         nvml.nvmlInit()
@@ -47,13 +48,22 @@ def _gpus() -> list[Callable[[], dict[str, float]]]:
 
 
 def _gpu(nvml: Any, handle: Any) -> dict[str, float]:
-    memory = nvml.nvmlDeviceGetMemoryInfo(handle)
-    return {
-        "memory_usage_megabytes": memory.used / 1e6,
-        "memory_usage_percentage": 100 * memory.used / memory.total,
-        "utilization_percentage": nvml.nvmlDeviceGetUtilizationRates(handle).gpu,
-        "power_usage_watts": nvml.nvmlDeviceGetPowerUsage(handle) / 1000,
+    """Return what this GPU tells; a part of a shared one keeps load and power to itself."""
+    readers: dict[str, Callable[[], float]] = {
+        "memory_usage_megabytes": lambda: nvml.nvmlDeviceGetMemoryInfo(handle).used / 1e6,
+        "memory_usage_percentage": lambda: 100 * _share(nvml.nvmlDeviceGetMemoryInfo(handle)),
+        "utilization_percentage": lambda: nvml.nvmlDeviceGetUtilizationRates(handle).gpu,
+        "power_usage_watts": lambda: nvml.nvmlDeviceGetPowerUsage(handle) / 1000,
     }
+    found = {}
+    for name, read in readers.items():
+        with contextlib.suppress(nvml.NVMLError):
+            found[name] = read()
+    return found
+
+
+def _share(memory: Any) -> float:
+    return float(memory.used / memory.total)
 
 
 def next_step(path: Path) -> int:

@@ -162,15 +162,26 @@ def test_samples_of_the_machine_go_on_where_they_stopped(here, monkeypatch):
 
 
 def test_gpus_are_sampled_where_nvml_answers(monkeypatch):
+    class NvmlError(Exception):
+        pass
+
+    def of_the_first_alone(gpu):
+        if gpu:
+            raise NvmlError("not supported")
+        return 300_000
+
     class Nvml:
+        NVMLError = NvmlError
         nvmlInit = staticmethod(lambda: None)
         nvmlDeviceGetCount = staticmethod(lambda: 2)
         nvmlDeviceGetHandleByIndex = staticmethod(lambda number: number)
         nvmlDeviceGetMemoryInfo = staticmethod(lambda gpu: type("M", (), {"used": (gpu + 1) * 1e9, "total": 4e9}))
         nvmlDeviceGetUtilizationRates = staticmethod(lambda gpu: type("U", (), {"gpu": 50 + gpu}))
-        nvmlDeviceGetPowerUsage = staticmethod(lambda gpu: 300_000)
+        nvmlDeviceGetPowerUsage = staticmethod(of_the_first_alone)
 
     monkeypatch.setitem(sys.modules, "pynvml", Nvml)
     found = system.Sampler()()
     assert [found[f"system/gpu_{gpu}_utilization_percentage"] for gpu in (0, 1)] == [50.0, 51.0]
     assert found["system/gpu_1_memory_usage_percentage"] == 50.0
+    assert found["system/gpu_0_power_usage_watts"] == 300.0
+    assert "system/gpu_1_power_usage_watts" not in found
