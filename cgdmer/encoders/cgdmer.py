@@ -14,7 +14,7 @@ from cgdmer.models.cgdmer import CGDMER
 from cgdmer.settings import Signal
 from cgdmer.signals.leads import LEADS
 
-AT_ONCE = 16
+AT_ONCE = 8
 """Records a CPU encodes at once: what passes from layer to layer stays in its cache."""
 
 
