@@ -12,6 +12,11 @@ from cgdmer.signals import LEADS
 
 SOURCE = "ptb_xl"
 SIGNAL = settings.Signal(seconds=10.0)
+FAN = settings.Fan(
+    sources=["ptb_xl", "cpsc2018", "csn", "mimic_iv_ecg"], benchmarks=["ptb_xl", "cpsc2018", "csn"],
+    encoders=["cgdmer"], controls=["random", "handcrafted"], probed=["cgdmer", "random", "handcrafted"],
+    conditioned=["cgdmer", "random", "handcrafted"],
+)  # fmt: skip
 CLASSES = {
     "ptb_xl_super": ("NORM", "MI", "STTC", "CD", "HYP"),
     "ptb_xl_sub": ("NORM", "IMI"),

@@ -33,7 +33,7 @@ __all__ = [
 
 
 class Fan(Section):
-    """Lists that fan stages out; no stage takes them as a param, so a longer list reruns nothing old."""
+    """Lists that fan stages out; only the report takes them as a param, so a longer list reruns nothing old."""
 
     sources: list[Source]
     benchmarks: list[Source]

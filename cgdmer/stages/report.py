@@ -21,9 +21,9 @@ FILLED = 3
 """Records shown masked, and corpora whose features are projected at most."""
 
 
-def report(*, report: settings.Report) -> None:
+def report(*, report: settings.Report, fan: settings.Fan) -> None:
     """Write all that a person or a program reads; DataError when nothing was probed yet."""
-    found = gather.gather()
+    found = gather.gather(fan)
     metrics = gather.metrics(found)
     write_json(paths.METRICS, metrics)
     fraction = html.nearest(metrics, report.fraction)

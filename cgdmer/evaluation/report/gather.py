@@ -2,7 +2,7 @@
 
 import hashlib
 import platform
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
@@ -10,7 +10,7 @@ from typing import Any
 
 import polars as pl
 
-from cgdmer import __version__, paths
+from cgdmer import __version__, paths, settings
 from cgdmer.errors import DataError
 from cgdmer.evaluation import ablations
 from cgdmer.evaluation.report import ablations as removed
@@ -56,26 +56,40 @@ class Findings:
         return dict((self.summary.get("epochs") or [{}])[-1])
 
 
-def gather() -> Findings:
-    """Read all results below the working directory; DataError when there is no probe result at all."""
-    probes = _probes()
+def gather(fan: settings.Fan) -> Findings:
+    """Read the results of what the section `fan` names; DataError when there is no probe result at all.
+
+    A clone may hold results of other corpora and encoders, from an earlier run; they are no part of this one.
+    """
+    tasks = [task for task, source in TASKS.items() if source in fan.benchmarks]
+    probes = _by_encoder(_probes(), tasks, fan.probed)
     if not probes:
         raise DataError(f"no probe result in {paths.REPORTS / 'probe'}", mend="dvc repro probe")
-    summary = paths.CURVE.with_name("summary.json")
     return Findings(
         probes=probes,
-        zero_shot={task: read_json(paths.zero_shot(task)) for task in TASKS if paths.zero_shot(task).is_file()},
+        zero_shot={task: read_json(paths.zero_shot(task)) for task in tasks if paths.zero_shot(task).is_file()},
         retrieval=_optional(paths.retrieval()),
         parts=disentangled.read(),
-        finetuning=finetuning.read(),
+        finetuning={task: result for task, result in finetuning.read().items() if task in tasks},
         ablations=ablations.read(),
-        conditions=conditions.read(),
-        sources=_sources(),
+        conditions=_by_encoder(conditions.read(), tasks, fan.conditioned),
+        sources={name: _source(name) for name in sorted(fan.sources) if paths.validation(name).is_dir()},
         curve=pl.read_csv(paths.CURVE) if paths.CURVE.is_file() else pl.DataFrame(),
-        summary=_optional(summary),
+        summary=_optional(paths.CURVE.with_name("summary.json")),
         config=_optional(paths.MODEL / "config.json"),
         versions=_versions(),
     )
+
+
+Results = dict[str, dict[str, Any]]
+"""By task, then encoder."""
+
+
+def _by_encoder(found: Results, tasks: Sequence[str], encoders: Sequence[str]) -> Results:
+    """Keep the chosen tasks and encoders."""
+    kept = {task: {name: result for name, result in found[task].items() if name in encoders}
+            for task in found if task in tasks}  # fmt: skip
+    return {task: results for task, results in kept.items() if results}
 
 
 def _optional(path: Path) -> dict[str, Any]:
@@ -89,12 +103,6 @@ def _probes() -> dict[str, dict[str, Any]]:
     found = {task: {e: read_json(paths.probe(e, task)) for e in encoders if paths.probe(e, task).is_file()}
              for task in TASKS}  # fmt: skip
     return {task: results for task, results in found.items() if results}
-
-
-def _sources() -> dict[str, dict[str, Any]]:
-    """Return the facts of every source that was validated."""
-    names = sorted(path.parent.name for path in (paths.REPORTS / "validation").glob("*/result.json"))
-    return {name: _source(name) for name in names}
 
 
 def _source(name: str) -> dict[str, Any]:

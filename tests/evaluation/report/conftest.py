@@ -14,7 +14,7 @@ def finished(tmp_path_factory) -> Path:
     folder = tmp_path_factory.mktemp("finished")
     with chdir(folder):
         example_report.write()
-        stages.find("report")(report=settings.Report())
+        stages.find("report")(report=settings.Report(), fan=example_report.FAN)
     return folder
 
 

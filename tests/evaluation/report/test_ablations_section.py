@@ -4,6 +4,7 @@ import json
 import shutil
 
 import pytest
+from example_report import FAN
 
 from cgdmer import paths, settings, stages
 from cgdmer.evaluation import ablations as rows
@@ -71,7 +72,7 @@ def test_the_report_of_a_run_shows_its_rows(run, tmp_path, monkeypatch):
     write_text(tmp_path / "run/params/no_eyes.yaml", "# Ablation: sees nothing.\nobjective: {contrastive: 0.5}\n")
     content = row("no_eyes")
     write_json(rows.file("no_eyes"), {name: content[name] for name in content if name != "stale"})
-    stages.find("report")(report=settings.Report())
+    stages.find("report")(report=settings.Report(), fan=FAN)
     told = json.loads(paths.METRICS.read_text())["ablations"]["no_eyes"]
     assert told["stale"] is True
     assert told["differences"]["ptb_xl_super"]["1.0"]["mean"] == -0.0123

@@ -4,7 +4,7 @@ import json
 import shutil
 
 import pytest
-from example_report import SOURCE
+from example_report import FAN, SOURCE
 
 from cgdmer import paths, settings, stages
 from cgdmer.evaluation.report import compatibility
@@ -54,7 +54,7 @@ def test_the_report_of_a_re_run_protocol_shows_it(run, tmp_path, monkeypatch):
     probe = settings.Probe(protocol="melp", fractions=[1.0], representations=["pooled"], bootstrap=20)
     for encoder in ("cgdmer", "random"):
         stages.find("probe")(encoder, SOURCE, probe=probe)
-    stages.find("report")(report=settings.Report())
+    stages.find("report")(report=settings.Report(), fan=FAN)
     assert "Protocol melp" in paths.REPORT_HTML.read_text()
     assert "max over test epochs" in paths.REPORT_MD.read_text()
     cell = json.loads(paths.METRICS.read_text())["auroc"]["ptb_xl_super"]["1.0"]["cgdmer"]["pooled"]

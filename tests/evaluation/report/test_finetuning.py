@@ -3,6 +3,7 @@
 import json
 
 import pytest
+from example_report import FAN
 
 from cgdmer import paths, settings, stages
 from cgdmer.evaluation.report import finetuning
@@ -67,7 +68,7 @@ def test_the_report_of_a_run_shows_them(run, told, tmp_path, monkeypatch):
     shutil.copytree(run, tmp_path / "run")
     monkeypatch.chdir(tmp_path / "run")
     write_json(paths.finetuning("ptb_xl_super"), RESULT)
-    stages.find("report")(report=settings.Report())
+    stages.find("report")(report=settings.Report(), fan=FAN)
     content = json.loads(paths.METRICS.read_text())
     assert set(content["finetuning"]["ptb_xl_super"]) == {"0.1", "1.0"}
     assert "fine-tuned" not in json.dumps(content["auroc"])

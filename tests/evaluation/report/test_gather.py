@@ -3,6 +3,7 @@ import subprocess
 import sys
 
 import pytest
+from example_report import FAN
 
 from cgdmer.errors import DataError
 from cgdmer.evaluation.report import headline
@@ -23,7 +24,7 @@ def test_metrics_have_the_shape_that_other_programs_read(run):
 
 
 def test_every_number_is_the_one_the_stage_wrote(run):
-    found = gather()
+    found = gather(FAN)
     content = metrics(found)
     for task, results in found.probes.items():
         for encoder, result in results.items():
@@ -33,10 +34,22 @@ def test_every_number_is_the_one_the_stage_wrote(run):
                     assert (kept["mean"], kept["seeds"]) == (cell["mean"], len(cell["seeds"]))
 
 
+def test_results_of_an_earlier_run_with_more_corpora_and_encoders_are_left_out(run):
+    fewer = FAN.model_copy(update={"sources": ["csn"], "benchmarks": ["csn"]})
+    with pytest.raises(DataError, match="no probe result"):
+        gather(fewer)
+    fewer = FAN.model_copy(update={"sources": ["ptb_xl"], "probed": ["random"], "conditioned": []})
+    found = gather(fewer)
+    assert list(found.sources) == ["ptb_xl"]
+    assert {encoder for results in found.probes.values() for encoder in results} == {"random"}
+    assert found.conditions == {}
+    assert gather(FAN).conditions
+
+
 def test_no_probe_result_is_an_error_that_says_what_to_run(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     with pytest.raises(DataError, match="dvc repro probe"):
-        gather()
+        gather(FAN)
 
 
 def test_the_code_digest_changes_with_a_source_file_alone(tmp_path):
