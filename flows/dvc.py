@@ -1,5 +1,6 @@
 """Owns running one DVC stage from a flow: its log line by line, waiting for locks, and stopping it gently."""
 
+import json
 import os
 import random
 import re
@@ -43,6 +44,7 @@ class Running:
 
     def __init__(self) -> None:
         self.processes: set[subprocess.Popen[str]] = set()
+        self.changed: set[str] | None = None
         self.lock, self.stopped = threading.Lock(), False
         self.places = threading.BoundedSemaphore(STAGES)
 
@@ -59,6 +61,20 @@ class Running:
             self.processes.add(process)
         return process
 
+    def look(self) -> None:
+        """Ask DVC once which stages have changed, so that none has to be started only to say that it has not."""
+        code, lines = execute(["dvc", "--wait-for-lock", "status", "--json"], lambda line: None)
+        try:
+            self.changed = set(json.loads("\n".join(lines))) if code == 0 else None
+        except (json.JSONDecodeError, TypeError):
+            self.changed = None
+
+    def settled(self, stage: str) -> bool:
+        """Tell whether a stage had not changed; once one has begun, the answer may be old, and DVC is asked again."""
+        settled = self.changed is not None and stage not in self.changed
+        self.changed = self.changed if settled else None
+        return settled
+
     def stop(self) -> None:
         """Tell every stage to stop, now."""
         with self.lock:
@@ -73,7 +89,7 @@ running = Running()
 @contextmanager
 def stopping() -> Iterator[None]:
     """Let no stage outlive the block: on an exception, a cancellation among them, all are told to stop."""
-    running.stopped = False
+    running.stopped, running.changed = False, None
     try:
         yield
     except BaseException:
@@ -95,6 +111,8 @@ def reproduce(
     Raises StageInterrupted where a rerun continues the work, StageError for everything else. Waits while another
     DVC process works on the same paths. When this thread or process ends, the stage is told to and has GRACE seconds.
     """
+    if running.settled(stage):
+        return False
     deadline = time.monotonic() + LOCK_WAIT
     while True:
         with running.places:

@@ -30,6 +30,7 @@ def cgdmer(until: Until = "report", record: bool = True, promote: bool = True) -
     """
     recovery.settle()
     with dvc.stopping():
+        dvc.running.look()
         _pipeline(until)
     get_run_logger().info("the pipeline stands up to '%s'", until)
     if until == "report" and record:

@@ -38,6 +38,39 @@ def test_says_each_line_and_whether_the_stage_ran(fake):
     assert dvc.reproduce("index@csn", said.append) is False
 
 
+STATUS = """case "$*" in *status*) echo '{"pretrain": [{"changed deps": {"a": "modified"}}]}';; *) exit 0;; esac"""
+
+
+def test_what_had_not_changed_starts_no_dvc_until_a_stage_has_begun(fake):
+    folder = fake(STATUS)
+    with dvc.stopping():
+        dvc.running.look()
+        assert [dvc.reproduce(name, lambda _: None) for name in ("index@csn", "pool")] == [False, False]
+        assert (folder / "n").read_text().strip() == "1"
+        dvc.reproduce("pretrain", lambda _: None)
+        dvc.reproduce("pool", lambda _: None)  # what pretrain waited for, but nobody can know that here
+        assert (folder / "n").read_text().strip() == "3"
+
+
+@pytest.mark.parametrize("body", ["exit 255", "echo no JSON", "echo 7", "echo"])
+def test_without_an_answer_every_stage_is_asked(fake, body):
+    folder = fake(f"""case "$*" in *status*) {body};; *) exit 0;; esac""")
+    with dvc.stopping():
+        dvc.running.look()
+        dvc.reproduce("pool", lambda _: None)
+    assert (folder / "n").read_text().strip() == "2"
+
+
+def test_what_dvc_said_holds_for_one_flow_run(fake):
+    folder = fake(STATUS)
+    with dvc.stopping():
+        dvc.running.look()
+    dvc.running.changed = set()
+    with dvc.stopping():
+        dvc.reproduce("pool", lambda _: None)
+    assert (folder / "n").read_text().strip() == "2"
+
+
 def test_a_failed_stage_is_final_and_names_its_code_and_words(fake):
     fake("""echo 'ValidationFailed: amplitude'; echo "ERROR: failed to reproduce 'x': cmd exited with 4"; exit 255""")
     with pytest.raises(dvc.StageError, match="code 4") as caught:
