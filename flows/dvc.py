@@ -1,5 +1,6 @@
 """Owns running one DVC stage from a flow: its log line by line, waiting for locks, and stopping it gently."""
 
+import glob
 import json
 import os
 import random
@@ -19,8 +20,10 @@ BUSY = "is busy, it is being blocked by"
 """What DVC says when another DVC process works on a path; for the repository's own lock it is told to wait."""
 LOCK_WAIT = 3600.0
 """Seconds to wait for another DVC process before giving up."""
+DATA = ("protocol", "acquire", "index", "shards", "validate", "pool")
+"""Stages that read and write more than they compute."""
 STAGES = max(4, os.cpu_count() or 1)
-"""Stages that work at once in one flow run; each has processes of its own."""
+"""How many of those work at once in one flow run."""
 PAUSE = 2.0
 """Seconds, up to twice which lie between two tries to get hold of a path."""
 GRACE = 120.0
@@ -39,6 +42,15 @@ class StageInterrupted(CgdmerError):
     code = Preempted.code
 
 
+def computing() -> int:
+    """Return how many other stages work at once: one, and one more a GPU.
+
+    On a CPU each takes all cores. Two at once would wait for each other at every operation, many times slower than one
+    after the other.
+    """
+    return 1 + len(glob.glob("/dev/nvidia[0-9]*"))
+
+
 class Running:
     """The stages that this process runs now; `stop` ends them all, and lets no other begin."""
 
@@ -46,7 +58,11 @@ class Running:
         self.processes: set[subprocess.Popen[str]] = set()
         self.changed: set[str] | None = None
         self.lock, self.stopped = threading.Lock(), False
-        self.places = threading.BoundedSemaphore(STAGES)
+        self.reading, self.computing = threading.BoundedSemaphore(STAGES), threading.BoundedSemaphore(computing())
+
+    def place(self, stage: str) -> threading.BoundedSemaphore:
+        """Return what lets a stage begin when there is room for one of its kind."""
+        return self.reading if stage.split("@")[0] in DATA else self.computing
 
     def start(self, command: list[str]) -> subprocess.Popen[str]:
         """Start a command under the guard, in a session of its own, so that no signal for us reaches it."""
@@ -115,7 +131,7 @@ def reproduce(
         return False
     deadline = time.monotonic() + LOCK_WAIT
     while True:
-        with running.places:
+        with running.place(stage):
             code, lines = execute(["dvc", "--wait-for-lock", "repro", *options, "--single-item", stage], say, timeout)
         text = "\n".join(lines)
         if code == 0:

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from cgdmer.stages import STAGES
 from flows import dvc
 
 
@@ -154,18 +155,30 @@ def test_a_stage_does_not_outlive_a_flow_run_that_is_killed(fake, monkeypatch):
     assert (folder / "told").exists()
 
 
-def test_stages_of_one_run_do_not_all_work_at_once(fake, monkeypatch):
-    monkeypatch.setattr(dvc.running, "places", threading.BoundedSemaphore(2))
+@pytest.mark.parametrize(("stage", "most"), [("index", 2), ("probe@cgdmer", 1)])
+def test_stages_of_one_run_do_not_all_work_at_once(fake, monkeypatch, stage, most):
+    monkeypatch.setattr(dvc.running, "reading", threading.BoundedSemaphore(2))
+    monkeypatch.setattr(dvc.running, "computing", threading.BoundedSemaphore(1))
     folder = fake("mkdir $$.now; ls -d *.now | wc -l; sleep 0.3; rmdir $$.now")
     monkeypatch.chdir(folder)
     counts: list[str] = []
-    threads = [threading.Thread(target=dvc.reproduce, args=(f"index@{n}", counts.append)) for n in range(5)]
+    threads = [threading.Thread(target=dvc.reproduce, args=(f"{stage}@{n}", counts.append)) for n in range(5)]
     for thread in threads:
         thread.start()
     for thread in threads:
         thread.join()
     assert len(counts) == 5
-    assert max(int(count) for count in counts) <= 2
+    assert max(int(count) for count in counts) <= most
+
+
+def test_every_stage_is_of_one_kind():
+    assert set(dvc.DATA) < set(STAGES)
+
+
+@pytest.mark.parametrize("gpus", [0, 2])
+def test_beside_each_gpu_one_more_stage_computes(monkeypatch, gpus):
+    monkeypatch.setattr(dvc.glob, "glob", lambda pattern: [f"/dev/nvidia{n}" for n in range(gpus)])
+    assert dvc.computing() == 1 + gpus
 
 
 def wait_for(true, seconds=30.0):
