@@ -67,7 +67,7 @@ def servers() -> list[Service]:
         Service(
             "prefect",
             [_program("prefect"), "server", "start", *bind, str(port["prefect"])],
-            _prefect(),
+            _prefect() | {"PREFECT_SERVER_TASKS_TAG_CONCURRENCY_SLOT_WAIT_SECONDS": "1"},  # a free GPU is not left idle
             f"{url['prefect']}/api/health",
         ),
         Service(
