@@ -89,6 +89,7 @@ def worker() -> Service:
         "PYTHONPATH": os.pathsep.join(filter(None, [str(Path.cwd()), os.environ.get("PYTHONPATH")])),
         "PREFECT_WORKER_QUERY_SECONDS": "2",
         "PREFECT_FLOWS_HEARTBEAT_FREQUENCY": "30",
+        "PREFECT_CLIENT_MAX_RETRIES": "8",  # minutes without a server end no run
     }
     command = [_program("prefect"), "worker", "start", "--pool", POOL, "--name", "local"]
     return Service("worker", command, _prefect() | told, patience=150.0)

@@ -1,4 +1,4 @@
-"""Pretraining in a real deployment: cancelled, killed with its worker, and gone on with by the next run."""
+"""Pretraining in a real deployment: cancelled, killed with its worker, gone on with; its server killed beneath it."""
 
 import json
 import os
@@ -7,6 +7,7 @@ import signal
 
 import psutil
 import pytest
+import yaml
 from served_project import served
 
 pytestmark = [pytest.mark.long, pytest.mark.server, pytest.mark.timeout(900), pytest.mark.xdist_group("stopping")]
@@ -19,6 +20,14 @@ def project(tmp_path_factory):
     fan = {"sources": ["mimic_iv_ecg"]}
     with served(tmp_path_factory.mktemp("stopping"), fan, {"epochs": EPOCHS, "checkpoint_steps": 10}) as project:
         yield project
+
+
+def unlike_before(project, seed):
+    """Give pretraining something to do, whatever ran before."""
+    path = project.folder / "params.yaml"
+    content = yaml.safe_load(path.read_text())
+    content["train"]["seed"] = seed
+    path.write_text(yaml.safe_dump(content, sort_keys=False))
 
 
 def steps(project):
@@ -56,6 +65,7 @@ def said(project, run):
 
 
 def test_a_stopped_pretraining_is_gone_on_with(project):
+    unlike_before(project, seed=101)
     cancelled = begin(project, after=0)
     project.run("prefect", "flow-run", "cancel", cancelled)
     project.until(lambda: state(project, cancelled) == "CANCELLED", 120)
@@ -79,3 +89,25 @@ def test_a_stopped_pretraining_is_gone_on_with(project):
     assert second - 10 <= int(resumed[1]) <= second  # a checkpoint every ten steps, and one more on SIGTERM
     summary = json.loads((project.folder / "reports/pretrain/summary.json").read_text())
     assert summary["steps"] == int(resumed[2])
+
+
+def test_a_run_outlives_its_server(project):
+    unlike_before(project, seed=102)
+    run = begin(project, after=0)
+    server = project.processes()["prefect"]["pid"]
+    for process in [*psutil.Process(server).children(recursive=True), psutil.Process(server)]:
+        process.kill()
+    project.until(lambda: project.processes()["prefect"]["pid"] != server, 60)
+    project.until(lambda: answered(project, run) == "COMPLETED", 300)
+    summary = json.loads((project.folder / "reports/pretrain/summary.json").read_text())
+    assert summary["epochs"][-1]["epoch"] == EPOCHS
+    tasks = project.ask("task_runs/filter", {"task_runs": {"flow_run_id": {"any_": [run]}}})
+    assert {task["state"]["type"] for task in tasks if task["name"] in ("pool", "pretrain")} == {"COMPLETED"}
+
+
+def answered(project, run):
+    """The state of a run, or None while the server is away."""
+    try:
+        return state(project, run)
+    except OSError:
+        return None
