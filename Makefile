@@ -44,7 +44,7 @@ fuzz: .venv/installed-dev ## feed 100,000 damaged inputs to every reader: minute
 audit: .venv/installed-dev ## look for known vulnerabilities in the pinned packages; needs a network
 	python -m venv .cgdmer/audit
 	.cgdmer/audit/bin/pip install --quiet --disable-pip-version-check pip-audit
-	.cgdmer/audit/bin/pip-audit --requirement constraints.txt --no-deps --disable-pip
+	.cgdmer/audit/bin/pip-audit --strict --requirement constraints.txt --no-deps --disable-pip
 
 check: .venv/installed-dev ## lint, format, types and layers
 	ruff check .
