@@ -48,7 +48,7 @@ def published(tmp_path_factory, empty_database):
         patch.setenv("MLFLOW_TRACKING_URI", f"sqlite:///{folder}/mlflow.db")
         patch.setattr(groups, "FEWEST", 10)
         example_report.write()
-        stages.find("report")(report=settings.Report())
+        stages.find("report")(report=settings.Report(), fan=example_report.FAN)
         Path("dvc.lock").write_text("one")
         first = publishing.publish(SETTINGS)
     return folder, first
