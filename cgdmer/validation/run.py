@@ -2,6 +2,7 @@
 
 import logging
 import os
+import warnings
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -50,12 +51,8 @@ class Engine:
         }
 
     def __enter__(self) -> "Engine":
-        import great_expectations as gx
-
-        for name in CHATTY:
-            logging.getLogger(name).setLevel(logging.WARNING)
-        self.gx = gx
-        self.context = gx.get_context(mode="ephemeral")
+        self.gx = _library()
+        self.context = self.gx.get_context(mode="ephemeral")
         self.context.variables.progress_bars = {"globally": False, "metric_calculations": False}
         self.source = self.context.data_sources.add_pandas("cgdmer")
         return self
@@ -86,6 +83,18 @@ class Engine:
         config = {"class_name": "SiteBuilder", "store_backend": store, "site_index_builder": index}
         self.context.add_data_docs_site(site_name="cgdmer", site_config=config)
         self.context.build_data_docs(site_names=["cgdmer"])
+
+
+def _library() -> Any:
+    """Import Great Expectations without what it says while it is imported."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", DeprecationWarning)
+        logging.getLogger("great_expectations").setLevel(logging.WARNING)
+        import great_expectations
+
+    for name in CHATTY:
+        logging.getLogger(name).setLevel(logging.WARNING)
+    return great_expectations
 
 
 def _sound(result: dict[str, Any]) -> dict[str, Any]:

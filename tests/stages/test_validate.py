@@ -1,3 +1,6 @@
+import subprocess
+import sys
+
 import polars as pl
 import pytest
 from example_source import Example
@@ -53,3 +56,14 @@ def test_warnings_are_logged_and_great_expectations_is_quiet(folder, caplog, cap
     assert names == {"cgdmer"}
     assert "gaps_bridged: 60 rows" in caplog.text
     assert "Calculating" not in capfd.readouterr().err
+
+
+def test_great_expectations_is_quiet_while_it_is_imported():
+    said = (
+        "import logging, warnings; logging.basicConfig(level='INFO'); logging.captureWarnings(True)\n"
+        "warnings.simplefilter('default')\n"
+        "from cgdmer.validation.run import Engine\n"
+        "with Engine(False): logging.info('entered')"
+    )
+    done = subprocess.run([sys.executable, "-c", said], capture_output=True, text=True, check=True)
+    assert done.stderr == "INFO:root:entered\n"
