@@ -2,9 +2,9 @@
 
 import errno
 import os
-import resource
 import shutil
 import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -79,22 +79,14 @@ def original(runs, tmp_path) -> None:
 
 
 def test_a_limit_on_file_size_is_a_full_disk(project):
-    """In a child process, because the limit cannot be raised again."""
+    """In a process of its own, because the limit cannot be raised again."""
     shutil.rmtree(paths.embeddings("random", "csn"))
-    child = os.fork()
-    if child == 0:
-        code = 1
-        try:
-            import signal
-
-            signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
-            resource.setrlimit(resource.RLIMIT_FSIZE, (2000, 2000))
-            run("embed random csn")
-        except DataError as error:
-            code = 0 if "no space is left" in str(error) else 2
-        finally:
-            os._exit(code)
-    assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 0
+    limit = ["import os, resource, sys; resource.setrlimit(resource.RLIMIT_FSIZE, (2000, 2000))"]
+    limit += ["os.execv(sys.executable, [sys.executable, '-m', 'cgdmer', *'run embed random csn'.split()])"]
+    done = subprocess.run([sys.executable, "-c", "; ".join(limit)], capture_output=True, text=True, check=False)
+    assert done.returncode == DataError.code, done.stderr
+    assert "no space is left" in done.stderr
+    assert "then run the same command again" in done.stderr
     assert not (paths.embeddings("random", "csn") / "meta.json").exists()
     run("embed random csn")
     compare(project, "embed random csn")
