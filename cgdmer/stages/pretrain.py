@@ -32,7 +32,6 @@ def pretrain(
         launch(count, run, *sections)
     else:
         run(*sections)
-    shutil.rmtree(paths.scratch("pretrain"), ignore_errors=True)
 
 
 def run(
@@ -58,6 +57,7 @@ def run(
         facts = {"records": sizes[0], "held_out": sizes[1], "steps": fitted.steps, "pool": sorted(pool["sources"])}
         weights.save(paths.MODEL, network, signal, facts)
         write_reports(fitted, facts, task, world)
+        shutil.rmtree(paths.scratch("pretrain"), ignore_errors=True)  # nobody but who wrote: it was needed until now
 
 
 def silent(step: int, metrics: Mapping[str, float]) -> None:

@@ -6,12 +6,15 @@ import json
 import example_pool as example
 import numpy as np
 import pytest
+import torch
 
 import cgdmer
 from cgdmer import paths, settings
 from cgdmer.errors import DataError
 from cgdmer.files import read_json, write_json
+from cgdmer.stages import pretrain as stage
 from cgdmer.stages.pretrain import pretrain
+from cgdmer.training import Fitted, World
 
 TRAIN = settings.Train(epochs=2, batch=24, held_out=8)
 
@@ -52,6 +55,19 @@ def test_it_writes_weights_config_tokenizer_curve_and_summary(trained):
     assert (summary["records"], summary["held_out"], len(summary["epochs"])) == (72, 8, 2)
     assert "records_per_s" in read_json(trained / ".cgdmer/pretrain/speed.json")
     assert not (trained / paths.scratch("pretrain")).exists()
+
+
+def test_a_process_that_does_not_write_clears_nothing_either(tmp_path, monkeypatch):
+    """Under torchrun the others end while the first still reads its log and saves the weights."""
+    example.write(tmp_path)
+    monkeypatch.setattr(stage, "join", lambda: World(rank=1, size=2, device=torch.device("cpu")))
+    monkeypatch.setattr(stage, "fit", lambda *_, **__: Fitted(6, [], [], {}))  # what it returns on other ranks
+    checkpoint = tmp_path / paths.scratch("pretrain") / "run" / "step-1.safetensors"
+    checkpoint.parent.mkdir(parents=True)
+    checkpoint.write_bytes(b"of the first process")
+    run(tmp_path)
+    assert checkpoint.exists()
+    assert not (tmp_path / paths.MODEL).exists()
 
 
 def test_the_same_seed_gives_the_same_bytes_whatever_the_workers(trained, tmp_path, monkeypatch):
