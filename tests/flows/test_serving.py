@@ -23,15 +23,22 @@ def project(tmp_path_factory):
 
 def stopping_leaves_nothing_and_a_taken_port_is_refused(project):
     """What is checked last, in whatever order the tests come."""
-    pids = [entry["pid"] for entry in project.processes().values()]
+    pids = family(project)
     project.run(sys.executable, "-m", "flows.serving", "stop")
     assert not [pid for pid in pids if psutil.pid_exists(pid) and psutil.Process(pid).status() != psutil.STATUS_ZOMBIE]
     with socket.socket() as taken:
+        taken.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)  # only a server holds it now
         taken.bind(("127.0.0.1", int(project.environment["CGDMER_MLFLOW_PORT"])))
         taken.listen()
         said = project.run(sys.executable, "-m", "flows.serving", "start", code=2)
     assert "taken" in said
     assert "CGDMER_MLFLOW_PORT=" in said
+
+
+def family(project) -> set[int]:
+    """Every process of the stack, and what those started."""
+    living = [psutil.Process(entry["pid"]) for entry in project.processes().values()]
+    return {process.pid for one in living for process in [one, *one.children(recursive=True)]}
 
 
 def test_a_deployment_runs_to_its_end_and_shows_what_was_validated(project):
@@ -44,9 +51,8 @@ def test_a_deployment_runs_to_its_end_and_shows_what_was_validated(project):
 
 
 def test_only_loopback_is_listened_on(project):
-    living = [psutil.Process(entry["pid"]) for entry in project.processes().values()]
-    family = {process.pid for one in living for process in [one, *one.children(recursive=True)]}
-    listening = [c for c in psutil.net_connections("inet") if c.pid in family and c.status == psutil.CONN_LISTEN]
+    pids = family(project)
+    listening = [c for c in psutil.net_connections("inet") if c.pid in pids and c.status == psutil.CONN_LISTEN]
     assert {c.laddr.ip for c in listening} == {"127.0.0.1"}
     wanted = {int(project.environment[f"CGDMER_{name}_PORT"]) for name in ("PREFECT", "MLFLOW", "REPORTS")}
     assert wanted <= {c.laddr.port for c in listening}
