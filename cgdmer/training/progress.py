@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
+from cgdmer.files import write_text
 from cgdmer.progress import progress
 
 Report = Callable[[int, Mapping[str, float]], None]
@@ -24,7 +25,7 @@ class StepLog:
     def cut(self, step: int) -> None:
         """Forget what came after `step`: a resumed run does it again. A torn last line goes too."""
         kept = [line for line in self._lines() if line["step"] <= step]
-        self.path.write_text("".join(json.dumps(line) + "\n" for line in kept), encoding="utf-8")
+        write_text(self.path, "".join(json.dumps(line) + "\n" for line in kept))
 
     def add(self, kind: str, step: int, epoch: int, values: Mapping[str, float]) -> None:
         with self.path.open("a", encoding="utf-8") as stream:

@@ -1,5 +1,9 @@
 """The step log and the curve."""
 
+import os
+
+import pytest
+
 from cgdmer.training.progress import StepLog, curve
 
 
@@ -19,6 +23,20 @@ def test_cut_forgets_later_steps_and_a_torn_line(tmp_path):
     assert [line["step"] for line in log.read("train")] == [1, 2, 3]
     assert log.read("held_out") == []
     assert log.path.read_text().endswith("}\n")
+
+
+def test_a_cut_that_is_killed_costs_no_line(tmp_path, monkeypatch):
+    log = filled(tmp_path / "steps.jsonl", 5)
+    before = log.path.read_text()
+
+    def killed(*_):
+        assert log.path.read_text() == before, "whole under its name until the new one is there"
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(os, "replace", killed)
+    with pytest.raises(KeyboardInterrupt):
+        log.cut(3)
+    assert log.path.read_text() == before
 
 
 def test_the_curve_averages_windows_and_holds_no_timing(tmp_path):
