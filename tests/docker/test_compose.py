@@ -33,7 +33,7 @@ def test_a_misspelt_key_would_be_noticed():
         PyCompose.from_yaml(filled(yaml.safe_dump(CONTENT)).replace("healthcheck", "heatlhcheck", 1))
 
 
-def test_the_issue_s_services_are_there():
+def test_the_services_of_a_whole_deployment_are_there():
     assert {"postgres", "prefect", "mlflow", "s3", "worker-cpu", "worker-gpu"} <= set(SERVICES)
     assert SERVICES["worker-gpu"]["profiles"] == ["gpu"]
     assert SERVICES["worker-gpu"]["image"] != SERVICES["worker-cpu"]["image"]
