@@ -67,7 +67,7 @@ stop: .venv/installed ## stop what `make serve` started
 
 clean: ## remove what the pipeline made; raw downloads and the environment stay
 	test ! -e .cgdmer/serve/processes.json || python -m flows.serving stop
-	rm -rf data/index data/shards data/models data/embeddings data/predictions data/pool.json .cgdmer
+	rm -rf data/index data/shards data/models data/embeddings data/predictions data/pretraining_set.json .cgdmer
 
 .venv/bin/python:
 	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "cgdmer needs Python 3.11 or newer; name one: make demo PYTHON=python3.11")'

@@ -15,7 +15,8 @@ from pathlib import Path
 import numpy as np
 import wfdb
 
-from cgdmer.wave import Archive, open_archive, read_record, record_bytes
+from cgdmer.archives import Archive, open_archive
+from cgdmer.waveforms import read_record, record_bytes
 
 SHARED = Path(os.environ.get("CGDMER_TEST_SHARED", Path(__file__).resolve().parents[2] / "shared"))
 RECORDS, ROUNDS = 120, 8

@@ -2,7 +2,7 @@
 
 Run: python -m benchmarks.flow [--micro]
 Each way has a clone of its own. The flow runs as a deployment on a local stack; its seconds are those of the whole
-`prefect deployment run --watch`, scheduling included. `--micro` takes the sizes of tests/params.micro.yaml.
+`prefect deployment run --watch`, scheduling included. `--micro` takes the sizes of tests/support/params.micro.yaml.
 """
 
 import argparse
@@ -29,7 +29,7 @@ RUN = ("prefect", "deployment", "run", "cgdmer/benchmark", "-p", "record=false",
 
 def main() -> None:
     options = argparse.ArgumentParser()
-    options.add_argument("--micro", action="store_true", help="the sizes of tests/params.micro.yaml")
+    options.add_argument("--micro", action="store_true", help="the sizes of tests/support/params.micro.yaml")
     micro = options.parse_args().micro
     seconds: dict[str, list[float]] = {}
     with tempfile.TemporaryDirectory() as scratch:
@@ -62,7 +62,7 @@ class Clone:
         subprocess.run(["git", "clone", "--quiet", ROOT, folder], check=True)
         if micro:
             params = settings.merge(
-                settings.read(ROOT / "params.yaml"), settings.read(ROOT / "tests/params.micro.yaml")
+                settings.read(ROOT / "params.yaml"), settings.read(ROOT / "tests/support/params.micro.yaml")
             )
             (folder / "params.yaml").write_text(yaml.safe_dump(params, sort_keys=False))
         ports = {f"CGDMER_{name}_PORT": free_port() for name in ("PREFECT", "MLFLOW", "REPORTS")}

@@ -21,7 +21,7 @@ from cgdmer import load_encoder, settings
 from cgdmer.encoders.cgdmer import Pretrained
 from cgdmer.models import weights
 from cgdmer.signals import canonical
-from cgdmer.wave import record_bytes
+from cgdmer.waveforms import record_bytes
 
 LEADS = ("I", "II", "III", "aVR", "aVL", "aVF", "V1", "V2", "V3", "V4", "V5", "V6")
 RECORDS, NAIVE, ROUNDS = 20_000, 300, 3

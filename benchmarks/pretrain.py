@@ -30,15 +30,15 @@ from scipy import signal as dsp
 
 from benchmarks.decode import processor
 from cgdmer import objectives, settings, tables
+from cgdmer.distributed import choose_device
 from cgdmer.models import cgdmer as method
 from cgdmer.models import masking, weights
 from cgdmer.models.cgdmer import Batch
 from cgdmer.shards import manifest, open_shards
 from cgdmer.signals.leads import LEADS
 from cgdmer.training import Records, World, threads
-from cgdmer.training.distributed import choose_device
 from cgdmer.training.engine import Engine
-from cgdmer.training.records import Order, Part, ahead
+from cgdmer.training.records import MicroBatch, Order, ahead
 from cgdmer.training.speed import count_flops, peak, wait
 
 RECORDS, ROUNDS, SOURCE_FS = 128, 5, 500
@@ -114,9 +114,9 @@ def ours(folder: Path, chosen: settings.Settings, reports: list[str], device: to
     records = Records(shards, np.arange(RECORDS), tokenizer)  # type: ignore[arg-type]
     order = Order(RECORDS, min(chosen.train.batch, RECORDS), 0)
 
-    def fetch(step: int) -> list[Part]:
+    def fetch(step: int) -> list[MicroBatch]:
         batch = records(order(step))
-        return [Part(batch, (len(batch["row"]),), 1.0)]
+        return [MicroBatch(batch, (len(batch["row"]),), 1.0)]
 
     for step, (micro, waited) in enumerate(ahead(fetch, range(10_000), 2)):
         begin = time.perf_counter()

@@ -4,7 +4,7 @@ Run: python -m benchmarks.probe [--tasks TASK ...] [--cells N]
 
 The grid: 51,702 made-up records x 768 features x 3 representations, six tasks with the published split sizes and class
 counts (PROTOCOLS A.3.2 to A.5), 1, 10 and 100 % of the labels, 5 seeds, 8 strengths, test scores with 1,000 bootstrap
-replicates, all by `cgdmer.evaluation.probe.evaluate`, the function of the stage.
+replicates, all by `cgdmer.probing.linear_probe.evaluate`, the function of the stage.
 
 `ratio`: scikit-learn's LogisticRegression, one class, strength and subset at a time, with its default solver and
 tolerance, timed between our tasks on cells drawn at random from every fraction and strength and scaled to the number of
@@ -29,10 +29,10 @@ import wfdb
 from sklearn.linear_model import LogisticRegression
 
 from benchmarks.decode import processor
-from cgdmer.evaluation import probe, subsets
-from cgdmer.evaluation.cohort import Cohort, Part, scorable
+from cgdmer.probing import linear_probe, subsets
+from cgdmer.probing.cohort import Cohort, Part, scorable
 from cgdmer.settings import Probe
-from cgdmer.wave import record_bytes
+from cgdmer.waveforms import record_bytes
 
 WIDTH, EPOCHS, BATCH = 768, 100, 16
 SETTINGS = Probe()
@@ -82,7 +82,7 @@ def main() -> None:
     timed: dict[tuple[float, float], list[float]] = {}
     for (task, cohort), share in zip(cohorts.items(), cells, strict=True):
         start = time.perf_counter()
-        result, _ = probe.evaluate(cohort, features, SETTINGS)
+        result, _ = linear_probe.evaluate(cohort, features, SETTINGS)
         seconds[task] = time.perf_counter() - start
         ours += seconds[task]
         print(
@@ -156,7 +156,7 @@ def draw_cells(cohorts: dict[str, Cohort], count: int) -> list[Cell]:
     classes = [(task, c) for task, cohort in cohorts.items() for c in np.flatnonzero(scorable(cohort.train.labels))]
     cells = []
     for fraction in SETTINGS.fractions:
-        for strength in SETTINGS.strengths:
+        for strength in SETTINGS.C:
             for task, c in (classes[i] for i in rng.choice(len(classes), count)):
                 name = str(rng.choice(SETTINGS.representations))
                 cells.append(Cell(task, name, fraction, strength, int(c)))
@@ -176,7 +176,7 @@ def fit(cell: Cell, cohort: Cohort, features: dict[str, np.ndarray]) -> float:
 
 
 def count_fits(cohorts: dict[str, Cohort]) -> int:
-    return sum(cells_at(fraction, cohorts) for fraction in SETTINGS.fractions) * len(SETTINGS.strengths)
+    return sum(cells_at(fraction, cohorts) for fraction in SETTINGS.fractions) * len(SETTINGS.C)
 
 
 def cells_at(fraction: float, cohorts: dict[str, Cohort]) -> int:

@@ -17,9 +17,10 @@ import wfdb
 from scipy import signal as dsp
 
 from benchmarks.decode import LEADS, processor, recordings
+from cgdmer.archives import open_archive
 from cgdmer.preprocessing import Job, write_shard
 from cgdmer.settings import Signal
-from cgdmer.wave import open_archive, read_record, record_bytes
+from cgdmer.waveforms import read_record, record_bytes
 
 ROUNDS, COPIES, COMPARED = 6, 4, 40
 SETTINGS = Signal()

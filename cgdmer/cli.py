@@ -6,11 +6,11 @@ import sys
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
-from cgdmer import __version__
 from cgdmer.errors import CgdmerError
+from cgdmer.version import __version__
 
 if TYPE_CHECKING:
-    from cgdmer.commands.stream import Request
+    from cgdmer.commands.embed import Request
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -92,15 +92,15 @@ def run(options: argparse.Namespace) -> int:
 
 def check(options: argparse.Namespace) -> int:
     from cgdmer import settings
-    from cgdmer.stages import checking
+    from cgdmer.commands import check
 
-    complete, text = checking.describe(options.source, options.failed, settings.load())
+    complete, text = check.describe(options.source, options.failed, settings.load())
     print(text)
     return 0 if complete else 3
 
 
 def profile(options: argparse.Namespace) -> int:
-    from cgdmer import profiles
+    from cgdmer.settings import profiles
 
     print(profiles.switch(options.name))
     return 0
@@ -130,7 +130,7 @@ def score(options: argparse.Namespace) -> int:
 def request(options: argparse.Namespace) -> "Request":
     from pathlib import Path
 
-    from cgdmer.commands.stream import Request
+    from cgdmer.commands.embed import Request
     from cgdmer.recordings.stated import from_command_line
 
     stated = from_command_line(options.fs, options.unit, options.leads)
@@ -157,8 +157,7 @@ def doctor(_: argparse.Namespace) -> int:
 
 
 def publish(_: argparse.Namespace) -> int:
-    from cgdmer import settings
-    from cgdmer.stages import publishing
+    from cgdmer import publishing, settings
 
     published = publishing.publish(settings.load())
     for name, version in published.versions.items():
@@ -167,8 +166,7 @@ def publish(_: argparse.Namespace) -> int:
 
 
 def promote(_: argparse.Namespace) -> int:
-    from cgdmer import settings
-    from cgdmer.stages import publishing
+    from cgdmer import publishing, settings
 
     decision = publishing.decide(settings.load())
     print(decision.text)
@@ -176,15 +174,15 @@ def promote(_: argparse.Namespace) -> int:
 
 
 def rollback(_: argparse.Namespace) -> int:
-    from cgdmer.stages import publishing
+    from cgdmer import publishing
 
     print(publishing.rollback())
     return 0
 
 
 def folds(_: argparse.Namespace) -> int:
-    from cgdmer.evaluation.folds import markdown
-    from cgdmer.stages.folds import folds
+    from cgdmer.commands.cross_validation import folds
+    from cgdmer.evaluation.cross_validation import markdown
 
     print(markdown(folds()), end="")
     return 0
@@ -194,16 +192,16 @@ def replay(options: argparse.Namespace) -> int:
     from pathlib import Path
 
     from cgdmer import settings
-    from cgdmer.stages import replaying
+    from cgdmer.commands import replay
 
-    print(replaying.describe(Path(options.folder), settings.load()))
+    print(replay.describe(Path(options.folder), settings.load()))
     return 0
 
 
 def table(_: argparse.Namespace) -> int:
     from cgdmer import paths
-    from cgdmer.evaluation.report import headline
     from cgdmer.files import read_json
+    from cgdmer.report import headline
 
     print(headline(read_json(paths.METRICS)))
     print(f"\nThe report: {paths.REPORT_HTML.resolve().as_uri()}")

@@ -32,7 +32,7 @@ class Embeddings:
             raise DataError(
                 f"{len(absent)} of {len(ids)} records have no features, for example {absent[:3]}",
                 allowed="ids of records that were sharded",
-                mend="dvc repro embed",
+                fix="dvc repro embed",
             )
         return np.array([place[name] for name in ids], dtype=np.int64)
 
@@ -52,17 +52,17 @@ def write(folder: Path, ids: Sequence[str], features: Mapping[str, np.ndarray], 
 
 def read(folder: Path) -> Embeddings:
     """Read features, memory-mapped, after comparing every checksum; DataError names a missing or damaged file."""
-    mend = f"rm -r {folder} && dvc checkout {folder}, or dvc repro"
+    fix = f"rm -r {folder} && dvc checkout {folder}, or dvc repro"
     if not (folder / META).is_file():
-        raise DataError(f"{folder / META} is missing", mend=mend)
+        raise DataError(f"{folder / META} is missing", fix=fix)
     try:
         content = unsealed(read_json(folder / META))
         names, files, meta = content["features"], content["files"], content["meta"]
     except (ValueError, TypeError, KeyError, AttributeError) as error:
-        raise DataError(f"{folder / META} cannot be read: {error}", mend=mend) from error
+        raise DataError(f"{folder / META} cannot be read: {error}", fix=fix) from error
     for name, digest in files.items():
         if not (folder / name).is_file() or sha256(folder / name) != digest:
-            raise DataError(f"{folder / name} is missing or differs from its sha256 in {META}", mend=mend)
+            raise DataError(f"{folder / name} is missing or differs from its sha256 in {META}", fix=fix)
     features = {name: np.load(folder / f"{name}.npy", mmap_mode="r") for name in names}
     return Embeddings(tables.read(folder / IDS)["id"].to_list(), features, meta)
 
@@ -77,5 +77,5 @@ def _check(folder: Path, name: str, values: np.ndarray, records: int) -> None:
         raise DataError(
             f"features '{name}' for {folder} hold NaN or Inf in {bad} records",
             allowed="finite numbers",
-            mend="look at these records' signals: cgdmer check <source>",
+            fix="look at these records' signals: cgdmer check <source>",
         )

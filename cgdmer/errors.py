@@ -8,18 +8,18 @@ class CgdmerError(Exception):
 
     code = 1
 
-    def __init__(self, fact: str, *, allowed: str = "", mend: str = "") -> None:
-        self.fact, self.allowed, self.mend = fact, allowed, mend
+    def __init__(self, fact: str, *, allowed: str = "", fix: str = "") -> None:
+        self.fact, self.allowed, self.fix = fact, allowed, fix
         lines = [fact]
         if allowed:
             lines.append(f"  allowed: {allowed}")
-        if mend:
-            lines.append(f"  to mend: {mend}")
+        if fix:
+            lines.append(f"  to fix: {fix}")
         super().__init__("\n".join(lines))
 
     def __reduce__(self) -> tuple[object, ...]:
         """Keep all three parts when a worker process sends the error home."""
-        return (_rebuild, (type(self), self.fact, self.allowed, self.mend))
+        return (_rebuild, (type(self), self.fact, self.allowed, self.fix))
 
 
 class ConfigError(CgdmerError):
@@ -62,8 +62,8 @@ class Preempted(CgdmerError):
     code = 75
 
 
-def _rebuild(kind: type[CgdmerError], fact: str, allowed: str, mend: str) -> CgdmerError:
-    return kind(fact, allowed=allowed, mend=mend)
+def _rebuild(kind: type[CgdmerError], fact: str, allowed: str, fix: str) -> CgdmerError:
+    return kind(fact, allowed=allowed, fix=fix)
 
 
 def did_you_mean(word: str, choices: list[str]) -> str:

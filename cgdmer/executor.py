@@ -56,7 +56,7 @@ def open_executor() -> Iterator[Executor]:
         raise ConfigError(
             f"CGDMER_EXECUTOR={kind}",
             allowed="processes, serial, dask://host:port",
-            mend="unset CGDMER_EXECUTOR",
+            fix="unset CGDMER_EXECUTOR",
         )
 
 
@@ -126,14 +126,14 @@ def _dask_client(address: str) -> Any:
     try:
         from distributed import Client
     except ImportError as error:
-        raise ConfigError(f"CGDMER_EXECUTOR={address} needs Dask", mend="pip install 'cgdmer[dask]'") from error
+        raise ConfigError(f"CGDMER_EXECUTOR={address} needs Dask", fix="pip install 'cgdmer[dask]'") from error
     try:
         return Client(address.replace("dask://", "tcp://", 1), timeout=DASK_TIMEOUT)
     except (OSError, ValueError) as error:
         raise ConfigError(
             f"CGDMER_EXECUTOR={address}: no scheduler answers ({error})",
             allowed="the address of a running scheduler, whose workers see this folder under the same path",
-            mend="dask scheduler, then dask worker tcp://host:8786; or unset CGDMER_EXECUTOR",
+            fix="dask scheduler, then dask worker tcp://host:8786; or unset CGDMER_EXECUTOR",
         ) from error
 
 
@@ -144,7 +144,7 @@ def _died(jobs: Iterable[object]) -> CgdmerError:
     return CgdmerError(
         f"a worker process was killed, most often because memory ran out{at}",
         allowed="one shard in memory a worker",
-        mend="run the same command again, with fewer workers: CGDMER_WORKERS=1; finished work is kept",
+        fix="run the same command again, with fewer workers: CGDMER_WORKERS=1; finished work is kept",
     )
 
 

@@ -54,8 +54,8 @@ def refused(path: Path, error: Exception) -> DataError | None:
     if isinstance(error, DataError) or not (full or number in REFUSED):
         return None
     why = "no space is left on its disk" if full else os.strerror(number or errno.EIO)
-    mend = "free space there" if full else f"look at ls -ld {path.parent} and mount, and make it writable"
-    return DataError(f"{path} cannot be written: {why}", mend=f"{mend}, then run the same command again")
+    fix = "free space there" if full else f"look at ls -ld {path.parent} and mount, and make it writable"
+    return DataError(f"{path} cannot be written: {why}", fix=f"{fix}, then run the same command again")
 
 
 @contextmanager

@@ -108,7 +108,7 @@ class Objective(nn.Module):
             raise ConfigError(
                 "no term of section objective trains the ECG encoder",
                 allowed="objective.contrastive above 0, or objective.ecg_reconstruction with masking",
-                mend="edit params.yaml",
+                fix="edit params.yaml",
             )
         if weights.contrastive > 0:
             self.log_scale = nn.Parameter(torch.tensor(math.log(weights.scale)))

@@ -9,7 +9,7 @@ REPORTS = Path("reports")
 STATE = Path(".cgdmer")
 """Scratch that outlives a killed stage: resume files, partial downloads. Never a DVC output."""
 
-POOL = DATA / "pool.json"
+PRETRAINING_SET = DATA / "pretraining_set.json"
 PROTOCOL = DATA / "raw" / "protocol"
 MODEL = DATA / "models" / "pretrain"
 CURVE = REPORTS / "pretrain" / "curve.csv"
@@ -63,16 +63,16 @@ def finetuning(task: str) -> Path:
     return REPORTS / "finetune" / TASKS[task] / f"{task}.json"
 
 
-def conditions(encoder: str, task: str) -> Path:
+def robustness(encoder: str, task: str) -> Path:
     """Probes with fewer leads and under disturbance."""
-    return REPORTS / "conditions" / encoder / TASKS[task] / f"{task}.json"
+    return REPORTS / "robustness" / encoder / TASKS[task] / f"{task}.json"
 
 
-def condition_predictions(encoder: str, task: str) -> Path:
-    return DATA / "conditions" / encoder / TASKS[task] / f"{task}.parquet"
+def robustness_predictions(encoder: str, task: str) -> Path:
+    return DATA / "robustness" / encoder / TASKS[task] / f"{task}.parquet"
 
 
-def head(encoder: str, task: str) -> Path:
+def fitted_probe(encoder: str, task: str) -> Path:
     """The fitted layers of a task, beside its predictions."""
     return predictions(encoder, task).with_suffix(".probe.safetensors")
 
@@ -85,8 +85,8 @@ def retrieval() -> Path:
     return REPORTS / "retrieval.json"
 
 
-def parts() -> Path:
-    return REPORTS / "parts.json"
+def disentanglement() -> Path:
+    return REPORTS / "disentanglement.json"
 
 
 def scratch(stage: str, *items: str) -> Path:

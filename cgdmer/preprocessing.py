@@ -20,6 +20,7 @@ import polars as pl
 
 import cgdmer
 from cgdmer import executor, tables
+from cgdmer.archives import Archive
 from cgdmer.errors import DataError, RecordError
 from cgdmer.files import atomic, read_json, sha256, sync, write_json
 from cgdmer.progress import progress
@@ -27,7 +28,7 @@ from cgdmer.settings import Signal
 from cgdmer.shards.manifest import QUARANTINE, ROWS, Manifest, describe, shard_name
 from cgdmer.signals import LEADS, canonical
 from cgdmer.signals.leads import standard_rows
-from cgdmer.wave import Archive, read_record
+from cgdmer.waveforms import read_record
 
 logger = logging.getLogger(__name__)
 
@@ -137,7 +138,7 @@ def _workplace(scratch: Path, index: pl.DataFrame, archive: Archive, settings: S
     key = hashlib.sha256(repr((settings, seconds, archive.path, archive.prefix)).encode())
     key.update("\n".join([*index["id"], *index["member"]]).encode())
     for module in sorted(Path(cgdmer.__file__).parent.glob("*/*.py")):
-        if module.parent.name in ("signals", "wave"):
+        if module.parent.name in ("signals", "waveforms"):
             key.update(module.read_bytes())
     work = scratch.absolute() / key.hexdigest()[:16]
     work.mkdir(parents=True, exist_ok=True)
@@ -196,5 +197,5 @@ def _too_many(jobs: list[Job], records: int, settings: Signal) -> DataError:
         f"{len(refused)} of {records} records cannot be used; most often: "
         + "; ".join(f"{reason} ({count})" for reason, count in reasons),
         allowed=f"a share of {settings.max_quarantined:g} (signal.max_quarantined)",
-        mend=f"look at {listing}, then mend the corpus or raise signal.max_quarantined in params.yaml",
+        fix=f"look at {listing}, then mend the corpus or raise signal.max_quarantined in params.yaml",
     )

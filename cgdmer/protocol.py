@@ -149,15 +149,15 @@ def _record_id(name: str) -> pl.Expr:
 
 def _read(folder: Path, path: str) -> bytes:
     """Read a published file and compare its sha256."""
-    mend = "set protocol.way to local (and CGDMER_PROTOCOL_ROOT) or download in params.yaml, then: dvc repro protocol"
+    fix = "set protocol.way to local (and CGDMER_PROTOCOL_ROOT) or download in params.yaml, then: dvc repro protocol"
     file = folder / path
     if not file.is_file():
-        raise DataError(f"{file} is missing", allowed=f"{REPOSITORY} at commit {COMMIT[:7]}", mend=mend)
+        raise DataError(f"{file} is missing", allowed=f"{REPOSITORY} at commit {COMMIT[:7]}", fix=fix)
     content = file.read_bytes()
     if hashlib.sha256(content).hexdigest() != PUBLISHED[path]:
         raise DataError(
             f"{file} is not the published file: its sha256 differs",
             allowed=f"{REPOSITORY} at commit {COMMIT[:7]}, sha256 {PUBLISHED[path]}",
-            mend=f"rm {file}; {mend}",
+            fix=f"rm {file}; {fix}",
         )
     return content

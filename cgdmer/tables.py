@@ -50,7 +50,7 @@ def label_columns(index: pl.DataFrame, task: str) -> list[str]:
         raise DataError(
             f"the index has no label column of task '{task}'",
             allowed=", ".join(tasks) or "no task at all",
-            mend=f"dvc repro --force index@{TASKS.get(task, '<source>')}",
+            fix=f"dvc repro --force index@{TASKS.get(task, '<source>')}",
         )
     return found
 
@@ -61,7 +61,7 @@ def labels(index: pl.DataFrame, task: str) -> tuple[list[str], np.ndarray]:
     matrix = index.select(columns)
     if matrix.null_count().sum_horizontal().item():
         raise DataError(
-            f"{task}: labels asked of records that are not part of the task", mend="filter with members() first"
+            f"{task}: labels asked of records that are not part of the task", fix="filter with members() first"
         )
     return [name.split("/", 1)[1] for name in columns], matrix.to_numpy().astype(np.uint8)
 
@@ -79,21 +79,21 @@ def check_laws(index: pl.DataFrame, source: str) -> None:
             raise DataError(
                 f"index of {source}: column '{name}' is {index.schema.get(name, 'missing')}, not {dtype}",
                 allowed=", ".join(INDEX_COLUMNS),
-                mend=f"dvc repro --force index@{source}",
+                fix=f"dvc repro --force index@{source}",
             )
     repeated = index.filter(pl.col("id").is_duplicated())["id"].unique().sort()
     if len(repeated):
         raise DataError(
             f"index of {source}: {len(repeated)} ids occur more than once",
             allowed="every record id once",
-            mend=f"cgdmer check {source}",
+            fix=f"cgdmer check {source}",
         )
     leaked = shared_patients(index)
     if leaked:
         raise DataError(
             f"index of {source}: {len(leaked)} patients lie in more than one split",
             allowed="each patient in one split",
-            mend=f"set corpora.{source}.splits to hash in params.yaml and run: dvc repro",
+            fix=f"set corpora.{source}.splits to hash in params.yaml and run: dvc repro",
         )
     unknown = set(index["split"].unique()) - {*SPLITS, UNASSIGNED}
     if unknown:
@@ -118,12 +118,12 @@ def read(path: Path, columns: list[str] | None = None) -> pl.DataFrame:
     Where `<name>.facts.json` beside it states a sha256, the file is compared with it first.
     """
     if not path.is_file():
-        raise DataError(f"{path} is missing", mend=f"dvc repro, or dvc checkout {path}")
+        raise DataError(f"{path} is missing", fix=f"dvc repro, or dvc checkout {path}")
     _compare(path)
     try:
         return pl.read_parquet(path, columns=columns)
     except (pl.exceptions.PolarsError, OSError) as error:
-        raise DataError(f"{path} is damaged: {error}", mend=f"rm {path} && dvc checkout {path}") from error
+        raise DataError(f"{path} is damaged: {error}", fix=f"rm {path} && dvc checkout {path}") from error
 
 
 def _compare(path: Path) -> None:
@@ -131,6 +131,6 @@ def _compare(path: Path) -> None:
     try:
         stated = read_json(note).get("sha256") if note.is_file() else None
     except ValueError as error:
-        raise DataError(f"{note} is damaged: {error}", mend=f"rm {note} && dvc checkout {note}") from error
+        raise DataError(f"{note} is damaged: {error}", fix=f"rm {note} && dvc checkout {note}") from error
     if stated and sha256(path) != stated:
-        raise DataError(f"{path} differs from its sha256 in {note.name}", mend=f"rm {path} && dvc checkout {path}")
+        raise DataError(f"{path} differs from its sha256 in {note.name}", fix=f"rm {path} && dvc checkout {path}")

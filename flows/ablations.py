@@ -56,7 +56,7 @@ def run(profiles: Sequence[str], say: Say) -> list[str]:
     if failed:
         raise AblationsFailed(
             f"{len(failed)} of {len(chosen)} ablations failed: {', '.join(failed)}",
-            mend=f"make ablations PROFILES='{' '.join(failed)}'",
+            fix=f"make ablations PROFILES='{' '.join(failed)}'",
         )
     return done
 
@@ -85,7 +85,7 @@ def aligned(profile: str) -> bool:
 
 def targets(profile: str) -> list[str]:
     """Return the ends of what an ablation needs: the method's own probes and zero-shot; controls stay as they are."""
-    sources = settings.load().fan.benchmarks
+    sources = settings.load().matrix.benchmarks
     ends = [f"probe@{rows.METHOD}-{source}" for source in sources]
     return ends + ([f"zero_shot@{source}" for source in sources] if aligned(profile) else [])
 
@@ -104,7 +104,7 @@ def measure(profile: str, say: Say) -> dict[str, Any]:
         command = ["dvc", "--wait-for-lock", "exp", "run", "--temp", "--name", name, *changes, *targets(profile)]
         succeed(command, profile, say)
         if not (revision := find(name)):
-            raise dvc.StageError(f"{profile}: DVC left no experiment {name}", mend=f"make ablations PROFILES={profile}")
+            raise dvc.StageError(f"{profile}: DVC left no experiment {name}", fix=f"make ablations PROFILES={profile}")
     folder = ROOM / profile
     shutil.rmtree(folder, ignore_errors=True)
     try:
@@ -148,7 +148,7 @@ def git(*words: str) -> bytes:
     done = subprocess.run(["git", *words], capture_output=True, check=False)
     if done.returncode:
         said = done.stderr.decode(errors="replace").strip()
-        raise dvc.StageError(f"git {words[0]}: {said}", mend="git init && git add --all && git commit")
+        raise dvc.StageError(f"git {words[0]}: {said}", fix="git init && git add --all && git commit")
     return done.stdout
 
 
@@ -157,7 +157,7 @@ def succeed(command: list[str], what: str, say: Say) -> None:
     code, lines = dvc.execute(command, say)
     if code:
         said = "\n".join(line for line in lines[-6:] if line.strip())
-        raise dvc.StageError(f"{what} ended with code {code}\n{said}", mend=" ".join(command))
+        raise dvc.StageError(f"{what} ended with code {code}\n{said}", fix=" ".join(command))
 
 
 @flow(name="cgdmer", flow_run_name="ablations", persist_result=False)

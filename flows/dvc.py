@@ -20,7 +20,7 @@ BUSY = "is busy, it is being blocked by"
 """What DVC says when another DVC process works on a path; for the repository's own lock it is told to wait."""
 LOCK_WAIT = 3600.0
 """Seconds to wait for another DVC process before giving up."""
-DATA = ("protocol", "acquire", "index", "shards", "validate", "pool")
+DATA = ("protocol", "acquire", "index", "shards", "validate", "pretraining_set")
 """Stages that read and write more than they compute."""
 STAGES = max(4, os.cpu_count() or 1)
 """How many of those work at once in one flow run."""
@@ -69,7 +69,7 @@ class Running:
         words = [sys.executable, guard.__file__, str(GRACE), *command]
         with self.lock:
             if self.stopped:
-                raise StageInterrupted("the flow run is being stopped", mend="run it again")
+                raise StageInterrupted("the flow run is being stopped", fix="run it again")
             process = subprocess.Popen(
                 words, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
                 env=quiet.environment(), start_new_session=True,
@@ -139,7 +139,7 @@ def reproduce(
         if BUSY not in text:
             raise _explain(stage, code, lines)
         if time.monotonic() > deadline:
-            raise StageInterrupted(f"{stage}: another DVC process was busy for {LOCK_WAIT:.0f} s", mend="run it again")
+            raise StageInterrupted(f"{stage}: another DVC process was busy for {LOCK_WAIT:.0f} s", fix="run it again")
         say(f"{stage}: another DVC process is busy with its files, waiting")
         time.sleep(PAUSE * random.uniform(1, 2))
 
@@ -150,7 +150,7 @@ def _explain(stage: str, code: int, lines: list[str]) -> CgdmerError:
     inner = int(found.group(1)) if found else code
     said = "\n".join(line for line in lines[-12:] if line.strip())
     kind = StageInterrupted if inner in AGAIN else StageError
-    return kind(f"stage {stage} ended with code {inner}\n{said}", mend=f"dvc repro --single-item {stage}")
+    return kind(f"stage {stage} ended with code {inner}\n{said}", fix=f"dvc repro --single-item {stage}")
 
 
 def execute(command: list[str], say: Callable[[str], None], timeout: float | None = None) -> tuple[int, list[str]]:

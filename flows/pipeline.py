@@ -40,14 +40,14 @@ def cgdmer(until: Until = "report", record: bool = True, promote: bool = True) -
 
 def _pipeline(until: Until) -> None:
     """Start every task at once, each waiting for those it needs, and wait for the last."""
-    fan = settings.load().fan
-    validated = _data(fan)
-    artifacts.validation(fan.sources, wait_for=list(validated.values()))
+    matrix = settings.load().matrix
+    validated = _data(matrix)
+    artifacts.validation(matrix.sources, wait_for=list(validated.values()))
     last = list(validated.values())
     if until != "validate":
         last = [_pretraining(last)]
     if until == "report":
-        last = [_benchmark(fan, validated, last[0])]
+        last = [_benchmark(matrix, validated, last[0])]
     for future in last:
         future.result()
     if until == "report":
@@ -59,11 +59,11 @@ def start(task: Task[[str], bool], stage: str, after: Sequence[Future] = ()) -> 
     return task.submit(stage, wait_for=list(after), return_state=False)
 
 
-def _data(fan: settings.Fan) -> Futures:
+def _data(matrix: settings.Matrix) -> Futures:
     """Start acquire, index, shards and validate of every source; sources run beside each other."""
     protocol = start(tasks.stage, "protocol")
     validated: Futures = {}
-    for source in fan.sources:
+    for source in matrix.sources:
         acquired = start(tasks.acquire, f"acquire@{source}")
         indexed = start(tasks.stage, f"index@{source}", [acquired, protocol])
         sharded = start(tasks.stage, f"shards@{source}", [indexed])
@@ -72,21 +72,23 @@ def _data(fan: settings.Fan) -> Futures:
 
 
 def _pretraining(validated: list[Future]) -> Future:
-    pool = start(tasks.stage, "pool", validated)
+    pool = start(tasks.stage, "pretraining_set", validated)
     return start(tasks.pretrain, "pretrain", [pool])
 
 
-def _benchmark(fan: settings.Fan, validated: Futures, pretrained: Future) -> Future:
+def _benchmark(matrix: settings.Matrix, validated: Futures, pretrained: Future) -> Future:
     """Start embedding, probes, zero-shot, retrieval; the report waits for all of them."""
-    ends = [start(tasks.stage, name, [pretrained]) for name in ("retrieval", "parts")]
-    for source in fan.benchmarks:
+    ends = [start(tasks.stage, name, [pretrained]) for name in ("retrieval", "disentanglement")]
+    for source in matrix.benchmarks:
         embedded: Futures = {}
-        for encoder in fan.encoders:
+        for encoder in matrix.encoders:
             embedded[encoder] = start(tasks.gpu_stage, f"embed@{encoder}-{source}", [pretrained])
-        for encoder in fan.controls:
+        for encoder in matrix.controls:
             embedded[encoder] = start(tasks.stage, f"control@{encoder}-{source}", [validated[source]])
-        ends += [start(tasks.stage, f"probe@{name}-{source}", [embedded[name]]) for name in fan.probed]
-        ends += [start(tasks.gpu_stage, f"conditions@{n}-{source}", [embedded[n], pretrained]) for n in fan.conditioned]
+        ends += [start(tasks.stage, f"probe@{name}-{source}", [embedded[name]]) for name in matrix.probed]
+        ends += [
+            start(tasks.gpu_stage, f"robustness@{n}-{source}", [embedded[n], pretrained]) for n in matrix.robustness
+        ]
         ends.append(start(tasks.gpu_stage, f"finetune@{source}", [pretrained]))
         ends.append(start(tasks.stage, f"zero_shot@{source}", [embedded["cgdmer"]]))
     return start(tasks.stage, "report", ends)

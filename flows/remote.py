@@ -44,7 +44,7 @@ def reproduce(stage: str, say: Say, timeout: float | None = None) -> bool:
         ran = dvc.reproduce(stage, say, timeout, ["--pull"])
     except dvc.StageError as error:
         if "exited with" not in str(error) and AWAY.search(str(error)):
-            raise Unavailable(f"the DVC remote '{name}' does not answer: {error.fact}", mend="run it again") from error
+            raise Unavailable(f"the DVC remote '{name}' does not answer: {error.fact}", fix="run it again") from error
         raise
     if ran or left.exists():
         left.parent.mkdir(parents=True, exist_ok=True)
@@ -87,7 +87,7 @@ def _run(command: list[str], say: Say) -> None:
     if code:
         said = "\n".join(lines[-6:])
         kind = Unavailable if AWAY.search(said) else dvc.StageError
-        raise kind(f"`{' '.join(command)}` ended with code {code}\n{said}", mend=" ".join(command))
+        raise kind(f"`{' '.join(command)}` ended with code {code}\n{said}", fix=" ".join(command))
 
 
 def here() -> dict[str, str]:

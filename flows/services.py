@@ -46,7 +46,7 @@ def ports() -> dict[str, int]:
         variable = f"CGDMER_{name.upper()}_PORT"
         value = os.environ.get(variable) or str(default)
         if not value.isdigit() or not 1024 <= int(value) < 65536:
-            raise ConfigError(f"{variable}={value}", allowed="1024 to 65535", mend=f"export {variable}={default}")
+            raise ConfigError(f"{variable}={value}", allowed="1024 to 65535", fix=f"export {variable}={default}")
         found[name] = int(value)
     return found
 

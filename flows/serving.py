@@ -81,7 +81,7 @@ class Supervisor:
             dead = [service.name for service in wanted if self.processes[service.name].poll() is not None]
             if dead or time.monotonic() > deadline:
                 names = ", ".join(dead) or "the servers"
-                raise ConfigError(f"{names} did not start", mend=f"read {FOLDER}/*.log")
+                raise ConfigError(f"{names} did not start", fix=f"read {FOLDER}/*.log")
             time.sleep(0.3)
 
     def look(self, wanted: list[Service]) -> None:
@@ -143,11 +143,11 @@ def alive() -> dict[str, psutil.Process]:
 def start() -> None:
     """Start the stack in the background and wait until it is healthy; ConfigError where it cannot be started."""
     if running := alive():
-        raise ConfigError(f"the stack runs already ({', '.join(running)})", mend="make stop")
+        raise ConfigError(f"the stack runs already ({', '.join(running)})", fix="make stop")
     for name, port in services.ports().items():
         if not services.free(port):
-            mend = f"make serve CGDMER_{name.upper()}_PORT={port + 10}"
-            raise ConfigError(f"port {port}, wanted for {name}, is taken", mend=mend)
+            fix = f"make serve CGDMER_{name.upper()}_PORT={port + 10}"
+            raise ConfigError(f"port {port}, wanted for {name}, is taken", fix=fix)
     FOLDER.mkdir(parents=True, exist_ok=True)
     READY.unlink(missing_ok=True)
     api = f"{services.urls()['prefect']}/api"
@@ -159,7 +159,7 @@ def start() -> None:
         )  # fmt: skip
     while not READY.exists():
         if supervisor.poll() is not None:
-            raise ConfigError("the stack did not start", mend=f"read {FOLDER}/*.log")
+            raise ConfigError("the stack did not start", fix=f"read {FOLDER}/*.log")
         time.sleep(0.2)
     sys.stdout.write(describe())
 

@@ -81,8 +81,7 @@ def gpu_stage(name: str) -> bool:
 @task(retries=3, task_run_name="record, register, promote", **RETRIES)
 def publish(promote: bool) -> str:
     """Record this pipeline state in MLflow, register its encoders, and let the gate decide; return the run's id."""
-    from cgdmer import settings
-    from cgdmer.stages import publishing
+    from cgdmer import publishing, settings
 
     log = get_run_logger()
     published = publishing.publish(settings.load())

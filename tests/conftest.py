@@ -5,6 +5,8 @@ from pathlib import Path
 
 import pytest
 
+pytest_plugins = ["support.task_fixtures", "support.recording_fixtures"]
+
 SHARED = Path(os.environ.get("CGDMER_TEST_SHARED", Path(__file__).resolve().parents[2] / "shared"))
 
 for name in [key for key in os.environ if key.startswith("CGDMER_") and key != "CGDMER_TEST_SHARED"]:

@@ -13,9 +13,9 @@ HOMES = {
     "mlflow": ("cgdmer/tracking",),
     "great_expectations": ("cgdmer/validation",),
     "prefect": ("flows",),
-    "wfdb": ("cgdmer/wave", "cgdmer/datasets", "benchmarks"),
+    "wfdb": ("cgdmer/waveforms", "benchmarks"),
     "transformers": ("cgdmer/models/text",),
-    "sklearn": ("cgdmer/evaluation", "benchmarks"),
+    "sklearn": ("benchmarks",),
     "distributed": ("cgdmer/executor",),
     "dask": ("cgdmer/executor",),
 }

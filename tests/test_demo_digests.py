@@ -1,6 +1,6 @@
 """The demo's digests are pinned by torch version, CPU instruction set and CPUs: other arithmetic rounds otherwise.
 
-After a finished `make demo`: `python tests/test_demo_digests.py` writes what is there into tests/demo_digests.json.
+After a finished `make demo`, `python tests/test_demo_digests.py` writes tests/support/demo_digests.json anew.
 """
 
 import hashlib
@@ -14,7 +14,7 @@ import torch
 import yaml
 
 ROOT = Path(__file__).resolve().parents[1]
-PINNED = ROOT / "tests/demo_digests.json"
+PINNED = ROOT / "tests/support/demo_digests.json"
 WEIGHTS = "data/models/pretrain/weights.safetensors"
 INPUTS = ("params.yaml", "cgdmer/models", "cgdmer/training", "cgdmer/objectives.py", "cgdmer/simulator")
 """What decides the weights; pinned digests hold for these as they were."""

@@ -73,7 +73,7 @@ def test_damage_names_the_file(tmp_path, name, kind):
     with pytest.raises(DataError) as caught:
         embeddings.read(tmp_path)
     assert kind == "flipped" or name in caught.value.fact
-    assert "dvc checkout" in caught.value.mend
+    assert "dvc checkout" in caught.value.fix
 
 
 def test_a_broken_off_write_is_not_read_as_whole(tmp_path):

@@ -6,14 +6,14 @@ from cgdmer.errors import DataError, RecordError, did_you_mean
 
 
 def test_message_holds_fact_allowed_and_remedy():
-    error = DataError("x is y", allowed="z", mend="do w")
-    assert str(error) == "x is y\n  allowed: z\n  to mend: do w"
+    error = DataError("x is y", allowed="z", fix="do w")
+    assert str(error) == "x is y\n  allowed: z\n  to fix: do w"
 
 
 def test_errors_survive_the_way_home_from_a_worker():
-    error = pickle.loads(pickle.dumps(RecordError("flat", allowed="a", mend="b")))
+    error = pickle.loads(pickle.dumps(RecordError("flat", allowed="a", fix="b")))
     assert type(error) is RecordError
-    assert (error.fact, error.allowed, error.mend) == ("flat", "a", "b")
+    assert (error.fact, error.allowed, error.fix) == ("flat", "a", "b")
 
 
 def test_did_you_mean_names_only_a_near_word():

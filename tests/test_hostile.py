@@ -5,13 +5,13 @@ import socket
 from pathlib import Path
 
 import pytest
-from small_corpus import digital
+from support.small_corpus import digital
 
 from cgdmer import paths, stages, tables
 from cgdmer.settings import Corpus, Index, Signal
 from cgdmer.shards import open_shards
 from cgdmer.signals import LEADS
-from cgdmer.wave import record_bytes
+from cgdmer.waveforms import record_bytes
 
 ROOT = Path(__file__).resolve().parents[1]
 FILES = sorted(path for top in ("cgdmer", "flows", "benchmarks") for path in (ROOT / top).rglob("*.py"))
@@ -88,8 +88,8 @@ def test_odd_names_go_from_folder_to_shards(tmp_path, monkeypatch, name):
 
 
 def test_nothing_is_read_through_a_link_that_leads_out(tmp_path):
+    from cgdmer.archives import open_archive
     from cgdmer.errors import DataError
-    from cgdmer.wave import open_archive
 
     (tmp_path / "secret.hea").write_text("secret")
     (tmp_path / "corpus").mkdir()

@@ -5,8 +5,8 @@ from pathlib import Path
 
 import pytest
 
+from cgdmer import demo_corpora as simulated
 from cgdmer import paths, settings, stages
-from cgdmer.datasets import demo
 from cgdmer.files import read_json
 from cgdmer.settings import Corpus
 
@@ -18,7 +18,7 @@ pytestmark = pytest.mark.slow
 def copy(tmp_path_factory) -> Path:
     """240 records in the real layout, unpacked into `PTB-XL copy`."""
     folder = tmp_path_factory.mktemp("elsewhere")
-    demo.write("ptb_xl", folder / "packed.zip", Corpus(records=240, seed=977))
+    simulated.write("ptb_xl", folder / "packed.zip", Corpus(records=240, seed=977))
     with zipfile.ZipFile(folder / "packed.zip") as packed:
         packed.extractall(folder / "unpacked")
     (folder / "packed.zip").unlink()
@@ -31,8 +31,8 @@ def copy(tmp_path_factory) -> Path:
 def test_a_local_copy_runs_through(copy, by, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     content = settings.read(ROOT / "params/demo.yaml")
-    content["fan"] |= {"sources": ["ptb_xl"], "benchmarks": ["ptb_xl"]}
-    content["probe"] |= {"fractions": [1.0], "strengths": [0.01, 1.0], "bootstrap": 50}
+    content["matrix"] |= {"sources": ["ptb_xl"], "benchmarks": ["ptb_xl"]}
+    content["probe"] |= {"fractions": [1.0], "C": [0.01, 1.0], "bootstrap": 50}
     content["model"] |= {"width": 32, "depth": 1, "heads": 2}
     if by == "param":
         content["corpora"]["ptb_xl"]["root"] = str(copy / "PTB-XL")

@@ -2,9 +2,9 @@
 
 from pathlib import Path
 
-import example_recordings as example
 import nbformat
 from nbclient import NotebookClient
+from support import example_recordings as example
 
 NOTEBOOK = Path(__file__).resolve().parents[1] / "notebooks/first_steps.ipynb"
 

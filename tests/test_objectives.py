@@ -2,10 +2,10 @@
 
 import math
 
-import example_pool as example
 import pytest
 import torch
 import torch.nn.functional as F
+from support import example_pool as example
 
 from cgdmer import objectives
 from cgdmer.errors import ConfigError

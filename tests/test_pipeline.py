@@ -51,7 +51,9 @@ def project(tmp_path_factory) -> Path:
     for name in (".dvcignore", ".gitignore", "dvc.yaml", ".dvc/config", ".dvc/.gitignore", ".dvc/plots.html",
                  "reports/ablations/README.md"):  # fmt: skip
         shutil.copy(ROOT / name, folder / name)
-    merged = settings.merge(settings.read(ROOT / "params/demo.yaml"), settings.read(ROOT / "tests/params.micro.yaml"))
+    merged = settings.merge(
+        settings.read(ROOT / "params/demo.yaml"), settings.read(ROOT / "tests/support/params.micro.yaml")
+    )
     (folder / "params.yaml").write_text(yaml.safe_dump(merged, sort_keys=False))
     run(folder, "git", "init", "-q")
     run(folder, "git", "config", "user.email", "t@example.org")
@@ -138,7 +140,7 @@ def test_ablations_add_their_rows_and_leave_the_workspace_alone(project):
     run(project, "git", "commit", "-qm", "before ablations", "--allow-empty")
     params, lock = ((project / name).read_bytes() for name in ("params.yaml", "dvc.lock"))
     output = run(project, "python", "-m", "flows.ablations", "generative_only", "random_masking")
-    assert not {name for name in stages_run(output) if name.startswith(("control@", "conditions@", "probe@random"))}
+    assert not {name for name in stages_run(output) if name.startswith(("control@", "robustness@", "probe@random"))}
     assert {"pretrain", "embed@cgdmer-csn", "probe@cgdmer-csn", "zero_shot@csn", "report"} <= stages_run(output)
     assert (project / "params.yaml").read_bytes() == params
     assert (

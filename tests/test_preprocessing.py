@@ -11,15 +11,16 @@ from pathlib import Path
 import numpy as np
 import polars as pl
 import pytest
-from small_corpus import FAULTS, write_corpus
+from support.small_corpus import FAULTS, write_corpus
 
 from cgdmer import preprocessing, tables
+from cgdmer.archives import open_archive
 from cgdmer.errors import DataError
 from cgdmer.preprocessing import preprocess
 from cgdmer.settings import Signal
 from cgdmer.shards import open_shards
 from cgdmer.signals import LEADS, canonical
-from cgdmer.wave import open_archive, read_record
+from cgdmer.waveforms import read_record
 
 SETTINGS = Signal(shard_records=8, seconds=4.0)
 ROOT = Path(__file__).resolve().parents[1]
@@ -123,7 +124,7 @@ from pathlib import Path
 import polars as pl
 from cgdmer.preprocessing import preprocess
 from cgdmer.settings import Signal
-from cgdmer.wave import open_archive
+from cgdmer.archives import open_archive
 corpus, at = map(Path, sys.argv[1:])
 if __name__ == "__main__":
     index = pl.read_parquet(at / "index.parquet")
@@ -216,7 +217,7 @@ def test_too_many_bad_records_stop_the_stage_and_are_listed(tmp_path, monkeypatc
     with pytest.raises(DataError, match=r"zero gain.*\(2\)(.|\n)*signal\.max_quarantined") as caught:
         make((tmp_path / "corpus", index), tmp_path)
     listing = tmp_path / "scratch/quarantine.parquet"
-    assert str(listing) in caught.value.mend
+    assert str(listing) in caught.value.fix
     assert tables.read(listing)["id"].to_list() == ["r001", "r004", "r005"]
     assert not (tmp_path / "shards").exists()
 

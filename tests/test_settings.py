@@ -5,8 +5,9 @@ from pathlib import Path
 import pytest
 import yaml
 
-from cgdmer import profiles, settings
+from cgdmer import settings
 from cgdmer.errors import ConfigError
+from cgdmer.settings import profiles
 
 ROOT = Path(__file__).resolve().parents[1]
 
@@ -17,7 +18,7 @@ def content() -> dict:
 
 
 def test_shipped_params_load():
-    assert settings.load(ROOT / "params.yaml").fan.sources
+    assert settings.load(ROOT / "params.yaml").matrix.sources
 
 
 @pytest.mark.parametrize("profile", sorted(path.stem for path in (ROOT / "params").glob("*.yaml")))
@@ -70,7 +71,7 @@ def test_missing_and_malformed_files_say_so(tmp_path):
 
 
 def test_yaml_is_only_safe_loaded(tmp_path):
-    (tmp_path / "params.yaml").write_text("fan: !!python/object/apply:os.getcwd []")
+    (tmp_path / "params.yaml").write_text("matrix: !!python/object/apply:os.getcwd []")
     with pytest.raises(ConfigError, match="not YAML"):
         settings.load(tmp_path / "params.yaml")
 

@@ -1,15 +1,16 @@
 """dvc.yaml, params.yaml, stage signatures and files on disk are held against each other."""
 
-import ast
 from pathlib import Path
 
 import pytest
 import yaml
+from support import closure
 
 from cgdmer import settings, stages
 
 ROOT = Path(__file__).resolve().parents[1]
 PIPELINE = yaml.safe_load((ROOT / "dvc.yaml").read_text())["stages"]
+MATRIX = settings.load(ROOT / "params/demo.yaml").matrix.model_dump()
 FUNCTION_OF = {name: stage["cmd"].split()[4] for name, stage in PIPELINE.items()}
 
 
@@ -40,45 +41,36 @@ def test_every_section_is_read_by_some_stage():
     assert read == sections
 
 
+CALLS = [(name, items) for name, stage in PIPELINE.items() for items in closure.calls(stage, MATRIX) or [{}]]
+
+
+@pytest.mark.parametrize(
+    ("name", "items"), CALLS, ids=lambda value: value if isinstance(value, str) else "-".join(value.values())
+)
+def test_every_file_that_a_stage_runs_is_declared(name, items):
+    run = {closure.file_of(module) for module in closure.closure(FUNCTION_OF[name], items)}
+    assert not run - closure.declared_files(PIPELINE[name], items)
+
+
 @pytest.mark.parametrize("name", sorted(PIPELINE))
-def test_code_dependencies_exist_and_cover_what_the_stage_imports(name):
-    code = [dep for dep in PIPELINE[name]["deps"] if dep.startswith("cgdmer/")]
-    for dependency in code:
-        assert (ROOT / dependency).exists(), dependency
-    names = (dependency.removeprefix("cgdmer/").removesuffix(".py").removesuffix("/__init__") for dependency in code)
-    declared = {name.replace("/", ".") for name in names}
-    for module in imported_rooms(ROOT / f"cgdmer/stages/{FUNCTION_OF[name]}.py"):
-        assert any(module == d or module.startswith(f"{d}.") for d in declared), f"{name} imports cgdmer.{module}"
+def test_every_declared_file_is_run_by_some_call_of_the_stage(name):
+    calls = closure.calls(PIPELINE[name], MATRIX) or [{}]
+    run = {closure.file_of(module) for items in calls for module in closure.closure(FUNCTION_OF[name], items)}
+    declared = set().union(*(closure.declared_files(PIPELINE[name], items) for items in calls))
+    assert not declared - run
 
 
-FOUNDATIONS = {
-    "errors",
-    "files",
-    "paths",
-    "progress",
-    "environment",
-    "settings",
-    "tables",
-    "executor",
-    "embeddings",
-    "shards",
-    "tracking",
-}
-"""Modules that may be imported undeclared: they carry, store or tell; a change of what they store shows in the data."""
-
-
-def imported_rooms(path: Path) -> set[str]:
-    """Return the cgdmer modules a stage file imports, by dotted name below the package."""
-    found: set[str] = set()
-    for node in ast.walk(ast.parse(path.read_text())):
-        if isinstance(node, ast.ImportFrom) and node.module and node.module.startswith("cgdmer"):
-            below = node.module.removeprefix("cgdmer").lstrip(".")
-            found |= {below} if below else {alias.name for alias in node.names}
-    return {name for name in found if name.split(".")[0] not in FOUNDATIONS}
+@pytest.mark.parametrize("name", sorted(PIPELINE))
+def test_every_dependency_on_code_exists(name):
+    for items in closure.calls(PIPELINE[name], MATRIX) or [{}]:
+        for dependency in PIPELINE[name]["deps"]:
+            for item, value in items.items():
+                dependency = dependency.replace(f"${{item.{item}}}", value)
+            assert not dependency.startswith("cgdmer/") or (ROOT / dependency).exists(), dependency
 
 
 def test_profiles_never_shrink_what_dvc_reads():
     demo = settings.load(ROOT / "params/demo.yaml")
-    assert set(demo.fan.benchmarks) <= set(demo.fan.sources)
-    assert set(demo.fan.probed) <= {*demo.fan.encoders, *demo.fan.controls}
-    assert set(demo.corpora) >= set(demo.fan.sources)
+    assert set(demo.matrix.benchmarks) <= set(demo.matrix.sources)
+    assert set(demo.matrix.probed) <= {*demo.matrix.encoders, *demo.matrix.controls}
+    assert set(demo.corpora) >= set(demo.matrix.sources)

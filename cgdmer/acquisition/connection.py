@@ -9,8 +9,8 @@ from urllib.parse import quote, urljoin, urlsplit
 
 import requests
 
-from cgdmer import __version__
 from cgdmer.errors import ConfigError, DataError
+from cgdmer.version import __version__
 
 TRANSIENT = {408, 425, 429, 500, 502, 503, 504}
 """HTTP states that a later attempt may not meet."""
@@ -69,9 +69,9 @@ class Connections:
             there = urljoin(here, response.headers["Location"])
             if urlsplit(there).scheme not in schemes(url):
                 only = " or ".join(schemes(url))
-                raise DataError(f"{here} redirects to {there}", allowed=f"{only} only", mend="correct the URL")
+                raise DataError(f"{here} redirects to {there}", allowed=f"{only} only", fix="correct the URL")
             here = there
-        raise DataError(f"{url}: more than {REDIRECTS} redirects", mend="correct the URL")
+        raise DataError(f"{url}: more than {REDIRECTS} redirects", fix="correct the URL")
 
     def _send(self, method: str, url: str, headers: dict[str, str]) -> requests.Response:
         try:
@@ -81,7 +81,7 @@ class Connections:
         except (requests.ConnectionError, requests.Timeout) as error:
             raise Again(f"no connection ({type(error).__name__})") from error
         except (requests.RequestException, ValueError) as error:
-            raise ConfigError(f"{url} cannot be asked for: {error}", mend="correct the URL in params.yaml") from error
+            raise ConfigError(f"{url} cannot be asked for: {error}", fix="correct the URL in params.yaml") from error
 
     def _session(self) -> requests.Session:
         """Return this thread's session; compression is declined, because ranges and sums are of the plain bytes."""
@@ -114,9 +114,9 @@ def _accepted(response: requests.Response, url: str) -> requests.Response:
     if status in (HTTPStatus.UNAUTHORIZED, HTTPStatus.FORBIDDEN):
         raise DataError(
             f"{url}: access refused ({status})",
-            mend="sign the data use agreement, and put the account into ~/.netrc if the host asks for one",
+            fix="sign the data use agreement, and put the account into ~/.netrc if the host asks for one",
         )
-    raise DataError(f"{url}: the server answers {status}", mend="correct the URL in params.yaml, or set it to null")
+    raise DataError(f"{url}: the server answers {status}", fix="correct the URL in params.yaml, or set it to null")
 
 
 def _retry_after(response: requests.Response) -> float:

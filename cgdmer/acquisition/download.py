@@ -58,7 +58,7 @@ def check_url(setting: str, url: str) -> None:
         raise ConfigError(
             f"{setting}: {url}",
             allowed="an https address, or http where that is meant",
-            mend=f"set {setting} in params.yaml to one, or to null for the public address",
+            fix=f"set {setting} in params.yaml to one, or to null for the public address",
         )
     if parts.scheme == "http" and parts.hostname not in ("localhost", "127.0.0.1", "::1"):
         log.warning("%s is plain http: whoever stands between could replace files and checksums alike", url)
@@ -73,7 +73,7 @@ def fetch_all(client: Client, base: str, sums: dict[str, str], folder: Path, par
             client.fetch(address(base, path), folder / path, part, sums[path])
         except OSError as error:
             raise DataError(
-                f"{folder / path}: {error.strerror}", mend=f"free space or mend the disk, {AGAIN}"
+                f"{folder / path}: {error.strerror}", fix=f"free space or mend the disk, {AGAIN}"
             ) from error
 
     names = list(sums)
@@ -135,7 +135,7 @@ def _one_zip(client: Client, url: str, wanted: str, archive: Path) -> None:
         except DataError as error:
             fetched.unlink()
             if last:
-                raise DataError(f"{url}: {error.fact}", mend="give another url, or the corpus's base URL") from error
+                raise DataError(f"{url}: {error.fact}", fix="give another url, or the corpus's base URL") from error
             log.warning("%s: %s; fetched again from the start", url, error.fact)
     os.replace(fetched, archive)
 

@@ -61,7 +61,7 @@ class Client:
         raise DataError(
             f"{url}: sha256 is {found}, and should be {digest}",
             allowed="the file that SHA256SUMS.txt or the table of published files lists",
-            mend=f"the server's copy is damaged or was replaced; tell its owner, and later {AGAIN}",
+            fix=f"the server's copy is damaged or was replaced; tell its owner, and later {AGAIN}",
         )
 
     def size(self, url: str) -> int | None:
@@ -92,12 +92,12 @@ class Client:
                 gained = partial.size - before if partial else 0
                 failures = 1 if gained >= self.policy.progress else failures + 1
                 if failures >= self.policy.attempts:
-                    raise Unavailable(f"{url}: {failure}, {failures} times in a row", mend=AGAIN) from failure
+                    raise Unavailable(f"{url}: {failure}, {failures} times in a row", fix=AGAIN) from failure
                 self._pause(url, failures, failure)
 
     def _pause(self, url: str, failures: int, failure: Again) -> None:
         if failure.wait > self.policy.patience:
-            raise Unavailable(f"{url}: {failure}; it asks to wait {failure.wait:.0f} s", mend=f"after that, {AGAIN}")
+            raise Unavailable(f"{url}: {failure}; it asks to wait {failure.wait:.0f} s", fix=f"after that, {AGAIN}")
         longest = min(self.policy.longest, self.policy.backoff * 2 ** (failures - 1))
         seconds = max(failure.wait, longest * random.uniform(0.5, 1.0))
         log.warning("%s: %s; next attempt in %.1f s", url, failure, seconds)
@@ -129,7 +129,7 @@ class Client:
                 try:
                     stream.write(block)
                 except OSError as error:
-                    raise DataError(f"{path}: {error.strerror}", mend=f"free space there, then {AGAIN}") from error
+                    raise DataError(f"{path}: {error.strerror}", fix=f"free space there, then {AGAIN}") from error
                 self.progress(len(block))
                 self._check()
 

@@ -2,8 +2,8 @@
 
 import re
 
+from cgdmer.archives.members import UNSAFE
 from cgdmer.errors import DataError
-from cgdmer.wave.members import UNSAFE
 
 NAME = "SHA256SUMS.txt"
 
@@ -40,5 +40,5 @@ def _entry(line: str, where: str) -> tuple[str, str]:
 
 def _refused(fact: str) -> DataError:
     return DataError(
-        fact, allowed="lines of a sha256, a blank and a relative path", mend="check the corpus's url in params.yaml"
+        fact, allowed="lines of a sha256, a blank and a relative path", fix="check the corpus's url in params.yaml"
     )

@@ -1,6 +1,7 @@
 """Owns a corpus's manifest: of which files with which checksums it consists, and noticing when that is no longer so."""
 
 import hashlib
+import logging
 import shutil
 from collections.abc import Iterable
 from pathlib import Path
@@ -12,6 +13,8 @@ from cgdmer import tables
 from cgdmer.acquisition import tree
 from cgdmer.errors import DataError
 from cgdmer.files import read_json, sha256, write_json
+
+log = logging.getLogger(__name__)
 
 NAME = "manifest.json"
 TABLE = "files.parquet"
@@ -31,7 +34,7 @@ def begin(folder: Path, ours: Iterable[str]) -> None:
         raise DataError(
             f"{folder} holds {foreign[0].name}, which this stage did not write and will not remove",
             allowed=f"in an output folder, only {', '.join([NAME, *ours])}",
-            mend=f"mv {foreign[0]} elsewhere; a local copy is named by CGDMER_RAW_ROOT or corpora.<source>.root",
+            fix=f"mv {foreign[0]} elsewhere; a local copy is named by CGDMER_RAW_ROOT or corpora.<source>.root",
         )
     (folder / NAME).unlink(missing_ok=True)
     for path in present:
@@ -64,7 +67,7 @@ def read(folder: Path) -> dict[str, Any]:
     """Return a manifest; DataError where the corpus was not acquired."""
     path = folder / NAME
     if not path.is_file():
-        raise DataError(f"{path} is missing: {folder.name} was not acquired", mend=f"dvc repro acquire@{folder.name}")
+        raise DataError(f"{path} is missing: {folder.name} was not acquired", fix=f"dvc repro acquire@{folder.name}")
     content: dict[str, Any] = read_json(path)
     return content
 
@@ -88,7 +91,7 @@ def check(folder: Path, root: Path) -> None:
         raise DataError(
             f"{len(altered)} files of {root} differ from {folder / TABLE}, for example {', '.join(altered[:3])}",
             allowed="the files that were acquired, unchanged",
-            mend=f"dvc repro --force acquire@{folder.name} && dvc repro, to take the corpus as it is now",
+            fix=f"dvc repro --force acquire@{folder.name} && dvc repro, to take the corpus as it is now",
         )
 
 
@@ -110,7 +113,7 @@ def _check_archive(folder: Path, content: dict[str, Any]) -> None:
     if size != content["bytes"]:
         raise DataError(
             f"{path} {'is missing' if size is None else f'has {size} bytes'}, {folder / NAME} says {content['bytes']}",
-            mend=f"dvc checkout {folder}, or: dvc repro --force acquire@{folder.name}",
+            fix=f"dvc checkout {folder}, or: dvc repro --force acquire@{folder.name}",
         )
 
 
@@ -125,3 +128,23 @@ def _write(folder: Path, way: str, source: str, table: pl.DataFrame) -> None:
         "digest": hashlib.sha256(lines.encode()).hexdigest(),
     }
     write_json(folder / NAME, content)
+
+
+def take(source: str, root: Path, folder: Path) -> None:
+    """Write the manifest of the folder or zip `root` into `folder`.
+
+    Errors: DataError when it holds no file, or lies in `folder`, which is emptied before each run.
+    """
+    if folder.resolve() in (root.resolve(), *root.resolve().parents):
+        raise DataError(
+            f"the copy of {source} at {root} lies in {folder}, which is an output and is emptied before each run",
+            fix=f"mv {root} elsewhere and set corpora.{source}.root to it",
+        )
+    files = tree.scan(root)
+    if files.is_empty():
+        raise DataError(
+            f"{root} holds no file", allowed=f"a copy of {source}", fix=f"set corpora.{source}.root in params.yaml"
+        )
+    begin(folder, outputs(source))
+    write_tree(folder, source, tree.checksums(root, files))
+    log.info("%s: %d files, %.1f MB stay at %s", source, files.height, int(files["size"].sum()) / 1e6, root)

@@ -46,5 +46,5 @@ def require(folder: Path, size: int, what: str) -> None:
         raise DataError(
             f"{what} needs {size / 1e9:.2f} GB more on the disk of {folder}, which has {free / 1e9:.2f} GB free",
             allowed=f"{(size + RESERVE) / 1e9:.2f} GB with the reserve",
-            mend="free space, or link .cgdmer and data to a larger disk; then run the same command again",
+            fix="free space, or link .cgdmer and data to a larger disk; then run the same command again",
         )

@@ -10,9 +10,9 @@ from pathlib import Path
 import polars as pl
 
 from cgdmer import paths, tables
+from cgdmer.archives.archive import open_archive
 from cgdmer.errors import DataError
 from cgdmer.progress import progress
-from cgdmer.wave.archive import open_archive
 
 log = logging.getLogger(__name__)
 
@@ -36,7 +36,7 @@ def scan(root: Path) -> pl.DataFrame:
     try:
         return pl.DataFrame([_row(name, os.stat(f"{base}/{name}")) for name in names], schema=SCAN, orient="row")
     except OSError as error:
-        raise DataError(f"{error.filename}: {error.strerror}", mend="restore or remove it, then: dvc repro") from error
+        raise DataError(f"{error.filename}: {error.strerror}", fix="restore or remove it, then: dvc repro") from error
 
 
 def checksums(root: Path, files: pl.DataFrame, memory: Path | None = None) -> pl.DataFrame:
@@ -97,11 +97,9 @@ def _sum(base: Path, path: str, size: int, modified: int, _: int) -> str:
             digest = hashlib.file_digest(stream, "sha256").hexdigest()
             status = os.fstat(stream.fileno())
     except OSError as error:
-        raise DataError(
-            f"{base / path} cannot be read: {error.strerror}", mend="restore it, then: dvc repro"
-        ) from error
+        raise DataError(f"{base / path} cannot be read: {error.strerror}", fix="restore it, then: dvc repro") from error
     if (status.st_size, status.st_mtime_ns) != (size, modified):
         raise DataError(
-            f"{base / path} changed while it was read", mend="wait until the copy is complete, then: dvc repro"
+            f"{base / path} changed while it was read", fix="wait until the copy is complete, then: dvc repro"
         )
     return digest

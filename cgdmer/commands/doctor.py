@@ -28,10 +28,10 @@ class Finding:
 
     state: Literal["ok", "note", "bad"]
     fact: str
-    mend: str = ""
+    fix: str = ""
 
     def __str__(self) -> str:
-        return f"{MARKS[self.state]} {self.fact}" + (f"\n      to mend: {self.mend}" if self.mend else "")
+        return f"{MARKS[self.state]} {self.fact}" + (f"\n      to fix: {self.fix}" if self.fix else "")
 
 
 def examine() -> tuple[bool, str]:
@@ -41,7 +41,7 @@ def examine() -> tuple[bool, str]:
     ]  # fmt: skip
     findings = [finding for check in checks for finding in check()]
     bad = sum(finding.state == "bad" for finding in findings)
-    lines = [*map(str, findings), f"{len(findings)} findings, {bad} to mend" if bad else "nothing to mend"]
+    lines = [*map(str, findings), f"{len(findings)} findings, {bad} to fix" if bad else "nothing to fix"]
     return not bad, "\n".join(lines)
 
 
@@ -79,7 +79,7 @@ def configuration() -> Iterator[Finding]:
         try:
             read()
         except CgdmerError as error:
-            yield Finding("bad", error.fact, error.mend)
+            yield Finding("bad", error.fact, error.fix)
         else:
             yield Finding("ok", f"{name} can be read")
 
@@ -93,8 +93,8 @@ def disk() -> Iterator[Finding]:
             continue
         free = shutil.disk_usage(there).free
         state: Literal["ok", "note", "bad"] = "bad" if free < FREE_LEAST else "note" if free < FREE_USUAL else "ok"
-        mend = "" if state == "ok" else "dvc gc --workspace, or another disk: dvc cache dir /big/disk"
-        yield Finding(state, f"{folder}: writable, {free / (1 << 30):.1f} GiB free", mend)
+        fix = "" if state == "ok" else "dvc gc --workspace, or another disk: dvc cache dir /big/disk"
+        yield Finding(state, f"{folder}: writable, {free / (1 << 30):.1f} GiB free", fix)
 
 
 def memory() -> Iterator[Finding]:

@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 import torch
 
-from cgdmer import environment, memory
+from cgdmer import environment
 from cgdmer.encoders.cgdmer import Pretrained, open_folder
 from cgdmer.models import weights
 from cgdmer.recordings.batches import Batch, Job, decode
@@ -54,7 +54,7 @@ def encoding(encoder: Pretrained) -> Iterator[tuple[Callable[[Job], Any], Callab
 
 def _work(job: Job, folder: str) -> Encoded:
     torch.set_num_threads(1)
-    memory.keep()
+    environment.keep_freed_memory()
     if folder not in _opened:
         _opened[folder] = open_folder(Path(folder))
     return encode(decode(job), _opened[folder])

@@ -34,7 +34,7 @@ def open_output(path: Path, meta: dict[str, Any]) -> Iterator[Writer]:
             f"-o {path}: no output is called '{path.suffix}'", allowed=".parquet, .csv, or a folder for .npy arrays"
         )
     if path.suffix and path.is_dir():
-        raise ConfigError(f"-o {path} is a folder", allowed="the name of a file", mend=f"-o {path}/embeddings.parquet")
+        raise ConfigError(f"-o {path} is a folder", allowed="the name of a file", fix=f"-o {path}/embeddings.parquet")
     with kinds[path.suffix](path, meta) as write:
         yield write
 

@@ -46,5 +46,5 @@ def _png(drawn: str) -> bytes:
     try:
         import resvg_py
     except ImportError as error:
-        raise ConfigError("drawing PNG needs resvg-py", mend="pip install 'cgdmer[png]', or -o NAME.svg") from error
+        raise ConfigError("drawing PNG needs resvg-py", fix="pip install 'cgdmer[png]', or -o NAME.svg") from error
     return bytes(resvg_py.svg_to_bytes(svg_string=drawn, dpi=DPI))

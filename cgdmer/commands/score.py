@@ -8,14 +8,15 @@ from typing import Any
 
 import numpy as np
 
-from cgdmer import load_encoder, paths, reports
+from cgdmer import paths, report_text
+from cgdmer.api import load_encoder
+from cgdmer.commands.embed import Outcome, Request, encode_all
 from cgdmer.commands.outputs import Columns
-from cgdmer.commands.stream import Outcome, Request, encode_all
 from cgdmer.encoders.cgdmer import Pretrained
 from cgdmer.errors import ConfigError, DataError, did_you_mean
-from cgdmer.evaluation import heads as fitted
 from cgdmer.evaluation import zero_shot
 from cgdmer.files import sha256
+from cgdmer.probing import linear_probe_io as fitted
 from cgdmer.tables import TASKS
 
 
@@ -68,7 +69,7 @@ def probe_path(name: str) -> Path:
             f"--probe {name}: no such task{did_you_mean(name, list(TASKS))}",
             allowed=f"{', '.join(TASKS)}, or a file *{fitted.SUFFIX}",
         )
-    return paths.head("cgdmer", name)
+    return paths.fitted_probe("cgdmer", name)
 
 
 def _prompts(encoder: Pretrained, wanted: Wanted) -> tuple[list[str], np.ndarray, dict[str, Any]]:
@@ -77,15 +78,15 @@ def _prompts(encoder: Pretrained, wanted: Wanted) -> tuple[list[str], np.ndarray
         if not wanted.probes:
             raise ConfigError(
                 "this encoder was trained without reports: it has no zero-shot scores",
-                mend="--probe TASK, or --model FOLDER",
+                fix="--probe TASK, or --model FOLDER",
             )
         return [], np.zeros((0, 0)), {}
     if not wanted.prompts.is_file():
-        raise DataError(f"{wanted.prompts} is missing", mend='--prompts FILE with {"prompts": {"CLASS": "text"}}')
+        raise DataError(f"{wanted.prompts} is missing", fix='--prompts FILE with {"prompts": {"CLASS": "text"}}')
     prompts = zero_shot.read_prompts(wanted.prompts, wanted.prompts.stem, ensemble=False)
     names = list(prompts.texts) if wanted.classes is None else _chosen(wanted.classes, list(prompts.texts), wanted)
     texts = zero_shot.texts_of(prompts, names)
-    encoded = encoder.encode_reports([reports.clean_joined(text) for several in texts for text in several])
+    encoded = encoder.encode_reports([report_text.clean_joined(text) for several in texts for text in several])
     vectors = zero_shot.class_vectors(encoded, [len(several) for several in texts])
     stated = {
         name: {"text": several[0], "sha256": hashlib.sha256(several[0].encode()).hexdigest()}
@@ -100,6 +101,6 @@ def _chosen(classes: Sequence[str], known: list[str], wanted: Wanted) -> list[st
             raise ConfigError(
                 f"{wanted.prompts} has no prompt '{name}'{did_you_mean(name, known)}",
                 allowed=", ".join(known),
-                mend='--prompts FILE with {"prompts": {"CLASS": "text"}}',
+                fix='--prompts FILE with {"prompts": {"CLASS": "text"}}',
             )
     return list(dict.fromkeys(classes))

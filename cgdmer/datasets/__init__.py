@@ -10,8 +10,8 @@ from cgdmer.settings import Corpus, Index
 from cgdmer.settings.data import Source
 
 if TYPE_CHECKING:
+    from cgdmer.archives import Archive
     from cgdmer.datasets.indexed import Indexed
-    from cgdmer.wave import Archive
 
 SOURCES: tuple[str, ...] = get_args(Source)
 
@@ -53,35 +53,37 @@ def open_raw(source: str, corpus: Corpus) -> "Archive":
     The zip that `acquire` made comes first; a local copy stays where it is and is found again. DataError where there
     is neither.
     """
-    from cgdmer.wave import open_archive
+    from cgdmer.archives import open_archive
 
     made = paths.raw(source) / f"{source}.zip"
     root = made if made.is_file() else local_root(source, corpus)
     if root is None:
-        raise DataError(f"no raw files of {source}", allowed=where_to_get(source), mend=f"dvc repro acquire@{source}")
+        raise DataError(f"no raw files of {source}", allowed=where_to_get(source), fix=f"dvc repro acquire@{source}")
     return module(source).find(open_archive(root))
 
 
 def local_root(source: str, corpus: Corpus) -> Path | None:
     """Return the folder or zip of a local copy, or None where there is none or the way forbids one."""
-    from cgdmer.wave.locate import locate
+    from cgdmer.archives.locate import locate
 
     if corpus.root is None and corpus.way not in ("auto", "local"):
         return None
     aliases = module(source).ALIASES
-    return locate(source, aliases, corpus, environment.read().raw_root, lambda path: recognises(source, path))
+    return locate(
+        source, aliases, corpus, environment.read().raw_root, lambda path, top: recognises(source, path, at_top=top)
+    )
 
 
-def recognises(source: str, path: Path) -> bool:
-    """Tell whether a folder or zip holds this corpus."""
-    from cgdmer.wave import open_archive
+def recognises(source: str, path: Path, *, at_top: bool = False) -> bool:
+    """Return whether a folder or zip holds this corpus; with `at_top`, directly and not in a folder below."""
+    from cgdmer.archives import open_archive
 
     try:
         with open_archive(path) as archive:
-            module(source).find(archive)
+            found = module(source).find(archive)
+            return not at_top or found.prefix == archive.prefix
     except DataError:
         return False
-    return True
 
 
 def where_to_get(source: str) -> str:

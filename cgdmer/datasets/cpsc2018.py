@@ -15,7 +15,7 @@ from cgdmer.errors import DataError
 from cgdmer.settings import Corpus, Index
 
 if TYPE_CHECKING:
-    from cgdmer.wave import Archive
+    from cgdmer.archives import Archive
 
 NAME = "cpsc2018"
 TITLE = "CPSC2018 (as in the PhysioNet/CinC Challenge 2021, or as first published)"
@@ -103,7 +103,7 @@ def labelled(frame: pl.DataFrame, reference: pl.DataFrame | None) -> pl.DataFram
         raise DataError(
             f"{TITLE}: records as .mat structs, but no {REFERENCE} with their labels",
             allowed=f"{REFERENCE} anywhere in the corpus",
-            mend=f"put {REFERENCE} of the training set beside the records",
+            fix=f"put {REFERENCE} of the training set beside the records",
         )
     rows = rows.with_columns(names=names.fill_null([]))
     return rows.with_columns(labels.columns(NAME, TASKS[NAME], "names"))

@@ -11,7 +11,7 @@ from cgdmer.datasets.indexed import Indexed
 from cgdmer.settings import Corpus, Index
 
 if TYPE_CHECKING:
-    from cgdmer.wave import Archive
+    from cgdmer.archives import Archive
 
 NAME = "csn"
 TITLE = "Chapman-Shaoxing-Ningbo (PhysioNet ecg-arrhythmia 1.0.0)"

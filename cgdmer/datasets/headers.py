@@ -12,11 +12,11 @@ from cgdmer.datasets.indexed import quarantine
 from cgdmer.errors import DataError, RecordError
 from cgdmer.progress import progress
 from cgdmer.signals import LEADS
-from cgdmer.wave import parse_header, read_record
-from cgdmer.wave.header import HEADER_LIMIT, NO_FILE
+from cgdmer.waveforms import parse_header, read_record
+from cgdmer.waveforms.header import HEADER_LIMIT, NO_FILE
 
 if TYPE_CHECKING:
-    from cgdmer.wave import Archive
+    from cgdmer.archives import Archive
 
 THREADS = 8
 """Reading waits for the disk or the network far longer than it parses."""
@@ -87,7 +87,7 @@ def usable(scan: Scan, source: str, where: str) -> pl.DataFrame:
             if reasons
             else f"no record of {source} has its files here",
             allowed=where,
-            mend=f"cgdmer check {source}, then complete the copy",
+            fix=f"cgdmer check {source}, then complete the copy",
         )
     return scan.frame
 

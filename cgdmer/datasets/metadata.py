@@ -9,7 +9,7 @@ import polars as pl
 from cgdmer.errors import DataError
 
 if TYPE_CHECKING:
-    from cgdmer.wave import Archive
+    from cgdmer.archives import Archive
 
 BOM = b"\xef\xbb\xbf"
 REPLACED = "\ufffd"
@@ -31,7 +31,7 @@ def table(archive: "Archive", name: str, required: Sequence[str], also: str = r"
         raise DataError(
             f"{name} cannot be read as CSV: {str(error).splitlines()[0]}",
             allowed="the table as PhysioNet publishes it",
-            mend="compare its sha256 with SHA256SUMS.txt and copy it again",
+            fix="compare its sha256 with SHA256SUMS.txt and copy it again",
         ) from error
 
 
@@ -42,7 +42,7 @@ def require(columns: Sequence[str], name: str, required: Sequence[str]) -> None:
         raise DataError(
             f"{name} has no column {', '.join(repr(column) for column in missing)}; it has {', '.join(columns)}",
             allowed=f"columns {', '.join(required)}",
-            mend="copy the table again as PhysioNet publishes it",
+            fix="copy the table again as PhysioNet publishes it",
         )
 
 
@@ -56,7 +56,7 @@ def rooted(archive: "Archive", marker: str, title: str) -> "Archive":
         return archive.rooted(found[0].removesuffix(f"/{marker}"))
     if found:
         raise DataError(
-            f"{title} lies here more than once: {', '.join(found)}", allowed="one copy", mend="name the one meant"
+            f"{title} lies here more than once: {', '.join(found)}", allowed="one copy", fix="name the one meant"
         )
     raise wrong_dataset(names, title, marker)
 
@@ -68,7 +68,7 @@ def wrong_dataset(names: Sequence[str], title: str, looked_for: str) -> DataErro
     return DataError(
         f"this is not {title}: no {looked_for} in it; found {shown or 'nothing'}",
         allowed="a folder or zip laid out like PhysioNet's",
-        mend="set corpora.<source>.root in params.yaml to the right folder, or: cgdmer check <source>",
+        fix="set corpora.<source>.root in params.yaml to the right folder, or: cgdmer check <source>",
     )
 
 

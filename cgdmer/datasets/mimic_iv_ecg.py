@@ -5,14 +5,14 @@ from typing import TYPE_CHECKING, Any
 
 import polars as pl
 
-from cgdmer import reports
+from cgdmer import report_text
 from cgdmer.datasets import headers, indexed, metadata, splits
 from cgdmer.datasets.indexed import Indexed
 from cgdmer.errors import DataError
 from cgdmer.settings import Corpus, Index
 
 if TYPE_CHECKING:
-    from cgdmer.wave import Archive
+    from cgdmer.archives import Archive
 
 NAME = "mimic_iv_ecg"
 TITLE = "MIMIC-IV-ECG 1.0 (diagnostic electrocardiogram matched subset)"
@@ -70,7 +70,7 @@ def join(records: pl.DataFrame, lines: pl.DataFrame) -> pl.DataFrame:
             raise DataError(
                 f"{name}: {repeated.height} rows share a subject and study, the first is row {repeated['row'][0] + 1}",
                 allowed="each (subject_id, study_id) once",
-                mend=f"copy {name} again as PhysioNet publishes it",
+                fix=f"copy {name} again as PhysioNet publishes it",
             )
     return records.join(lines, on=KEY, how="inner", maintain_order="left")
 
@@ -86,13 +86,13 @@ def with_reports(joined: pl.DataFrame) -> pl.DataFrame:
         id=pl.concat_str(KEY, separator="_"),
         patient=pl.col("subject_id"),
         member=pl.col("path") + ".hea",
-        text=pl.concat_str(filled, separator=reports.SEPARATOR, ignore_nulls=True),
+        text=pl.concat_str(filled, separator=report_text.SEPARATOR, ignore_nulls=True),
         age=pl.lit(None, pl.Float64),
         sex=pl.lit(None, pl.String),
     )
     texts = rows["text"].unique().to_list()
-    words = [reports.word_count(text) for text in texts]
-    cleaned = [reports.clean_joined(text) if count else "" for text, count in zip(texts, words, strict=True)]
+    words = [report_text.word_count(text) for text in texts]
+    cleaned = [report_text.clean_joined(text) if count else "" for text, count in zip(texts, words, strict=True)]
     schema = {"text": pl.String(), "report": pl.String(), "words": pl.Int64()}
     table = pl.DataFrame({"text": texts, "report": cleaned, "words": words}, schema=schema)
     return rows.join(table, on="text", how="left", maintain_order="left")

@@ -6,14 +6,14 @@ from typing import TYPE_CHECKING
 
 import polars as pl
 
-from cgdmer import reports
+from cgdmer import report_text
 from cgdmer.datasets import headers, indexed, labels, metadata, splits
 from cgdmer.datasets.indexed import Indexed
 from cgdmer.errors import DataError
 from cgdmer.settings import Corpus, Index
 
 if TYPE_CHECKING:
-    from cgdmer.wave import Archive
+    from cgdmer.archives import Archive
 
 NAME = "ptb_xl"
 TITLE = "PTB-XL 1.0.3"
@@ -96,7 +96,7 @@ def labelled(database: pl.DataFrame, statements: pl.DataFrame) -> pl.DataFrame:
     rows = database.with_columns(codes).with_columns(
         id=metadata.integer(pl.col("ecg_id")),
         patient=metadata.integer(pl.col("patient_id")).fill_null(pl.format("record {}", "ecg_id")),
-        report=pl.col("report").fill_null("").map_elements(reports.normalise, return_dtype=pl.String),
+        report=pl.col("report").fill_null("").map_elements(report_text.normalise, return_dtype=pl.String),
         age=pl.when(metadata.age(pl.col("age")) == OLDER_THAN_89).then(90.0).otherwise(metadata.age(pl.col("age"))),
         sex=metadata.integer(pl.col("sex")).replace_strict({"0": "male", "1": "female"}, default=None),
         fold=_split(metadata.integer(pl.col("strat_fold")).cast(pl.Int64, strict=False)),
@@ -121,7 +121,7 @@ def class_tables(statements: pl.DataFrame) -> dict[str, dict[str, str]]:
             raise DataError(
                 f"{STATEMENTS}: {task} has no class {', '.join(unknown)}",
                 allowed=", ".join(TASKS[task]),
-                mend=f"copy {STATEMENTS} of {TITLE} again",
+                fix=f"copy {STATEMENTS} of {TITLE} again",
             )
     return tables
 

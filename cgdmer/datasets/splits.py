@@ -30,7 +30,7 @@ def assign(
         raise ConfigError(
             f"{source} has no published split here",
             allowed="auto or hash; for cpsc2018 and csn also published, with the protocol files",
-            mend="set protocol.way in params.yaml and run: dvc repro protocol",
+            fix="set protocol.way in params.yaml and run: dvc repro protocol",
         )
     covered = 0.0 if published is None else coverage(frame.filter(asked if asked is not None else True), published)
     if published is not None and (corpus.splits == "published" or (corpus.splits == "auto" and covered >= ENOUGH)):

@@ -24,7 +24,7 @@ def load(name: str, setup: Setup) -> Encoder:
         raise ConfigError(
             f"no encoder is called '{name}'{did_you_mean(name, names())}",
             allowed=", ".join(names()),
-            mend="edit fan.encoders or fan.controls in params.yaml",
+            fix="edit matrix.encoders or matrix.controls in params.yaml",
         )
     encoder: Encoder = import_module(f"cgdmer.encoders.{name}").load(setup)
     return encoder

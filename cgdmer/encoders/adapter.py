@@ -101,7 +101,7 @@ def adapt(name: str, network: nn.Module, form: Form, setup: Setup) -> Adapted:
         raise ConfigError(
             f"params.yaml names no weights for encoder {name}",
             allowed=f"embed: {{outside: {{{name}: {{file: data/outside/{name}.safetensors, sha256: ...}}}}}}",
-            mend=f"add that line with what this prints: sha256sum data/outside/{name}.safetensors",
+            fix=f"add that line with what this prints: sha256sum data/outside/{name}.safetensors",
         )
     path, digest = Path(setup.outside[name].file), setup.outside[name].sha256
     state = read(path, name, digest)
@@ -111,7 +111,7 @@ def adapt(name: str, network: nn.Module, form: Form, setup: Setup) -> Adapted:
         raise DataError(
             f"{path} does not hold the weights of {name}: {error}",
             allowed="every tensor of the network by its name, and no other",
-            mend=f"rename the tensors when converting, or mend network() in cgdmer/encoders/{name}.py",
+            fix=f"rename the tensors when converting, or mend network() in cgdmer/encoders/{name}.py",
         ) from error
     return Adapted(name, network, form, setup.signal, digest)
 
@@ -122,19 +122,19 @@ def read(path: Path, name: str, digest: str) -> dict[str, Tensor]:
         raise ConfigError(
             f"{path} may hold a pickle, which can run any code when it is read",
             allowed="a .safetensors file",
-            mend=CONVERT.format(file=path, target=path.with_suffix(".safetensors")),
+            fix=CONVERT.format(file=path, target=path.with_suffix(".safetensors")),
         )
     if not path.is_file():
-        raise DataError(f"{path} is missing", mend=f"put the weights of {name} there")
+        raise DataError(f"{path} is missing", fix=f"put the weights of {name} there")
     if (found := sha256(path)) != digest:
         raise DataError(
             f"{path} is not the file that params.yaml names", allowed=f"sha256 {digest}",
-            mend=f"set embed.outside.{name}.sha256 to {found} if this file is meant",
+            fix=f"set embed.outside.{name}.sha256 to {found} if this file is meant",
         )  # fmt: skip
     try:
         state: dict[str, Tensor] = load_file(path)
     except SafetensorError as error:
-        raise DataError(f"{path} is no safetensors file: {error}", mend=f"put the weights of {name} there") from error
+        raise DataError(f"{path} is no safetensors file: {error}", fix=f"put the weights of {name} there") from error
     return state
 
 

@@ -65,7 +65,7 @@ def checked(
             allowed="(records, leads, samples), with leads= naming the rows when they are not all twelve",
         )
     if signal.shape[2] > samples:
-        raise ConfigError(f"{signal.shape[2]} samples", allowed=f"at most {samples}", mend="cut the signal")
+        raise ConfigError(f"{signal.shape[2]} samples", allowed=f"at most {samples}", fix="cut the signal")
     full = np.full(len(signal), signal.shape[2], dtype=np.int32)
     numbers = [LEADS.index(name) for name in chosen]
     return np.asarray(signal, np.float32), numbers, full if valid is None else np.array(valid, np.int32)

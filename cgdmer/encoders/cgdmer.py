@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from cgdmer import environment, reports
+from cgdmer import environment, report_text
 from cgdmer.encoders.base import Setup, checked
 from cgdmer.errors import ConfigError
 from cgdmer.models import weights
@@ -68,7 +68,7 @@ class Pretrained:
         """Map report texts to unit vectors float32 (n, E) in the space of `aligned`."""
         if self.model.tokenizer is None or self.model.split.project is None:
             raise ConfigError(
-                f"encoder {self.name} was not aligned with reports", mend="set objective.contrastive above 0"
+                f"encoder {self.name} was not aligned with reports", fix="set objective.contrastive above 0"
             )
         rows = [self.model.tokenizer(texts[i : i + batch]) for i in range(0, len(texts), batch)]
         found = [self.model.report_features(torch.from_numpy(ids).long().to(self.device)) for ids in rows]
@@ -86,7 +86,7 @@ class Pretrained:
 
         Texts are cleaned as training reports are. ConfigError where the encoder was not aligned with reports.
         """
-        vectors = self.encode_reports([reports.clean_joined(text) for text in texts])
+        vectors = self.encode_reports([report_text.clean_joined(text) for text in texts])
         cosines: np.ndarray = self.encode(signal, leads, valid)["aligned"] @ vectors.T
         return cosines
 

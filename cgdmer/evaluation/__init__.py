@@ -1,1 +1,1 @@
-"""Owns the benchmark: cohorts, probes, zero-shot, retrieval, and metrics with intervals."""
+"""Evaluation beside linear probes: zero-shot, retrieval, robustness, disentanglement, cross-validation, ablations."""

@@ -8,19 +8,19 @@ from typing import Any
 
 import polars as pl
 
-from cgdmer import paths, profiles, settings, tables
+from cgdmer import paths, settings, tables
 from cgdmer.errors import DataError
-from cgdmer.evaluation.comparison import compare
 from cgdmer.files import read_json, sha256
+from cgdmer.probing.comparison import compare
+from cgdmer.settings import profiles
 from cgdmer.tables import TASKS
 
 METHOD, MAIN = "cgdmer", "pooled"
 """The encoder that is ablated, and the representation whose difference is kept: every ablation has it."""
 MARK = "# Ablation"
 """How the file of a profile begins that is an ablation."""
-CODE = ("models", "training", "encoders", "evaluation", "objectives.py")
-"""What of the package trains, encodes and scores."""
-PACKAGE = Path(__file__).resolve().parents[1]
+STAGES = ("pretrain", "embed", "probe", "zero_shot")
+"""The stages whose code makes an ablation's numbers."""
 
 
 def known() -> dict[str, str]:
@@ -45,17 +45,19 @@ def key(profile: str) -> str:
     """
     weights = paths.MODEL / "weights.safetensors"
     if not weights.is_file():
-        raise DataError(f"{weights} is missing: there is no full method to compare with", mend="make demo")
+        raise DataError(f"{weights} is missing: there is no full method to compare with", fix="make demo")
     files = [*_results(Path()), weights]
     content = [overrides(profile), {str(path): sha256(path) for path in files}, code()]
     return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()[:16]
 
 
-def code(package: Path = PACKAGE) -> dict[str, str]:
-    """Return the sha256 of each source file that can change an ablation's numbers; the report's are not among them."""
-    files = [path for name in CODE for path in [package / name, *(package / name).rglob("*.py")] if path.is_file()]
-    names = {path.relative_to(package).as_posix(): path for path in files}
-    return {name: sha256(path) for name, path in sorted(names.items()) if not name.startswith("evaluation/report/")}
+def code(root: Path = Path()) -> dict[str, str]:
+    """Return the sha256 of each source file that dvc.yaml declares for the stages behind an ablation's numbers."""
+    stages = settings.read(root / "dvc.yaml")["stages"]
+    declared = {dep.replace("${item.encoder}", METHOD) for name in STAGES for dep in stages[name]["deps"]}
+    code = [root / dep for dep in declared if dep.startswith("cgdmer/")]
+    files = [file for path in code for file in ([path] if path.is_file() else path.rglob("*.py"))]
+    return {path.relative_to(root).as_posix(): sha256(path) for path in sorted(files)}
 
 
 def _results(root: Path) -> list[Path]:
@@ -71,7 +73,7 @@ def row(profile: str, folder: Path, *, aligned: bool) -> dict[str, Any]:
     """
     tasks = [task for task in TASKS if (folder / paths.probe(METHOD, task)).is_file()]
     if not tasks:
-        raise DataError(f"{profile}: the experiment left no probe result", mend=f"make ablations PROFILES={profile}")
+        raise DataError(f"{profile}: the experiment left no probe result", fix=f"make ablations PROFILES={profile}")
     zero = [task for task in TASKS if aligned and (folder / paths.zero_shot(task)).is_file()]
     summary = read_json(folder / paths.CURVE.with_name("summary.json"))
     return {

@@ -92,7 +92,7 @@ def _check(ecg: np.ndarray, report: np.ndarray, group: np.ndarray) -> None:
     if len(ecg) < 2 or len(report) < 2:
         raise DataError(
             f"retrieval needs at least two records with different reports, got {len(ecg)} and {len(report)}",
-            mend="add held-out records with reports to the corpora in pool.sources",
+            fix="add held-out records with reports to the corpora in pretraining_set.sources",
         )
     if not np.isfinite(ecg).all() or not np.isfinite(report).all():
-        raise DataError("aligned vectors are not finite", mend="dvc repro --force pretrain")
+        raise DataError("aligned vectors are not finite", fix="dvc repro --force pretrain")

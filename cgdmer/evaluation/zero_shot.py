@@ -14,9 +14,9 @@ import numpy as np
 
 from cgdmer import files
 from cgdmer.errors import DataError
-from cgdmer.evaluation import bootstrap, metrics
-from cgdmer.evaluation.cohort import Cohort, scorable
-from cgdmer.evaluation.probe import class_intervals, head, tidy
+from cgdmer.probing import bootstrap, metrics
+from cgdmer.probing.cohort import Cohort, scorable
+from cgdmer.probing.linear_probe import class_intervals, head, tidy
 
 FOLDER = Path(__file__).with_name("prompts")
 STATEMENTS = FOLDER / "statements.json"
@@ -54,7 +54,7 @@ def texts_of(prompts: Prompts, classes: Sequence[str]) -> list[list[str]]:
         raise DataError(
             f"prompt set '{prompts.facts['name']}' has no prompt for {', '.join(absent)}",
             allowed="a text for every class of the task",
-            mend="set zero_shot.prompts to statements in params.yaml, or add the classes to the prompt file",
+            fix="set zero_shot.prompts to statements in params.yaml, or add the classes to the prompt file",
         )
     return [prompts.texts[name] for name in classes]
 

@@ -106,7 +106,7 @@ def freeze(body: nn.Module, layers: int) -> None:
     stack = max(stacks, key=len)
     if layers > len(stack):
         raise ConfigError(
-            f"model.text_frozen_layers = {layers}, but the encoder has {len(stack)} layers", mend="edit params.yaml"
+            f"model.text_frozen_layers = {layers}, but the encoder has {len(stack)} layers", fix="edit params.yaml"
         )
     for part in [*(m for m in body.modules() if isinstance(m, nn.Embedding)), *stack[:layers]]:
         part.requires_grad_(False)
@@ -127,11 +127,11 @@ def fetch(name: str, length: int, frozen_layers: int) -> tuple[NamedText, tokens
         raise ConfigError(
             f"model.text: '{name}' cannot be loaded: {str(error).splitlines()[0]}",
             allowed="null, a folder with config.json, model.safetensors and tokenizer.json, or a model name",
-            mend=f"hf download {name}; weights that exist as .bin only must be converted to safetensors once",
+            fix=f"hf download {name}; weights that exist as .bin only must be converted to safetensors once",
         ) from error
     most = getattr(config, "max_position_embeddings", length) or length
     if length > most:
-        raise ConfigError(f"model.max_tokens = {length}, but '{name}' reads at most {most}", mend="edit params.yaml")
+        raise ConfigError(f"model.max_tokens = {length}, but '{name}' reads at most {most}", fix="edit params.yaml")
     return NamedText(body, frozen_layers), tokens.Tokenizer(words.backend_tokenizer, length)
 
 

@@ -36,7 +36,7 @@ class Tokenizer:
         for name in names:
             if (number := self.inner.token_to_id(name)) is not None:
                 return int(number)
-        raise DataError(f"the tokenizer has none of the tokens {', '.join(names)}", mend="add one to its vocabulary")
+        raise DataError(f"the tokenizer has none of the tokens {', '.join(names)}", fix="add one to its vocabulary")
 
     def __len__(self) -> int:
         return int(self.inner.get_vocab_size())
@@ -63,7 +63,7 @@ def load(folder: Path, length: int) -> Tokenizer:
         raise
     except Exception as error:  # the Rust side raises bare Exception
         raise DataError(
-            f"{folder / FILE} cannot be read: {error}", mend="dvc checkout, or dvc repro pretrain"
+            f"{folder / FILE} cannot be read: {error}", fix="dvc checkout, or dvc repro pretrain"
         ) from error
 
 

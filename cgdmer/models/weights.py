@@ -73,20 +73,20 @@ def load(folder: Path) -> tuple[CGDMER, settings.Signal, dict[str, Any]]:
 
     DataError for a missing or damaged file, or weights that are not exactly those the config describes.
     """
-    mend = f"dvc checkout {folder}, or dvc repro pretrain"
+    fix = f"dvc checkout {folder}, or dvc repro pretrain"
     try:
         config = _checked(folder)
         sections: dict[str, Any] = {name: kind(**config[name]) for name, kind in SECTIONS.items()}
         state = load_file(folder / WEIGHTS)
     except (OSError, ValueError, KeyError, TypeError, SafetensorError) as error:
-        raise DataError(f"{folder} is no model of this package: {error}", mend=mend) from error
+        raise DataError(f"{folder} is no model of this package: {error}", fix=fix) from error
     tokenizer = tokens.load(folder, sections["model"].max_tokens) if (folder / tokens.FILE).is_file() else None
     named = text.rebuild(config["text"]) if config["text"] else None
     model = CGDMER(**sections, tokenizer=tokenizer, text=named)
     try:
         model.load_state_dict(state, strict=True)
     except RuntimeError as error:
-        raise DataError(f"{folder / WEIGHTS} does not fit {CONFIG}: {error}", mend=mend) from error
+        raise DataError(f"{folder / WEIGHTS} does not fit {CONFIG}: {error}", fix=fix) from error
     return model.eval(), sections["signal"], config["facts"]
 
 

@@ -8,7 +8,7 @@ import numpy as np
 from cgdmer.errors import RecordError
 from cgdmer.recordings.stated import Stated, complete, oriented
 from cgdmer.signals import LEADS
-from cgdmer.wave import Record
+from cgdmer.waveforms import Record
 
 CSV_LIMIT = 1 << 26
 """Bytes of the largest table; text takes several times its size to parse."""

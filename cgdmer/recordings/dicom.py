@@ -10,9 +10,9 @@ import numpy as np
 
 from cgdmer.errors import RecordError
 from cgdmer.signals import LEADS
-from cgdmer.wave import Record
-from cgdmer.wave.formats import FACTORS
-from cgdmer.wave.leads import UNITS
+from cgdmer.waveforms import Record
+from cgdmer.waveforms.formats import FACTORS
+from cgdmer.waveforms.signal_lines import UNITS
 
 SAMPLES = {"SS": "<i2", "SB": "<i1", "SL": "<i4"}
 """Sample interpretations of ECG objects (PS3.3 C.10.9.1.5), little endian."""

@@ -8,9 +8,9 @@ import numpy as np
 
 from cgdmer.errors import RecordError
 from cgdmer.signals import LEADS
-from cgdmer.wave import Record
-from cgdmer.wave.formats import FACTORS
-from cgdmer.wave.leads import UNITS
+from cgdmer.waveforms import Record
+from cgdmer.waveforms.formats import FACTORS
+from cgdmer.waveforms.signal_lines import UNITS
 
 FIXED, A_SIGNAL, MOST_SIGNALS = 256, 256, 512
 """Bytes of the header's fixed part and of a signal's; more signals than any ECG has."""

@@ -8,12 +8,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO
 
+from cgdmer.archives import Archive, open_archive
+from cgdmer.archives.folder import Folder
+from cgdmer.archives.members import MEMBER_LIMIT, outside
+from cgdmer.archives.zip_archive import Zip
 from cgdmer.errors import DataError, RecordError
 from cgdmer.recordings.stated import Stated
-from cgdmer.wave import Archive, open_archive
-from cgdmer.wave.folder import Folder
-from cgdmer.wave.members import MEMBER_LIMIT, outside
-from cgdmer.wave.zipped import Zip
 
 log = logging.getLogger(__name__)
 

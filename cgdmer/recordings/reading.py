@@ -6,6 +6,7 @@ from pathlib import Path
 
 import numpy as np
 
+from cgdmer.archives import Archive
 from cgdmer.errors import ConfigError, RecordError
 from cgdmer.preprocessing import twelve
 from cgdmer.recordings.arrays import read_csv, read_npy
@@ -15,8 +16,8 @@ from cgdmer.recordings.places import Place, Rejected, archive_of, find
 from cgdmer.recordings.stated import Stated, from_sidecar
 from cgdmer.settings import Signal
 from cgdmer.signals import LEADS, Canonical, canonical
-from cgdmer.wave import Archive, Record, read_record
-from cgdmer.wave.record import SIGNAL_LIMIT
+from cgdmer.waveforms import Record, read_record
+from cgdmer.waveforms.record import SIGNAL_LIMIT
 
 SIDECAR_LIMIT = 1 << 16
 
@@ -70,7 +71,7 @@ def read_file(
     given = stated or Stated()
     found = list(find([str(path)], given)) if not os.path.isdir(path) else []
     if len(found) != 1:
-        raise ConfigError(f"{path} is not one recording", allowed="one file", mend="cgdmer embed FOLDER")
+        raise ConfigError(f"{path} is not one recording", allowed="one file", fix="cgdmer embed FOLDER")
     place = found[0]
     if isinstance(place, Rejected):
         raise RecordError(f"{place.id}: {place.reason}")

@@ -10,8 +10,8 @@ import numpy as np
 
 from cgdmer.errors import ConfigError, RecordError, did_you_mean
 from cgdmer.signals import canonical_leads
-from cgdmer.wave.formats import FACTORS
-from cgdmer.wave.leads import UNITS
+from cgdmer.waveforms.formats import FACTORS
+from cgdmer.waveforms.signal_lines import UNITS
 
 EXAMPLE = '{"fs": 500, "unit": "mV", "leads": ["I", "II", "V1"]}'
 KEYS = ("fs", "unit", "leads")
@@ -58,7 +58,7 @@ def from_command_line(fs: float | None, unit: str | None, leads: str | None) -> 
     try:
         return Stated(fs, unit, names).checked()
     except RecordError as error:
-        raise ConfigError(error.fact, allowed=error.allowed, mend="--fs 500 --unit mV --leads I,II,V1") from error
+        raise ConfigError(error.fact, allowed=error.allowed, fix="--fs 500 --unit mV --leads I,II,V1") from error
 
 
 def from_sidecar(data: bytes, name: str) -> Stated:

@@ -8,32 +8,56 @@ from pydantic import Field, ValidationError
 
 from cgdmer.errors import ConfigError, did_you_mean
 from cgdmer.settings.base import Section
-from cgdmer.settings.data import Corpus, Index, Pool, Protocol, Signal, Source, Validation
+from cgdmer.settings.data import Corpus, Index, PretrainingSet, Protocol, Signal, Source, Validation
 from cgdmer.settings.evaluation import (
-    Conditions,
+    Disentanglement,
     Drop,
     Embed,
     Exchange,
     Finetune,
     Noise,
     Outside,
-    Parts,
     Probe,
     Report,
     Retrieval,
+    Robustness,
     ZeroShot,
 )
 from cgdmer.settings.method import Masking, Model, Objective, Train
 
 __all__ = [
-    "Conditions", "Corpus", "Drop", "Embed", "Exchange", "Fan", "Finetune", "Index", "Masking", "Model", "Noise",
-    "Objective", "Outside", "Parts", "Pool", "Probe", "Protocol", "Report", "Retrieval", "Settings", "Signal", "Train",
-    "Validation", "ZeroShot", "load", "merge", "parse",
+    "Corpus",
+    "Disentanglement",
+    "Drop",
+    "Embed",
+    "Exchange",
+    "Finetune",
+    "Index",
+    "Masking",
+    "Matrix",
+    "Model",
+    "Noise",
+    "Objective",
+    "Outside",
+    "PretrainingSet",
+    "Probe",
+    "Protocol",
+    "Report",
+    "Retrieval",
+    "Robustness",
+    "Settings",
+    "Signal",
+    "Train",
+    "Validation",
+    "ZeroShot",
+    "load",
+    "merge",
+    "parse",
 ]  # fmt: skip
 
 
-class Fan(Section):
-    """Lists that fan stages out; only the report takes them as a param, so a longer list reruns nothing old."""
+class Matrix(Section):
+    """Lists that matrix stages out; only the report takes them as a param, so a longer list reruns nothing old."""
 
     sources: list[Source]
     benchmarks: list[Source]
@@ -44,31 +68,31 @@ class Fan(Section):
     """Encoders that need no training."""
     probed: list[str]
     """Encoders of either kind that are probed."""
-    conditioned: list[str] = []
+    robustness: list[str] = []
     """Probed encoders that are also probed with fewer leads and on disturbed records."""
 
 
 class Settings(Section):
     """The whole of `params.yaml`."""
 
-    fan: Fan
+    matrix: Matrix
     corpora: dict[Source, Corpus]
     protocol: Protocol = Field(default_factory=Protocol)
     index: Index = Field(default_factory=Index)
     signal: Signal = Field(default_factory=Signal)
     validation: Validation = Field(default_factory=Validation)
-    pool: Pool = Field(default_factory=Pool)
+    pretraining_set: PretrainingSet = Field(default_factory=PretrainingSet)
     model: Model = Field(default_factory=Model)
     masking: Masking = Field(default_factory=Masking)
     objective: Objective = Field(default_factory=Objective)
     train: Train = Field(default_factory=Train)
     embed: Embed = Field(default_factory=Embed)
     probe: Probe = Field(default_factory=Probe)
-    conditions: Conditions = Field(default_factory=Conditions)
+    robustness: Robustness = Field(default_factory=Robustness)
     finetune: Finetune = Field(default_factory=Finetune)
     zero_shot: ZeroShot = Field(default_factory=ZeroShot)
     retrieval: Retrieval = Field(default_factory=Retrieval)
-    parts: Parts = Field(default_factory=Parts)
+    disentanglement: Disentanglement = Field(default_factory=Disentanglement)
     report: Report = Field(default_factory=Report)
 
 
@@ -80,11 +104,11 @@ def load(path: Path = Path("params.yaml")) -> Settings:
 def read(path: Path) -> dict[str, Any]:
     """Read YAML safely into a mapping."""
     if not path.is_file():
-        raise ConfigError(f"{path} is missing", mend="run from the project's root, or: git checkout params.yaml")
+        raise ConfigError(f"{path} is missing", fix="run from the project's root, or: git checkout params.yaml")
     try:
         content = yaml.safe_load(path.read_text(encoding="utf-8"))
     except yaml.YAMLError as error:
-        raise ConfigError(f"{path} is not YAML: {error}", mend=f"mend the line named above in {path}") from error
+        raise ConfigError(f"{path} is not YAML: {error}", fix=f"mend the line named above in {path}") from error
     if not isinstance(content, dict):
         raise ConfigError(f"{path} holds {type(content).__name__}, not a mapping of sections")
     return content
@@ -95,7 +119,7 @@ def parse(content: dict[str, Any], name: str = "params.yaml") -> Settings:
     try:
         return Settings.model_validate(content)
     except ValidationError as error:
-        raise ConfigError("\n".join(_explain(name, item) for item in error.errors()), mend=f"edit {name}") from error
+        raise ConfigError("\n".join(_explain(name, item) for item in error.errors()), fix=f"edit {name}") from error
 
 
 def merge(base: dict[str, Any], overlay: dict[str, Any]) -> dict[str, Any]:

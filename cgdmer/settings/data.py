@@ -106,7 +106,7 @@ class Validation(Section):
     """Whether result and page show record ids and report texts; `auto`: of simulated corpora only."""
 
 
-class Pool(Section):
+class PretrainingSet(Section):
     """Which corpora pretraining sees."""
 
     sources: list[Source] = Field(default=["mimic_iv_ecg"], min_length=1)

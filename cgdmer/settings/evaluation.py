@@ -38,7 +38,7 @@ class Probe(Section):
     """Shares of the training split."""
     seeds: int = Field(default=5, ge=1)
     """Nested subsets drawn at each fraction below 1."""
-    strengths: list[float] = [1e-4, 1e-3, 1e-2, 1e-1, 1.0, 1e1, 1e2, 1e3]
+    C: list[float] = [1e-4, 1e-3, 1e-2, 1e-1, 1.0, 1e1, 1e2, 1e3]
     """Inverse L2 strengths C; the best on validation is used."""
     representations: list[Representation] = ["shared", "specific", "pooled"]
     bootstrap: int = Field(default=1000, ge=10)
@@ -78,7 +78,7 @@ class Drop(Section):
     """How many, drawn for each record."""
 
 
-class Conditions(Section):
+class Robustness(Section):
     """Linear probes with fewer leads, and on disturbed test records."""
 
     representation: Representation = "pooled"
@@ -135,7 +135,7 @@ class Retrieval(Section):
     """Whether ids and report texts are kept as examples; `auto`: where all pretraining corpora are simulated."""
 
 
-class Parts(Section):
+class Disentanglement(Section):
     """What the shared and the specific part of an ECG know, on held-out records of the pretraining corpora."""
 
     fitted: int = Field(default=2000, ge=2)

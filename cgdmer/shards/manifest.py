@@ -86,8 +86,8 @@ def check(folder: Path, verify: bool = False) -> Manifest:
 def damaged(path: Path, fact: str) -> DataError:
     """Return the error for a file of a shard folder, with the command that brings the folder back."""
     folder = path.parent
-    mend = f"rm -r {folder} && dvc checkout {folder}, or dvc repro --force shards@{folder.name}"
-    return DataError(f"{path} {fact}", mend=mend)
+    fix = f"rm -r {folder} && dvc checkout {folder}, or dvc repro --force shards@{folder.name}"
+    return DataError(f"{path} {fact}", fix=fix)
 
 
 def _read(folder: Path) -> Manifest:

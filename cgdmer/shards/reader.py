@@ -128,12 +128,12 @@ def open_shards(folder: Path, verify: bool = False) -> Shards:
 def concatenate(parts: Sequence[Shards]) -> Shards:
     """Return one view over several shard folders; DataError when their rate, length or leads differ."""
     if not parts:
-        raise ConfigError("no shards to concatenate", mend="name a source in pool.sources of params.yaml")
+        raise ConfigError("no shards to concatenate", fix="name a source in pretraining_set.sources of params.yaml")
     form = {(part.fs, part.samples, part.leads) for part in parts}
     if len(form) > 1:
         raise DataError(
             f"shards of different form: {sorted((fs, samples, len(leads)) for fs, samples, leads in form)}",
             allowed="one fs, one length, the same leads",
-            mend="dvc repro shards",
+            fix="dvc repro shards",
         )
     return Shards([f for part in parts for f in part.folders], [m for part in parts for m in part.manifests])

@@ -74,7 +74,7 @@ def _response(frequency: np.ndarray, settings: Signal, cut: bool) -> np.ndarray:
     """
     nyquist = settings.fs / 2
     if settings.low is not None and not 0 < settings.low < min(nyquist, settings.high or nyquist):
-        raise ConfigError(f"signal.low = {settings.low}", allowed="between 0 and signal.high", mend="edit params.yaml")
+        raise ConfigError(f"signal.low = {settings.low}", allowed="between 0 and signal.high", fix="edit params.yaml")
     warped = np.tan(np.pi / 2 * frequency) ** (2 * settings.order)
     response = np.ones_like(frequency)
     if settings.low is not None:

@@ -18,15 +18,15 @@ STAGES = (
     "index",
     "shards",
     "validate",
-    "pool",
+    "pretraining_set",
     "pretrain",
     "embed",
     "probe",
     "finetune",
-    "conditions",
+    "robustness",
     "zero_shot",
     "retrieval",
-    "parts",
+    "disentanglement",
     "report",
 )
 """In pipeline order; each is a function of the same name in the module of that name."""
@@ -38,7 +38,7 @@ def find(name: str) -> Callable[..., None]:
         raise ConfigError(
             f"no stage is called '{name}'{did_you_mean(name, list(STAGES))}",
             allowed=", ".join(STAGES),
-            mend="python -m cgdmer run STAGE [ITEM ...]",
+            fix="python -m cgdmer run STAGE [ITEM ...]",
         )
     function: Callable[..., None] = getattr(import_module(f"cgdmer.stages.{name}"), name)
     return function
@@ -57,10 +57,10 @@ def section_names(stage: Callable[..., None]) -> list[str]:
 
 
 def allowed_items(name: str, item: str, settings: Settings) -> list[str]:
-    """Return the values an item may have, from the section `fan`."""
-    fan = settings.fan
-    encoders = [*fan.encoders, *fan.controls]
-    sources = fan.benchmarks if name in ("embed", "probe", "finetune", "conditions", "zero_shot") else fan.sources
+    """Return the values an item may have, from the section `matrix`."""
+    matrix = settings.matrix
+    encoders = [*matrix.encoders, *matrix.controls]
+    sources = matrix.benchmarks if name in ("embed", "probe", "finetune", "robustness", "zero_shot") else matrix.sources
     return list(sources) if item == "source" else encoders
 
 
@@ -70,14 +70,14 @@ def call(name: str, items: list[str], settings: Settings) -> None:
     names = item_names(stage)
     usage = " ".join(["python -m cgdmer run", name, *(item.upper() for item in names)])
     if len(items) != len(names):
-        raise ConfigError(f"stage {name} takes {len(names)} item(s), got {len(items)}", mend=usage)
+        raise ConfigError(f"stage {name} takes {len(names)} item(s), got {len(items)}", fix=usage)
     for item, value in zip(names, items, strict=True):
         choices = allowed_items(name, item, settings)
         if value not in choices:
             raise ConfigError(
                 f"stage {name}: no {item} is called '{value}'{did_you_mean(value, choices)}",
                 allowed=", ".join(choices),
-                mend=f"{usage}, or add it to section fan of params.yaml",
+                fix=f"{usage}, or add it to section matrix of params.yaml",
             )
     chosen = dict(zip(names, items, strict=True))
     sections = {section: _section(section, chosen, settings) for section in section_names(stage)}
@@ -102,5 +102,5 @@ def _section(section: str, items: dict[str, str], settings: Settings) -> object:
     raise ConfigError(
         f"params.yaml has no entry corpora.{items['source']}",
         allowed=", ".join(settings.corpora),
-        mend="add it, or take the source out of fan.sources",
+        fix="add it, or take the source out of matrix.sources",
     )

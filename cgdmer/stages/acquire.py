@@ -4,10 +4,10 @@ import logging
 from pathlib import Path
 
 from cgdmer import datasets, environment, paths
-from cgdmer.acquisition import local, manifest
+from cgdmer.acquisition import manifest
+from cgdmer.archives.archive import open_archive
+from cgdmer.archives.locate import not_found
 from cgdmer.settings import Corpus
-from cgdmer.wave.archive import open_archive
-from cgdmer.wave.locate import not_found
 
 log = logging.getLogger(__name__)
 
@@ -35,7 +35,7 @@ def _local(source: str, root: Path, folder: Path) -> None:
     log.warning("%s: the LOCAL copy at %s is used", source, root)
     with open_archive(root) as archive:
         datasets.module(source).find(archive)
-    local.take(source, root, folder)
+    manifest.take(source, root, folder)
 
 
 def _download(source: str, corpus: Corpus, folder: Path) -> None:
@@ -48,12 +48,12 @@ def _download(source: str, corpus: Corpus, folder: Path) -> None:
 
 
 def _simulate(source: str, corpus: Corpus, folder: Path) -> None:
-    from cgdmer.datasets import demo
+    from cgdmer import demo_corpora
 
     why = f"; {_where()}" if corpus.way == "auto" else ""
     log.warning("%s: %d records are SIMULATED, not real%s", source, corpus.records, why)
     manifest.begin(folder, manifest.outputs(source))
-    demo.write(source, folder / f"{source}.zip", corpus)
+    demo_corpora.write(source, folder / f"{source}.zip", corpus)
     manifest.write_archive(folder, source, "simulate")
 
 

@@ -15,14 +15,14 @@ import numpy as np
 import polars as pl
 
 from cgdmer import embeddings, paths, settings, tables
+from cgdmer.distributed import World, join, launch, threads, wanted
 from cgdmer.encoders import Encoder, Setup, load
 from cgdmer.errors import CgdmerError, ConfigError
 from cgdmer.files import atomic
 from cgdmer.settings.base import Section
 from cgdmer.shards import Shards, open_shards
-from cgdmer.training.distributed import World, join, launch, threads, wanted
 
-RESUME = "mend the cause and run the same command again: finished records are kept"
+RESUME = "fix the cause and run the same command again: finished records are kept"
 
 
 def embed(encoder: str, source: str, *, embed: settings.Embed, model: settings.Model, signal: settings.Signal) -> None:
@@ -33,7 +33,7 @@ def embed(encoder: str, source: str, *, embed: settings.Embed, model: settings.M
     try:
         launch(count, run, encoder, source, embed, model, signal)
     except CgdmerError as error:
-        raise type(error)(f"{error.fact}; {unfinished(source, encoder, embed.batch)}", mend=RESUME) from error
+        raise type(error)(f"{error.fact}; {unfinished(source, encoder, embed.batch)}", fix=RESUME) from error
 
 
 def run(encoder: str, source: str, embed: settings.Embed, model: settings.Model, signal: settings.Signal) -> None:
@@ -65,7 +65,7 @@ def check_form(encoder: Encoder, shards: Shards) -> None:
         raise ConfigError(
             f"shards have {shards.samples} samples at {shards.fs} Hz",
             allowed=f"encoder {encoder.name} reads up to {encoder.seconds} s at {encoder.fs} Hz",
-            mend="dvc repro pretrain",
+            fix="dvc repro pretrain",
         )
 
 
@@ -119,7 +119,7 @@ def encode(encoder: Encoder, shards: Shards, part: pl.DataFrame, parts: Parts, w
     except Exception as error:
         kind = type(error) if isinstance(error, CgdmerError) else CgdmerError
         where = f"rank {world.rank} of {world.size}: encoder {encoder.name} failed on records {part['id'][0]} to "
-        raise kind(f"{where}{part['id'][-1]}: {type(error).__name__}: {error}", mend=RESUME) from error
+        raise kind(f"{where}{part['id'][-1]}: {type(error).__name__}: {error}", fix=RESUME) from error
     parts.write(first_of(part), found)
 
 

@@ -51,6 +51,6 @@ def check_share(found: Indexed, source: str, largest: float) -> None:
         raise DataError(
             fact,
             allowed=f"a share of {largest:g} (index.max_quarantined)",
-            mend=f"read {paths.index_quarantine(source)}, complete the copy, then: dvc repro index@{source}",
+            fix=f"read {paths.index_quarantine(source)}, complete the copy, then: dvc repro index@{source}",
         )
     log.warning(fact)

@@ -1,25 +1,20 @@
 """Stage pretrain: pooled shards -> trained CG-DMER weights, learning curve, summary."""
 
-import hashlib
-import json
 import shutil
 from collections.abc import Mapping
 from contextlib import nullcontext
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import polars as pl
 
 from cgdmer import paths, settings
-from cgdmer.errors import DataError
-from cgdmer.files import atomic, read_json, write_json
+from cgdmer.files import atomic, write_json
 from cgdmer.models import weights
 from cgdmer.objectives import Objective
-from cgdmer.settings.base import Section
-from cgdmer.shards import Shards, concatenate, open_shards
 from cgdmer.tracking import journal
 from cgdmer.training import Fitted, Records, World, fit, join, launch, threads, wanted
+from cgdmer.training.pretraining_set import choose, key, open_pretraining_set
 
 
 def pretrain(
@@ -40,7 +35,7 @@ def run(
 ) -> None:  # fmt: skip
     """Be one training process; only the first of several writes."""
     world = join()
-    shards, pool = open_pool(signal)
+    shards, pool = open_pretraining_set(signal)
     rows, sizes = choose(shards, train)
     reports = shards.columns("report")["report"].gather(rows[: sizes[0]])
     with threads(world.size):
@@ -62,40 +57,6 @@ def run(
 
 def silent(step: int, metrics: Mapping[str, float]) -> None:
     """Report nothing: what other ranks than the first do."""
-
-
-def open_pool(signal: settings.Signal) -> tuple[Shards, dict[str, Any]]:
-    """Open the shards that data/pool.json names; DataError when one changed since or has another form."""
-    if not paths.POOL.is_file():
-        raise DataError(f"{paths.POOL} is missing", mend="dvc repro pool")
-    pool: dict[str, Any] = read_json(paths.POOL)
-    parts = [open_shards(paths.shards(source), verify=True) for source in sorted(pool["sources"])]
-    for source, part in zip(sorted(pool["sources"]), parts, strict=True):
-        if part.digest != pool["sources"][source]["digest"]:
-            raise DataError(f"shards of {source} are not those that {paths.POOL} names", mend="dvc repro pool")
-    whole = concatenate(parts)
-    if (whole.fs, whole.samples) != (signal.fs, signal.samples):
-        raise DataError(
-            f"the shards have {whole.samples} samples at {whole.fs} Hz",
-            allowed=f"{signal.samples} samples at {signal.fs} Hz, as section signal of params.yaml says",
-            mend="dvc repro",
-        )
-    return whole, pool
-
-
-def choose(shards: Shards, train: settings.Train) -> tuple[np.ndarray, tuple[int, int]]:
-    """Return rows to train on, then rows to measure on, and how many of each; only records with a report."""
-    rows = shards.columns("split", "report").with_row_index("row").filter(pl.col("report") != "")
-    learned, measured = (rows.filter(split=split)["row"].to_numpy().astype(np.int64) for split in ("train", "val"))
-    step = max(1, len(measured) // train.held_out) if train.held_out else 1
-    measured = measured[::step][: train.held_out]
-    return np.concatenate([learned, measured]), (len(learned), len(measured))
-
-
-def key(pool: dict[str, Any], *sections: Section) -> str:
-    """Name the run by all that decides its result, so that only the same run is gone on with."""
-    content = json.dumps([pool, *(section.model_dump() for section in sections)], sort_keys=True)
-    return hashlib.sha256(content.encode()).hexdigest()[:16]
 
 
 def write_reports(fitted: Fitted, facts: dict[str, Any], task: Objective, world: World) -> None:

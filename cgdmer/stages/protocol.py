@@ -43,7 +43,7 @@ def _local() -> dict[str, Path]:
         raise ConfigError(
             "protocol.way is local and CGDMER_PROTOCOL_ROOT is not set",
             allowed=f"a folder with merl_splits/ and {published.PROMPTS}",
-            mend="export CGDMER_PROTOCOL_ROOT=/that/folder, or set protocol.way to download in params.yaml",
+            fix="export CGDMER_PROTOCOL_ROOT=/that/folder, or set protocol.way to download in params.yaml",
         )
     published.verify(root)
     return {path: root / path for path in published.PUBLISHED}

@@ -2,14 +2,14 @@
 
 import numpy as np
 
-from cgdmer import disclosing, paths, settings
-from cgdmer.evaluation.report import gather, html, markdown, paired, plots, records
-from cgdmer.evaluation.report.headline import SOURCE_NAMES
-from cgdmer.evaluation.report.pictures import Filled, Pictures, Projection, Tracing
+from cgdmer import paths, privacy, settings
+from cgdmer.evaluation.reconstruction import reconstruct
 from cgdmer.files import write_json, write_text
 from cgdmer.models import weights
 from cgdmer.models.cgdmer import CGDMER
-from cgdmer.models.reconstruction import reconstruct
+from cgdmer.report import gather, html, markdown, paired, plots, records
+from cgdmer.report.headline import SOURCE_NAMES
+from cgdmer.report.pictures import Filled, Pictures, Projection, Tracing
 from cgdmer.signals import LEADS, canonical
 from cgdmer.simulator import gallery
 from cgdmer.tables import TASKS
@@ -21,9 +21,9 @@ FILLED = 3
 """Records shown masked, and corpora whose features are projected at most."""
 
 
-def report(*, report: settings.Report, fan: settings.Fan) -> None:
+def report(*, report: settings.Report, matrix: settings.Matrix) -> None:
     """Write all that a person or a program reads; DataError when nothing was probed yet."""
-    found = gather.gather(fan)
+    found = gather.gather(matrix)
     metrics = gather.metrics(found)
     write_json(paths.METRICS, metrics)
     fraction = html.nearest(metrics, report.fraction)
@@ -40,7 +40,7 @@ def pictures(found: gather.Findings, report: settings.Report) -> Pictures:
     simulated, sources = simulate(signal), records.real_sources(found.sources)
     benchmarks = sorted({TASKS[task] for task in found.probes}, key=list(TASKS.values()).index)
     titles = [tracing.title for tracing in simulated]
-    named = disclosing.allowed(report.examples, sources)
+    named = privacy.allowed(report.examples, sources)
     return Pictures(
         simulated=simulated,
         real=records.counterparts(titles, sources, named),

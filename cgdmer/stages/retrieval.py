@@ -5,12 +5,12 @@ from typing import Any
 import numpy as np
 import polars as pl
 
-from cgdmer import disclosing, paths, settings
+from cgdmer import paths, privacy, settings
 from cgdmer.encoders.cgdmer import Pretrained, open_folder
 from cgdmer.errors import DataError
 from cgdmer.evaluation import retrieval as ranking
-from cgdmer.evaluation.subsets import nested
 from cgdmer.files import read_json, write_json
+from cgdmer.probing.subsets import nested
 from cgdmer.shards import Shards, concatenate, open_shards
 
 HELD_OUT = "test"
@@ -23,19 +23,19 @@ SHOWN = 3
 
 def retrieval(*, retrieval: settings.Retrieval) -> None:
     """Rank test-split records that have a report, at most `max_records`, drawn by a hash of their ids."""
-    sources = sorted(read_json(paths.POOL)["sources"])
+    sources = sorted(read_json(paths.PRETRAINING_SET)["sources"])
     shards = concatenate([open_shards(paths.shards(source), verify=True) for source in sources])
     chosen = choose(shards, retrieval.max_records)
     texts, group = np.unique(chosen["report"].to_numpy().astype(str), return_inverse=True)
     encoder = open_folder(paths.MODEL)
     if "aligned" not in encoder.dims:
         raise DataError(
-            "the model was trained without reports", mend="set objective.contrastive above 0, then: dvc repro"
+            "the model was trained without reports", fix="set objective.contrastive above 0, then: dvc repro"
         )
     ecg = encode(encoder, shards, chosen)
     report = encoder.encode_reports(texts.tolist())
     found = ranking.summarise(ranking.ranks(ecg, report, group), group, retrieval.recall_at)
-    shown = disclosing.allowed(retrieval.examples, sources)
+    shown = privacy.allowed(retrieval.examples, sources)
     kept = examples(chosen, ecg, report, texts, group) if shown else []
     write_json(paths.retrieval(), {"sources": sources, **found, "examples": kept})
 
@@ -47,8 +47,8 @@ def choose(shards: Shards, most: int) -> pl.DataFrame:
     if held_out.is_empty():
         raise DataError(
             f"no {HELD_OUT} record of the pretraining corpora has a report",
-            allowed="test records with a report in pool.sources",
-            mend="set index.test_fraction above 0 in params.yaml, then: dvc repro",
+            allowed="test records with a report in pretraining_set.sources",
+            fix="set index.test_fraction above 0 in params.yaml, then: dvc repro",
         )
     names = (held_out["source"] + "/" + held_out["id"]).to_list()
     return held_out[nested(names, min(1.0, most / len(names)), seed=0)]

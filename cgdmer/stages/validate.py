@@ -2,7 +2,7 @@
 
 import logging
 
-from cgdmer import disclosing, environment, paths
+from cgdmer import environment, paths, privacy
 from cgdmer import validation as judging
 from cgdmer.files import write_json, write_text
 from cgdmer.settings import Signal, Validation
@@ -13,8 +13,8 @@ logger = logging.getLogger(__name__)
 def validate(source: str, *, validation: Validation, signal: Signal) -> None:
     """Write `result.json` and `index.html` of a source; ValidationFailed (exit code 4) when a critical one failed."""
     result = judging.assess(source, validation, signal, docs=environment.read().data_docs)
-    if not disclosing.allowed(validation.examples, [source]):
-        result = disclosing.withhold(result)
+    if not privacy.allowed(validation.examples, [source]):
+        result = privacy.withhold(result)
     folder = paths.validation(source)
     write_json(folder / "result.json", result)
     write_text(folder / "index.html", judging.render(result))

@@ -1,11 +1,11 @@
 """Stage zero_shot: aligned ECG features + prompts -> AUROC with intervals, task by task, without any training."""
 
-from cgdmer import embeddings, paths, protocol, reports, settings, tables
+from cgdmer import embeddings, paths, protocol, report_text, settings, tables
 from cgdmer.encoders.cgdmer import open_folder
 from cgdmer.errors import DataError
 from cgdmer.evaluation import zero_shot as scoring
-from cgdmer.evaluation.cohort import check_finite, cohort, tasks_of
 from cgdmer.files import write_json
+from cgdmer.probing.cohort import check_finite, cohort, tasks_of
 
 ENCODER = "cgdmer"
 
@@ -17,7 +17,7 @@ def zero_shot(source: str, *, zero_shot: settings.ZeroShot) -> None:
         raise DataError(
             f"the embeddings of {source} have no 'aligned' features: the model was trained without reports",
             allowed=", ".join(sorted(found.features)),
-            mend="set objective.contrastive above 0 in params.yaml, then: dvc repro",
+            fix="set objective.contrastive above 0 in params.yaml, then: dvc repro",
         )
     aligned = found.features["aligned"]
     check_finite(aligned, found.ids, "aligned", source)
@@ -28,6 +28,6 @@ def zero_shot(source: str, *, zero_shot: settings.ZeroShot) -> None:
     for task in tasks_of(source):
         joined = cohort(task, index, found.ids)
         texts = scoring.texts_of(prompts, joined.classes)
-        encoded = encoder.encode_reports([reports.clean_joined(text) for several in texts for text in several])
+        encoded = encoder.encode_reports([report_text.clean_joined(text) for several in texts for text in several])
         vectors = scoring.class_vectors(encoded, [len(several) for several in texts])
         write_json(paths.zero_shot(task), scoring.evaluate(joined, aligned, vectors, prompts, zero_shot.bootstrap))

@@ -54,7 +54,7 @@ def promote(reason: Mapping[str, Any]) -> dict[str, str]:
     client = server.connect()
     leading = alias(ECG, CANDIDATE)
     if leading is None:
-        raise DataError(f"{ECG} has no candidate", mend="python -m cgdmer publish")
+        raise DataError(f"{ECG} has no candidate", fix="python -m cgdmer publish")
     promoted = {}
     for name in (ECG, REPORT):
         candidate, champion = alias(name, CANDIDATE), alias(name, CHAMPION)
@@ -82,7 +82,7 @@ def rollback() -> dict[str, str]:
         _note(client, name, former.version, "restored", {"instead_of": champion.version})
         back[name] = str(former.version)
     if not back:
-        raise DataError("there is no former champion to go back to", mend="see the registry: mlflow ui")
+        raise DataError("there is no former champion to go back to", fix="see the registry: mlflow ui")
     return back
 
 

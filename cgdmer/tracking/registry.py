@@ -138,7 +138,7 @@ def _download(uri: str, scratch: Path) -> Path:
         raise ConfigError(
             f"{uri} cannot be had: {server.without_secrets(str(error))[:300]}",
             allowed=f"models:/{ECG}@champion, models:/{ECG}@candidate, models:/{ECG}/VERSION",
-            mend="python -m cgdmer publish, then promote; MLFLOW_TRACKING_URI names the server",
+            fix="python -m cgdmer publish, then promote; MLFLOW_TRACKING_URI names the server",
         ) from error
     return Path(found)
 
@@ -148,5 +148,5 @@ def predictions(run: str, scratch: Path, folder: str) -> dict[str, Path]:
     found = Path(server.connect().download_artifacts(run, folder, str(scratch)))
     files = {path.stem: path for path in sorted(found.rglob("*.parquet"))}
     if not files:
-        raise DataError(f"run {run} has no predictions in {folder}", mend="python -m cgdmer publish")
+        raise DataError(f"run {run} has no predictions in {folder}", fix="python -m cgdmer publish")
     return files

@@ -16,7 +16,7 @@ class EcgEncoder(PythonModel):
     """
 
     def load_context(self, context: Any) -> None:
-        from cgdmer import load_encoder
+        from cgdmer.api import load_encoder
 
         self.encoder = load_encoder(context.artifacts["model"])
 

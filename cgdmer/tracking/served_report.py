@@ -11,7 +11,7 @@ class ReportEncoder(PythonModel):
     """Maps report texts to the space shared with ECGs."""
 
     def load_context(self, context: Any) -> None:
-        from cgdmer import load_encoder
+        from cgdmer.api import load_encoder
 
         self.encoder = load_encoder(context.artifacts["model"])
 

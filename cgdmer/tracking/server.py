@@ -23,7 +23,7 @@ def uri() -> str:
         raise ConfigError(
             f"MLFLOW_TRACKING_URI={without_secrets(address)}: MLflow 3 refuses file stores",
             allowed="sqlite:///FILE, http://HOST:PORT, postgresql://...",
-            mend="unset MLFLOW_TRACKING_URI for sqlite:///mlflow.db beside the project",
+            fix="unset MLFLOW_TRACKING_URI for sqlite:///mlflow.db beside the project",
         )
     return address
 

@@ -36,7 +36,7 @@ class PipelineState:
 def current(params: Mapping[str, Any], lock: Path = Path("dvc.lock")) -> PipelineState:
     """Read the state of the project in the working directory; DataError where nothing was reproduced yet."""
     if not lock.is_file():
-        raise DataError("dvc.lock is missing: there are no results to record", mend="dvc repro")
+        raise DataError("dvc.lock is missing: there are no results to record", fix="dvc repro")
     return PipelineState(
         lock=hashlib.sha256(lock.read_bytes()).hexdigest()[:16],
         commit=_git("rev-parse", "HEAD"),

@@ -4,7 +4,7 @@ Randomness is a function of (seed, step), never of a generator's past: what a re
 and a step number.
 """
 
-from cgdmer.training.distributed import World, join, launch, threads, wanted
+from cgdmer.distributed import World, join, launch, threads, wanted
 from cgdmer.training.loop import Fitted, fit
 from cgdmer.training.records import Records
 from cgdmer.training.replay import Replayed, replay

@@ -53,7 +53,7 @@ def best(folder: Path) -> dict[str, Tensor]:
     found = _read((folder / BEST).with_suffix(".json"))
     if found is None:
         raise DataError(
-            f"the best weights in {folder} are damaged", allowed="what their sha256 says", mend=f"rm -r {folder}"
+            f"the best weights in {folder} are damaged", allowed="what their sha256 says", fix=f"rm -r {folder}"
         )
     return found.tensors
 

@@ -10,15 +10,15 @@ import torch
 from torch import Tensor, nn
 from torch.nn.parallel import DistributedDataParallel
 
-from cgdmer import memory
+from cgdmer import environment
+from cgdmer.distributed import World, gather
 from cgdmer.models.cgdmer import Batch
 from cgdmer.models.masking import Noise
 from cgdmer.models.transformer import Transformer
 from cgdmer.objectives import Spread
 from cgdmer.settings import Train
 from cgdmer.training import checkpoint, schedule
-from cgdmer.training.distributed import World, gather
-from cgdmer.training.records import Part, mixed
+from cgdmer.training.records import MicroBatch, mixed
 from cgdmer.training.speed import count_flops
 
 
@@ -36,7 +36,7 @@ class Engine:
     def __init__(self, task: nn.Module, train: Train, world: World) -> None:
         set_precision()
         if world.device.type == "cpu":
-            memory.keep()
+            environment.keep_freed_memory()
         self.train, self.world, self.device = train, world, world.device
         self.task = task.to(self.device)
         recompute(task, train.gradient_checkpointing)
@@ -59,7 +59,7 @@ class Engine:
     def bf16(self) -> bool:
         return self.train.precision == "bf16" or (self.train.precision == "auto" and self.device.type == "cuda")
 
-    def step(self, number: int, micro: Sequence[Part], rate: float) -> tuple[list[str], Tensor]:
+    def step(self, number: int, micro: Sequence[MicroBatch], rate: float) -> tuple[list[str], Tensor]:
         """Update the weights once; return the names and values of the terms, a mean over the global batch.
 
         The values end with the gradient norm. When anything is not finite, this update and all later ones are skipped
@@ -76,7 +76,7 @@ class Engine:
                 totals[name] = totals.get(name, 0) + value.detach().float() * part.weight
         return self._update(totals, rate)
 
-    def terms(self, part: Part, number: int, place: int) -> dict[str, Tensor]:
+    def terms(self, part: MicroBatch, number: int, place: int) -> dict[str, Tensor]:
         """Run the task on one micro-batch with the randomness of (seed, step, micro-batch)."""
         drawn = self.drawn(part.sizes, self.world.rank, "train", number, place)
         torch.manual_seed(mixed(self.train.seed, "dropout", number, place, self.world.rank))
@@ -108,7 +108,7 @@ class Engine:
         }
         return cast(Batch, moved)
 
-    def flops(self, part: Part) -> int:
+    def flops(self, part: MicroBatch) -> int:
         """Count the FLOPs of training on one record: on a few, nothing recomputed, and without changing anything."""
         few = min(4, len(part.batch["signal"]))
         batch = {name: value[:few] if isinstance(value, Tensor) else value for name, value in part.batch.items()}
@@ -150,7 +150,7 @@ class Engine:
         return self.task if self.average is None else self.average
 
     @torch.no_grad()
-    def measure(self, batches: Iterator[Part]) -> dict[str, float]:
+    def measure(self, batches: Iterator[MicroBatch]) -> dict[str, float]:
         """Mean of each term over held-out batches, masks fixed by the seed."""
         module = self.result.eval()
         totals: dict[str, float] = {}

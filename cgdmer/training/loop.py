@@ -16,14 +16,14 @@ import torch
 from torch import Tensor, nn
 
 from cgdmer import environment
+from cgdmer.distributed import World
 from cgdmer.errors import Preempted, TrainingStopped
 from cgdmer.models.cgdmer import Batch
 from cgdmer.settings import Train
 from cgdmer.training import checkpoint, replay, speed
-from cgdmer.training.distributed import World
 from cgdmer.training.engine import Engine
 from cgdmer.training.progress import Bar, Report, StepLog, curve
-from cgdmer.training.records import Order, Part, ahead, parts
+from cgdmer.training.records import MicroBatch, Order, ahead, micro_batches
 from cgdmer.training.schedule import rate
 
 AGREE = 10
@@ -56,7 +56,7 @@ class Run:
         self.total = self.order.steps * train.epochs
         self.engine = Engine(task, train, world)
         self.log = StepLog(folder / "steps.jsonl")
-        self.pending: deque[tuple[int, list[Part], list[str], Tensor, float]] = deque()
+        self.pending: deque[tuple[int, list[MicroBatch], list[str], Tensor, float]] = deque()
         self.flops, self.began, self.waited, self.seen = 0, 0.0, 0.0, 0
 
     def resume(self) -> int:
@@ -72,15 +72,17 @@ class Run:
             self.log.cut(done)
         return done
 
-    def fetch(self, step: int) -> list[Part]:
+    def fetch(self, step: int) -> list[MicroBatch]:
         """Read this rank's part of a global batch."""
-        split = parts(self.order(step), self.train.accumulate, self.world.size)
+        split = micro_batches(self.order(step), self.train.accumulate, self.world.size)
         return [
-            Part(self.engine.pinned(self.source(ranks[self.world.rank])), tuple(len(rank) for rank in ranks), weight)
+            MicroBatch(
+                self.engine.pinned(self.source(ranks[self.world.rank])), tuple(len(rank) for rank in ranks), weight
+            )
             for ranks, weight in split
         ]
 
-    def step(self, number: int, micro: list[Part], waited: float) -> None:
+    def step(self, number: int, micro: list[MicroBatch], waited: float) -> None:
         if not self.flops:
             self.flops, self.began = self.engine.flops(micro[0]), time.perf_counter()
         lr = rate(number, self.total, self.train.lr, self.train.warmup)
@@ -103,7 +105,7 @@ class Run:
                 self.report(number + 1, line)
                 bar(line)
 
-    def stop(self, number: int, micro: list[Part], terms: dict[str, float]) -> None:
+    def stop(self, number: int, micro: list[MicroBatch], terms: dict[str, float]) -> None:
         """Keep what made a non-finite term, and say which term it was."""
         names = [name for name, value in terms.items() if not np.isfinite(value)]
         folder = self.folder / f"nonfinite-{number + 1}"
@@ -111,7 +113,7 @@ class Run:
         raise TrainingStopped(
             f"step {number + 1}: {', '.join(names)} not finite; rows {rows[:8]}... of the pool; dump in {folder}",
             allowed="finite terms",
-            mend=f"python -m cgdmer replay {folder}, which names the records; then mend them or lower train.lr in "
+            fix=f"python -m cgdmer replay {folder}, which names the records; then mend them or lower train.lr in "
             "params.yaml, and run it again",
         )
 
@@ -128,10 +130,10 @@ class Run:
         if not earlier or terms["loss"] < min(earlier):
             checkpoint.save_best(self.folder, done, self.engine.result.state_dict())
 
-    def held_out_parts(self) -> Iterator[Part]:
+    def held_out_parts(self) -> Iterator[MicroBatch]:
         positions = np.arange(self.records, self.records + self.held_out)
         for part in np.array_split(positions, -(-self.held_out // self.train.batch)):
-            yield Part(self.source(part), (len(part),), len(part) / self.held_out)
+            yield MicroBatch(self.source(part), (len(part),), len(part) / self.held_out)
 
     def save(self, done: int) -> None:
         if self.world.chief:
@@ -221,7 +223,7 @@ def fit(
                 run.save(done)
             if stop and done < run.total:
                 raise Preempted(
-                    f"told to stop after step {done} of {run.total}; a checkpoint is left", mend="run it again"
+                    f"told to stop after step {done} of {run.total}; a checkpoint is left", fix="run it again"
                 )
     bar.close()
     return run.finished()

@@ -63,7 +63,7 @@ class Order:
             raise DataError(
                 f"{self.records} records to train on",
                 allowed="at least 2 training records with a report",
-                mend="name more sources in pool.sources of params.yaml",
+                fix="name more sources in pretraining_set.sources of params.yaml",
             )
 
     @cached_property
@@ -85,7 +85,7 @@ def shuffled(records: int, seed: int, epoch: int) -> np.ndarray:
 
 
 @dataclass(frozen=True)
-class Part:
+class MicroBatch:
     """One micro-batch of one rank: its batch, and how the whole micro-batch lies on the ranks."""
 
     batch: Batch
@@ -99,7 +99,7 @@ def mixed(*parts: object) -> int:
     return int.from_bytes(hashlib.sha256(repr(parts).encode()).digest()[:8], "little") >> 1
 
 
-def parts(positions: np.ndarray, accumulate: int, ranks: int) -> list[tuple[list[np.ndarray], float]]:
+def micro_batches(positions: np.ndarray, accumulate: int, ranks: int) -> list[tuple[list[np.ndarray], float]]:
     """Split a global batch over micro-batches and ranks, sizes as even as they can be; a small one over fewer of them.
 
     DataError when there are fewer records than ranks.
@@ -108,7 +108,7 @@ def parts(positions: np.ndarray, accumulate: int, ranks: int) -> list[tuple[list
         raise DataError(
             f"a batch of {len(positions)} records for {ranks} processes",
             allowed="at least one record a process",
-            mend=f"export CGDMER_DEVICES={max(1, len(positions))}, or set train.batch higher",
+            fix=f"export CGDMER_DEVICES={max(1, len(positions))}, or set train.batch higher",
         )
     micro = np.array_split(positions, min(accumulate, len(positions) // ranks))
     return [(np.array_split(part, ranks), len(part) / len(positions)) for part in micro]

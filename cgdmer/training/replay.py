@@ -10,14 +10,14 @@ import torch
 from safetensors.torch import load_file
 from torch import Tensor, nn
 
+from cgdmer.distributed import World
 from cgdmer.errors import DataError
 from cgdmer.files import read_json, write_json
 from cgdmer.models.cgdmer import Batch
 from cgdmer.settings import Train
 from cgdmer.training import checkpoint
-from cgdmer.training.distributed import World
 from cgdmer.training.engine import Engine
-from cgdmer.training.records import Part
+from cgdmer.training.records import MicroBatch
 
 FACTS, STATE = "facts.json", "state.safetensors"
 
@@ -35,7 +35,9 @@ class Replayed:
     """Rows of the pool that give a non-finite term even alone; none where it takes several, or a large gradient."""
 
 
-def dump(folder: Path, engine: Engine, number: int, micro: Sequence[Part], terms: Mapping[str, float]) -> list[int]:
+def dump(
+    folder: Path, engine: Engine, number: int, micro: Sequence[MicroBatch], terms: Mapping[str, float]
+) -> list[int]:
     """Keep this process's records, and once the weights they met; return the records' rows.
 
     The step's update was skipped, so the state is what it began with.
@@ -64,14 +66,14 @@ def replay(folder: Path, task: nn.Module, train: Train, device: torch.device, pa
         state = load_file(folder / STATE)
     except (OSError, ValueError, KeyError, IndexError) as error:
         raise DataError(
-            f"{folder} is no whole dump: {error}", mend="run training again; it stops there again"
+            f"{folder} is no whole dump: {error}", fix="run training again; it stops there again"
         ) from error
     engine = Engine(task, train, World(0, 1, device))
     engine.restore(state)
     micro = []
     for place, part in enumerate(facts["parts"]):
         batch = _joined([{k.split("/")[1]: v for k, v in b.items() if k.startswith(f"{place}/")} for b in batches], pad)
-        micro.append(Part(batch, (sum(part["sizes"]),), part["weight"]))
+        micro.append(MicroBatch(batch, (sum(part["sizes"]),), part["weight"]))
     rows = [row for place, part in enumerate(micro) for row in _bad_alone(engine, facts["step"], place, part)]
     names, values = engine.step(facts["step"], micro, 0.0)
     return Replayed(facts["step"] + 1, facts["terms"], dict(zip(names, values.tolist(), strict=True)), rows)
@@ -87,7 +89,7 @@ def _joined(batches: Sequence[Mapping[str, Tensor]], pad: int) -> Batch:
 
 
 @torch.no_grad()
-def _bad_alone(engine: Engine, number: int, place: int, part: Part) -> list[int]:
+def _bad_alone(engine: Engine, number: int, place: int, part: MicroBatch) -> list[int]:
     """Return the rows of records that give a non-finite term by themselves, each with its own masks."""
     drawn, found = engine.drawn(part.sizes, 0, "train", number, place), []
     for i in range(part.sizes[0]):

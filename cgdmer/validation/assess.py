@@ -144,7 +144,7 @@ def verdict(result: Mapping[str, Any]) -> None:
     lines += [f"  {entry['name']}: {_count(entry)}. {entry['says']}" for entry in failed]
     command = f"python -m cgdmer check {source} --failed {failed[0]['name']}"
     page = paths.validation(source) / "index.html"
-    raise ValidationFailed("\n".join(lines), mend=f"{command} lists the rows; {page} shows all; then mend the data")
+    raise ValidationFailed("\n".join(lines), fix=f"{command} lists the rows; {page} shows all; then mend the data")
 
 
 def _count(entry: Mapping[str, Any]) -> str:

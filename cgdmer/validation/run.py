@@ -105,7 +105,7 @@ def _sound(result: dict[str, Any]) -> dict[str, Any]:
     name = result["expectation_config"]["meta"]["name"]
     first: Any = problem if "exception_message" in problem else next(iter(problem.values()), {})
     text = first.get("exception_message", "no reason given")
-    raise DataError(f"expectation '{name}' could not be evaluated: {text}", mend="dvc repro --force on the index stage")
+    raise DataError(f"expectation '{name}' could not be evaluated: {text}", fix="dvc repro --force on the index stage")
 
 
 def _entry(check: Check, frame: pl.DataFrame | None, result: dict[str, Any] | None) -> dict[str, Any]:

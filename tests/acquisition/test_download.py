@@ -14,7 +14,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from scripted_server import Fault, Server, checksums, serve
+from support.scripted_server import Fault, Server, checksums, serve
 
 from cgdmer.acquisition import manifest, space
 from cgdmer.acquisition.connection import Policy

@@ -8,7 +8,7 @@ from email.utils import format_datetime
 from pathlib import Path
 
 import pytest
-from scripted_server import Fault, Server, serve
+from support.scripted_server import Fault, Server, serve
 
 from cgdmer.acquisition.connection import Policy
 from cgdmer.acquisition.fetch import Client, Stopped

@@ -13,7 +13,7 @@ from cgdmer.commands import doctor
 
 
 def states(check):
-    return [(finding.state, finding.fact, finding.mend) for finding in check]
+    return [(finding.state, finding.fact, finding.fix) for finding in check]
 
 
 @pytest.fixture(autouse=True)
@@ -27,20 +27,20 @@ def project(tmp_path, monkeypatch):
 
 def test_a_sound_machine_passes_and_a_broken_setting_does_not(tmp_path, capsys):
     assert cli.main(["doctor"]) == 0
-    assert "nothing to mend" in capsys.readouterr().out
-    (tmp_path / "params.yaml").write_text("fan: 1")
+    assert "nothing to fix" in capsys.readouterr().out
+    (tmp_path / "params.yaml").write_text("matrix: 1")
     assert cli.main(["doctor"]) == 1
     told = capsys.readouterr().out
     assert "BAD" in told
-    assert "to mend: edit params.yaml" in told
+    assert "to fix: edit params.yaml" in told
 
 
 def test_versions_are_held_against_the_constraints(tmp_path):
     (tmp_path / "pins.txt").write_text("numpy==0.0.1\n")
-    ((state, fact, mend),) = states(doctor.versions(tmp_path / "pins.txt"))
+    ((state, fact, fix),) = states(doctor.versions(tmp_path / "pins.txt"))
     assert state == "note"
     assert "tested: 0.0.1" in fact
-    assert mend.startswith("pip install -c constraints.txt")
+    assert fix.startswith("pip install -c constraints.txt")
 
 
 def test_a_missing_package_is_bad(monkeypatch):
@@ -72,10 +72,10 @@ def test_servers_are_asked_whether_they_live(monkeypatch):
     try:
         monkeypatch.setenv("MLFLOW_TRACKING_URI", address)
         monkeypatch.setenv("PREFECT_API_URL", f"{address}/api")
-        (_, lives, _), (state, silent, mend) = states(doctor.servers())
+        (_, lives, _), (state, silent, fix) = states(doctor.servers())
         assert lives == "MLflow answers at MLFLOW_TRACKING_URI"
         assert (state, silent) == ("bad", "Prefect does not answer at PREFECT_API_URL: HTTP 404")
-        assert "prefect server start" in mend
+        assert "prefect server start" in fix
     finally:
         server.shutdown()
         server.server_close()

@@ -7,20 +7,19 @@ import os
 import subprocess
 import sys
 
-import demo_corpora
-import example_pool
-import example_recordings as example
 import numpy as np
 import polars as pl
 import pyarrow.parquet as pq
 import pytest
+from support import demo_corpora, example_pool
+from support import example_recordings as example
 
 import cgdmer
 from cgdmer import cli, embeddings, paths, settings
+from cgdmer.archives import open_archive
 from cgdmer.datasets import ptb_xl
 from cgdmer.preprocessing import preprocess
 from cgdmer.stages.embed import embed as embed_stage
-from cgdmer.wave import open_archive
 
 
 @pytest.fixture(autouse=True)

@@ -4,9 +4,9 @@ import re
 import struct
 import xml.etree.ElementTree as ET
 
-import example_recordings as example
 import numpy as np
 import pytest
+from support import example_recordings as example
 
 from cgdmer import cli
 

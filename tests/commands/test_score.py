@@ -4,17 +4,17 @@ import hashlib
 import json
 import os
 
-import example_recordings as example
 import numpy as np
 import polars as pl
 import pyarrow.parquet as pq
 import pytest
-from example_task import make_index
+from support import example_recordings as example
+from support.example_task import make_index
 
 import cgdmer
 from cgdmer import cli, embeddings, paths, tables
-from cgdmer.evaluation import heads
 from cgdmer.files import write_json
+from cgdmer.probing import linear_probe_io
 from cgdmer.settings import Probe
 from cgdmer.stages.probe import probe
 
@@ -42,7 +42,7 @@ def fitted(encoder):
     made = {name: draw.normal(size=(len(index), width)).astype(np.float32) for name, width in encoder.dims.items()}
     meta = {"encoder_digest": encoder.digest}
     embeddings.write(paths.embeddings("cgdmer", "cpsc2018"), index["id"].to_list(), made, meta)
-    probe("cgdmer", "cpsc2018", probe=Probe(fractions=[0.5, 1.0], seeds=1, strengths=[0.01, 1.0], bootstrap=10))
+    probe("cgdmer", "cpsc2018", probe=Probe(fractions=[0.5, 1.0], seeds=1, C=[0.01, 1.0], bootstrap=10))
     return index, made
 
 
@@ -77,7 +77,7 @@ def test_a_saved_probe_gives_the_probabilities_of_its_own_predictions(fitted, en
     assert found.columns == ["probe/cpsc2018/AFIB", "probe/cpsc2018/VPC", "probe/cpsc2018/NORM", "probe/cpsc2018/STE"]
     assert found.to_numpy().min() >= 0
     assert found.to_numpy().max() <= 1
-    head = heads.load(paths.head("cgdmer", "cpsc2018"))
+    head = linear_probe_io.load(paths.fitted_probe("cgdmer", "cpsc2018"))
     saved = tables.read(paths.predictions("cgdmer", "cpsc2018")).filter(
         (pl.col("fraction") == 1) & (pl.col("representation") == "pooled")
     )
@@ -88,24 +88,24 @@ def test_a_saved_probe_gives_the_probabilities_of_its_own_predictions(fitted, en
 
 
 def test_a_probe_of_another_encoder_is_refused(fitted, capsys):
-    path = paths.head("cgdmer", "cpsc2018")
-    head = heads.load(path)
-    heads.save(path, heads.Heads(head.task, head.classes, head.encoder, "0" * 64, head.layers))
+    path = paths.fitted_probe("cgdmer", "cpsc2018")
+    head = linear_probe_io.load(path)
+    linear_probe_io.save(path, linear_probe_io.Heads(head.task, head.classes, head.encoder, "0" * 64, head.layers))
     assert run("--probe", str(path)) == 3
     assert "is fitted for encoder cgdmer 000000000000" in capsys.readouterr().err
     assert not os.path.exists("scores.parquet")
 
 
 def test_saving_twice_gives_the_same_bytes(fitted, tmp_path):
-    head = heads.load(paths.head("cgdmer", "cpsc2018"))
+    head = linear_probe_io.load(paths.fitted_probe("cgdmer", "cpsc2018"))
     for name in ("a", "b"):
-        heads.save(tmp_path / f"{name}.probe.safetensors", head)
+        linear_probe_io.save(tmp_path / f"{name}.probe.safetensors", head)
     first, second = ((tmp_path / f"{name}.probe.safetensors").read_bytes() for name in "ab")
-    assert first == second == paths.head("cgdmer", "cpsc2018").read_bytes()
+    assert first == second == paths.fitted_probe("cgdmer", "cpsc2018").read_bytes()
 
 
 def test_a_damaged_probe_is_named(fitted, capsys):
-    path = paths.head("cgdmer", "cpsc2018")
+    path = paths.fitted_probe("cgdmer", "cpsc2018")
     path.write_bytes(path.read_bytes()[:-100])
     assert run("--probe", "cpsc2018") == 3
     assert "is no saved probe" in capsys.readouterr().err

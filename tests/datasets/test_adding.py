@@ -35,8 +35,8 @@ def project(folder):
     params = yaml.safe_load((ROOT / "params/demo.yaml").read_text())
     params["corpora"] |= yaml.safe_load(added)["corpora"]
     params["corpora"]["ward"]["root"] = str(folder / "ward")
-    params["fan"]["sources"].append("ward")
-    params["fan"]["benchmarks"].append("ward")
+    params["matrix"]["sources"].append("ward")
+    params["matrix"]["benchmarks"].append("ward")
     (folder / "params.yaml").write_text(yaml.safe_dump(params))
 
 

@@ -10,10 +10,11 @@ import polars as pl
 import pytest
 
 from cgdmer import datasets, tables
+from cgdmer.archives import open_archive
 from cgdmer.errors import ConfigError, DataError
 from cgdmer.settings import Corpus, Index
 from cgdmer.signals import LEADS
-from cgdmer.wave import open_archive, read_record
+from cgdmer.waveforms import read_record
 
 MODULES = [import_module(f"cgdmer.datasets.{entry.name}") for entry in pkgutil.iter_modules(datasets.__path__)]
 FOUND = sorted(module.__name__.rsplit(".", 1)[-1] for module in MODULES if hasattr(module, "NAME"))

@@ -6,10 +6,10 @@ from scipy.io import savemat
 
 from cgdmer import protocol as published
 from cgdmer import tables
+from cgdmer.archives import open_archive
 from cgdmer.datasets import cpsc2018, metadata
 from cgdmer.errors import DataError
 from cgdmer.settings import Corpus, Index
-from cgdmer.wave import open_archive
 
 POSITIVES = {
     "AFIB": (873, 98, 250),

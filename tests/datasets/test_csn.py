@@ -5,9 +5,9 @@ import pytest
 
 from cgdmer import protocol as published
 from cgdmer import tables
+from cgdmer.archives import open_archive
 from cgdmer.datasets import csn
 from cgdmer.settings import Corpus, Index
-from cgdmer.wave import open_archive
 
 EXACT = {
     "VB": (916, 3, 169, 0),
@@ -105,8 +105,8 @@ def test_of_several_acronyms_with_one_code_the_first_is_used(tiny):
 
 def test_the_column_may_be_spelt_with_a_space(tiny):
     folder = tiny("csn")
-    conditions = folder / csn.CONDITIONS
-    conditions.write_text(conditions.read_text().replace("AcronymName", "Acronym Name").removeprefix("\ufeff"))
+    robustness = folder / csn.CONDITIONS
+    robustness.write_text(robustness.read_text().replace("AcronymName", "Acronym Name").removeprefix("\ufeff"))
     assert csn.condition_names(open_archive(folder))["270492004"] == "1AVB"
 
 

@@ -5,8 +5,8 @@ import random
 import polars as pl
 import pytest
 
+from cgdmer.archives import open_archive
 from cgdmer.datasets import headers
-from cgdmer.wave import open_archive
 
 
 @pytest.fixture

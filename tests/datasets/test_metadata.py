@@ -3,9 +3,9 @@
 import polars as pl
 import pytest
 
+from cgdmer.archives import open_archive
 from cgdmer.datasets import metadata
 from cgdmer.errors import DataError
-from cgdmer.wave import open_archive
 
 
 @pytest.mark.parametrize(

@@ -3,11 +3,11 @@
 import polars as pl
 import pytest
 
-from cgdmer import reports, tables
+from cgdmer import report_text, tables
+from cgdmer.archives import open_archive
 from cgdmer.datasets import mimic_iv_ecg
 from cgdmer.errors import ConfigError, DataError
 from cgdmer.settings import Corpus, Index
-from cgdmer.wave import open_archive
 
 
 def read(folder, words=4, **settings):
@@ -59,8 +59,8 @@ def test_every_report_equals_the_rule_applied_to_its_lines():
     texts = mimic_iv_ecg.with_reports(frame)
     order = ("report_0", "report_2", "report_10")
     for place, row in enumerate(texts.iter_rows(named=True)):
-        cleaned = reports.clean([lines[name][place] for name in order])
-        assert row["report"] == ("" if cleaned == reports.EMPTY else cleaned)
+        cleaned = report_text.clean([lines[name][place] for name in order])
+        assert row["report"] == ("" if cleaned == report_text.EMPTY else cleaned)
     assert texts["words"].to_list() == [6, 3, 4, 0]
 
 

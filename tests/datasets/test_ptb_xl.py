@@ -7,10 +7,10 @@ import pytest
 
 from cgdmer import protocol as published
 from cgdmer import tables
+from cgdmer.archives import open_archive
 from cgdmer.datasets import metadata, ptb_xl
 from cgdmer.errors import DataError
 from cgdmer.settings import Corpus, Index
-from cgdmer.wave import open_archive
 
 RECORDS = {
     "ptb_xl_super": (17084, 2146, 2158),

@@ -74,7 +74,7 @@ def test_a_pickle_is_refused_with_the_command_that_converts_it(tmp_path):
     torch.save({"gain": torch.tensor([5.0])}, path)
     with pytest.raises(ConfigError, match="may hold a pickle") as caught:
         opened(path)
-    subprocess.run(caught.value.mend.replace("python", sys.executable, 1), shell=True, check=True)
+    subprocess.run(caught.value.fix.replace("python", sys.executable, 1), shell=True, check=True)
     assert load_file(tmp_path / "probe.safetensors")["gain"].item() == 5.0
     assert opened(tmp_path / "probe.safetensors")[1].gain.item() == 5.0
 
@@ -98,7 +98,7 @@ def test_weights_of_another_network_are_refused(tmp_path, state):
 def test_another_file_than_named_is_refused_and_its_own_digest_told(file):
     with pytest.raises(DataError, match="not the file that params") as caught:
         opened(file, digest="0" * 64)
-    assert sha256(file) in caught.value.mend
+    assert sha256(file) in caught.value.fix
 
 
 def test_a_file_that_is_missing_or_not_named_says_what_to_do(file):
@@ -108,7 +108,7 @@ def test_a_file_that_is_missing_or_not_named_says_what_to_do(file):
         opened(file, digest)
     with pytest.raises(ConfigError, match="names no weights for encoder merl_resnet18") as caught:
         merl_resnet18.load(Setup(SIGNAL, settings.Model()))
-    assert "sha256sum data/outside/merl_resnet18.safetensors" in caught.value.mend
+    assert "sha256sum data/outside/merl_resnet18.safetensors" in caught.value.fix
 
 
 def test_scales_are_those_of_the_published_protocols():

@@ -21,7 +21,7 @@ def block(language: str) -> str:
 
 def test_the_file_of_the_page_keeps_the_contract(tmp_path):
     shutil.copytree(ROOT / "cgdmer", tmp_path / "cgdmer", ignore=shutil.ignore_patterns("__pycache__"))
-    for name in ("tests/encoders/test_contract.py", "tests/example_pool.py"):
+    for name in ("tests/encoders/test_contract.py", "tests/support/__init__.py", "tests/support/example_pool.py"):
         target = tmp_path / name
         target.parent.mkdir(parents=True, exist_ok=True)
         shutil.copy(ROOT / name, target)
@@ -47,4 +47,4 @@ def test_the_settings_of_the_page_are_settings():
     overlay = yaml.safe_load(block("yaml").replace("<sha256sum of the file>", "a" * 64))
     merged = settings.parse(settings.merge(settings.read(ROOT / "params/demo.yaml"), overlay))
     assert merged.embed.outside["small_cnn"].file == "data/outside/small_cnn.safetensors"
-    assert "small_cnn" in merged.fan.probed
+    assert "small_cnn" in merged.matrix.probed

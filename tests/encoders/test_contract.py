@@ -2,11 +2,11 @@
 
 import importlib
 
-import example_pool as example
 import numpy as np
 import pytest
 import torch
 from safetensors.torch import save_file
+from support import example_pool as example
 
 from cgdmer import encoders, settings
 from cgdmer.encoders import Setup

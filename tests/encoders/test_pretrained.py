@@ -1,8 +1,8 @@
 """The pretrained encoder's reports, and the random control's weights."""
 
-import example_pool as example
 import numpy as np
 import pytest
+from support import example_pool as example
 
 from cgdmer import encoders, settings
 from cgdmer.encoders import Setup

@@ -2,10 +2,11 @@
 
 import json
 import shutil
+from pathlib import Path
 
 import numpy as np
 import pytest
-from example_task import make_features, make_index
+from support.example_task import make_features, make_index
 
 from cgdmer import embeddings, paths, settings, tables
 from cgdmer.errors import DataError
@@ -13,7 +14,8 @@ from cgdmer.evaluation import ablations
 from cgdmer.files import read_json, write_json, write_text
 from cgdmer.stages.probe import probe
 
-PROBE = settings.Probe(fractions=[0.1, 1.0], seeds=2, strengths=[0.01, 1.0], bootstrap=20)
+ROOT = Path(__file__).resolve().parents[2]
+PROBE = settings.Probe(fractions=[0.1, 1.0], seeds=2, C=[0.01, 1.0], bootstrap=20)
 
 
 def probed(features, index):
@@ -33,7 +35,8 @@ def project(tmp_path, monkeypatch):
     """A full method here, and below `other` the results of one that lost half of its features."""
     monkeypatch.chdir(tmp_path)
     write_text(tmp_path / "params/no_eyes.yaml", "# Ablation: sees nothing.\nobjective: {contrastive: 0.5}\n")
-    write_text(tmp_path / "params/demo.yaml", "# The demo\nfan: {}\n")
+    write_text(tmp_path / "params/demo.yaml", "# The demo\nmatrix: {}\n")
+    shutil.copy(ROOT / "dvc.yaml", tmp_path)
     index = make_index()
     features = make_features(index)
     worse = features.copy()
@@ -50,7 +53,7 @@ def test_only_profiles_that_say_so_are_ablations(project):
 
 
 def test_the_projects_own_profiles_are_found(monkeypatch):
-    monkeypatch.chdir(ablations.PACKAGE.parent)
+    monkeypatch.chdir(ROOT)
     wanted = {"contrastive_only", "generative_only", "no_disentanglement", "no_orthogonality", "random_masking",
               "spatial_masking", "temporal_masking"}  # fmt: skip
     assert set(ablations.known()) == wanted
@@ -102,9 +105,10 @@ def test_a_row_goes_stale_with_the_method_the_profile_and_the_code(project, monk
 
 
 def test_the_code_behind_a_number_is_counted_and_the_reports_is_not():
-    names = set(ablations.code())
-    assert {"models/ecg.py", "training/loop.py", "objectives.py", "evaluation/probe.py", "encoders/cgdmer.py"} <= names
-    assert not any(name.startswith("evaluation/report/") for name in names)
+    names = set(ablations.code(ROOT))
+    counted = ("models/ecg.py", "training/loop.py", "objectives.py", "probing/linear_probe.py", "encoders/cgdmer.py")
+    assert {f"cgdmer/{name}" for name in counted} <= names
+    assert not any(name.startswith(("cgdmer/report/", "cgdmer/finetuning/")) for name in names)
 
 
 def test_without_a_full_method_there_is_no_key(tmp_path, monkeypatch, project):

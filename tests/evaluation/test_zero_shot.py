@@ -8,7 +8,7 @@ import pytest
 from cgdmer import protocol as published
 from cgdmer.errors import DataError
 from cgdmer.evaluation import zero_shot
-from cgdmer.evaluation.cohort import cohort
+from cgdmer.probing.cohort import cohort
 
 
 @pytest.fixture
@@ -46,7 +46,7 @@ def test_an_ensemble_is_named_and_averages_unit_vectors(prompts):
 def test_a_class_without_a_prompt_is_named(prompts):
     with pytest.raises(DataError, match="no prompt for FOO") as caught:
         zero_shot.texts_of(prompts, ["AFIB", "FOO"])
-    assert "zero_shot.prompts" in caught.value.mend
+    assert "zero_shot.prompts" in caught.value.fix
 
 
 @pytest.mark.parametrize("content", [[], {"prompts": {"A": 1}}, {"A": ""}])

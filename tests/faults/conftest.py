@@ -37,7 +37,7 @@ def runs(tmp_path_factory) -> Runs:
         "PYTHONPATH": f"{ROOT}:{ROOT / 'tests'}", "CGDMER_EXECUTOR": "serial", "CGDMER_WORKERS": "1",
         "CGDMER_DEVICE": "cpu",
     }  # fmt: skip
-    command = [sys.executable, str(ROOT / "tests/stage_victim.py"), str(folder), str(seed), str(KILLS)]
+    command = [sys.executable, str(ROOT / "tests/support/stage_victim.py"), str(folder), str(seed), str(KILLS)]
     done = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
     assert done.returncode == 0, f"seed {seed}\n{done.stderr[-3000:]}"
     said = json.loads(done.stdout)

@@ -24,7 +24,7 @@ READERS = {
     "data/shards/csn/signals-00001.npy": lambda: run("embed random csn"),
     "data/shards/csn/rows.parquet": lambda: run("embed random csn"),
     "data/shards/mimic_iv_ecg/signals-00000.npy": lambda: run("pretrain"),
-    "data/shards/mimic_iv_ecg/manifest.json": lambda: run("pool"),
+    "data/shards/mimic_iv_ecg/manifest.json": lambda: run("pretraining_set"),
     "data/models/pretrain/weights.safetensors": lambda: weights.load(paths.MODEL),
     "data/models/pretrain/tokenizer.json": lambda: weights.load(paths.MODEL),
     "data/models/pretrain/config.json": lambda: weights.load(paths.MODEL),
@@ -53,6 +53,6 @@ def test_damage_is_noticed_and_named_with_a_remedy(project, name):
         with pytest.raises(DataError) as caught:
             READERS[name]()
         assert Path(name).name in str(caught.value), f"seed {seed}"
-        assert "dvc" in caught.value.mend, f"seed {seed}"
+        assert "dvc" in caught.value.fix, f"seed {seed}"
         path.write_bytes(whole)
     READERS[name]() if name.startswith(("data/index", "data/models", "data/embeddings")) else None

@@ -55,7 +55,7 @@ def test_a_full_disk_is_said_and_costs_nothing(project, disk, call):
     ballast.write_bytes(bytes(shutil.disk_usage(disk).free - room))
     with pytest.raises(DataError, match="no space is left") as caught:
         run(call)
-    assert "free space there, then run the same command again" in caught.value.mend
+    assert "free space there, then run the same command again" in caught.value.fix
     for path in (disk / Path(STAGES[call]).name).rglob("*"):
         assert not path.name.endswith(".tmp.safetensors")
         assert path.name != "manifest.json" or call == "pretrain"
@@ -99,7 +99,7 @@ def test_a_read_only_folder_is_said(project, disk):
     subprocess.run(["mount", "-o", "remount,ro", str(disk)], check=True)
     with pytest.raises(DataError, match="Read-only file system") as caught:
         run("embed random csn")
-    assert "make it writable" in caught.value.mend
+    assert "make it writable" in caught.value.fix
 
 
 @pytest.mark.parametrize("number", [errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EROFS, errno.EACCES])

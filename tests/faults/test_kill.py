@@ -1,7 +1,7 @@
 """SIGKILL at random moments of every stage, then the same command: the results of an undisturbed run."""
 
-import micro_project as micro
 import pytest
+from support import micro_project as micro
 
 from cgdmer import stages
 

@@ -2,8 +2,8 @@
 
 import re
 
-import micro_project as micro
 import pytest
+from support import micro_project as micro
 
 from cgdmer import paths, settings, stages
 from cgdmer.files import read_json
@@ -42,7 +42,7 @@ def test_a_setting_shows_them_escaped(project):
     validation = said.validation.model_copy(update={"examples": "always"})
     stages.find("validate")("mimic_iv_ecg", validation=validation, signal=said.signal)
     report = said.report.model_copy(update={"title": f"title {micro.MARKUP}", "examples": "always"})
-    stages.find("report")(report=report, fan=said.fan)
+    stages.find("report")(report=report, matrix=said.matrix)
     assert micro.PLANTED in str(read_json(paths.retrieval())["examples"])
     for page in (paths.REPORT_HTML, paths.validation("mimic_iv_ecg") / "index.html"):
         text = page.read_text()

@@ -8,9 +8,9 @@ import sys
 import time
 from pathlib import Path
 
-import micro_project as micro
 import pytest
 import yaml
+from support import micro_project as micro
 
 from cgdmer import paths, settings, stages
 from cgdmer.acquisition import tree

@@ -5,12 +5,12 @@ import signal
 from pathlib import Path
 
 import pytest
-from small_corpus import write_corpus
+from support.small_corpus import write_corpus
 
 from cgdmer import preprocessing
+from cgdmer.archives import open_archive
 from cgdmer.errors import CgdmerError
 from cgdmer.settings import Signal
-from cgdmer.wave import open_archive
 
 SETTINGS = Signal(seconds=4.0, shard_records=4)
 

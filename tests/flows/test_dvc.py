@@ -46,10 +46,10 @@ def test_what_had_not_changed_starts_no_dvc_until_a_stage_has_begun(fake):
     folder = fake(STATUS)
     with dvc.stopping():
         dvc.running.look()
-        assert [dvc.reproduce(name, lambda _: None) for name in ("index@csn", "pool")] == [False, False]
+        assert [dvc.reproduce(name, lambda _: None) for name in ("index@csn", "pretraining_set")] == [False, False]
         assert (folder / "n").read_text().strip() == "1"
         dvc.reproduce("pretrain", lambda _: None)
-        dvc.reproduce("pool", lambda _: None)  # what pretrain waited for, but nobody can know that here
+        dvc.reproduce("pretraining_set", lambda _: None)  # what pretrain waited for, but nobody can know that here
         assert (folder / "n").read_text().strip() == "3"
 
 
@@ -58,7 +58,7 @@ def test_without_an_answer_every_stage_is_asked(fake, body):
     folder = fake(f"""case "$*" in *status*) {body};; *) exit 0;; esac""")
     with dvc.stopping():
         dvc.running.look()
-        dvc.reproduce("pool", lambda _: None)
+        dvc.reproduce("pretraining_set", lambda _: None)
     assert (folder / "n").read_text().strip() == "2"
 
 
@@ -68,7 +68,7 @@ def test_what_dvc_said_holds_for_one_flow_run(fake):
         dvc.running.look()
     dvc.running.changed = set()
     with dvc.stopping():
-        dvc.reproduce("pool", lambda _: None)
+        dvc.reproduce("pretraining_set", lambda _: None)
     assert (folder / "n").read_text().strip() == "2"
 
 

@@ -60,11 +60,11 @@ def test_a_result_made_here_is_committed_and_pushed_with_its_run_cache(fake):
 def test_what_had_not_changed_is_not_pushed(fake):
     calls = fake("")
     assert remote.reproduce("index@csn", lambda _: None) is False
-    assert remote.reproduce("pool", lambda _: None) is False
+    assert remote.reproduce("pretraining_set", lambda _: None) is False
     assert words(calls) == [
         "remote default --local shared",
         "repro --pull --single-item index@csn",
-        "repro --pull --single-item pool",
+        "repro --pull --single-item pretraining_set",
     ]
 
 

@@ -8,15 +8,15 @@ import sys
 import psutil
 import pytest
 import yaml
-from served_project import served
+from support.served_project import served
 
 pytestmark = [pytest.mark.long, pytest.mark.server, pytest.mark.timeout(900), pytest.mark.xdist_group("stack")]
 
 
 @pytest.fixture(scope="module")
 def project(tmp_path_factory):
-    fan = {"sources": ["csn"], "benchmarks": ["csn"]}
-    with served(tmp_path_factory.mktemp("project with space"), fan) as project:
+    matrix = {"sources": ["csn"], "benchmarks": ["csn"]}
+    with served(tmp_path_factory.mktemp("project with space"), matrix) as project:
         yield project
         stopping_leaves_nothing_and_a_taken_port_is_refused(project)
 

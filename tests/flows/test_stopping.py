@@ -8,7 +8,7 @@ import signal
 import psutil
 import pytest
 import yaml
-from served_project import served
+from support.served_project import served
 
 pytestmark = [pytest.mark.long, pytest.mark.server, pytest.mark.timeout(900), pytest.mark.xdist_group("stopping")]
 EPOCHS = 150
@@ -17,8 +17,8 @@ EPOCHS = 150
 
 @pytest.fixture(scope="module")
 def project(tmp_path_factory):
-    fan = {"sources": ["mimic_iv_ecg"]}
-    with served(tmp_path_factory.mktemp("stopping"), fan, {"epochs": EPOCHS, "checkpoint_steps": 10}) as project:
+    matrix = {"sources": ["mimic_iv_ecg"]}
+    with served(tmp_path_factory.mktemp("stopping"), matrix, {"epochs": EPOCHS, "checkpoint_steps": 10}) as project:
         yield project
 
 
@@ -102,7 +102,7 @@ def test_a_run_outlives_its_server(project):
     summary = json.loads((project.folder / "reports/pretrain/summary.json").read_text())
     assert summary["epochs"][-1]["epoch"] == EPOCHS
     tasks = project.ask("task_runs/filter", {"task_runs": {"flow_run_id": {"any_": [run]}}})
-    assert {task["state"]["type"] for task in tasks if task["name"] in ("pool", "pretrain")} == {"COMPLETED"}
+    assert {task["state"]["type"] for task in tasks if task["name"] in ("pretraining_set", "pretrain")} == {"COMPLETED"}
 
 
 def answered(project, run):

@@ -11,10 +11,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from cgdmer import reports
+from cgdmer import report_text
 from cgdmer.errors import DataError
-from cgdmer.wave import parse_header
-from cgdmer.wave.matlab import read_struct
+from cgdmer.waveforms import parse_header
+from cgdmer.waveforms.matlab import read_struct
 
 ROOT = Path(__file__).resolve().parents[2]
 CASES = int(os.environ.get("CGDMER_FUZZ_CASES", "2000"))
@@ -26,7 +26,7 @@ FIELDS = st.sampled_from(
 @pytest.mark.timeout(300 + CASES // 10)
 def test_damaged_bytes_are_read_or_refused_and_never_more():
     seed = random.randrange(10**9)
-    command = [sys.executable, str(ROOT / "tests/fuzz/fuzzer.py"), str(CASES), str(seed)]
+    command = [sys.executable, str(ROOT / "tests/support/fuzzer.py"), str(CASES), str(seed)]
     environment = {name: value for name, value in os.environ.items() if not name.startswith("CGDMER_FUZZ")}
     done = subprocess.run(
         command, env=environment | {"PYTHONPATH": str(ROOT)}, capture_output=True, text=True, check=False
@@ -60,6 +60,6 @@ def test_any_bytes_are_a_struct_or_say_why_not(content):
 @given(st.lists(st.text(max_size=60) | st.none(), max_size=5))
 @settings(max_examples=150, deadline=None)
 def test_any_lines_become_one_line_of_report(lines):
-    cleaned = reports.clean(lines)
+    cleaned = report_text.clean(lines)
     assert cleaned
     assert not set("\n\r\t") & set(cleaned)

@@ -1,8 +1,8 @@
 """The assembled method: what is off is not built, any leads and lengths go in, padding changes nothing."""
 
-import example_pool as example
 import pytest
 import torch
+from support import example_pool as example
 
 from cgdmer.models import weights
 from cgdmer.models.cgdmer import Batch

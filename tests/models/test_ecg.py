@@ -1,9 +1,9 @@
 """The ECG tower: hidden patches never enter, and what fills a short record leaks nothing."""
 
-import example_pool as example
 import pytest
 import torch
 import torch.nn.functional as F
+from support import example_pool as example
 
 from cgdmer.models import masking
 from cgdmer.models.ecg import EcgDecoder, EcgEncoder, LeadLinear, Stem

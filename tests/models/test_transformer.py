@@ -1,7 +1,7 @@
 """Blocks: padding is invisible, checkpointing changes memory and nothing else."""
 
-import example_pool as example
 import torch
+from support import example_pool as example
 
 from cgdmer.models.transformer import Transformer, initialise, mean
 

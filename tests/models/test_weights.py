@@ -2,9 +2,9 @@
 
 import json
 
-import example_pool as example
 import pytest
 import torch
+from support import example_pool as example
 
 from cgdmer.errors import DataError
 from cgdmer.models import weights

@@ -1,8 +1,8 @@
 """EDF and DICOM: the leads by name, calibrated; headers that promise more than there is are refused."""
 
-import example_recordings as example
 import numpy as np
 import pytest
+from support import example_recordings as example
 
 from cgdmer.errors import RecordError
 from cgdmer.recordings import read_file

@@ -4,8 +4,8 @@ import io
 import os
 import zipfile
 
-import example_recordings as example
 import pytest
+from support import example_recordings as example
 
 from cgdmer.errors import DataError, RecordError
 from cgdmer.recordings import Place, Stated, find, read

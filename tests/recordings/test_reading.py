@@ -3,9 +3,9 @@
 import json
 from pathlib import Path
 
-import example_recordings as example
 import numpy as np
 import pytest
+from support import example_recordings as example
 
 import cgdmer
 from cgdmer.errors import ConfigError, RecordError

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 import torch
-from shard_folder import write_folder
+from support.shard_folder import write_folder
 
 from cgdmer.errors import ConfigError
 from cgdmer.shards import open_shards

@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import settings as limits
 from hypothesis import strategies as st
-from shard_folder import finish, rows_frame, write_folder
+from support.shard_folder import finish, rows_frame, write_folder
 
 from cgdmer.errors import ConfigError, DataError
 from cgdmer.shards import concatenate, open_shards
@@ -88,7 +88,7 @@ def test_folders_of_another_form_do_not_mix(folder, tmp_path):
     write_folder(tmp_path / "ptb_xl", [4], samples=50)
     with pytest.raises(DataError, match="different form"):
         concatenate([open_shards(folder[0]), open_shards(tmp_path / "ptb_xl")])
-    with pytest.raises(ConfigError, match=r"pool\.sources"):
+    with pytest.raises(ConfigError, match=r"pretraining_set\.sources"):
         concatenate([])
 
 
@@ -134,8 +134,8 @@ def test_damage_names_the_file_and_the_remedy(folder, tmp_path, name, kind):
     damage(copy / name, kind)
     with pytest.raises(DataError, match=name) as caught:
         open_shards(copy, verify=kind == "flipped")
-    assert f"dvc checkout {copy}" in caught.value.mend
-    assert "dvc repro --force shards@csn" in caught.value.mend
+    assert f"dvc checkout {copy}" in caught.value.fix
+    assert "dvc repro --force shards@csn" in caught.value.fix
 
 
 def test_an_edited_manifest_is_refused(folder, tmp_path):

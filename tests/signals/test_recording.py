@@ -8,11 +8,12 @@ from hypothesis import given
 from hypothesis import settings as limits
 from hypothesis import strategies as st
 
+from cgdmer.archives import open_archive
 from cgdmer.errors import RecordError
 from cgdmer.settings import Signal
 from cgdmer.signals import LEADS, canonical
 from cgdmer.signals.leads import HEXAXIAL
-from cgdmer.wave import open_archive, read_record
+from cgdmer.waveforms import read_record
 
 DEMO = Signal()
 FS = 500.0

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import polars as pl
 import pytest
-from scripted_server import checksums, serve
+from support.scripted_server import checksums, serve
 
 from cgdmer import datasets, paths
 from cgdmer.acquisition import manifest, tree

@@ -2,11 +2,11 @@
 
 import contextlib
 
-import example_pool as example
 import numpy as np
 import polars as pl
 import pytest
 import torch
+from support import example_pool as example
 
 from cgdmer import embeddings, paths, settings
 from cgdmer.encoders import cgdmer as pretrained
@@ -139,7 +139,7 @@ def test_a_failure_names_process_and_records_and_each_takes_its_share(folder, mo
     ) as caught:
         run(folder, "handcrafted", batch=7)
     assert "ValueError: an odd record" in caught.value.fact
-    assert "finished records are kept" in caught.value.mend
+    assert "finished records are kept" in caught.value.fix
     with contextlib.chdir(folder):
         assert stage.unfinished(SOURCE, "handcrafted", 7) == (
             "5 of 6 chunks of ptb_xl have no features, from ptb_xl-0000 to ptb_xl-0006 on"

@@ -3,20 +3,20 @@
 import contextlib
 import json
 
-import example_pool as example
 import numpy as np
 import polars as pl
 import pytest
 import torch
+from support import example_pool as example
 
 from cgdmer import paths, settings, tables
-from cgdmer.evaluation import metrics, subsets
 from cgdmer.files import read_json
+from cgdmer.finetuning import runs, training
+from cgdmer.finetuning.classifier import Classifier, body
 from cgdmer.models import weights
-from cgdmer.models.classifier import Classifier, body
+from cgdmer.probing import metrics, subsets
 from cgdmer.shards import open_shards
 from cgdmer.stages import finetune as stage
-from cgdmer.training import finetuning
 
 SOURCE, RECORDS = "cpsc2018", 144
 CLASSES = ("AFIB", "VPC", "NORM")
@@ -109,12 +109,12 @@ def test_a_killed_stage_goes_on_with_the_runs_it_had(here, tmp_path):
         made.append(1)
         return np.zeros((2, 1), np.float32), np.ones((3, 1), np.float32), {"epoch": 1, "validation": 0.5}
 
-    first, again = stage.kept(tmp_path / "x", run), stage.kept(tmp_path / "x", run)
+    first, again = runs.kept(tmp_path / "x", run), runs.kept(tmp_path / "x", run)
     assert made == [1]
     assert all(np.array_equal(a, b) for a, b in zip(first, again, strict=True))
 
 
-class Watched(finetuning.Signals):
+class Watched(training.Signals):
     """Remembers the rows that were read."""
 
     def __init__(self, shards):
@@ -127,7 +127,7 @@ class Watched(finetuning.Signals):
 
 
 def part(joined, rows, count=20):
-    return finetuning.Labelled(joined.train.rows[rows][:count], joined.train.labels[rows][:count])
+    return training.Labelled(joined.train.rows[rows][:count], joined.train.labels[rows][:count])
 
 
 @pytest.fixture
@@ -138,7 +138,7 @@ def joined(here):
 
 def test_only_the_subset_is_trained_on_and_test_is_read_once_at_the_end(joined):
     read, rows = Watched(open_shards(paths.shards(SOURCE))), subsets.nested(joined.train.ids, 0.3, 1)
-    stage.one(joined, read, rows, "from scratch", SETTINGS, seed=1)
+    runs.one(joined, read, rows, "from scratch", SETTINGS, seed=1)
     subset, val, test = (set(r.tolist()) for r in (joined.train.rows[rows], joined.val.rows, joined.test.rows))
     assert set().union(*read.rows) == subset | val | test
     assert [bool(seen & test) for seen in read.rows].count(True) == 1
@@ -156,18 +156,18 @@ def test_the_weights_of_the_best_epoch_come_back_and_patience_stops(joined):
         return script[len(seen) - 1]
 
     patient = SETTINGS.model_copy(update={"epochs": 5, "patience": 2})
-    fitted = finetuning.fit(
+    fitted = training.fit(
         classifier, read, part(joined, rows), joined.val.rows, score, patient, peak=1e-3, decay=0.5, seed=0
     )
     assert (fitted.epoch, fitted.scores) == (2, script[:4])
-    np.testing.assert_array_equal(finetuning.predict(classifier, read, joined.val.rows), seen[1])
+    np.testing.assert_array_equal(training.predict(classifier, read, joined.val.rows), seen[1])
 
 
 def test_without_a_scorable_validation_class_the_last_epoch_counts(joined):
     read, rows = Watched(open_shards(paths.shards(SOURCE))), np.arange(20)
     network, _ = body(paths.MODEL, pretrained=True, seed=0)
     few = SETTINGS.model_copy(update={"epochs": 2, "patience": 1})
-    fitted = finetuning.fit(
+    fitted = training.fit(
         Classifier(network, 3), read, part(joined, rows), joined.val.rows, lambda _: float("nan"), few, peak=1e-3,
         decay=1.0, seed=0,
     )  # fmt: skip
@@ -177,7 +177,7 @@ def test_without_a_scorable_validation_class_the_last_epoch_counts(joined):
 def test_a_class_nobody_trained_on_is_scored_alike_for_every_record(joined):
     joined.train.labels[:, 1] = 0
     one = SETTINGS.model_copy(update={"epochs": 1})
-    _, test, _ = stage.one(joined, Watched(open_shards(paths.shards(SOURCE))), np.arange(24), "from scratch", one, 0)
+    _, test, _ = runs.one(joined, Watched(open_shards(paths.shards(SOURCE))), np.arange(24), "from scratch", one, 0)
     assert np.ptp(test[:, 1]) == 0 < np.ptp(test[:, 0])
 
 
@@ -215,15 +215,15 @@ def test_layers_learn_slower_the_further_they_are_from_the_head(here):
     assert depths["body.split.shared.blocks.0.qkv.weight"] == depths["body.split.ecg.norm.weight"] == 1
     assert [depths[f"body.ecg.blocks.blocks.{n}.qkv.weight"] for n in (1, 0)] == [2, 3]
     assert depths["body.ecg.embed.weight"] == depths["body.ecg.places.lead.weight"] == 4
-    optimiser, scales = finetuning.layered(classifier, SETTINGS, decay=0.5)
+    optimiser, scales = training.layered(classifier, SETTINGS, decay=0.5)
     assert sorted(set(scales)) == [0.0625, 0.125, 0.25, 0.5, 1.0]
     assert sum(len(group["params"]) for group in optimiser.param_groups) == len(depths)
 
 
 def test_few_labels_get_several_passes_an_epoch():
     chosen = settings.Finetune(batch=10, min_updates=20)
-    assert finetuning.plan(25, chosen) == (7, 21)
-    assert finetuning.plan(1000, chosen) == (1, 100)
-    drawn = list(finetuning.order(25, 2, 10, (0, 0)))
+    assert training.plan(25, chosen) == (7, 21)
+    assert training.plan(1000, chosen) == (1, 100)
+    drawn = list(training.order(25, 2, 10, (0, 0)))
     assert sorted(np.concatenate(drawn).tolist()) == sorted([*range(25), *range(25)])
     assert {len(batch) for batch in drawn} == {8, 9}

@@ -3,10 +3,10 @@
 import contextlib
 import json
 
-import example_pool as example
 import numpy as np
 import pytest
 import torch
+from support import example_pool as example
 
 import cgdmer
 from cgdmer import paths, settings
@@ -97,12 +97,12 @@ def test_without_a_term_that_reads_reports_none_are_needed(tmp_path):
 
 
 def test_pool_and_shards_must_fit_each_other(tmp_path):
-    with pytest.raises(DataError, match=r"pool\.json is missing"):
+    with pytest.raises(DataError, match=r"pretraining_set\.json is missing"):
         run(tmp_path)
     example.write(tmp_path)
-    pool = read_json(tmp_path / paths.POOL)
+    pool = read_json(tmp_path / paths.PRETRAINING_SET)
     pool["sources"]["mimic_iv_ecg"]["digest"] = "0" * 64
-    write_json(tmp_path / paths.POOL, pool)
+    write_json(tmp_path / paths.PRETRAINING_SET, pool)
     with pytest.raises(DataError, match="not those that"):
         run(tmp_path)
 

@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from example_task import make_features, make_index
+from support.example_task import make_features, make_index
 
 from cgdmer import embeddings, paths, tables
 from cgdmer.errors import DataError
@@ -10,7 +10,7 @@ from cgdmer.files import read_json, sealed, sha256, unsealed, write_json
 from cgdmer.settings import Probe
 from cgdmer.stages.probe import probe
 
-SETTINGS = Probe(fractions=[0.1, 1.0], seeds=2, strengths=[0.01, 1.0], bootstrap=20)
+SETTINGS = Probe(fractions=[0.1, 1.0], seeds=2, C=[0.01, 1.0], bootstrap=20)
 
 
 @pytest.fixture

@@ -6,7 +6,7 @@ import shutil
 from pathlib import Path
 
 import pytest
-from scripted_server import serve
+from support.scripted_server import serve
 
 from cgdmer import paths
 from cgdmer import protocol as published

@@ -1,8 +1,8 @@
 """The stage retrieval with a real, untrained model: held-out records alone, the same draw and bytes every time."""
 
 import pytest
-from example_task import TINY_MODEL
-from shard_folder import write_folder
+from support.example_task import TINY_MODEL
+from support.shard_folder import write_folder
 
 from cgdmer import paths, settings
 from cgdmer.errors import DataError
@@ -19,7 +19,7 @@ def project(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr(stage, "BATCH", 7)
     write_folder(paths.shards("ptb_xl"), [40, 40])
-    write_json(paths.POOL, {"sources": {"ptb_xl": {}}})
+    write_json(paths.PRETRAINING_SET, {"sources": {"ptb_xl": {}}})
     write_json(paths.raw("ptb_xl") / "manifest.json", {"way": "simulate"})
     signal = settings.Signal(seconds=1.0)
     words = [f"report {i}" for i in range(5)]
@@ -64,4 +64,4 @@ def test_no_held_out_record_is_an_error_that_names_the_setting(project, monkeypa
     monkeypatch.setattr(stage, "HELD_OUT", "val")
     with pytest.raises(DataError, match="no val record") as caught:
         stage.retrieval(retrieval=SETTINGS)
-    assert "index.test_fraction" in caught.value.mend
+    assert "index.test_fraction" in caught.value.fix

@@ -3,14 +3,14 @@
 import numpy as np
 import polars as pl
 import pytest
-from small_corpus import write_corpus
+from support.small_corpus import write_corpus
 
 from cgdmer import datasets, paths, tables
+from cgdmer.archives import open_archive
 from cgdmer.errors import DataError
 from cgdmer.settings import Corpus, Signal
 from cgdmer.shards import open_shards
 from cgdmer.stages.shards import shards
-from cgdmer.wave import open_archive
 
 
 @pytest.fixture

@@ -3,13 +3,13 @@ import sys
 
 import polars as pl
 import pytest
-from example_source import Example
+from support.example_source import Example
 
 from cgdmer import paths, stages
+from cgdmer.commands import check
 from cgdmer.errors import ValidationFailed
 from cgdmer.files import read_json
 from cgdmer.settings import Signal, Validation
-from cgdmer.stages import checking
 
 SETTINGS = {"validation": Validation(), "signal": Signal()}
 
@@ -35,7 +35,7 @@ def test_a_critical_failure_stops_but_leaves_what_shows_it(folder):
         stages.find("validate")("ptb_xl", **SETTINGS)
     result = read_json(paths.validation("ptb_xl") / "result.json")
     assert result["critical_failed"] == ["amplitude_possible"]
-    assert "30000" in str(checking._failed("ptb_xl", "amplitude_possible")[1])
+    assert "30000" in str(check._failed("ptb_xl", "amplitude_possible")[1])
 
 
 def test_data_docs_are_written_where_asked(folder, monkeypatch):

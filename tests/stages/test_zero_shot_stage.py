@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from example_task import TINY_MODEL, make_features, make_index
+from support.example_task import TINY_MODEL, make_features, make_index
 
 from cgdmer import embeddings, paths, settings, tables
 from cgdmer.errors import DataError
@@ -54,11 +54,11 @@ def test_an_ensemble_is_another_condition(project):
 def test_published_prompts_that_are_not_here_say_how_to_get_them(project):
     with pytest.raises(DataError, match=r"CKEPE_prompt\.json is missing") as caught:
         zero_shot("cpsc2018", zero_shot=SETTINGS.model_copy(update={"prompts": "ckepe"}))
-    assert "protocol" in caught.value.mend
+    assert "protocol" in caught.value.fix
 
 
 def test_an_encoder_without_reports_is_refused(project):
     store(project, shared=np.ones((project.height, 8), np.float32))
     with pytest.raises(DataError, match="no 'aligned' features") as caught:
         zero_shot("cpsc2018", zero_shot=SETTINGS)
-    assert "objective.contrastive" in caught.value.mend
+    assert "objective.contrastive" in caught.value.fix

@@ -4,12 +4,12 @@ import os
 import time
 
 import pytest
-from small_corpus import write_corpus
+from support.small_corpus import write_corpus
 
 from cgdmer import datasets, executor, paths, tables
+from cgdmer.archives import open_archive
 from cgdmer.settings import Corpus, Signal
 from cgdmer.stages.shards import shards
-from cgdmer.wave import open_archive
 
 pytestmark = [pytest.mark.long, pytest.mark.server, pytest.mark.xdist_group("topology")]
 

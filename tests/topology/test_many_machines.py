@@ -28,7 +28,7 @@ def repository(tmp_path_factory) -> Path:
                  "reports/ablations/README.md"):  # fmt: skip
         shutil.copy(ROOT / name, folder / name)
     merged = settings.read(ROOT / "params/demo.yaml")
-    for overlay in ("tests/params.micro.yaml", "tests/topology/params.tiny.yaml"):
+    for overlay in ("tests/support/params.micro.yaml", "tests/topology/params.tiny.yaml"):
         merged = settings.merge(merged, settings.read(ROOT / overlay))
     (folder / "params.yaml").write_text(yaml.safe_dump(merged, sort_keys=False))
     git = ["git", "-C", str(folder), "-c", "user.email=t@example.org", "-c", "user.name=t"]
@@ -116,7 +116,15 @@ def logs(running) -> tuple[str, str]:
 
 def test_one_machine_pretrains_and_the_other_goes_on_from_its_results(logs, running):
     first, second = logs
-    data = {"protocol", "acquire@ptb_xl", "index@ptb_xl", "shards@ptb_xl", "validate@ptb_xl", "pool", "pretrain"}
+    data = {
+        "protocol",
+        "acquire@ptb_xl",
+        "index@ptb_xl",
+        "shards@ptb_xl",
+        "validate@ptb_xl",
+        "pretraining_set",
+        "pretrain",
+    }
     assert stages_run(first) == data
     assert stages_run(second).isdisjoint(data)
     assert {"embed@cgdmer-ptb_xl", "report"} <= stages_run(second)

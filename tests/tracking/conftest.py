@@ -35,7 +35,12 @@ class RealServer:
 
     def __init__(self, database: Path, port: int) -> None:
         self.url = f"http://127.0.0.1:{port}"
-        command = [sys.executable, str(Path(__file__).with_name("mlflow_process.py")), str(database), str(port)]
+        command = [
+            sys.executable,
+            str(Path(__file__).parents[1] / "support/mlflow_process.py"),
+            str(database),
+            str(port),
+        ]
         self.process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
 
     def tell(self, line: str) -> str:

@@ -6,8 +6,8 @@ import subprocess
 import sys
 from contextlib import chdir
 
-import example_pool
 import pytest
+from support import example_pool
 
 from cgdmer import paths, settings
 from cgdmer.errors import Preempted

@@ -12,26 +12,27 @@ import urllib.request
 from contextlib import chdir
 from pathlib import Path
 
-import example_report
 import mlflow
 import numpy as np
 import polars as pl
 import pytest
+from support import example_report
 
 import cgdmer
-from cgdmer import paths, settings, stages, tables
+from cgdmer import paths, publishing, settings, stages, tables
 from cgdmer.errors import ConfigError, DataError
+from cgdmer.publishing import card, findings, gate, groups
 from cgdmer.signals import LEADS, canonical
-from cgdmer.stages import publishing
-from cgdmer.stages.publishing import card, findings, gate, groups
 from cgdmer.tracking import aliases, registry, server
 
 pytestmark = [pytest.mark.xdist_group("mlflow"), pytest.mark.timeout(600)]
 SECRETS = {"MLFLOW_TRACKING_PASSWORD": "sentinel-one-9731", "AWS_SECRET_ACCESS_KEY": "sentinel-two-8642"}
 SETTINGS = settings.Settings(
-    fan=settings.Fan(sources=["ptb_xl"], benchmarks=["ptb_xl"], encoders=["cgdmer"], controls=[], probed=["cgdmer"]),
+    matrix=settings.Matrix(
+        sources=["ptb_xl"], benchmarks=["ptb_xl"], encoders=["cgdmer"], controls=[], probed=["cgdmer"]
+    ),
     corpora={"ptb_xl": settings.Corpus(root="/private/folder")},
-    pool=settings.Pool(sources=["ptb_xl"]),
+    pretraining_set=settings.PretrainingSet(sources=["ptb_xl"]),
     model=example_report.TINY_MODEL,
     signal=example_report.SIGNAL,
 )
@@ -48,7 +49,7 @@ def published(tmp_path_factory, empty_database):
         patch.setenv("MLFLOW_TRACKING_URI", f"sqlite:///{folder}/mlflow.db")
         patch.setattr(groups, "FEWEST", 10)
         example_report.write()
-        stages.find("report")(report=settings.Report(), fan=example_report.FAN)
+        stages.find("report")(report=settings.Report(), matrix=example_report.FAN)
         Path("dvc.lock").write_text("one")
         first = publishing.publish(SETTINGS)
     return folder, first
@@ -137,7 +138,7 @@ def test_a_long_card_is_cut_before_a_heading():
 
 def test_groups_know_their_bounds():
     rows = pl.DataFrame({"sex": ["female", "male", None], "age": [39.0, 40.0, None]})
-    found = {name: rows.filter(chosen).height for name, chosen in groups.conditions()}
+    found = {name: rows.filter(chosen).height for name, chosen in groups.robustness()}
     assert found == {"female": 1, "male": 1, "under 40": 1, "40 to 59": 1, "60 to 79": 0, "80 and over": 0}
 
 

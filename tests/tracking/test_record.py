@@ -118,10 +118,10 @@ def test_a_state_needs_results_and_changes_with_them(here):
     with pytest.raises(DataError, match="dvc repro"):
         state.current({})
     (here / "dvc.lock").write_text("a")
-    first = state.current({"train": {"lr": 0.1}, "fan": [1]})
+    first = state.current({"train": {"lr": 0.1}, "matrix": [1]})
     (here / "dvc.lock").write_text("b")
     assert state.current({}).lock != first.lock
-    assert first.params == {"train.lr": "0.1", "fan": "[1]"}
+    assert first.params == {"train.lr": "0.1", "matrix": "[1]"}
     assert first.commit == ""
 
 

@@ -2,15 +2,15 @@
 
 import copy
 
-import example_pool as example
 import pytest
 import torch
+from support import example_pool as example
 
 from cgdmer import objectives, settings
+from cgdmer.distributed import World
 from cgdmer.models import transformer, weights
-from cgdmer.training.distributed import World
 from cgdmer.training.engine import Engine, set_precision
-from cgdmer.training.records import Part
+from cgdmer.training.records import MicroBatch
 
 ALONE = World(0, 1, torch.device("cpu"))
 
@@ -23,7 +23,7 @@ def engine(terms=None, **train):
 
 
 def part(of, records=6):
-    return Part(example.batch(of.task.model, records), (records,), 1.0)
+    return MicroBatch(example.batch(of.task.model, records), (records,), 1.0)
 
 
 def parameters(of):
@@ -55,14 +55,14 @@ def test_accumulated_micro_batches_average_by_their_records():
     pieces = []
     for place, rows in enumerate((slice(0, 4), slice(4, 6))):
         batch = {name: value if name == "full" else value[rows] for name, value in given.items()}
-        pieces.append(Part(batch, (len(batch["row"]),), (4, 2)[place] / 6))
+        pieces.append(MicroBatch(batch, (len(batch["row"]),), (4, 2)[place] / 6))
     drawn = split.drawn((6,), 0, "any")
     slices = {4: slice(0, 4), 2: slice(4, 6), 6: slice(0, 6)}
     whole = engine(means)
     for one in (split, whole):
         one.drawn = lambda sizes, *_: {name: value[slices[sizes[0]]] for name, value in drawn.items()}
     _, in_pieces = split.step(0, pieces, 1e-3)
-    _, at_once = whole.step(0, [Part(given, (6,), 1.0)], 1e-3)
+    _, at_once = whole.step(0, [MicroBatch(given, (6,), 1.0)], 1e-3)
     assert torch.allclose(in_pieces, at_once, rtol=1e-4)
 
 

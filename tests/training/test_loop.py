@@ -2,11 +2,11 @@
 
 import json
 
-import example_pool as example
 import numpy as np
 import pytest
 import torch
 from safetensors.torch import load_file
+from support import example_pool as example
 
 from cgdmer import objectives, paths, settings
 from cgdmer.errors import DataError, TrainingStopped
@@ -14,7 +14,7 @@ from cgdmer.models import weights
 from cgdmer.shards import open_shards
 from cgdmer.training import Records, World, checkpoint, fit, replay
 from cgdmer.training.engine import Engine
-from cgdmer.training.records import Order, Part
+from cgdmer.training.records import MicroBatch, Order
 from cgdmer.training.replay import dump
 
 ALONE = World(0, 1, torch.device("cpu"))
@@ -91,7 +91,7 @@ def test_a_non_finite_term_is_named_with_its_records_and_can_be_replayed(tmp_pat
         fit(poisoned, records, sizes, train, world=ALONE, folder=tmp_path / "work")
     assert stopped.value.code == 5
     [folder] = (tmp_path / "work").glob("nonfinite-*")
-    assert f"replay {folder}" in stopped.value.mend
+    assert f"replay {folder}" in stopped.value.fix
     facts, batch = json.loads((folder / "facts.json").read_text()), load_file(folder / "batch-0.safetensors")
     assert facts["step"] == 2
     assert [*batch["0/row"].tolist(), *batch["1/row"].tolist()] == third.tolist()
@@ -112,13 +112,13 @@ def test_a_dump_of_several_processes_is_replayed_as_one_batch(tmp_path):
     train = settings.Train(batch=24)
     engine = Engine(task, train, ALONE)
     whole = records(np.arange(10))
-    [expected] = [engine.step(4, [Part(whole, (10,), 1.0)], 0.0)[1].tolist()]
+    [expected] = [engine.step(4, [MicroBatch(whole, (10,), 1.0)], 0.0)[1].tolist()]
     for rank, positions in enumerate((np.arange(6), np.arange(6, 10))):
         engine.world = World(rank, 2, torch.device("cpu"))
         batch = records(positions)
         if rank:
             batch["tokens"] = batch["tokens"][:, : int((batch["tokens"] != records.pad).sum(1).max())]
-        dump(tmp_path / "dump", engine, 4, [Part(batch, (6, 4), 1.0)], {"loss": 1.0})
+        dump(tmp_path / "dump", engine, 4, [MicroBatch(batch, (6, 4), 1.0)], {"loss": 1.0})
     found = replay(tmp_path / "dump", prepared(tmp_path / "again")[0], train, torch.device("cpu"), records.pad)
     assert list(found.terms.values()) == pytest.approx(expected, rel=1e-4)
     assert found.rows == []

@@ -9,11 +9,11 @@ import sys
 import time
 from pathlib import Path
 
-import example_pool as example
 import pytest
 import torch
 import yaml
 from safetensors.torch import load_file
+from support import example_pool as example
 
 from cgdmer import paths, settings
 
@@ -29,7 +29,7 @@ def project(folder, **train):
     example.write(folder, SOURCE, records=95)
     content = settings.read(ROOT / "params/demo.yaml")
     content |= {"model": example.MODEL.model_dump(), "signal": example.SIGNAL.model_dump()}
-    content["pool"]["sources"] = [SOURCE]
+    content["pretraining_set"]["sources"] = [SOURCE]
     content["train"] |= {"epochs": 2, "batch": 25, "held_out": 10, "log_steps": 1, "checkpoint_steps": 100} | train
     (folder / "params.yaml").write_text(yaml.safe_dump(content))
     return folder

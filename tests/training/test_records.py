@@ -2,18 +2,18 @@
 
 import time
 
-import example_pool as example
 import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import settings as limits
 from hypothesis import strategies as st
+from support import example_pool as example
 
 from cgdmer import paths
 from cgdmer.errors import DataError
 from cgdmer.models import tokens
 from cgdmer.shards import open_shards
-from cgdmer.training.records import Order, Records, ahead, mixed, parts
+from cgdmer.training.records import Order, Records, ahead, micro_batches, mixed
 
 
 @limits(max_examples=60, deadline=None)
@@ -42,7 +42,7 @@ def test_one_record_cannot_be_contrasted():
 @limits(max_examples=60, deadline=None)
 @given(records=st.integers(8, 200), accumulate=st.integers(1, 4), ranks=st.integers(1, 5))
 def test_parts_cover_the_batch_and_their_weights_sum_to_one(records, accumulate, ranks):
-    split = parts(np.arange(records), accumulate, ranks)
+    split = micro_batches(np.arange(records), accumulate, ranks)
     assert sorted(np.concatenate([rank for micro, _ in split for rank in micro])) == list(range(records))
     assert sum(weight for _, weight in split) == pytest.approx(1)
     assert all(len(rank) for micro, _ in split for rank in micro)
@@ -50,7 +50,7 @@ def test_parts_cover_the_batch_and_their_weights_sum_to_one(records, accumulate,
 
 def test_fewer_records_than_processes_are_refused():
     with pytest.raises(DataError, match="3 records for 4 processes"):
-        parts(np.arange(3), 1, 4)
+        micro_batches(np.arange(3), 1, 4)
 
 
 @pytest.mark.parametrize("workers", [1, 3])

@@ -8,9 +8,9 @@ import subprocess
 import sys
 from pathlib import Path
 
-import example_pool as example
-import pretraining_victim as victim
 import pytest
+from support import example_pool as example
+from support import pretraining_victim as victim
 
 from cgdmer import paths
 from cgdmer.errors import Preempted
@@ -28,7 +28,7 @@ def results(folder):
 def run(folder, *seeds):
     example.write(folder)
     environment = os.environ | {"PYTHONPATH": str(TESTS), "CGDMER_WORKERS": "1"}
-    command = [sys.executable, str(TESTS / "pretraining_victim.py"), str(folder), *map(str, seeds)]
+    command = [sys.executable, str(TESTS / "support/pretraining_victim.py"), str(folder), *map(str, seeds)]
     out = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
     assert out.returncode == 0, out.stderr
     return [int(word) for word in out.stdout.split() if word.isdigit()]

@@ -2,8 +2,8 @@
 
 import math
 
-import example_pool as example
 import pytest
+from support import example_pool as example
 
 from cgdmer import objectives, settings
 from cgdmer.models import weights

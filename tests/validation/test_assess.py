@@ -3,7 +3,7 @@ from contextlib import chdir
 
 import polars as pl
 import pytest
-from example_source import Example
+from support.example_source import Example
 
 from cgdmer import paths, validation
 from cgdmer.errors import ConfigError, DataError, ValidationFailed

@@ -1,5 +1,5 @@
 import polars as pl
-from example_source import index, rows
+from support.example_source import index, rows
 
 from cgdmer.validation.facts import facts, repeated
 from cgdmer.validation.frames import label_totals, not_pinned, published

@@ -2,7 +2,7 @@ import re
 from contextlib import chdir
 
 import pytest
-from example_source import Example
+from support.example_source import Example
 
 from cgdmer import validation
 from cgdmer.settings import Signal, Validation

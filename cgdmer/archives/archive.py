@@ -1,0 +1,91 @@
+"""Owns reading a corpus where it lies, as a folder or as PhysioNet's zip, through one interface."""
+
+import os
+from functools import lru_cache
+from pathlib import Path
+from types import TracebackType
+
+from cgdmer.archives.folder import Folder
+from cgdmer.archives.members import MEMBER_LIMIT, check_name
+from cgdmer.archives.zip_archive import Zip
+from cgdmer.errors import DataError
+
+
+class Archive:
+    """Files of a corpus by POSIX path below `prefix`.
+
+    Opened on first use, also in a worker process that received it by pickle; closing lets go of the file, and a later
+    read opens it again.
+    """
+
+    def __init__(self, path: Path, prefix: str = "") -> None:
+        self.path, self.prefix = path, prefix
+        self._opened: Folder | Zip | None = None
+
+    def names(self) -> list[str]:
+        """Return every file below the prefix, sorted, relative to it."""
+        return [name[len(self.prefix) :] for name in self.open().names(self.prefix)]
+
+    def read(self, name: str, limit: int = MEMBER_LIMIT) -> bytes:
+        """Return a file's content; RecordError where it is missing, damaged, unsafe or above `limit` bytes."""
+        check_name(name)
+        return self.open().read(self.prefix + name, limit)
+
+    def size(self, name: str) -> int:
+        """Return a file's unpacked size in bytes."""
+        check_name(name)
+        return self.open().size(self.prefix + name)
+
+    def __contains__(self, name: str) -> bool:
+        check_name(name)
+        return self.open().has(self.prefix + name)
+
+    def rooted(self, prefix: str) -> "Archive":
+        """Return the part of this archive below a folder; '' is all of it. It shares what is open."""
+        part = Archive(self.path, self.prefix)
+        if prefix.strip("/"):
+            check_name(prefix.strip("/"))
+            part.prefix += prefix.strip("/") + "/"
+        part._opened = self._opened
+        return part
+
+    def close(self) -> None:
+        if self._opened:
+            self._opened.close()
+            self._opened = None
+
+    def __enter__(self) -> "Archive":
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
+        self.close()
+
+    def __reduce__(self) -> tuple[type["Archive"], tuple[Path, str]]:
+        return Archive, (self.path, self.prefix)
+
+    def open(self) -> Folder | Zip:
+        """Open now what is opened on first use; DataError where a zip is truncated, damaged or unsafe."""
+        if self._opened is None:
+            try:
+                status = self.path.stat()
+            except OSError as error:
+                raise DataError(f"{self.path}: {error.strerror}", fix=f"ls -ld {self.path}") from error
+            self._opened = _store(str(self.path), (status.st_ino, status.st_size, status.st_mtime_ns))
+        return self._opened
+
+
+def open_archive(path: Path) -> Archive:
+    """Open a folder or a zip; DataError where it is neither, truncated, damaged or holds unsafe names."""
+    if not path.exists():
+        raise DataError(f"{path} is missing", allowed="a folder or a .zip", fix=f"ls -d {path.parent}/*")
+    if not path.is_dir() and path.suffix.lower() != ".zip":
+        raise DataError(f"{path} is neither a folder nor a zip", allowed="a folder or a .zip", fix=f"file {path}")
+    archive = Archive(path.absolute())
+    archive.open()
+    return archive
+
+
+@lru_cache(maxsize=4)
+def _store(path: str, identity: tuple[int, int, int]) -> Folder | Zip:
+    """Share a zip's directory, which takes seconds to read, between the archives of a process on one unchanged file."""
+    return Folder(path) if os.path.isdir(path) else Zip(path)

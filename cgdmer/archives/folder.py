@@ -1,0 +1,110 @@
+"""Owns reading a corpus that lies in a folder; links are followed only where they end inside it."""
+
+import logging
+import os
+import stat
+from collections.abc import Iterator
+
+from cgdmer.archives.members import UNSAFE, missing, outside, too_large
+from cgdmer.errors import DataError, RecordError
+
+log = logging.getLogger(__name__)
+
+_FLAGS = os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK  # O_NONBLOCK: opening a named pipe must not wait for a writer
+
+
+class Folder:
+    """Files below one folder, by POSIX path."""
+
+    def __init__(self, root: str) -> None:
+        self._top = os.path.realpath(root).rstrip("/") + "/"
+
+    def names(self, prefix: str) -> list[str]:
+        """Return the readable files below `prefix`, sorted; what may not be read is counted in a warning."""
+        readable, passed = [], 0
+        for name, inside in self._walk(prefix):
+            if inside and not UNSAFE.search(name):
+                readable.append(name)
+            else:
+                passed += 1
+        if passed:
+            log.warning("%s: %d links that lead out of it or names no table can hold are left out", self._top, passed)
+        return sorted(readable)
+
+    def _walk(self, prefix: str) -> Iterator[tuple[str, bool]]:
+        """Yield every file and whether it lies inside; folders that are links are not entered, they may be circles."""
+        pending = [prefix]
+        while pending:
+            folder = pending.pop()
+            for entry in self._scan(folder):
+                name = folder + entry.name
+                if entry.is_dir(follow_symlinks=False):
+                    pending.append(name + "/")
+                else:
+                    yield name, entry.is_file(follow_symlinks=False) or (entry.is_file() and self._resolves(name))
+
+    def _scan(self, folder: str) -> list[os.DirEntry[str]]:
+        try:
+            with os.scandir(self._top + folder) as entries:
+                return list(entries)
+        except OSError as error:
+            raise DataError(
+                f"{self._top}{folder} cannot be listed: {error.strerror}", fix=f"ls -ld {self._top}{folder}"
+            ) from error
+
+    def has(self, name: str) -> bool:
+        return os.path.isfile(self._top + name) and self._resolves(name)
+
+    def size(self, name: str) -> int:
+        descriptor, size = self._open(name)
+        os.close(descriptor)
+        return size
+
+    def read(self, name: str, limit: int) -> bytes:
+        descriptor, size = self._open(name)
+        try:
+            if size > limit:
+                raise too_large(name, size, limit)
+            content = os.read(descriptor, size)
+            while len(content) < size and (more := os.read(descriptor, size - len(content))):
+                content += more
+            return content
+        except OSError as error:
+            raise _unreadable(name, error) from error
+        finally:
+            os.close(descriptor)
+
+    def close(self) -> None:
+        """Nothing stays open between reads."""
+
+    def _open(self, name: str) -> tuple[int, int]:
+        """Open a regular file that really lies inside the folder; return its descriptor and size."""
+        try:
+            descriptor = os.open(self._top + name, _FLAGS)
+        except (FileNotFoundError, NotADirectoryError) as error:
+            raise missing(name) from error
+        except OSError as error:
+            raise _unreadable(name, error) from error
+        status = os.fstat(descriptor)
+        if stat.S_ISREG(status.st_mode) and self._holds(descriptor, name):
+            return descriptor, status.st_size
+        os.close(descriptor)
+        if stat.S_ISREG(status.st_mode):
+            raise outside(name)
+        raise RecordError(f"{name} is not a file", allowed="a regular file", fix="check what lies at that path")
+
+    def _holds(self, descriptor: int, name: str) -> bool:
+        """Ask the kernel where an open file lies, one call; where it does not say, resolve the path."""
+        try:
+            if os.readlink(f"/proc/self/fd/{descriptor}").startswith(self._top):
+                return True
+        except OSError:
+            log.debug("no /proc here; links are resolved by path")
+        return self._resolves(name)
+
+    def _resolves(self, name: str) -> bool:
+        return os.path.realpath(self._top + name).startswith(self._top)
+
+
+def _unreadable(name: str, error: OSError) -> RecordError:
+    return RecordError(f"{name} cannot be read: {error.strerror}", fix="check the file's permissions and the disk")

@@ -1,0 +1,41 @@
+"""Owns the rules for every member of a corpus: what a safe name is, how large a file may be, how a refusal reads."""
+
+import re
+
+from cgdmer.errors import RecordError
+
+MEMBER_LIMIT = 1 << 30
+"""Bytes of the largest file that is read whole; PhysioNet's largest tables are a fifth of it."""
+
+UNSAFE = re.compile(r"^[A-Za-z]:|\\|(?:^|/)\.{0,2}(?:/|$)|[\x00-\x1f\x7f\ud800-\udfff]")
+"""Drive letters, backslashes, absolute paths, `.`, `..` and empty parts, control and undecodable characters."""
+
+
+def check_name(name: str) -> None:
+    """Raise RecordError where a name could lead out of the corpus."""
+    if UNSAFE.search(name):
+        raise outside(name)
+
+
+def outside(name: str) -> RecordError:
+    return RecordError(
+        f"'{name}' leads out of the corpus and is refused",
+        allowed="relative paths below the corpus's own top folder, and links that stay inside it",
+        fix="put the file itself there, or leave its record out",
+    )
+
+
+def missing(name: str) -> RecordError:
+    return RecordError(f"{name} is missing", fix="complete the copy of the corpus, or leave the record out")
+
+
+def too_large(name: str, size: int, limit: int) -> RecordError:
+    return RecordError(
+        f"{name} holds {size:,} bytes, more than is read at once",
+        allowed=f"at most {limit:,} bytes",
+        fix="check that it is the file it says it is",
+    )
+
+
+def damaged_member(name: str, why: str) -> RecordError:
+    return RecordError(f"{name} is damaged: {why}", fix="get the archive again, or leave the record out")

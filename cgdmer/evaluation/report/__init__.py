@@ -1,5 +1,0 @@
-"""Owns the report: what all stages found, as metrics.json, a page, Markdown and plots. Importing it is light."""
-
-from cgdmer.evaluation.report.headline import headline
-
-__all__ = ["headline"]

@@ -1,0 +1,1 @@
+"""Fine-tuning and its supervised baseline: every weight of the ECG encoder trained on labels."""

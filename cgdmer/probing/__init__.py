@@ -1,0 +1,1 @@
+"""Linear probes: cohorts, label subsets, logistic regression, metrics, bootstrap intervals, published protocols."""

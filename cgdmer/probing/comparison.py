@@ -1,0 +1,68 @@
+"""Owns the paired comparison of two encoders from saved predictions: same records, same replicates, same seeds."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import numpy as np
+import polars as pl
+
+from cgdmer.errors import DataError
+from cgdmer.probing import bootstrap, metrics
+from cgdmer.probing.cohort import scorable
+
+
+@dataclass(frozen=True)
+class Difference:
+    """Macro AUROC of the first encoder minus that of the second, with its interval."""
+
+    mean: float
+    low: float
+    high: float
+    share_above: float
+    """Share of replicates in which the first is better."""
+
+
+def compare(first: pl.DataFrame, second: pl.DataFrame, replicates: int = 1000) -> Difference:
+    """Compare two prediction tables, each filtered to one fraction and one representation.
+
+    Records and training subsets are resampled together, so what is hard for both encoders cancels. DataError where the
+    tables are not of the same records, seeds and classes.
+    """
+    return _summed(*paired(first, second, replicates))
+
+
+def compare_tasks(pairs: Mapping[str, tuple[np.floating, np.ndarray]]) -> Difference:
+    """Return the difference of the mean over tasks, from what `paired` says of each; tasks are resampled apart."""
+    points = [point for point, _ in pairs.values()]
+    return _summed(np.mean(points), np.nanmean([drawn for _, drawn in pairs.values()], axis=0))
+
+
+def paired(first: pl.DataFrame, second: pl.DataFrame, replicates: int = 1000) -> tuple[np.floating, np.ndarray]:
+    """Return the difference in macro AUROC and its replicates (B,)."""
+    keys = ["seed", "id"]
+    first, second = first.sort(keys), second.sort(keys)
+    if first.columns != second.columns or not first.select(keys).equals(second.select(keys)) or first.is_empty():
+        raise DataError(
+            f"the predictions are not of the same records and seeds ({first.height} and {second.height} rows)",
+            allowed="two encoders probed on one task at the same fraction and seeds",
+            fix="dvc repro probe",
+        )
+    points, drawn = macros(first, replicates)
+    others, other_drawn = macros(second, replicates)
+    return (points - others).mean(), bootstrap.over_seeds(drawn - other_drawn)
+
+
+def _summed(point: np.floating, differences: np.ndarray) -> Difference:
+    found = bootstrap.interval(float(point), differences)
+    return Difference(found.mean, found.low, found.high, float((differences > 0).mean()))
+
+
+def macros(frame: pl.DataFrame, replicates: int) -> tuple[np.ndarray, np.ndarray]:
+    """Return the macro AUROC of each seed (S,) and of its replicates (S, B)."""
+    parts = frame.partition_by("seed", maintain_order=True)
+    labels = parts[0].select(pl.col("^label/.*$")).to_numpy()
+    kept, counts = scorable(labels), bootstrap.draws(len(labels), replicates)
+    scores = [part.select(pl.col("^score/.*$")).to_numpy()[:, kept] for part in parts]
+    points = np.array([metrics.macro(metrics.auroc(score, labels[:, kept])) for score in scores])
+    drawn = np.array([bootstrap.macro(bootstrap.auroc(score, labels[:, kept], counts)) for score in scores])
+    return points, drawn

@@ -1,0 +1,66 @@
+"""Owns what changes a server and no file: recording a pipeline state, registering its encoders, the gate."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from cgdmer import paths, tables
+from cgdmer.errors import DataError
+from cgdmer.files import read_json, write_text
+from cgdmer.publishing import card, findings, gate
+from cgdmer.settings import Settings
+from cgdmer.tracking import aliases, record, registry, state
+
+__all__ = ["Published", "decide", "promote", "publish", "rollback"]
+
+decide = gate.decide
+FOLDER = paths.scratch("publish")
+CARD = "model_card.md"
+
+
+@dataclass(frozen=True)
+class Published:
+    """A recorded pipeline state."""
+
+    run: str
+    versions: dict[str, str]
+
+
+def publish(settings: Settings) -> Published:
+    """Record the state of the pipeline once and register its encoders as candidates; again, it changes nothing."""
+    if not paths.METRICS.is_file():
+        raise DataError(f"{paths.METRICS} is missing", fix="dvc repro")
+    here, metrics = state.current(settings.model_dump()), read_json(paths.METRICS)
+    corpora = findings.corpora(settings)
+    text = card.write(settings, metrics, corpora)
+    write_text(FOLDER / CARD, text)
+    results = record.Results(
+        metrics=metrics,
+        corpora=corpora,
+        artifacts=[FOLDER / CARD, *_predictions(), *findings.pages(corpora)],
+        pretraining=findings.pretraining(settings, here),
+        ablations=findings.ablations(),
+        note=text,
+    )
+    run = record.record(here, results)
+    tags = findings.version_tags(here, metrics, corpora)
+    versions = registry.register(run, paths.MODEL, findings.example(settings), tags, card.fitting(text))
+    return Published(run, versions)
+
+
+def _predictions() -> list[Path]:
+    """Write the predictions that the gate compares, with hashed record ids, into the folder that is logged."""
+    folder = FOLDER / gate.PREDICTIONS
+    for task in findings.probed():
+        tables.write(gate.anonymous(tables.read(paths.predictions(gate.ENCODER, task))), folder / f"{task}.parquet")
+    return [folder]
+
+
+def promote(settings: Settings) -> str:
+    """Let the gate decide whether the candidate becomes champion, and say why."""
+    return gate.decide(settings).text
+
+
+def rollback() -> str:
+    """Make the former champion champion again."""
+    back = aliases.rollback()
+    return "champion again: " + ", ".join(f"{name} version {version}" for name, version in back.items())

@@ -1,0 +1,117 @@
+"""Owns the gate: a candidate becomes champion only when validated, reloadable, and not worse on the same records."""
+
+import hashlib
+import tempfile
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import polars as pl
+
+from cgdmer import tables
+from cgdmer.errors import CgdmerError, DataError
+from cgdmer.probing import comparison
+from cgdmer.settings import Settings
+from cgdmer.tracking import aliases, registry
+
+ENCODER, REPRESENTATION, FRACTION = "cgdmer", "pooled", "1.0"
+"""The numbers that are compared."""
+PREDICTIONS = "predictions"
+STALE = "Where the data changed for good, delete the alias champion in the registry (mlflow ui) and promote again"
+
+
+@dataclass(frozen=True)
+class Decision:
+    """What the gate decided; `text` says why and what was compared."""
+
+    passed: bool
+    text: str
+    facts: dict[str, Any] = field(default_factory=dict)
+
+
+def decide(_: Settings) -> Decision:
+    """Compare candidate and champion as the registry has them, and move the alias where the candidate passes."""
+    candidate = aliases.alias(registry.ECG, registry.CANDIDATE)
+    champion = aliases.alias(registry.ECG, aliases.CHAMPION)
+    if candidate is None:
+        raise DataError("there is no candidate", fix="python -m cgdmer publish")
+    decision = judge(candidate, champion)
+    name = f"{registry.ECG} version {candidate.version}"
+    if not decision.passed:
+        return Decision(False, f"{name} is not promoted: {decision.text}", decision.facts)
+    again = champion is not None and champion.version == candidate.version
+    moved = _move(candidate, again, decision.facts)
+    said = f"{name} is the champion already" if again else f"promoted: {moved}\n{decision.text}"
+    return Decision(True, said, decision.facts)
+
+
+def _move(candidate: aliases.Version, again: bool, facts: dict[str, Any]) -> str:
+    """Move the aliases, unless all stand where they should."""
+    reports = [aliases.alias(registry.REPORT, which) for which in (registry.CANDIDATE, aliases.CHAMPION)]
+    report, leading = reports
+    ours = report is not None and report.run_id == candidate.run_id
+    if again and (not ours or (leading is not None and report is not None and leading.version == report.version)):
+        return ""
+    return ", ".join(f"{name} version {version}" for name, version in aliases.promote(facts).items())
+
+
+def judge(candidate: aliases.Version, champion: aliases.Version | None) -> Decision:
+    """Ask the cheap questions first; the first that fails decides."""
+    if champion is not None and champion.version == candidate.version:
+        return Decision(True, "")
+    if left := candidate.tags.get(aliases.ROLLED_BACK):
+        return Decision(False, f"it was rolled back at {left}; delete its tag {aliases.ROLLED_BACK} to try it again")
+    tags = aliases.run_tags(candidate.run_id)
+    verdicts = {k.split(".", 1)[1]: v for k, v in tags.items() if k.startswith("validation.")}
+    if red := sorted(name for name, verdict in verdicts.items() if verdict != "passed"):
+        return Decision(False, f"validation of {', '.join(red)} is red; see python -m cgdmer check {red[0]}")
+    if not verdicts:
+        return Decision(False, f"run {candidate.run_id} says nothing about validation")
+    difference = registry.reload_difference(f"models:/{registry.ECG}/{candidate.version}")
+    if not difference <= registry.TOLERANCE:
+        return Decision(False, f"reloaded weights give features that differ by {difference:.2g} from those registered, "
+                        f"{registry.TOLERANCE:g} is allowed")  # fmt: skip
+    facts = {"validated": sorted(verdicts), "reload_difference": difference}
+    if champion is None:
+        return Decision(True, "there was no champion to compare with", facts | {"first": True})
+    decision = compare(candidate, champion)
+    return Decision(decision.passed, decision.text, facts | decision.facts)
+
+
+def compare(candidate: aliases.Version, champion: aliases.Version) -> Decision:
+    """Compare on the champion's tasks: refused when the whole paired interval of the mean over tasks is below zero."""
+    against = f"champion version {champion.version}"
+    with tempfile.TemporaryDirectory() as scratch:
+        ours = registry.predictions(candidate.run_id, Path(scratch) / "candidate", PREDICTIONS)
+        theirs = registry.predictions(champion.run_id, Path(scratch) / "champion", PREDICTIONS)
+        if lost := sorted(set(theirs) - set(ours)):
+            return Decision(False, f"it has no predictions of {', '.join(lost)}, which {against} has")
+        try:
+            pairs = {task: comparison.paired(tables.read(ours[task]), tables.read(theirs[task])) for task in theirs}
+        except CgdmerError as error:
+            return Decision(False, f"it cannot be compared with {against}: {error.fact}. {STALE}")  # fmt: skip
+    mean = comparison.compare_tasks(pairs)
+    lines = {task: comparison.compare_tasks({task: pair}) for task, pair in pairs.items()} | {"mean over tasks": mean}
+    text = "\n".join(f"  {task:<16} {d.mean:+.4f} [{d.low:+.4f}, {d.high:+.4f}]" for task, d in lines.items())
+    facts = {"champion": champion.version, "differences": {t: [d.mean, d.low, d.high] for t, d in lines.items()}}
+    worse = mean.high < 0
+    verdict = f"macro AUROC is {'worse' if worse else 'not worse'} than that of {against}"
+    head = f"{verdict} ({REPRESENTATION} features, label share {FRACTION}; difference and 95 % paired interval)"
+    return Decision(not worse, f"{head}\n{text}", _rounded(facts))
+
+
+def _rounded(facts: dict[str, Any]) -> dict[str, Any]:
+    differences = {task: [round(float(x), 5) for x in values] for task, values in facts["differences"].items()}
+    return facts | {"differences": differences}
+
+
+def anonymous(frame: pl.DataFrame) -> pl.DataFrame:
+    """Return the headline predictions with hashed record ids, so that no identifier reaches a server."""
+    largest = float(frame["fraction"].max())  # type: ignore[arg-type]
+    share = float(FRACTION) if float(FRACTION) in frame["fraction"].unique() else largest
+    chosen = frame.filter(pl.col("fraction").eq(share) & pl.col("representation").eq(REPRESENTATION))
+    return chosen.with_columns(pl.col("id").map_elements(hashed, return_dtype=pl.String))
+
+
+def hashed(name: str) -> str:
+    return hashlib.sha256(name.encode()).hexdigest()[:16]

@@ -1,0 +1,72 @@
+"""Owns the paired comparison of the method with its controls: one small chart a control, one row a task."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import polars as pl
+
+from cgdmer import paths, tables
+from cgdmer.page import Html, el, section
+from cgdmer.page.comparisons import Bar, from_reference
+from cgdmer.page.standalone import Panel
+from cgdmer.probing.comparison import Difference, compare
+from cgdmer.report.headline import METHOD, TASK_NAMES, encoder_order, name_of
+
+MAIN = "pooled"
+REACH = 0.3
+"""Differences beyond this are drawn at the edge; the number beside them is exact."""
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """The method minus a control on one task."""
+
+    task: str
+    control: str
+    difference: Difference
+
+
+def compare_all(probes: Mapping[str, Mapping[str, object]], fraction: str) -> list[Comparison]:
+    """Compare the method with every control from saved predictions, on the tasks where both have some."""
+    found = []
+    for task, results in probes.items():
+        controls = sorted((encoder for encoder in results if encoder != METHOD), key=encoder_order)
+        files = {encoder: paths.predictions(encoder, task) for encoder in (METHOD, *controls)}
+        if METHOD not in results or not files[METHOD].is_file():
+            continue
+        first = _predictions(METHOD, task, fraction)
+        for control in controls:
+            if files[control].is_file():
+                found.append(Comparison(task, control, compare(first, _predictions(control, task, fraction))))
+    return found
+
+
+def _predictions(encoder: str, task: str, fraction: str) -> pl.DataFrame:
+    table = tables.read(paths.predictions(encoder, task))
+    return table.filter(pl.col("fraction") == float(fraction), pl.col("representation") == MAIN)
+
+
+def paired_section(comparisons: Sequence[Comparison], share: str) -> Html | None:
+    """Draw the differences; None where there is nothing to compare."""
+    controls = list(dict.fromkeys(item.control for item in comparisons))
+    if not controls:
+        return None
+    figures = [
+        chart(control, [item for item in comparisons if item.control == control]).figure() for control in controls
+    ]
+    lead = (
+        f"Macro AUROC of CG-DMER minus that of a control, pooled features, {share} of the labels: the same test "
+        "records are drawn for both in every bootstrap replicate, so what is hard for both cancels. An interval that "
+        "holds zero shows no difference."
+    )
+    return section("differences", "Against the controls", el("div", figures, class_="grid wide"), lead=lead)
+
+
+def chart(control: str, items: Sequence[Comparison]) -> Panel:
+    bars = [Bar(TASK_NAMES[i.task], i.difference.mean, i.difference.low, i.difference.high) for i in items]
+    spoken = "; ".join(f"{b.name} {b.value:+.3f} ({b.low:+.3f} to {b.high:+.3f})" for b in bars)
+    title = f"CG-DMER minus {name_of(control)}"
+    ticks = [(-REACH, f"−{REACH:g}"), (0.0, "0"), (REACH, f"+{REACH:g}")]
+    drawing = from_reference(f"{title}: {spoken}", bars, reference=0.0, ticks=ticks, form="+.3f")
+    above, below = sum(b.low > 0 for b in bars), sum(b.high < 0 for b in bars)
+    return Panel(title, drawing, f"Better on {above}, worse on {below} of {len(bars)} tasks; 95% intervals.")

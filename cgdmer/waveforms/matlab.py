@@ -1,0 +1,115 @@
+"""Owns CPSC2018's first published form: a MATLAB 5 file with a struct `ECG` of sex, age and data (12, T) in mV, 500 Hz.
+
+Read here and not by `scipy.io.loadmat`, which allocates what a damaged file's dimensions claim.
+Layout: MathWorks, "MAT-File Format", level 5.
+"""
+
+import math
+import struct
+import zlib
+from collections.abc import Iterator
+
+import numpy as np
+import numpy.typing as npt
+
+from cgdmer.errors import RecordError
+from cgdmer.waveforms.record import SIGNAL_LIMIT, Record
+
+FS = 500.0
+LEADS = ("I", "II", "III", "aVR", "aVL", "aVF", "V1", "V2", "V3", "V4", "V5", "V6")
+"""Rate and rows of the challenge's data (2018.icbeb.org/Challenge.html)."""
+
+_NUMBERS = {1: "i1", 2: "u1", 3: "i2", 4: "u2", 5: "i4", 6: "u4", 7: "f4", 9: "f8", 12: "i8", 13: "u8"}
+_TEXTS = {1: "latin-1", 2: "latin-1", 4: "utf-16", 16: "utf-8", 17: "utf-16"}
+_MATRIX, _COMPRESSED = 14, 15
+_STRUCT, _CHAR = 2, 4
+"""Array classes; from 6 on they are numeric."""
+
+Value = dict[str, "Value"] | str | npt.NDArray[np.generic] | None
+
+
+def read_struct(data: bytes, name: str) -> Record:
+    """Read the `ECG` struct; age and sex become comments as the challenge's headers write them."""
+    try:
+        ecg = dict(_variables(data)).get("ECG")
+    except (ValueError, IndexError, struct.error, zlib.error, RecursionError) as error:
+        raise _refused(name, f"is no readable MATLAB 5 file: {error}") from error
+    fields = ecg if isinstance(ecg, dict) else {}
+    signal = fields.get("data")
+    if not isinstance(signal, np.ndarray) or signal.ndim != 2 or signal.shape[0] != len(LEADS) or not signal.shape[1]:
+        raise _refused(name, "holds no struct ECG with data of 12 rows")
+    comments = [f"{key.capitalize()}: {text}" for key in ("age", "sex") if (text := _text(fields.get(key)))]
+    with np.errstate(over="ignore", invalid="ignore"):
+        return Record(np.ascontiguousarray(signal, np.float32), FS, LEADS, comments)
+
+
+def _refused(name: str, why: str) -> RecordError:
+    return RecordError(
+        f"{name} {why}",
+        allowed="CPSC2018's struct ECG (sex, age, data); a challenge .mat is read through its .hea",
+        fix="get the record again, or leave it in quarantine",
+    )
+
+
+def _text(value: Value) -> str:
+    """Write a field as a comment; a whole number without a decimal point, nothing for a missing one."""
+    if isinstance(value, np.ndarray) and value.size == 1 and np.isfinite(value.item()):
+        return f"{value.item():g}"
+    return value.strip() if isinstance(value, str) else ""
+
+
+def _variables(data: bytes) -> Iterator[tuple[str, Value]]:
+    """Yield the variables of a file by name."""
+    if not data.startswith(b"MATLAB 5.0") or data[126:128] not in (b"IM", b"MI"):
+        raise ValueError("it does not begin as one")
+    order = "<" if data[126:128] == b"IM" else ">"
+    for kind, content in _elements(data, 128, order):
+        if kind == _COMPRESSED:
+            stream = zlib.decompressobj()
+            inflated = stream.decompress(content, SIGNAL_LIMIT)
+            if not stream.eof:
+                raise ValueError("a variable is cut off or too large")
+            yield from (_matrix(inner, order) for kind, inner in _elements(inflated, 0, order) if kind == _MATRIX)
+        elif kind == _MATRIX:
+            yield _matrix(content, order)
+
+
+def _elements(data: bytes, place: int, order: str) -> Iterator[tuple[int, bytes]]:
+    """Yield each element's type and content; small elements hold theirs in the tag, others are padded to 8 bytes."""
+    while place + 8 <= len(data):
+        kind, length = struct.unpack_from(f"{order}2I", data, place)
+        if kind >> 16:
+            kind, length, begin, place = kind & 0xFFFF, kind >> 16, place + 4, place + 8
+        else:
+            begin = place + 8
+            place = begin + (length if kind == _COMPRESSED else -(-length // 8) * 8)
+        if begin + length > len(data) or (place - begin == 4 and length > 4):
+            raise ValueError("an element is cut off")
+        yield kind, data[begin : begin + length]
+
+
+def _matrix(content: bytes, order: str) -> tuple[str, Value]:
+    """Return an array's name and value: a struct as a dict, text as str, numbers as an array, None for the rest."""
+    parts = list(_elements(content, 0, order))
+    if len(parts) < 3:
+        return "", None
+    flags, dims, name = np.frombuffer(parts[0][1], f"{order}u4"), np.frombuffer(parts[1][1], f"{order}i4"), parts[2][1]
+    return name.decode("latin-1"), _value(int(flags[0]) & 0xFF if len(flags) else 0, dims.tolist(), parts[3:], order)
+
+
+def _value(kind: int, dims: list[int], parts: list[tuple[int, bytes]], order: str) -> Value:
+    if kind == _STRUCT and len(parts) > 1 and math.prod(dims) == 1:
+        width = int(np.frombuffer(parts[0][1], f"{order}i4")[0])
+        names = parts[1][1]
+        fields = [
+            names[at : at + width].split(b"\0")[0].decode("latin-1") for at in range(0, len(names), max(1, width))
+        ]
+        return {field: _matrix(part, order)[1] for field, (_, part) in zip(fields, parts[2:], strict=False)}
+    if not parts:
+        return None
+    stored, content = parts[0]
+    if kind == _CHAR and stored in _TEXTS:
+        return content.decode(_TEXTS[stored] + {"<": "-le", ">": "-be"}[order] * (_TEXTS[stored] == "utf-16"))
+    if kind > _CHAR + 1 and stored in _NUMBERS:
+        return np.frombuffer(content, f"{order}{_NUMBERS[stored]}").reshape(dims, order="F")
+    return None

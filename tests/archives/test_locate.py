@@ -1,0 +1,99 @@
+"""Finding a corpus on this machine by the names people give it."""
+
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from cgdmer.archives.locate import locate, not_found
+from cgdmer.errors import DataError
+from cgdmer.settings import Corpus
+
+ALIASES = ("ptb-xl", "ptbxl")
+TITLE = "ptb-xl-a-large-publicly-available-electrocardiography-dataset"
+
+
+def make(root: Path, *names: str) -> None:
+    """Make a folder for each name, a file for each that ends in .zip; a name with 'real' holds the corpus."""
+    for name in names:
+        path = root / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(b"") if name.lower().endswith((".zip", ".csv")) else path.mkdir(exist_ok=True)
+
+
+def find(
+    root: Path | None, recognises: Callable[[Path, bool], bool] | None = None, at: Path | None = None
+) -> Path | None:
+    return locate("ptb_xl", ALIASES, Corpus(root=str(at) if at else None), root, recognises)
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        *("ptb-xl", "PTB-XL", "ptbxl", "PTB_XL", "Ptb Xl", "ptb_xl.zip", "PTB-XL.ZIP", "ptb-xl-1.0.3", "ptbxl_1.0.3"),
+        *(f"{TITLE}-1.0.3", f"{TITLE}-1.0.3.zip", "physionet.org/files/ptb-xl", "files/ptb-xl"),
+    ],
+)
+def test_usual_names_are_found(tmp_path, name):
+    make(tmp_path, name, "mimic-iv-ecg", "csn")
+    assert find(tmp_path) == tmp_path / name
+
+
+@pytest.mark.parametrize("name", ["ptbxl_database_full.csv", "ptb-diagnostic", "my-ptb-xl", "ptbxlplus", ".ptb-xl"])
+def test_other_names_are_not(tmp_path, name):
+    make(tmp_path, name)
+    assert find(tmp_path) is None
+
+
+def test_an_exact_name_goes_before_a_longer_and_a_folder_before_a_zip(tmp_path):
+    make(tmp_path, "ptbxl.zip", "ptb-xl-1.0.1", "ptb-xl-1.0.3")
+    assert find(tmp_path) == tmp_path / "ptbxl.zip"
+    make(tmp_path, "ptbxl")
+    assert find(tmp_path) == tmp_path / "ptbxl"
+
+
+def test_an_earlier_alias_goes_before_a_later(tmp_path):
+    make(tmp_path, "chapman", "csn.zip", "ecg-arrhythmia")
+    assert locate("csn", ("ecg-arrhythmia", "chapman"), Corpus(), tmp_path) == tmp_path / "csn.zip"
+    assert locate("x", ("ecg-arrhythmia", "chapman"), Corpus(), tmp_path) == tmp_path / "ecg-arrhythmia"
+
+
+def test_two_versions_are_not_ours_to_choose(tmp_path):
+    make(tmp_path, "ptb-xl-1.0.1", "ptb-xl-1.0.3.zip")
+    with pytest.raises(DataError, match=r"ptb-xl-1\.0\.1, .*ptb-xl-1\.0\.3\.zip") as caught:
+        find(tmp_path)
+    assert "corpora.ptb_xl.root" in str(caught.value)
+
+
+def test_a_longer_name_must_hold_the_corpus(tmp_path, caplog):
+    make(tmp_path, "ptb-xl-plus", "ptb-xl-1.0.3")
+    assert find(tmp_path, lambda path, at_top: path.name == "ptb-xl-1.0.3") == tmp_path / "ptb-xl-1.0.3"
+    assert "ptb-xl-plus is named like ptb_xl" in caplog.text
+    assert find(tmp_path, lambda path, at_top: False) is None
+
+
+def test_the_raw_root_itself_may_be_the_corpus(tmp_path):
+    make(tmp_path, "PTB-XL", "mine", "ptb-xl.zip")
+    assert find(tmp_path / "PTB-XL") == tmp_path / "PTB-XL"
+    assert find(tmp_path / "ptb-xl.zip") == tmp_path / "ptb-xl.zip"
+    assert find(tmp_path / "mine") is None
+    assert find(tmp_path / "mine", lambda path, at_top: path.name == "mine") == tmp_path / "mine"
+
+
+def test_an_explicit_root_wins_and_must_exist(tmp_path):
+    make(tmp_path, "ptb-xl", "other")
+    assert find(tmp_path, at=tmp_path / "other") == tmp_path / "other"
+    with pytest.raises(DataError, match=r"corpora\.ptb_xl\.root: .*nowhere does not exist"):
+        find(tmp_path, at=tmp_path / "nowhere")
+
+
+def test_nothing_is_found_without_a_root():
+    assert find(None) is None
+
+
+def test_what_was_looked_for_and_how_to_mend_is_told(tmp_path):
+    text = str(not_found("ptb_xl", ALIASES, tmp_path))
+    assert str(tmp_path) in text
+    assert "ptb_xl, ptb-xl, ptbxl" in text
+    assert "corpora.ptb_xl.root" in text
+    assert "CGDMER_RAW_ROOT is not set" in str(not_found("ptb_xl", ALIASES, None))

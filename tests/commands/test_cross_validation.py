@@ -1,0 +1,105 @@
+"""The command folds: a small corpus end to end, again after a kill, and what it refuses."""
+
+import json
+import zipfile
+from pathlib import Path
+
+import pytest
+import yaml
+from support import example_pool as example
+
+from cgdmer import demo_corpora as simulated
+from cgdmer import paths, settings
+from cgdmer.commands import cross_validation as command
+from cgdmer.errors import DataError
+from cgdmer.stages.pretrain import pretrain
+
+ROOT = Path(__file__).resolve().parents[2]
+
+
+@pytest.fixture(scope="module")
+def copy(tmp_path_factory):
+    """Sixty records in the layout of PTB-XL, two of them the same recording."""
+    folder = tmp_path_factory.mktemp("copy")
+    simulated.write("ptb_xl", folder / "packed.zip", settings.Corpus(records=60, seed=5))
+    with zipfile.ZipFile(folder / "packed.zip") as packed:
+        packed.extractall(folder / "ptbxl")
+    (folder / "packed.zip").unlink()
+    first, second, *_ = sorted(folder.rglob("records500/**/*.dat"))
+    second.write_bytes(first.read_bytes())
+    return folder
+
+
+def begin(folder, monkeypatch):
+    """Pretrain a tiny model in `folder` and leave params as the command wants them."""
+    monkeypatch.chdir(folder)
+    example.write(folder)
+    train = settings.Train(epochs=1, batch=24, held_out=0)
+    pretrain(
+        model=example.MODEL, masking=settings.Masking(), objective=settings.Objective(), train=train,
+        signal=example.SIGNAL,
+    )  # fmt: skip
+    content = settings.read(ROOT / "params/demo.yaml")
+    content |= {"model": example.MODEL.model_dump(), "signal": example.SIGNAL.model_dump()}
+    content["probe"] |= {"C": [0.01, 1.0], "bootstrap": 50}
+    Path("params.yaml").write_text(yaml.safe_dump(content))
+    Path("params").mkdir()
+    Path("params/folds.yaml").write_text("train: {epochs: 1, batch: 24, held_out: 0}\n")
+
+
+def test_it_pretrains_for_every_fold_and_says_what_came_out(copy, tmp_path, monkeypatch):
+    begin(tmp_path, monkeypatch)
+    monkeypatch.setenv("CGDMER_RAW_ROOT", str(copy))
+    simulated.write(
+        "ptb_xl", paths.raw("ptb_xl") / "ptb_xl.zip", settings.Corpus(records=24, seed=6)
+    )  # as make demo leaves
+    fit, calls = command.fit, []
+
+    def die_in_the_third(*arguments, **named):
+        calls.append(arguments[2])
+        if len(calls) == 3:
+            raise KeyboardInterrupt
+        return fit(*arguments, **named)
+
+    monkeypatch.setattr(command, "fit", die_in_the_third)
+    with pytest.raises(KeyboardInterrupt):
+        command.folds()
+    result = command.folds()
+    assert len(calls) == 3 + 3, "the two folds that were done are not done again"
+    assert list(result["encoders"]) == ["cgdmer", "cgdmer, simulated corpora only", "random", "handcrafted"]
+    assert list(result["encoders"]["cgdmer"]) == ["pooled", "shared", "specific"]
+    assert set(result["differences"]) == set(result["encoders"]) - {"cgdmer"}
+    assert result["left_out"]["same recording as another"] == 1
+    assert 24 < sum(result["records_by_fold"]) == result["records"] <= 59, "the local copy, not the simulated corpus"
+    for fold, (count, held_out) in enumerate(calls[:2]):
+        real = result["records"] - result["records_by_fold"][fold]
+        assert held_out == 0
+        assert count <= 72 + 2 * real
+    written = {path.name: path.read_text() for path in (paths.REPORTS / "folds").iterdir()}
+    assert json.loads(written["ptb_xl_super.json"]) == json.loads(json.dumps(result))
+    assert not [text for text in written.values() if str(copy) in text or str(tmp_path) in text]
+    assert not paths.scratch("folds").exists()
+
+
+def test_weights_that_saw_the_corpus_are_refused():
+    with pytest.raises(DataError, match="has seen ptb_xl"):
+        command.check_unseen({"mimic_iv_ecg", "ptb_xl"})
+
+
+def test_the_overlay_that_ships_fits_the_settings():
+    merged = settings.merge(settings.read(ROOT / "params/demo.yaml"), settings.read(ROOT / command.OVERLAY))
+    assert settings.parse(merged).train.held_out == 0
+
+
+@pytest.mark.slow
+@pytest.mark.real
+def test_real_recordings_give_folds_without_shared_patients(real, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("CGDMER_RAW_ROOT", str(real))
+    chosen = settings.load(ROOT / "params/demo.yaml")
+    found = command.read_corpus(chosen, example.SIGNAL, Path("work"))
+    assert (found.shards.samples, len(found.rows)) == (200, 484)
+    assert found.left_out == {"quarantined": 0, "without a class of the task": 12, "same recording as another": 4}
+    both = found.frame.with_columns(fold=found.folds).group_by("patient").agg(n=command.pl.col("fold").n_unique())
+    assert both["n"].max() == 1
+    assert found.labels.sum(0).min() >= 30

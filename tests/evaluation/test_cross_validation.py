@@ -1,0 +1,119 @@
+"""Folds: patients stay together, nothing scores itself, intervals resample patients."""
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import settings as limits
+from hypothesis import strategies as st
+from sklearn.linear_model import LogisticRegression
+from sklearn.metrics import roc_auc_score
+from sklearn.preprocessing import StandardScaler
+
+from cgdmer.errors import DataError
+from cgdmer.evaluation import cross_validation
+
+CLASSES = ["a", "b"]
+
+
+def cohort(records=120, seed=0):
+    draw = np.random.default_rng(seed)
+    patients = [f"p{number}" for number in draw.integers(0, records * 3 // 4, records)]
+    labels = draw.integers(0, 2, (records, 2)).astype(np.uint8)
+    features = (labels @ draw.normal(size=(2, 6)) + draw.normal(size=(records, 6))).astype(np.float32)
+    return patients, labels, features
+
+
+@limits(max_examples=40, deadline=None)
+@given(seed=st.integers(0, 10**6))
+def test_patients_stay_together_and_folds_are_alike(seed):
+    patients, labels, _ = cohort(seed=seed)
+    dealt = cross_validation.deal(patients, labels)
+    assert len({(patient, fold) for patient, fold in zip(patients, dealt, strict=True)}) == len(set(patients))
+    kinds = {patient: tuple(labels[[p == patient for p in patients]].max(0)) for patient in patients}
+    for kind in set(kinds.values()):
+        each = [sum(kinds[p] == kind for p in set(patients) if dealt[patients.index(p)] == f) for f in range(5)]
+        assert max(each) - min(each) <= 1
+    assert np.array_equal(dealt[::-1], cross_validation.deal(patients[::-1], labels[::-1]))
+
+
+def test_too_few_patients_are_refused():
+    with pytest.raises(DataError, match="4 patients for 5 folds"):
+        cross_validation.deal(["a", "b", "c", "d", "d"], np.ones((5, 1), np.uint8))
+
+
+def test_scores_are_those_of_scikit_learn_and_of_the_fold_s_own_encoder():
+    patients, labels, features = cohort()
+    dealt = cross_validation.deal(patients, labels)
+    own = [features + fold for fold in range(5)]  # an encoder a fold; a shift is no information
+    found = cross_validation.out_of_fold(own, labels, dealt, [0.1])
+    assert found.strengths == [0.1] * 5
+    for fold in range(5):
+        rest, scale = dealt != fold, StandardScaler()
+        scale.fit(features[rest])
+        for c in range(2):
+            head = LogisticRegression(C=0.1, tol=1e-8).fit(scale.transform(features[rest]), labels[rest, c])
+            expected = head.decision_function(scale.transform(features[~rest]))
+            assert np.allclose(found.logits[~rest, c], expected, atol=2e-3)
+    again = cross_validation.out_of_fold([features] * 5, labels, dealt, [0.1])
+    assert np.allclose(again.logits, found.logits, atol=1e-3)
+
+
+def test_labels_of_a_fold_do_not_touch_its_scores_nor_its_strength():
+    patients, labels, features = cohort()
+    dealt = cross_validation.deal(patients, labels)
+    strengths = [1e-4, 1e-2, 1.0]
+    before = cross_validation.out_of_fold([features] * 5, labels, dealt, strengths)
+    changed = labels.copy()
+    changed[dealt == 2] = 1 - changed[dealt == 2]
+    after = cross_validation.out_of_fold([features] * 5, changed, dealt, strengths)
+    assert np.array_equal(before.logits[dealt == 2], after.logits[dealt == 2])
+    assert before.strengths[2] == after.strengths[2]
+    assert not np.array_equal(before.logits[dealt != 2], after.logits[dealt != 2])
+
+
+def test_summary_and_difference_are_those_of_a_plain_bootstrap_of_patients():
+    patients, labels, features = cohort()
+    dealt = cross_validation.deal(patients, labels)
+    good = cross_validation.out_of_fold([features] * 5, labels, dealt, [1.0])
+    poor = cross_validation.out_of_fold([features[:, :1]] * 5, labels, dealt, [1.0])
+    counts = cross_validation.resampled(patients, 200)
+    found, gap = (
+        cross_validation.summary(good, labels, dealt, CLASSES, counts),
+        cross_validation.difference(good, poor, labels, counts),
+    )
+
+    def plain(scores, weight):
+        return np.mean([roc_auc_score(labels[:, c], scores.logits[:, c], sample_weight=weight) for c in range(2)])
+
+    assert found["mean"] == pytest.approx(plain(good, None), abs=1e-6)
+    assert gap["mean"] == pytest.approx(plain(good, None) - plain(poor, None), abs=2e-6)
+    drawn = [(plain(good, w), plain(poor, w)) for w in counts.T]
+    assert [found["low"], found["high"]] == pytest.approx(np.percentile([a for a, _ in drawn], [2.5, 97.5]), abs=1e-5)
+    assert [gap["low"], gap["high"]] == pytest.approx(np.percentile([a - b for a, b in drawn], [2.5, 97.5]), abs=1e-5)
+    assert len(found["by_fold"]) == 5
+
+
+def test_a_patient_s_records_are_resampled_together():
+    patients = ["x", "y", "x", "z", "y", "x"]
+    counts = cross_validation.resampled(patients, 300)
+    assert np.array_equal(counts[0], counts[2])
+    assert np.array_equal(counts[1], counts[4])
+    assert (counts[[0, 1, 3]].sum(0) == 3).all()
+
+
+@pytest.mark.parametrize(
+    ("low", "high", "word"), [(0.01, 0.1, "better than"), (-0.1, -0.01, "worse than"), (-0.1, 0.1, "distinguishable")]
+)
+def test_the_page_says_which_way_it_went(low, high, word):
+    row = {"mean": 0.8, "low": 0.7, "high": 0.9, "per_class": {"a": 0.8, "b": 0.8}}
+    result = {
+        "task": "t", "folds": 5, "records": 10, "patients": 9, "positives": {"a": 3, "b": 4},
+        "left_out": {"quarantined": 0, "same recording as another": 2}, "bootstrap": 50,
+        "training": {"begins_from": "x", "params": {"epochs": 2}, "simulated_records": 4, "real_records": [8, 9]},
+        "encoders": {"ours": {"pooled": row}, "other": {"pooled": row}},
+        "differences": {"other": {"mean": (low + high) / 2, "low": low, "high": high}},
+    }  # fmt: skip
+    page = cross_validation.markdown(result)
+    assert f"{word}" in page.splitlines()[-1]
+    assert "2 same recording as another" in page
+    assert "| ours | pooled | 0.800 | 0.700 to 0.900 | 0.800 | 0.800 |" in page

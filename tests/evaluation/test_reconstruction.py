@@ -1,0 +1,100 @@
+import numpy as np
+import pytest
+import torch
+from support import example_pool as example
+
+from cgdmer.evaluation.reconstruction import _batch, errors, reconstruct
+from cgdmer.models import weights
+from cgdmer.objectives import reconstruction
+from cgdmer.settings import Masking, Objective
+
+
+@pytest.fixture(scope="module")
+def given():
+    signal, reports, _ = example.signals(6)
+    return signal, np.full(6, signal.shape[2], dtype=np.int32), np.zeros((6, 12), dtype=bool), reports
+
+
+def build(reports, masking=None, **terms):
+    return weights.create(example.MODEL, masking or Masking(), Objective(**terms), example.SIGNAL, reports, 0).eval()
+
+
+def test_hidden_patches_keep_the_mean_and_spread_of_what_they_stand_for(given, monkeypatch):
+    signal, valid, missing, reports = given
+    model = build(reports)
+    target = {}
+    forward = model.forward
+
+    def truthful(batch, drawn):
+        out = forward(batch, drawn)
+        target["seen"] = True
+        return out | {"predicted": out["target"]}
+
+    monkeypatch.setattr(model, "forward", truthful)
+    done = reconstruct(model, signal, valid, missing)
+    assert target["seen"]
+    for one, record in zip(done, signal, strict=True):
+        assert np.abs(one.filled - record[:, : one.filled.shape[1]]).max() < 5
+
+
+def test_a_mixture_shows_its_kinds_in_turn_and_hides_three_quarters(given):
+    signal, valid, missing, reports = given
+    done = reconstruct(build(reports), signal, valid, missing)
+    assert [one.kind for one in done] == ["random", "spatial", "temporal"] * 2
+    assert all(abs(one.hidden.mean() - 0.75) < 0.06 for one in done)
+    spatial, temporal = done[1].hidden, done[2].hidden
+    assert (spatial.all(axis=1) | ~spatial.any(axis=1)).sum() >= 11
+    assert (temporal.all(axis=0) | ~temporal.any(axis=0)).sum() >= temporal.shape[1] - 1
+
+
+def test_the_same_seed_hides_the_same(given):
+    signal, valid, missing, reports = given
+    model = build(reports)
+    first, again = (reconstruct(model, signal, valid, missing)[0].filled for _ in range(2))
+    assert np.array_equal(first, again)
+
+
+@pytest.mark.parametrize("kind", ["random", "temporal"])
+def test_a_single_kind_is_named(given, kind):
+    signal, valid, missing, reports = given
+    assert reconstruct(build(reports, Masking(kind=kind)), signal, valid, missing)[0].kind == kind
+
+
+def test_a_model_without_a_decoder_shows_nothing(given):
+    signal, valid, missing, reports = given
+    assert reconstruct(build(reports, ecg_reconstruction=0.0), signal, valid, missing) == []
+
+
+def test_errors_with_both_parts_are_the_objective_s_term(given):
+    signal, valid, missing, reports = given
+    model = build(reports)
+    found = errors(model, signal, valid, missing, seed=3)
+    batch = _batch(model, signal, valid, missing)
+    with torch.no_grad():
+        out = model(batch, model.noise(len(signal), torch.Generator().manual_seed(3)))
+    expected = reconstruction(out["predicted"], out["target"], out["hidden"])
+    assert found["both"].mean() == pytest.approx(float(expected))
+
+
+def test_a_part_that_is_withheld_says_nothing_of_the_record(given):
+    """With both parts withheld only the places of the visible patches are left, which the mask alone decides."""
+    signal, valid, missing, reports = given
+    model = build(reports, Masking(kind="temporal"))
+    seen = []
+    model.decoder.register_forward_pre_hook(lambda _, inputs: seen.append(inputs[0]))
+    errors(model, signal, valid, missing)
+    both, shared, specific, neither = seen
+    width = model.settings.width
+    assert torch.equal(shared[..., :width], both[..., :width])
+    assert torch.equal(specific[..., width:], both[..., width:])
+    for withheld in (shared[..., width:], specific[..., :width], neither):
+        assert torch.equal(withheld, withheld[:1, :1].expand_as(withheld))
+
+
+def test_a_model_without_two_parts_has_no_errors_by_part(given):
+    signal, valid, missing, reports = given
+    model = weights.create(
+        example.MODEL.model_copy(update={"disentangled": False}), Masking(), Objective(orthogonality=0.0),
+        example.SIGNAL, reports, 0,
+    )  # fmt: skip
+    assert errors(model.eval(), signal, valid, missing) == {}

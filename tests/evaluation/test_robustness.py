@@ -1,0 +1,48 @@
+"""Twelve clean leads give the canonical probe's number; changes are paired."""
+
+import numpy as np
+import pytest
+
+from cgdmer.evaluation import robustness
+from cgdmer.probing import linear_probe
+from cgdmer.probing.cohort import cohort
+from cgdmer.settings import Probe
+
+SETTINGS = Probe(fractions=[1.0], seeds=2, C=[0.01, 1.0], bootstrap=50)
+
+
+@pytest.fixture
+def evaluated(index, features):
+    joined = cohort("cpsc2018", index, index["id"].to_list())
+    noisy = features + np.random.default_rng(5).normal(scale=2.0, size=features.shape).astype(np.float32)
+    by_leads = {robustness.CLEAN: features, "1 lead (I)": features[:, :3]}
+    return joined, features, robustness.evaluate(joined, by_leads, {"noise": noisy, "nothing": features}, SETTINGS)
+
+
+def figures(result):
+    return {one["condition"]: one for one in result["leads"] + result["disturbances"]}
+
+
+def test_twelve_clean_leads_are_the_canonical_probe(evaluated):
+    joined, features, (result, _) = evaluated
+    canonical, _ = linear_probe.evaluate(joined, {"pooled": features}, SETTINGS)
+    expected, found = canonical["results"]["1.0"]["pooled"], figures(result)[robustness.CLEAN]
+    assert {name: found[name] for name in ("mean", "low", "high", "per_class")} == {
+        name: expected[name] for name in ("mean", "low", "high", "per_class")
+    }
+
+
+def test_changes_are_paired_with_twelve_clean_leads(evaluated):
+    _, _, (result, _) = evaluated
+    clean, noisy = figures(result)[robustness.CLEAN], figures(result)["noise"]
+    assert noisy["change"]["mean"] == pytest.approx(noisy["mean"] - clean["mean"], abs=2e-6)
+    assert noisy["change"]["low"] <= noisy["change"]["mean"] <= noisy["change"]["high"] < 0
+    nothing = figures(result)["nothing"]
+    assert nothing["change"] == {"mean": 0.0, "low": 0.0, "high": 0.0}
+
+
+def test_every_condition_has_its_predictions(evaluated):
+    joined, _, (result, predictions) = evaluated
+    assert set(predictions["condition"]) == {robustness.CLEAN, "1 lead (I)", "noise", "nothing"}
+    assert predictions.height == 4 * len(joined.test.ids)
+    assert figures(result)["1 lead (I)"]["n_test"] == len(joined.test.ids)

@@ -1,0 +1,32 @@
+from itertools import pairwise
+
+import pytest
+from support.browser import look
+
+BAD = """<!DOCTYPE html><html><body><h1>t</h1><figure><svg></svg></figure><div style="width:900px">wide</div>
+<script>console.error("broken")</script></body></html>"""
+
+
+def test_the_look_finds_what_is_wrong(tmp_path):
+    found = look(BAD, 360, tmp_path)
+    assert found["scroll"] > found["client"]
+    assert (found["silent"], found["bare"]) == (1, 1)
+    assert any("broken" in line for line in found["console"])
+
+
+@pytest.mark.parametrize("width", [360, 1200])
+def test_the_page_is_whole_on_a_phone_and_on_a_desk(run, tmp_path, width):
+    found = look((run / "reports/report.html").read_text(), width, tmp_path)
+    assert found["client"] == width
+    assert found["scroll"] <= width, found["over"][:5]
+    assert found["over"] == []
+    assert (found["silent"], found["bare"], found["targets"]) == (0, 0, 0)
+    assert found["figures"] > 20
+    assert found["console"] == []
+
+
+def test_headings_never_skip_a_level(run, tmp_path):
+    levels = look((run / "reports/report.html").read_text(), 1200, tmp_path)["headings"]
+    assert levels[0] == 1
+    assert levels.count(1) == 1
+    assert all(after - before <= 1 for before, after in pairwise(levels))

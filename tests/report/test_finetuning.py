@@ -1,0 +1,76 @@
+"""Fine-tuned rows: apart from the probes, named for what they are, and a sentence when there are none."""
+
+import json
+
+import pytest
+from support.example_report import FAN
+
+from cgdmer import paths, settings, stages
+from cgdmer.files import write_json
+from cgdmer.report import finetuning
+
+
+def figures(mean):
+    return {"mean": mean, "low": mean - 0.1, "high": mean + 0.05, "n_test": 24, "n_train": 7, "epoch": [3, 9],
+            "seeds": [0, 1]}  # fmt: skip
+
+
+RESULT = {
+    "task": "ptb_xl_super",
+    "protocol": "full fine-tuning",
+    "n_test": 24,
+    "results": {
+        "0.1": {"fine-tuned": figures(0.61), "from scratch": figures(0.52)},
+        "1.0": {"fine-tuned": figures(0.815), "from scratch": figures(0.713)},
+    },
+}
+
+
+@pytest.fixture
+def told():
+    return {"ptb_xl_super": RESULT}
+
+
+def test_rows_name_the_start_most_labels_first(told):
+    found = finetuning.rows(told)
+    assert [(start, share) for start, share, _ in found] == [
+        ("fine-tuned", "100%"), ("from scratch", "100%"), ("fine-tuned", "10%"), ("from scratch", "10%"),
+    ]  # fmt: skip
+    page = finetuning.finetuning_section(told)
+    assert "CG-DMER fine-tuned" in page
+    assert "Same architecture from scratch" in page
+    assert "0.815" in page
+    assert "not linear probes" in page
+    assert "2 seeds" in page
+
+
+def test_metrics_keep_them_apart_from_the_probes(told):
+    cell = finetuning.cells(told)["ptb_xl_super"]["1.0"]["from scratch"]
+    assert (cell["mean"], cell["n_test"], cell["seeds"], cell["protocol"]) == (0.713, 24, 2, "full fine-tuning")
+
+
+def test_a_task_that_lacks_a_share_shows_a_dash(told):
+    other = {**RESULT, "results": {"1.0": RESULT["results"]["1.0"]}}
+    _, body, _ = finetuning.markdown(told | {"ptb_xl_sub": other})
+    assert body[2][-1] == "–"
+
+
+def test_off_says_what_switches_it_on(run):
+    content = json.loads((run / "reports/metrics.json").read_text())
+    assert content["finetuning"] == {}
+    for name in ("report.html", "report.md"):
+        assert "finetune.enabled" in (run / "reports" / name).read_text()
+
+
+def test_the_report_of_a_run_shows_them(run, told, tmp_path, monkeypatch):
+    import shutil
+
+    shutil.copytree(run, tmp_path / "run")
+    monkeypatch.chdir(tmp_path / "run")
+    write_json(paths.finetuning("ptb_xl_super"), RESULT)
+    stages.find("report")(report=settings.Report(), matrix=FAN)
+    content = json.loads(paths.METRICS.read_text())
+    assert set(content["finetuning"]["ptb_xl_super"]) == {"0.1", "1.0"}
+    assert "fine-tuned" not in json.dumps(content["auroc"])
+    assert "| CG-DMER fine-tuned | 100% | 0.815 (0.715 to 0.865) |" in paths.REPORT_MD.read_text()
+    assert "Same architecture from scratch" in paths.REPORT_HTML.read_text()

@@ -1,0 +1,1 @@
+"""Support code of the tests: small corpora, encoders, servers and projects."""

@@ -1,0 +1,272 @@
+"""Feeds damaged bytes to every reader in a process with bounded memory; run by the tests as a program of its own.
+
+`python fuzzer.py CASES SEED`: cases are dealt out over the targets in turn. Prints JSON: for each target how many cases
+ran and how many were refused. Exits with 1 and the target, seed and traceback of the first case that ends in anything
+but a value or a DataError, takes longer than SECONDS, needs more than MEMORY, or opens a file outside its own folder.
+"""
+
+import io
+import json
+import os
+import random
+import resource
+import signal
+import sys
+import tempfile
+import traceback
+import warnings
+import zipfile
+from collections import Counter
+from collections.abc import Callable
+from pathlib import Path
+from types import FrameType
+
+import numpy as np
+import scipy.io
+import wfdb  # noqa: F401  # once, before memory is bounded
+
+from cgdmer import datasets, report_text, settings
+from cgdmer.archives import Archive, open_archive
+from cgdmer.demo_corpora import cpsc2018, csn, mimic_iv_ecg, ptb_xl
+from cgdmer.errors import DataError
+from cgdmer.signals import LEADS
+from cgdmer.waveforms import parse_header, read_record, record_bytes
+from cgdmer.waveforms.matlab import read_struct
+
+SECONDS = 20
+MEMORY = 1 << 29
+"""Bytes a case may need beyond what the process has after warming up."""
+WORDS = [
+    b"../",
+    b"\0",
+    b"-1",
+    b"999999999999",
+    b"1e308",
+    b"nan",
+    b",",
+    b'"',
+    b"\n",
+    b"\xff\xfe",
+    b"/etc/passwd",
+    b"<b>",
+]
+DIGITAL = np.random.default_rng(0).integers(-900, 900, (12, 60)).astype(np.int16)
+Files = dict[str, bytes]
+
+
+class Store:
+    """Files in memory, behind the interface of a folder or zip."""
+
+    def __init__(self, files: Files) -> None:
+        self.files = files
+
+    def names(self, prefix: str) -> list[str]:
+        return sorted(name for name in self.files if name.startswith(prefix))
+
+    def has(self, name: str) -> bool:
+        return name in self.files
+
+    def size(self, name: str) -> int:
+        return len(self.read(name, 1 << 30))
+
+    def read(self, name: str, limit: int) -> bytes:
+        if name not in self.files:
+            raise DataError(f"{name} is missing")
+        return self.files[name]
+
+    def close(self) -> None:
+        pass
+
+
+def archive_of(files: Files) -> Archive:
+    archive = Archive(Path("/nowhere"))
+    archive._opened = Store(files)  # type: ignore[assignment]
+    return archive
+
+
+def struct(compressed: bool) -> bytes:
+    stream = io.BytesIO()
+    ecg = {"ECG": {"sex": "Male", "age": 70, "data": DIGITAL / 1000}}
+    scipy.io.savemat(stream, ecg, do_compression=compressed)
+    return stream.getvalue()
+
+
+def zipped(files: Files) -> bytes:
+    stream = io.BytesIO()
+    with zipfile.ZipFile(stream, "w", zipfile.ZIP_DEFLATED) as target:
+        for name, content in files.items():
+            target.writestr(name, content)
+    return stream.getvalue()
+
+
+def mutate(content: bytes, draw: random.Random) -> bytes:
+    """Return the content with one to four pieces flipped, cut, repeated, swapped or put in."""
+    data = bytearray(content)
+    for _ in range(draw.randint(1, 4)):
+        place = draw.randrange(len(data) + 1)
+        match draw.randrange(6):
+            case 0:
+                del data[place:]
+            case 1:
+                data[place:place] = draw.choice(WORDS)
+            case 2 if data:
+                data[place % len(data)] ^= 1 << draw.randrange(8)
+            case 3:
+                end = place + draw.randrange(64)
+                data[place:place] = data[place:end]
+            case 4:
+                data[place : place + draw.randrange(16)] = draw.randbytes(draw.randrange(16))
+            case 5:
+                data[place : place + 4] = draw.choice([b"\xff\xff\xff\xff", b"\0\0\0\0", b"\0\0\0\x7f", b"\x01\0\0\0"])
+    return bytes(data)
+
+
+def one_of(files: Files, draw: random.Random, among: str = "") -> Files:
+    name = draw.choice([name for name in sorted(files) if name.endswith(among)])
+    return files | {name: mutate(files[name], draw)}
+
+
+RECORDS: dict[str, Files] = {
+    "16": record_bytes("r", DIGITAL, 500, LEADS, comments=["Age: 70", "Dx: 426783006"]),
+    "16+24": record_bytes("r", DIGITAL, 500, LEADS, fmt="16+24"),
+    "212": {"r.hea": b"r 1 500 480\nr.dat 212 200(5)/mV 12 0 0 0 0 I", "r.dat": DIGITAL.tobytes()},
+    "80": {"r.hea": b"r 2 500 700\nr.dat 80 1/uV 8 0\nr.dat 80 1/uV 8 0", "r.dat": DIGITAL.tobytes()},
+    "32": {"r.hea": b"r 1 500 300\nr.dat 32 1000/V 8 0", "r.dat": DIGITAL.tobytes()},
+}
+FOREIGN: Files = {"r.hea": b"r 1 500 200\nr.dat 16:2 100/mV 12 0 3 0 0 I", "r.dat": DIGITAL.tobytes()}
+SEGMENTS: Files = {
+    "r.hea": b"r/2 12 500 120\ns 60\ns 60\n",
+    **{name.replace("r", "s", 1): data for name, data in record_bytes("s", DIGITAL, 500, LEADS).items()},
+}
+STRUCTS = [struct(compressed=True), struct(compressed=False)]
+ZIP = zipped({"a/RECORDS": b"x" * 400, "a/b/r.dat": bytes(9000), "é.hea": b"r 1"})
+CORPORA: dict[str, Files] = {
+    name: {path: b"".join(parts) for path, parts in module.files(6, 3)}
+    for name, module in {"mimic_iv_ecg": mimic_iv_ecg, "ptb_xl": ptb_xl, "cpsc2018": cpsc2018, "csn": csn}.items()
+}
+
+
+def header(draw: random.Random, _: Path) -> None:
+    parse_header(mutate(draw.choice(list(RECORDS.values()))["r.hea"], draw), "r.hea")
+
+
+def decoder(draw: random.Random, _: Path) -> None:
+    files = one_of(draw.choice(list(RECORDS.values())), draw)
+    record = read_record(archive_of(files), "r.hea", verify=draw.random() < 0.5)
+    assert record.signal.ndim == 2
+    assert record.signal.size
+
+
+def fallback(draw: random.Random, _: Path) -> None:
+    read_record(archive_of(one_of(draw.choice([FOREIGN, SEGMENTS]), draw)), "r.hea")
+
+
+def matlab(draw: random.Random, _: Path) -> None:
+    read_struct(mutate(draw.choice(STRUCTS), draw), "r.mat")
+
+
+def zip_directory(draw: random.Random, folder: Path) -> None:
+    (folder / "x.zip").write_bytes(mutate(ZIP, draw))
+    with open_archive(folder / "x.zip") as archive:
+        for name in archive.names():
+            assert ".." not in name.split("/")
+            archive.read(name)
+
+
+def tree(draw: random.Random, folder: Path) -> None:
+    """Ask a real folder for names that lead out of it, through links, too."""
+    (folder / "corpus").mkdir(exist_ok=True)
+    (folder / "secret").write_bytes(b"secret")
+    name = mutate(draw.choice([b"../secret", b"link", b"a/../../secret", b"/etc/passwd"]), draw).decode("latin-1")
+    if not (folder / "corpus/link").is_symlink():
+        (folder / "corpus/link").symlink_to(folder / "secret")
+    assert open_archive(folder / "corpus").read(name) != b"secret"
+
+
+def table(draw: random.Random, _: Path) -> None:
+    """Index a corpus of six records with one damaged table or header."""
+    source = draw.choice(sorted(CORPORA))
+    files = one_of(CORPORA[source], draw, draw.choice([".csv", ".csv", ".hea"] if source != "cpsc2018" else [".hea"]))
+    module, corpus = datasets.module(source), settings.Corpus()
+    module.read_index(module.find(archive_of(files)), corpus=corpus, index=settings.Index(), protocol=None)
+
+
+def report(draw: random.Random, _: Path) -> None:
+    text = mutate(b"Sinus rhythm; EKG *** normal. \n=-", draw).decode("utf-8", "replace")
+    cleaned = report_text.clean([text, text[::-1]])
+    assert not set("\n\r\t") & set(cleaned)
+    assert report_text.clean_joined(text)
+    assert report_text.word_count(text) >= 0
+    assert "\n" not in report_text.normalise(text)
+
+
+TARGETS: dict[str, tuple[Callable[[random.Random, Path], None], int]] = {
+    "header": (header, 20), "decoder": (decoder, 25), "fallback": (fallback, 3), "matlab": (matlab, 20),
+    "zip_directory": (zip_directory, 15), "tree": (tree, 5), "table": (table, 2), "report": (report, 10),
+}  # fmt: skip
+"""Target to how many of a hundred cases it gets."""
+OPENED: list[str] = []
+
+
+def watch(event: str, arguments: tuple[object, ...]) -> None:
+    """Note every file that is opened outside the temporary folder, apart from what importing opens."""
+    if event == "open" and isinstance(arguments[0], str) and not arguments[0].startswith(tempfile.gettempdir()):
+        path = os.path.realpath(arguments[0])
+        if not path.startswith(("/proc/", "/sys/", "/dev/", sys.prefix, sys.base_prefix, os.path.realpath(sys.prefix))):
+            OPENED.append(path)
+
+
+class Hang(BaseException):
+    """A case took too long."""
+
+
+def hang(_signal: int, _frame: FrameType | None) -> None:
+    raise Hang
+
+
+def run(name: str, seed: int, folder: Path) -> bool:
+    """Run one case and return whether it was refused; everything else ends the program."""
+    signal.setitimer(signal.ITIMER_REAL, SECONDS)
+    try:
+        TARGETS[name][0](random.Random(seed), folder)
+        return False
+    except DataError:
+        return True
+    except BaseException:
+        sys.exit(f"target {name}, seed {seed}:\n{traceback.format_exc()}")
+    finally:
+        signal.setitimer(signal.ITIMER_REAL, 0)
+        if OPENED:
+            sys.exit(f"target {name}, seed {seed} opened {OPENED}")
+
+
+def main(cases: int, seed: int) -> None:
+    """Warm every target up, bound the memory, then deal the cases out."""
+    warnings.simplefilter("ignore")
+    signal.signal(signal.SIGALRM, hang)
+    order = [name for name, (_, share) in TARGETS.items() for _ in range(share)]
+    random.Random(0).shuffle(order)
+    ran: Counter[str] = Counter()
+    refused: Counter[str] = Counter()
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        for target in TARGETS:
+            for number in range(5):
+                run(target, number, folder)
+        sys.addaudithook(watch)
+        used = int(Path("/proc/self/statm").read_text().split()[0]) * resource.getpagesize()
+        OPENED.clear()
+        resource.setrlimit(resource.RLIMIT_AS, (used + MEMORY, used + MEMORY))
+        for number in range(cases):
+            target = order[number % len(order)]
+            ran[target] += 1
+            refused[target] += run(target, seed + number, folder)
+    sys.stdout.write(json.dumps({"cases": cases, "ran": ran, "refused": refused}) + "\n")
+
+
+if __name__ == "__main__":
+    if len(sys.argv) == 4:
+        with tempfile.TemporaryDirectory() as scratch:
+            sys.stdout.write(f"refused: {run(sys.argv[3], int(sys.argv[2]), Path(scratch))}\n")
+    else:
+        main(int(sys.argv[1]), int(sys.argv[2]))

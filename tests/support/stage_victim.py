@@ -1,0 +1,95 @@
+"""Runs every stage undisturbed, then again killed at random moments; run by the tests as a program of its own.
+
+`python stage_victim.py FOLDER SEED KILLS`: FOLDER/calm and FOLDER/killed are micro projects. Every stage call is a
+child process forked from this one, which has imported everything and run nothing, so that its life is the work alone.
+"""
+
+import json
+import logging
+import os
+import random
+import signal
+import sys
+import time
+import traceback
+from importlib import import_module
+from pathlib import Path
+
+import great_expectations  # noqa: F401  # once, not in every life
+import torch._dynamo  # noqa: F401
+
+from cgdmer import settings, stages
+from cgdmer.errors import CgdmerError
+from support import micro_project as micro
+
+TRIES = 4
+"""A child may end before its moment comes; then a moment is drawn anew."""
+
+
+def start(call: str, log: Path) -> int:
+    """Fork a child that runs one stage call, all it says at level DEBUG going to `log`; return its process id."""
+    child = os.fork()
+    if child:
+        return child
+    code = 1
+    try:
+        descriptor = os.open(log, os.O_WRONLY | os.O_CREAT | os.O_APPEND)
+        os.dup2(descriptor, 1)
+        os.dup2(descriptor, 2)
+        logging.basicConfig(level=logging.DEBUG, stream=sys.stderr, force=True)
+        stage, *items = call.split()
+        stages.call(stage, items, settings.load())
+        code = 0
+    except CgdmerError as error:
+        print(error, file=sys.stderr)  # noqa: T201
+    except BaseException:
+        traceback.print_exc()
+    finally:
+        sys.stderr.flush()
+        os._exit(code)
+
+
+def finish(call: str, log: Path) -> float:
+    """Run one stage call to its end and return the seconds it took."""
+    begin = time.perf_counter()
+    status = os.waitpid(start(call, log), 0)[1]
+    if status:
+        sys.exit(f"{call} ended with {status}:\n{log.read_text()[-3000:]}")
+    return time.perf_counter() - begin
+
+
+def kill(call: str, log: Path, lasts: float, draw: random.Random) -> bool:
+    """Start a stage call and send SIGKILL at a moment of its work; return whether it died of it."""
+    child = start(call, log)
+    time.sleep(draw.uniform(0, lasts))
+    os.kill(child, signal.SIGKILL)
+    return os.WIFSIGNALED(os.waitpid(child, 0)[1])
+
+
+def main(folder: Path, seed: int, kills: int) -> None:
+    """Print JSON: the planted numbers, seconds by call, and how many kills each call suffered."""
+    for name in stages.STAGES:
+        import_module(f"cgdmer.stages.{name}")
+    for name in ("cgdmer", "random"):
+        import_module(f"cgdmer.encoders.{name}")
+    for name in ("datasets.mimic_iv_ecg", "datasets.csn", "demo_corpora.csn"):
+        import_module(f"cgdmer.{name}")
+    corpus = folder / "raw 'quoted' \"twice\" ünï" / "mimic_iv_ecg"
+    planted, draw = micro.plant(corpus), random.Random(seed)
+    for name in ("calm", "killed"):
+        micro.write_params(folder / name, corpus)
+    os.chdir(folder / "calm")
+    seconds = {call: finish(call, folder / "calm.log") for call in micro.CALLS}
+    os.chdir(folder / "killed")
+    suffered = dict.fromkeys(micro.CALLS, 0)
+    for call, lasts in seconds.items():
+        for number in range(kills * TRIES):
+            if suffered[call] == kills:
+                break
+            suffered[call] += kill(call, folder / "killed.log", lasts * 0.95 / (1 + number // kills), draw)
+        finish(call, folder / "killed.log")
+    sys.stdout.write(json.dumps({"planted": planted, "seconds": seconds, "killed": suffered}) + "\n")
+
+
+if __name__ == "__main__":
+    main(Path(sys.argv[1]), int(sys.argv[2]), int(sys.argv[3]))
