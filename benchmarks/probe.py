@@ -3,14 +3,14 @@
 Run: python -m benchmarks.probe [--tasks TASK ...] [--cells N]
 
 The grid: 51,702 made-up records x 768 features x 3 representations, six tasks with the published split sizes and class
-counts (PROTOCOLS A.3.2 to A.5), 1, 10 and 100 % of the labels, 5 seeds, 8 strengths, test scores with 1,000 bootstrap
-replicates, all by `cgdmer.probing.linear_probe.evaluate`, the function of the stage.
+counts (docs/protocols.md A.3.2 to A.5), 1, 10 and 100 % of the labels, 5 seeds, 8 strengths, test scores with 1,000
+bootstrap replicates, all by `cgdmer.probing.linear_probe.evaluate`, the function of the stage.
 
 `ratio`: scikit-learn's LogisticRegression, one class, strength and subset at a time, with its default solver and
 tolerance, timed between our tasks on cells drawn at random from every fraction and strength and scaled to the number of
 cells; it neither scores nor resamples. `ratio_conventional`: 100 epochs of decoding with `wfdb.rdsamp` and a frozen
-ViT-tiny forward on every training, validation and test record (PROTOCOLS B.4), at the cost per record measured here;
-ours is the grid plus decoding and encoding every record once at the same cost. The conventional way is given one
+ViT-tiny forward on every training, validation and test record (docs/protocols.md B.4), at the cost per record measured
+here; ours is the grid plus decoding and encoding every record once at the same cost. The conventional way is given one
 representation, one strength and one seed at 100 % for free.
 """
 
@@ -191,7 +191,7 @@ def scale_up(timed: dict[tuple[float, float], list[float]], cohorts: dict[str, C
 
 
 def conventional_forwards(tasks: list[str]) -> int:
-    """Count the records decoded and encoded when every epoch of every run does so (PROTOCOLS B.4)."""
+    """Count the records decoded and encoded when every epoch of every run does so (docs/protocols.md B.4)."""
     runs = [(fraction, SETTINGS.seeds if fraction < 1 else 1) for fraction in SETTINGS.fractions]
     per_epoch = sum(
         seeds * (round(fraction * SIZES[task][0]) + sum(SIZES[task][1:])) for task in tasks for fraction, seeds in runs

@@ -68,7 +68,7 @@ PUBLISHED: dict[str, str] = {
     for name, digests in _SHA256.items()
     for split, digest in zip(SPLITS, digests, strict=True)
 } | {PROMPTS: "468b9b23220bbc6190618db6e0138ae34d95097456214a1b12cd0d1ad30e233c"}
-"""Local path to sha256 of the 18 split tables and the prompts, unmodified (PROTOCOLS F.2)."""
+"""Local path to sha256 of the 18 split tables and the prompts, unmodified (docs/protocols.md F.2)."""
 
 NOT_CLASSES = frozenset(
     {
@@ -107,8 +107,8 @@ def split_table(folder: Path, name: str) -> pl.DataFrame:
     """Return the published split of a task: `id`, `split` and a UInt8 column a class, in CSV order.
 
     `id` is our record id: `ecg_id` of PTB-XL, `filename` of CPSC2018 (its `ecg_id` is a counter of one machine's
-    folder, PROTOCOLS A.4), the JS number of CSN. Classes are joined by name, so that the three orders of PTB-XL Sub
-    (PROTOCOLS A.3.4) end in one: the training table's.
+    folder, docs/protocols.md A.4), the JS number of CSN. Classes are joined by name, so that the three orders of PTB-XL
+    Sub (docs/protocols.md A.3.4) end in one: the training table's.
     """
     parts = [_table(folder, name, split) for split in SPLITS]
     classes = class_names(parts[0])
@@ -121,7 +121,7 @@ def split_table(folder: Path, name: str) -> pl.DataFrame:
 
 
 def published_keys(folder: Path, name: str, split: str) -> list[str]:
-    """Return the key of each row as published: `ecg_path` of CSN, else `ecg_id` (PROTOCOLS B.2 fingerprints these)."""
+    """Return the key of each row as published: `ecg_path` of CSN, else `ecg_id`; docs/protocols.md B.2 hashes these."""
     table = _table(folder, name, split)
     return table["ecg_path" if "ecg_path" in table.columns else "ecg_id"].to_list()
 

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 
 EMPTY = "empty"
-"""What `clean` returns for a report without a word (PROTOCOLS A.1.1)."""
+"""What `clean` returns for a report without a word (docs/protocols.md A.1.1)."""
 
 SEPARATOR = ". "
 """Between two machine lines; who cuts a report into sentences relies on it."""
@@ -12,7 +12,7 @@ _SPACES = str.maketrans("\n\r\t", "   ")
 
 
 def clean(lines: Sequence[str | None]) -> str:
-    """Join machine lines and clean them as MERL and MELP do (PROTOCOLS A.1.1): lower case, one final period.
+    """Join machine lines and clean them as MERL and MELP do (docs/protocols.md A.1.1): lower case, one final period.
 
     Only the two ends are stripped, so markers such as `***` inside the text survive.
     """
@@ -26,7 +26,7 @@ def clean_joined(text: str) -> str:
 
 
 def word_count(text: str) -> int:
-    """Count the words of joined lines before the final period is set, as the four-word rule wants (PROTOCOLS A.1.1)."""
+    """Count the words of joined lines without the final period, for the four-word rule (docs/protocols.md A.1.1)."""
     return len(_bare(text).split())
 
 

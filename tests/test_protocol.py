@@ -1,4 +1,4 @@
-"""The published tables: counts of PROTOCOLS A.3 to A.5, labels by name, and nothing but the pinned bytes."""
+"""The published tables: counts of docs/protocols.md A.3 to A.5, labels by name, and nothing but the pinned bytes."""
 
 import shutil
 
@@ -16,7 +16,7 @@ ROWS = {
     "cpsc2018": (4950, 551, 1376, 9),
     "csn": (16546, 1860, 4620, 38),
 }
-"""Train, val, test, classes (PROTOCOLS A.3.2, A.4, A.5)."""
+"""Train, val, test, classes (docs/protocols.md A.3.2, A.4, A.5)."""
 
 
 @pytest.mark.parametrize("name", published.TABLES)

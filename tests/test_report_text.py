@@ -11,7 +11,7 @@ LINES = st.lists(st.one_of(st.none(), ALPHABET, st.text(max_size=10)), max_size=
 
 
 def step_by_step(lines):
-    """PROTOCOLS A.1.1, every step as written there."""
+    """docs/protocols.md A.1.1, every step as written there."""
     text = ". ".join(line for line in lines if line)
     for old, new in (("EKG", "ECG"), ("ekg", "ecg")):
         text = text.replace(old, new)

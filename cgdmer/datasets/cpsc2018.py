@@ -25,7 +25,7 @@ WANTED = r"^training/cpsc_2018/"
 LICENCE = "CC BY 4.0"
 
 TASKS: dict[str, tuple[str, ...]] = {"cpsc2018": ("AFIB", "VPC", "NORM", "1AVB", "CRBBB", "STE", "PAC", "CLBBB", "STD")}
-"""Published names and order (PROTOCOLS A.4)."""
+"""Published names and order (docs/protocols.md A.4)."""
 
 SNOMED = {
     "426783006": "NORM",
@@ -41,7 +41,7 @@ SNOMED = {
 """Codes the challenge gave to the nine classes (its table of SNOMED CT codes)."""
 
 NUMBERS = dict(zip("123456789", ("NORM", "AFIB", "1AVB", "CLBBB", "CRBBB", "PAC", "VPC", "STD", "STE"), strict=True))
-"""The nine classes in REFERENCE.csv (PROTOCOLS A.4)."""
+"""The nine classes in REFERENCE.csv (docs/protocols.md A.4)."""
 
 REFERENCE = "REFERENCE.csv"
 REFERENCE_LABELS = ("First_label", "Second_label", "Third_label")

@@ -27,17 +27,17 @@ CLASSES = (
     *("2AVB1", "PRIE", "CCR", "CR", "AF", "AVB", "QTIE", "LBBB", "VEB", "SVT", "RBBB", "1AVB", "STDD", "MI", "AFIB"),
     *("TWC", "PWC", "ERV", "RVH", "LVH", "ST", "JEB"),
 )
-"""Published names and order (PROTOCOLS A.5). AF is atrial flutter, AFIB fibrillation, ST sinus tachycardia."""
+"""Published names and order (docs/protocols.md A.5). AF is atrial flutter, AFIB fibrillation, ST sinus tachycardia."""
 
 TASKS: dict[str, tuple[str, ...]] = {"csn": CLASSES, "csn_exact": CLASSES}
 """`csn` as published: a class holds where its acronym is a substring of the record's joined acronyms, so that 7 columns
-have false positives (PROTOCOLS A.5). `csn_exact`: where the acronym itself is there. Both have the same records and
-columns; in `csn_exact` VB has 3 positives, none of them in the published test split, so evaluation leaves it out of
+have false positives (docs/protocols.md A.5). `csn_exact`: where the acronym itself is there. Both have the same records
+and columns; in `csn_exact` VB has 3 positives, none of them in the published test split, so evaluation leaves it out of
 the macro average and says so."""
 
 ALSO_PUBLISHED = "VPE"
 """The published tables hold the records that show one of the classes, and those of this acronym, which has no column:
-`SB,VPE` is there without a positive label, SB alone is not (PROTOCOLS A.5)."""
+`SB,VPE` is there without a positive label, SB alone is not (docs/protocols.md A.5)."""
 
 
 def find(archive: "Archive") -> "Archive":

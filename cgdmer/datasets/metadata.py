@@ -79,7 +79,7 @@ def sex(value: pl.Expr) -> pl.Expr:
 
 
 def age(value: pl.Expr) -> pl.Expr:
-    """Return years, or null for what is no number or negative (CPSC2018 writes -1, PROTOCOLS A.4)."""
+    """Return years, or null for what is no number or negative (CPSC2018 writes -1, docs/protocols.md A.4)."""
     years = value.str.strip_chars().cast(pl.Float64, strict=False)
     return pl.when(years.is_finite() & (years >= 0)).then(years)
 

@@ -62,7 +62,7 @@ def read_index(archive: "Archive", *, corpus: Corpus, index: Index, protocol: Pa
 def join(records: pl.DataFrame, lines: pl.DataFrame) -> pl.DataFrame:
     """Join on (subject_id, study_id), in the order of the record list; DataError unless it is one to one.
 
-    Never by row position: the two tables need not have the same order (PROTOCOLS A.1.2).
+    Never by row position: the two tables need not have the same order (docs/protocols.md A.1.2).
     """
     for name, table in ((RECORDS, records), (REPORTS, lines)):
         repeated = table.with_row_index("row").filter(pl.struct(KEY).is_duplicated())
@@ -76,7 +76,9 @@ def join(records: pl.DataFrame, lines: pl.DataFrame) -> pl.DataFrame:
 
 
 def with_reports(joined: pl.DataFrame) -> pl.DataFrame:
-    """Return `id`, `patient`, `member`, `report` and `words`, the count before the final period (PROTOCOLS A.1.1).
+    """Return `id`, `patient`, `member`, `report` and `words`: the count before the final period.
+
+    Source: docs/protocols.md A.1.1.
 
     Machine reports repeat heavily, so each different text is cleaned once.
     """

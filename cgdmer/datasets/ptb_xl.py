@@ -42,7 +42,7 @@ TASKS: dict[str, tuple[str, ...]] = {
         *("SVARR", "BIGU", "STACH", "SARRH", "SBRAD", "TRIGU", "AFIB", "SR", "SVTAC", "PSVT", "AFLT", "PACE"),
     ),
 }
-"""Published names and order; for Sub that of the training table (PROTOCOLS A.3.4, A.3.5)."""
+"""Published names and order; for Sub that of the training table (docs/protocols.md A.3.4, A.3.5)."""
 
 CODE = ""
 """Header of the statements' first column."""
@@ -90,7 +90,7 @@ def labelled(database: pl.DataFrame, statements: pl.DataFrame) -> pl.DataFrame:
     """Return the rows of the database with labels of all four tasks; `codes` is null where they cannot be read.
 
     A record is part of a task when one of its codes has a class there; likelihoods are ignored, even 0
-    (PROTOCOLS A.3.1).
+    (docs/protocols.md A.3.1).
     """
     codes = pl.Series("codes", [parse_codes(text) for text in database["scp_codes"]], dtype=pl.List(pl.String))
     rows = database.with_columns(codes).with_columns(
@@ -136,7 +136,7 @@ def parse_codes(text: str | None) -> list[str] | None:
 
 
 def _split(fold: pl.Expr) -> pl.Expr:
-    """Folds 1-8 train, 9 validation, 10 test (PROTOCOLS A.3.2)."""
+    """Folds 1-8 train, 9 validation, 10 test (docs/protocols.md A.3.2)."""
     return (
         pl.when(fold.is_between(1, 8))
         .then(pl.lit("train"))

@@ -14,7 +14,7 @@ from cgdmer.waveforms.write import record_bytes
 
 TOP = "mimic-iv-ecg-diagnostic-electrocardiogram-matched-subset-1.0"
 LEADS = ("I", "II", "III", "aVR", "aVF", "aVL", "V1", "V2", "V3", "V4", "V5", "V6")
-"""aVF stands before aVL (PROTOCOLS A.1.3)."""
+"""aVF stands before aVL (docs/protocols.md A.1.3)."""
 ORDER = [0, 1, 2, 3, 5, 4, 6, 7, 8, 9, 10, 11]
 GAIN = 200.0
 """ADC units per mV."""

@@ -1,7 +1,7 @@
 """Owns linear probes under other conditions than twelve clean leads: fewer leads, and disturbed test records.
 
-The protocol is the canonical one with all labels (PROTOCOLS B.5). With fewer leads a new head is trained on features
-of these leads; under disturbance the head of the twelve clean leads is kept, because nobody retrains for a bad
+The protocol is the canonical one with all labels (docs/protocols.md B.5). With fewer leads a new head is trained on
+features of these leads; under disturbance the head of the twelve clean leads is kept, because nobody retrains for a bad
 electrode. The change against twelve clean leads is paired: the same test records in every bootstrap replicate.
 """
 

@@ -52,7 +52,7 @@ def draw(valid: Tensor, drawn: Noise, settings: Masking, *, full: bool) -> Mask:
 
     A record with l leads and n columns keeps exactly `l * visible_columns(n)` tokens, whatever the kind. With
     `joint_limb`, the limb leads of a column are visible or hidden together, because any two of them give the others
-    (PROTOCOLS G.22); a kind that would cut such a group takes chest tokens in its place.
+    (docs/protocols.md G.22); a kind that would cut such a group takes chest tokens in its place.
     """
     batch, leads, columns = valid.shape
     if settings.kind == "none" or settings.ratio == 0:

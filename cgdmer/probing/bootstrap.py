@@ -30,7 +30,7 @@ def draws(n: int, replicates: int) -> np.ndarray:
 def auroc(scores: np.ndarray, labels: np.ndarray, counts: np.ndarray) -> np.ndarray:
     """Return the AUROC of every class in every replicate, (replicates, C), ties counted one half.
 
-    NaN where a replicate has no positive or no negative of a class (PROTOCOLS B.1: skip it there).
+    NaN where a replicate has no positive or no negative of a class (docs/protocols.md B.1: skip it there).
     """
     return np.column_stack([_auroc(scores[:, c], labels[:, c] > 0, counts) for c in range(labels.shape[1])])
 

@@ -1,8 +1,8 @@
 """Owns the probe protocols of MERL and MELP on cached features, defects and all, so that a published row can be re-run.
 
-PROTOCOLS B.1, B.2 and B.5. They exist beside the canonical probe and are never the default. Features are cached in eval
-mode, which is exact for MELP and for MERL's ViT; MERL's ResNet let its BatchNorm drift, which is a defect not copied,
-and neither is training in half precision.
+docs/protocols.md B.1, B.2 and B.5. They exist beside the canonical probe and are never the default. Features are cached
+in eval mode, which is exact for MELP and for MERL's ViT; MERL's ResNet let its BatchNorm drift, which is a defect not
+copied, and neither is training in half precision.
 """
 
 import logging
@@ -24,7 +24,8 @@ log = logging.getLogger(__name__)
 SEED = 42
 EPOCHS = 100
 CROSSED = ("AVB", "RAO/RAE", "ISC"), ("ISC", "AVB", "RAO/RAE")
-"""Columns 10 to 12 of PTB-XL Sub in the training table, and in the validation and test tables (PROTOCOLS A.3.4)."""
+"""Columns 10 to 12 of PTB-XL Sub in the training table, and in the validation and test tables
+(docs/protocols.md A.3.4)."""
 
 
 @dataclass(frozen=True)

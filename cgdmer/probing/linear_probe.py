@@ -1,9 +1,10 @@
 """Owns the canonical linear probe of one task: subsets, strength chosen on validation, test scores with intervals.
 
-PROTOCOLS B.5: cached eval-mode features, standardised on the training subset; one-vs-rest logistic regression; C by
-macro AUROC on the whole validation split; the test split is scored once. A class without a training positive is scored
-by its constant (AUROC 0.5, listed); a class without a test positive or negative is left out of the macro (listed).
-With all labels every seed has the same subset and the same optimum, so it is solved once (`distinct_subsets` says so).
+docs/protocols.md B.5: cached eval-mode features, standardised on the training subset; one-vs-rest logistic regression;
+C by macro AUROC on the whole validation split; the test split is scored once. A class without a training positive is
+scored by its constant (AUROC 0.5, listed); a class without a test positive or negative is left out of the macro
+(listed). With all labels every seed has the same subset and the same optimum, so it is solved once (`distinct_subsets`
+says so).
 """
 
 import logging

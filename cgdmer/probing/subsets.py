@@ -20,7 +20,7 @@ def nested(ids: Sequence[str], fraction: float, seed: int) -> np.ndarray:
 
 
 def merl(n: int, fraction: float) -> np.ndarray:
-    """Return the positions that MERL trains on, in its order (PROTOCOLS B.2).
+    """Return the positions that MERL trains on, in its order (docs/protocols.md B.2).
 
     scikit-learn's train_test_split(train_size=fraction, random_state=42): the last floor(fraction * n) of a
     permutation.
@@ -31,7 +31,7 @@ def merl(n: int, fraction: float) -> np.ndarray:
 
 
 def melp(n: int, fraction: float) -> np.ndarray:
-    """Return the positions that MELP trains on, in its order (PROTOCOLS B.2).
+    """Return the positions that MELP trains on, in its order (docs/protocols.md B.2).
 
     pandas' DataFrame.sample(frac=fraction, random_state=42): the first round(fraction * n) of the same permutation.
     """
@@ -39,7 +39,7 @@ def melp(n: int, fraction: float) -> np.ndarray:
 
 
 def fingerprint(ids: Sequence[object]) -> str:
-    """Return the first 12 hex digits of the sha256 of the comma-joined ids, as PROTOCOLS B.2 prints them."""
+    """Return the first 12 hex digits of the sha256 of the comma-joined ids, as docs/protocols.md B.2 prints them."""
     return hashlib.sha256(",".join(map(str, ids)).encode()).hexdigest()[:12]
 
 

@@ -12,7 +12,8 @@ from cgdmer.report.pictures import Projection, Tracing
 from cgdmer.shards import Shards, open_shards
 
 MISLABELLED = "csn/"
-"""Labels made by substring matching (PROTOCOLS A.5): of use for comparison alone, no words to set beside an ECG."""
+"""Labels made by substring matching (docs/protocols.md A.5): of use for comparison alone, no words to set beside an
+ECG."""
 POINTS = 800
 """Test records of a projection, the first by a fixed order."""
 

@@ -41,7 +41,7 @@ class Index(Section):
     """Rules of the index stage."""
 
     min_report_words: int = Field(default=4, ge=0)
-    """A pretraining report with fewer words is dropped with its record (PROTOCOLS A.1.1)."""
+    """A pretraining report with fewer words is dropped with its record (docs/protocols.md A.1.1)."""
     max_quarantined: float = Field(default=0.05, ge=0, le=1)
     """Stop when a larger share of a corpus cannot be used."""
     hash_seed: int = 2024

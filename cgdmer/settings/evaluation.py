@@ -31,7 +31,7 @@ class Embed(Section):
 
 
 class Probe(Section):
-    """The linear-probe protocol (PROTOCOLS B.5)."""
+    """The linear-probe protocol (docs/protocols.md B.5)."""
 
     protocol: Literal["canonical", "merl", "melp"] = "canonical"
     fractions: list[float] = [0.01, 0.1, 1.0]

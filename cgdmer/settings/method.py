@@ -51,7 +51,7 @@ class Masking(Section):
     ratio: float = Field(default=0.75, ge=0, lt=1)
     """Share of ECG tokens hidden; the visible count is the same for every record."""
     joint_limb: bool = True
-    """Hide limb leads together, because they are linear combinations of each other (PROTOCOLS G.22)."""
+    """Hide limb leads together, because they are linear combinations of each other (docs/protocols.md G.22)."""
     statements: float = Field(default=0.5, ge=0, le=1)
     """Share of reports of which only some statements are read in training: a prompt is one statement."""
     text_ratio: float = Field(default=0.15, ge=0, lt=1)

@@ -49,7 +49,7 @@ FINDINGS: tuple[str, ...] = (
 )
 SINUS = frozenset(RHYTHMS[:4])
 NORMAL_SHARE = 0.4
-"""Share of normal records; PTB-XL has 9,514 NORM among 21,388 (PROTOCOLS A.3.1)."""
+"""Share of normal records; PTB-XL has 9,514 NORM among 21,388 (docs/protocols.md A.3.1)."""
 
 _RHYTHM_ODDS = (0.52, 0.09, 0.09, 0.06, 0.13, 0.04, 0.03, 0.04)
 _CONDUCTION_ODDS = (0.06, 0.08, 0.08, 0.02, 0.08, 0.06, 0.03)

@@ -26,7 +26,7 @@ SHARD_COLUMNS: dict[str, pl.DataType] = {
 """What the suites need of `rows.parquet`; more columns may be there."""
 
 RECORDS = {"ptb_xl": 21799, "cpsc2018": 6877, "csn": 45152}
-"""Records of the full published corpora (PROTOCOLS A.3, A.4, A.5)."""
+"""Records of the full published corpora (docs/protocols.md A.3, A.4, A.5)."""
 
 
 def schema(frame: pl.DataFrame, columns: Mapping[str, pl.DataType]) -> pl.DataFrame:
@@ -119,7 +119,7 @@ def _positives(part: pl.DataFrame, task: str, name: str) -> int | str:
 def published() -> pl.DataFrame:
     """Return the published counts: task, split (`train+val` is their sum), class ('' for records), positives.
 
-    Sources: PROTOCOLS A.3.2, A.3.5, A.4 and A.5, counted in the published split tables.
+    Sources: docs/protocols.md A.3.2, A.3.5, A.4 and A.5, counted in the published split tables.
     """
     text = files("cgdmer.validation").joinpath("published.csv").read_bytes()
     return pl.read_csv(text).with_columns(pl.col("class").fill_null(""))

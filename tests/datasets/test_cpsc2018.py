@@ -22,7 +22,7 @@ POSITIVES = {
     "CLBBB": (172, 15, 49),
     "STD": (644, 63, 162),
 }
-"""PROTOCOLS A.4, train/val/test."""
+"""docs/protocols.md A.4, train/val/test."""
 
 
 def read(folder, protocol=None, **settings):

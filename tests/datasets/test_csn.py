@@ -18,7 +18,7 @@ EXACT = {
     "CR": (216, 75, 50, 12),
     "2AVB": (38, 22, 4, 3),
 }
-"""Published and exact positives, all splits then test (PROTOCOLS A.5); the other 31 columns are exact."""
+"""Published and exact positives, all splits then test (docs/protocols.md A.5); the other 31 columns are exact."""
 
 
 def read(folder, protocol=None, **settings):

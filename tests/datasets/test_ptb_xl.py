@@ -18,7 +18,7 @@ RECORDS = {
     "ptb_xl_form": (7197, 901, 880),
     "ptb_xl_rhythm": (16832, 2100, 2098),
 }
-"""PROTOCOLS A.3.2."""
+"""docs/protocols.md A.3.2."""
 
 POSITIVES = {
     "ptb_xl_super": "HYP 2119/268/262, NORM 7596/955/963, MI 4379/540/550, CD 3907/495/496, STTC 4186/528/521",
@@ -38,7 +38,7 @@ POSITIVES = {
         "AFIB 1211/151/152, SR 13404/1670/1674, SVTAC 21/3/3, PSVT 19/3/2, AFLT 59/7/7, PACE 237/29/28"
     ),
 }
-"""PROTOCOLS A.3.5, train/val/test."""
+"""docs/protocols.md A.3.5, train/val/test."""
 
 
 def read(folder, protocol=None, **settings):

@@ -73,7 +73,7 @@ def test_mixture_uses_each_kind_for_about_a_third_of_the_records():
 
 
 def test_independent_limb_masks_leave_two_limb_leads_visible_as_often_as_the_protocol_says():
-    """PROTOCOLS G.22: 47 % of time steps at 75 % masking, 89 % at 50 %."""
+    """docs/protocols.md G.22: 47 % of time steps at 75 % masking, 89 % at 50 %."""
     for ratio, share in ((0.75, 0.47), (0.5, 0.89)):
         mask = masking.draw(
             whole(2000, 20), drawn(2000, 20), Masking(kind="random", ratio=ratio, joint_limb=False), full=True

@@ -84,7 +84,7 @@ def test_the_index_may_be_in_another_order_than_the_published_table(protocol):
     order, kind = training_order(joined, published.split_table(protocol, "ptb_xl_form"))
     drawn = order[subsets.merl(len(order), 0.01)]
     assert kind == "published"
-    assert subsets.fingerprint([joined.train.ids[i] for i in drawn]) == "7b3447f82648"  # PROTOCOLS B.2
+    assert subsets.fingerprint([joined.train.ids[i] for i in drawn]) == "7b3447f82648"  # docs/protocols.md B.2
 
 
 def test_another_corpus_says_that_its_subset_is_not_the_published_one(joined):

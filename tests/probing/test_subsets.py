@@ -24,7 +24,7 @@ MELP = {
     "cpsc2018": ("1435b1d99522", "f776004451bc"),
     "csn": ("fa62e6a35d96", "624191289288"),
 }
-"""PROTOCOLS B.2: fingerprints at 1 % and at 10 %."""
+"""docs/protocols.md B.2: fingerprints at 1 % and at 10 %."""
 
 
 @pytest.mark.parametrize("task", sorted(MERL))
