@@ -1,10 +1,12 @@
-"""The house: layers, sizes, heads, and no word that does not belong."""
+"""The structure of the code: layers, no import cycles, sizes, module docstrings, homes of heavy libraries."""
 
 import ast
 import subprocess
 import sys
+from graphlib import TopologicalSorter
 from pathlib import Path
 
+import grimp
 import pytest
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -28,6 +30,18 @@ def relative(path: Path) -> str:
 def test_imports_point_down_the_layers():
     done = subprocess.run([Path(sys.executable).with_name("lint-imports")], cwd=ROOT, capture_output=True, text=True)
     assert done.returncode == 0, done.stdout[-3000:]
+
+
+@pytest.mark.parametrize("package", ["cgdmer", "flows"])
+def test_no_module_imports_itself_through_others(package):
+    graph = grimp.build_graph(package, exclude_type_checking_imports=True, cache_dir=None)
+    TopologicalSorter({name: graph.find_modules_directly_imported_by(name) for name in graph.modules}).prepare()
+
+
+def test_import_of_the_package_is_instant():
+    script = "import sys, cgdmer; print(sorted(n for n in sys.modules if n.split('.')[0] in ('cgdmer', 'numpy')))"
+    done = subprocess.run([sys.executable, "-c", script], cwd=ROOT, capture_output=True, text=True, check=True)
+    assert ast.literal_eval(done.stdout) == ["cgdmer", "cgdmer.version"]
 
 
 @pytest.mark.parametrize("path", SOURCES, ids=relative)

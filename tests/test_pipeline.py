@@ -87,10 +87,19 @@ def test_one_param_reruns_exactly_what_depends_on_it(project):
     assert stages_run(run(project, "dvc", "repro")) == {"retrieval", "report"}
 
 
-def test_code_is_a_dependency(project):
-    path = project / "cgdmer/stages/retrieval.py"
-    path.write_text(path.read_text() + "\n# a changed line\n")
-    assert stages_run(run(project, "dvc", "repro")) == {"retrieval"}
+@pytest.mark.parametrize(
+    ("file", "stages"),
+    [
+        ("report/html.py", {"report"}),
+        ("finetuning/training.py", {"finetune@csn"}),
+        ("training/records.py", {"pretrain", "finetune@csn"}),
+        ("stages/retrieval.py", {"retrieval"}),
+    ],
+)
+def test_an_edit_reruns_the_stages_that_run_the_file_and_no_other(project, file, stages):
+    path = project / "cgdmer" / file
+    path.write_text(path.read_text() + "\n# a line that changes no result, so that nothing downstream reruns\n")
+    assert stages_run(run(project, "dvc", "repro")) == stages
 
 
 def test_a_lost_output_comes_back_from_cache_and_from_the_remote(project):

@@ -69,6 +69,58 @@ def test_every_dependency_on_code_exists(name):
             assert not dependency.startswith("cgdmer/") or (ROOT / dependency).exists(), dependency
 
 
+def output_roots(stage: dict) -> set[str]:
+    """Return the folders and files that a stage writes, without what its items add."""
+    paths = {next(iter(output)) if isinstance(output, dict) else output for output in stage["outs"]}
+    return {path.split("${")[0].rstrip("/") for path in paths}
+
+
+def reads(stage: dict, roots: set[str]) -> bool:
+    """Return whether a stage depends on anything below, or above, one of these paths."""
+    pairs = [(f"{dependency}/", f"{root}/") for dependency in stage["deps"] for root in roots]
+    return any(one.startswith(other) or other.startswith(one) for one, other in pairs)
+
+
+def stale(file: str) -> set[str]:
+    """Return the stages that an edit of a source file may rerun: those that run it, and all that read their outputs."""
+    calls = {name: closure.calls(stage, MATRIX) or [{}] for name, stage in PIPELINE.items()}
+    stages = {name for name in PIPELINE if any(file in closure.declared_files(PIPELINE[name], i) for i in calls[name])}
+    while True:
+        roots = set().union(*(output_roots(PIPELINE[name]) for name in stages))
+        readers = {name for name, stage in PIPELINE.items() if reads(stage, roots)}
+        if readers <= stages:
+            return stages
+        stages |= readers
+
+
+AFTER_PRETRAINING = {
+    "pretrain",
+    "embed",
+    "probe",
+    "finetune",
+    "robustness",
+    "zero_shot",
+    "retrieval",
+    "disentanglement",
+    "report",
+}
+
+
+def test_an_edit_of_the_page_costs_the_page_alone():
+    for file in ("html", "markdown", "headline", "numbers"):
+        assert stale(f"cgdmer/report/{file}.py") == {"report"}
+
+
+def test_an_edit_of_fine_tuning_costs_fine_tuning_and_the_page():
+    for path in sorted((ROOT / "cgdmer/finetuning").glob("*.py")):
+        assert stale(path.relative_to(ROOT).as_posix()) == {"finetune", "report"}
+
+
+def test_an_edit_of_how_batches_are_built_costs_pretraining_and_all_that_follows():
+    assert stale("cgdmer/training/records.py") >= AFTER_PRETRAINING
+    assert not stale("cgdmer/training/records.py") & {"acquire", "index", "shards", "validate", "pretraining_set"}
+
+
 def test_profiles_never_shrink_what_dvc_reads():
     demo = settings.load(ROOT / "params/demo.yaml")
     assert set(demo.matrix.benchmarks) <= set(demo.matrix.sources)
