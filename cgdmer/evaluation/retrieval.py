@@ -1,8 +1,9 @@
 """Owns retrieval between ECGs and reports: recall at k and median rank, in blocks, so that a million records fit.
 
-A record's own report is right, and so is every identical report: machine reports repeat heavily (docs/protocols.md G.26). The rank of a query is one more than the number of wrong candidates that score at least as high as its best
-right one, so that a constant encoder ranks last and not first. Identical texts have one vector, hence one matrix of
-distinct reports by ECGs answers both directions.
+A record's own report is right, and so is every identical report: machine reports repeat heavily
+(docs/protocols.md G.26). The rank of a query is one more than the number of wrong candidates that score at least as
+high as its best right one, so that a constant encoder ranks last and not first. Identical texts have one vector, hence
+one matrix of distinct reports by ECGs answers both directions.
 """
 
 from collections.abc import Sequence
