@@ -1,5 +1,6 @@
-"""Owns encoders for downstream use: one file an encoder, found by its name."""
+"""Encoders for downstream use: one file per encoder, found by its name."""
 
+import ast
 from importlib import import_module
 from pathlib import Path
 
@@ -9,21 +10,27 @@ from cgdmer.errors import ConfigError, did_you_mean
 __all__ = ["Encoder", "Setup", "load", "names"]
 
 
-SHARED = ("__init__", "adapter", "base")
-"""Files that are no encoder."""
-
-
 def names() -> list[str]:
-    """Return the encoders there are: the modules of this folder that have a `load`."""
-    return sorted(path.stem for path in Path(__file__).parent.glob("*.py") if path.stem not in SHARED)
+    """Return the names of the encoders: the modules of this package that define a function `load`.
+
+    The modules are parsed and not imported, because most of them import PyTorch.
+    """
+    modules = (path for path in Path(__file__).parent.glob("*.py") if path.stem != "__init__")
+    return sorted(path.stem for path in modules if _defines_load(path))
+
+
+def _defines_load(path: Path) -> bool:
+    statements = ast.parse(path.read_bytes()).body
+    return any(isinstance(statement, ast.FunctionDef) and statement.name == "load" for statement in statements)
 
 
 def load(name: str, setup: Setup) -> Encoder:
     """Build an encoder; ConfigError for an unknown name, DataError when its weights are missing."""
-    if name not in names():
+    encoders = names()
+    if name not in encoders:
         raise ConfigError(
-            f"no encoder is called '{name}'{did_you_mean(name, names())}",
-            allowed=", ".join(names()),
+            f"no encoder is called '{name}'{did_you_mean(name, encoders)}",
+            allowed=", ".join(encoders),
             fix="edit matrix.encoders or matrix.controls in params.yaml",
         )
     encoder: Encoder = import_module(f"cgdmer.encoders.{name}").load(setup)
