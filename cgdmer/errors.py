@@ -1,16 +1,16 @@
-"""Owns the few exceptions of the package: each message is the fact, what was allowed, and the command that mends it."""
+"""Exceptions of the package. Every message states the problem, the allowed values and the command that fixes it."""
 
 from difflib import get_close_matches
 
 
 class CgdmerError(Exception):
-    """An error a person can act on; the CLI prints it without a traceback and exits with `code`."""
+    """An error that the user can act on; the CLI prints it without a traceback and exits with `code`."""
 
     code = 1
 
-    def __init__(self, fact: str, *, allowed: str = "", fix: str = "") -> None:
-        self.fact, self.allowed, self.fix = fact, allowed, fix
-        lines = [fact]
+    def __init__(self, problem: str, *, allowed: str = "", fix: str = "") -> None:
+        self.problem, self.allowed, self.fix = problem, allowed, fix
+        lines = [problem]
         if allowed:
             lines.append(f"  allowed: {allowed}")
         if fix:
@@ -18,8 +18,8 @@ class CgdmerError(Exception):
         super().__init__("\n".join(lines))
 
     def __reduce__(self) -> tuple[object, ...]:
-        """Keep all three parts when a worker process sends the error home."""
-        return (_rebuild, (type(self), self.fact, self.allowed, self.fix))
+        """Keep all three fields when a worker process pickles the error."""
+        return (_rebuild, (type(self), self.problem, self.allowed, self.fix))
 
 
 class ConfigError(CgdmerError):
@@ -29,44 +29,44 @@ class ConfigError(CgdmerError):
 
 
 class DataError(CgdmerError):
-    """A corpus, table, shard or other artefact is missing, damaged or breaks a law."""
+    """A corpus, table, shard or other artefact is missing, is damaged or violates an invariant."""
 
     code = 3
 
 
 class Unavailable(DataError):
-    """A server did not answer, or not now; the same command may succeed later (69 is EX_UNAVAILABLE)."""
+    """A server does not answer, or not now; the same command may succeed later (69 is EX_UNAVAILABLE)."""
 
     code = 69
 
 
 class RecordError(DataError):
-    """One record cannot be used; `fact` becomes its quarantine reason."""
+    """One record cannot be used; `problem` becomes its quarantine reason."""
 
 
 class ValidationFailed(DataError):
-    """A critical expectation failed; nothing downstream may run."""
+    """A critical expectation failed; no later stage may run."""
 
     code = 4
 
 
 class TrainingStopped(CgdmerError):
-    """Training cannot go on: a loss is not finite."""
+    """Training cannot continue: a loss is not finite."""
 
     code = 5
 
 
 class Preempted(CgdmerError):
-    """Training was told to stop and left a checkpoint; the same command goes on from there (75 is EX_TEMPFAIL)."""
+    """Training was asked to stop and saved a checkpoint; the same command resumes from it (75 is EX_TEMPFAIL)."""
 
     code = 75
 
 
-def _rebuild(kind: type[CgdmerError], fact: str, allowed: str, fix: str) -> CgdmerError:
-    return kind(fact, allowed=allowed, fix=fix)
+def _rebuild(kind: type[CgdmerError], problem: str, allowed: str, fix: str) -> CgdmerError:
+    return kind(problem, allowed=allowed, fix=fix)
 
 
 def did_you_mean(word: str, choices: list[str]) -> str:
-    """Return `; did you mean 'x'?` for the nearest choice, or an empty string."""
-    near = get_close_matches(word, choices, n=1, cutoff=0.6)
-    return f"; did you mean '{near[0]}'?" if near else ""
+    """Return `; did you mean 'x'?` with the closest choice, or an empty string."""
+    matches = get_close_matches(word, choices, n=1, cutoff=0.6)
+    return f"; did you mean '{matches[0]}'?" if matches else ""

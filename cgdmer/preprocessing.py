@@ -115,7 +115,7 @@ def write_shard(job: Job) -> int:
 
 def _reason(error: RecordError, member: str) -> str:
     """Return why a record is refused, without its folder, which may be called after a patient."""
-    fact, (folder, slash, _) = error.fact.removeprefix(f"{member}: "), member.rpartition("/")
+    fact, (folder, slash, _) = error.problem.removeprefix(f"{member}: "), member.rpartition("/")
     return fact.replace(folder + slash, "") if folder else fact
 
 

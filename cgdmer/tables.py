@@ -72,7 +72,7 @@ def members(index: pl.DataFrame, task: str) -> pl.DataFrame:
     return index.filter(pl.col(first).is_not_null() & pl.col("split").is_in(SPLITS))
 
 
-def check_laws(index: pl.DataFrame, source: str) -> None:
+def check_invariants(index: pl.DataFrame, source: str) -> None:
     """Raise DataError when ids repeat, a patient lies in two splits, or a column is missing or of a wrong dtype."""
     for name, dtype in INDEX_COLUMNS.items():
         if name not in index.columns or index.schema[name] != dtype:

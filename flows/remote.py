@@ -44,7 +44,7 @@ def reproduce(stage: str, say: Say, timeout: float | None = None) -> bool:
         ran = dvc.reproduce(stage, say, timeout, ["--pull"])
     except dvc.StageError as error:
         if "exited with" not in str(error) and AWAY.search(str(error)):
-            raise Unavailable(f"the DVC remote '{name}' does not answer: {error.fact}", fix="run it again") from error
+            raise Unavailable(f"the DVC remote '{name}' does not answer: {error.problem}", fix="run it again") from error
         raise
     if ran or left.exists():
         left.parent.mkdir(parents=True, exist_ok=True)

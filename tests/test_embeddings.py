@@ -72,7 +72,7 @@ def test_damage_names_the_file(tmp_path, name, kind):
         path.write_bytes(content)
     with pytest.raises(DataError) as caught:
         embeddings.read(tmp_path)
-    assert kind == "flipped" or name in caught.value.fact
+    assert kind == "flipped" or name in caught.value.problem
     assert "dvc checkout" in caught.value.fix
 
 

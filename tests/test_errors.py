@@ -13,7 +13,7 @@ def test_message_holds_fact_allowed_and_remedy():
 def test_errors_survive_the_way_home_from_a_worker():
     error = pickle.loads(pickle.dumps(RecordError("flat", allowed="a", fix="b")))
     assert type(error) is RecordError
-    assert (error.fact, error.allowed, error.fix) == ("flat", "a", "b")
+    assert (error.problem, error.allowed, error.fix) == ("flat", "a", "b")
 
 
 def test_did_you_mean_names_only_a_near_word():

@@ -28,7 +28,7 @@ def make_index(**changes) -> pl.DataFrame:
 
 
 def test_a_lawful_index_passes():
-    tables.check_laws(make_index(), "csn")
+    tables.check_invariants(make_index(), "csn")
 
 
 @pytest.mark.parametrize(
@@ -41,12 +41,12 @@ def test_a_lawful_index_passes():
 )
 def test_a_broken_law_is_named(changes, message):
     with pytest.raises(DataError, match=message):
-        tables.check_laws(make_index(**changes), "csn")
+        tables.check_invariants(make_index(**changes), "csn")
 
 
 def test_a_missing_column_is_named():
     with pytest.raises(DataError, match="column 'age' is missing"):
-        tables.check_laws(make_index().drop("age"), "csn")
+        tables.check_invariants(make_index().drop("age"), "csn")
 
 
 def test_labels_come_by_name_and_only_for_members():

@@ -135,8 +135,8 @@ def _one_zip(client: Client, url: str, wanted: str, archive: Path) -> None:
         except DataError as error:
             fetched.unlink()
             if last:
-                raise DataError(f"{url}: {error.fact}", fix="give another url, or the corpus's base URL") from error
-            log.warning("%s: %s; fetched again from the start", url, error.fact)
+                raise DataError(f"{url}: {error.problem}", fix="give another url, or the corpus's base URL") from error
+            log.warning("%s: %s; fetched again from the start", url, error.problem)
     os.replace(fetched, archive)
 
 

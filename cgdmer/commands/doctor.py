@@ -79,7 +79,7 @@ def configuration() -> Iterator[Finding]:
         try:
             read()
         except CgdmerError as error:
-            yield Finding("bad", error.fact, error.fix)
+            yield Finding("bad", error.problem, error.fix)
         else:
             yield Finding("ok", f"{name} can be read")
 

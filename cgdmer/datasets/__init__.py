@@ -11,7 +11,7 @@ from cgdmer.settings.data import Source
 
 if TYPE_CHECKING:
     from cgdmer.archives import Archive
-    from cgdmer.datasets.indexed import Indexed
+    from cgdmer.datasets.corpus_index import CorpusIndex
 
 SOURCES: tuple[str, ...] = get_args(Source)
 
@@ -34,7 +34,7 @@ class Dataset(Protocol):
     def find(self, archive: "Archive") -> "Archive":
         """Return the archive rooted at the corpus's own top; DataError when it holds something else."""
 
-    def read_index(self, archive: "Archive", *, corpus: Corpus, index: Index, protocol: Path | None) -> "Indexed":
+    def read_index(self, archive: "Archive", *, corpus: Corpus, index: Index, protocol: Path | None) -> "CorpusIndex":
         """Read metadata and headers into the index table; `protocol` holds the published splits, where they are."""
 
 

@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Any
 import polars as pl
 
 from cgdmer import protocol as published
-from cgdmer.datasets import headers, indexed, labels, metadata, splits
-from cgdmer.datasets.indexed import Indexed
+from cgdmer.datasets import corpus_index, headers, labels, metadata, splits
+from cgdmer.datasets.corpus_index import CorpusIndex
 from cgdmer.errors import DataError
 from cgdmer.settings import Corpus, Index
 
@@ -66,7 +66,7 @@ def record_files(names: Sequence[str]) -> list[str]:
     return [name for name in files if name.endswith(".hea") or name.removesuffix(".mat") not in with_header]
 
 
-def read_index(archive: "Archive", *, corpus: Corpus, index: Index, protocol: Path | None) -> Indexed:
+def read_index(archive: "Archive", *, corpus: Corpus, index: Index, protocol: Path | None) -> CorpusIndex:
     """Read every record of either layout; ids are the published file names, Axxxx, and nobody knows the patients."""
     names = archive.names()
     files = pl.Series("member", record_files(names), dtype=pl.String)
@@ -83,7 +83,7 @@ def read_index(archive: "Archive", *, corpus: Corpus, index: Index, protocol: Pa
         "published_labels": labels.agreements(frame, protocol, TASKS),
         **scan.facts,
     }
-    return indexed.assemble(frame, [scan.quarantine], facts)
+    return corpus_index.assemble(frame, [scan.quarantine], facts)
 
 
 def labelled(frame: pl.DataFrame, reference: pl.DataFrame | None) -> pl.DataFrame:

@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING, Any
 import polars as pl
 
 from cgdmer import protocol as published
-from cgdmer.datasets import headers, indexed, labels, metadata, splits
-from cgdmer.datasets.indexed import Indexed
+from cgdmer.datasets import corpus_index, headers, labels, metadata, splits
+from cgdmer.datasets.corpus_index import CorpusIndex
 from cgdmer.settings import Corpus, Index
 
 if TYPE_CHECKING:
@@ -45,7 +45,7 @@ def find(archive: "Archive") -> "Archive":
     return metadata.rooted(archive, CONDITIONS, TITLE)
 
 
-def read_index(archive: "Archive", *, corpus: Corpus, index: Index, protocol: Path | None) -> Indexed:
+def read_index(archive: "Archive", *, corpus: Corpus, index: Index, protocol: Path | None) -> CorpusIndex:
     """Read every header below the top, wherever it lies; nobody knows the patients, so a record is its own."""
     files = pl.Series("member", [name for name in archive.names() if name.endswith(".hea")], dtype=pl.String)
     rows = pl.DataFrame({"id": files.str.extract(r"([^/]+)\.hea$", 1), "member": files}).sort("id", "member")
@@ -62,7 +62,7 @@ def read_index(archive: "Archive", *, corpus: Corpus, index: Index, protocol: Pa
         "published_labels": labels.agreements(frame, protocol, TASKS),
         **scan.facts,
     }
-    return indexed.assemble(frame, [scan.quarantine], facts)
+    return corpus_index.assemble(frame, [scan.quarantine], facts)
 
 
 def labelled(frame: pl.DataFrame, acronyms: dict[str, str]) -> pl.DataFrame:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import polars as pl
 
-from cgdmer.datasets.indexed import quarantine
+from cgdmer.datasets.corpus_index import quarantine
 from cgdmer.errors import DataError, RecordError
 from cgdmer.progress import progress
 from cgdmer.signals import LEADS
@@ -142,7 +142,7 @@ def read_one(archive: "Archive", member: str | None) -> Found:
 def reason(error: RecordError, member: str) -> str:
     """Return why a record is refused, without its folder, which may be called after a patient."""
     folder = posixpath.dirname(member)
-    fact = error.fact.removeprefix(f"{member}: ")
+    fact = error.problem.removeprefix(f"{member}: ")
     return fact.replace(f"{folder}/", "") if folder else fact
 
 

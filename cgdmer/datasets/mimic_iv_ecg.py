@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING, Any
 import polars as pl
 
 from cgdmer import report_text
-from cgdmer.datasets import headers, indexed, metadata, splits
-from cgdmer.datasets.indexed import Indexed
+from cgdmer.datasets import corpus_index, headers, metadata, splits
+from cgdmer.datasets.corpus_index import CorpusIndex
 from cgdmer.errors import DataError
 from cgdmer.settings import Corpus, Index
 
@@ -36,7 +36,7 @@ def find(archive: "Archive") -> "Archive":
     return metadata.rooted(archive, RECORDS, TITLE)
 
 
-def read_index(archive: "Archive", *, corpus: Corpus, index: Index, protocol: Path | None) -> Indexed:
+def read_index(archive: "Archive", *, corpus: Corpus, index: Index, protocol: Path | None) -> CorpusIndex:
     """Join, clean, drop what has too few words, read headers, split by subject; no split is published for it."""
     keys = [metadata.integer(pl.col(name)) for name in KEY]
     records = metadata.table(archive, RECORDS, (*KEY, "path")).with_columns(keys)
@@ -56,7 +56,7 @@ def read_index(archive: "Archive", *, corpus: Corpus, index: Index, protocol: Pa
         "split": split,
         **scan.facts,
     }
-    return indexed.assemble(frame, [scan.quarantine], facts)
+    return corpus_index.assemble(frame, [scan.quarantine], facts)
 
 
 def join(records: pl.DataFrame, lines: pl.DataFrame) -> pl.DataFrame:

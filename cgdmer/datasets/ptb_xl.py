@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING
 import polars as pl
 
 from cgdmer import report_text
-from cgdmer.datasets import headers, indexed, labels, metadata, splits
-from cgdmer.datasets.indexed import Indexed
+from cgdmer.datasets import corpus_index, headers, labels, metadata, splits
+from cgdmer.datasets.corpus_index import CorpusIndex
 from cgdmer.errors import DataError
 from cgdmer.settings import Corpus, Index
 
@@ -64,7 +64,7 @@ def find(archive: "Archive") -> "Archive":
     return metadata.rooted(archive, DATABASE, TITLE)
 
 
-def read_index(archive: "Archive", *, corpus: Corpus, index: Index, protocol: Path | None) -> Indexed:
+def read_index(archive: "Archive", *, corpus: Corpus, index: Index, protocol: Path | None) -> CorpusIndex:
     """Read every row whose recording is here, at 500 Hz or else at 100 Hz; the published split is `strat_fold`."""
     names = set(archive.names())
     rows = labelled(metadata.table(archive, DATABASE, COLUMNS), metadata.table(archive, STATEMENTS, (CODE, *FLAGS)))
@@ -82,8 +82,8 @@ def read_index(archive: "Archive", *, corpus: Corpus, index: Index, protocol: Pa
         "published_labels": labels.agreements(frame, protocol, TASKS),
         **scan.facts,
     }
-    bad = indexed.quarantine(malformed, pl.format("scp_codes is not a dict of codes: {}", pl.col("scp_codes")))
-    return indexed.assemble(frame, [bad, scan.quarantine], facts)
+    bad = corpus_index.quarantine(malformed, pl.format("scp_codes is not a dict of codes: {}", pl.col("scp_codes")))
+    return corpus_index.assemble(frame, [bad, scan.quarantine], facts)
 
 
 def labelled(database: pl.DataFrame, statements: pl.DataFrame) -> pl.DataFrame:

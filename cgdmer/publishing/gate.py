@@ -89,7 +89,7 @@ def compare(candidate: aliases.Version, champion: aliases.Version) -> Decision:
         try:
             pairs = {task: comparison.paired(tables.read(ours[task]), tables.read(theirs[task])) for task in theirs}
         except CgdmerError as error:
-            return Decision(False, f"it cannot be compared with {against}: {error.fact}. {STALE}")  # fmt: skip
+            return Decision(False, f"it cannot be compared with {against}: {error.problem}. {STALE}")  # fmt: skip
     mean = comparison.compare_tasks(pairs)
     lines = {task: comparison.compare_tasks({task: pair}) for task, pair in pairs.items()} | {"mean over tasks": mean}
     text = "\n".join(f"  {task:<16} {d.mean:+.4f} [{d.low:+.4f}, {d.high:+.4f}]" for task, d in lines.items())

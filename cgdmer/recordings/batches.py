@@ -89,5 +89,5 @@ def _parts(places: Iterable[Place | Rejected]) -> Iterator[tuple[Place | Rejecte
 
 def _reason(error: RecordError, place: Place) -> str:
     """Return why, without the name that stands beside it anyway."""
-    reason = error.fact.removeprefix(f"{place.member}: ").removeprefix(f"{place.member} ")
+    reason = error.problem.removeprefix(f"{place.member}: ").removeprefix(f"{place.member} ")
     return f"{reason} (allowed: {error.allowed})" if error.allowed else reason

@@ -124,7 +124,7 @@ def _of(path: str, stated: Stated) -> Iterator[tuple[str, Place | Rejected]]:
         try:
             archive = open_archive(Path(path))
         except DataError as error:
-            yield full, Rejected(written(path), error.fact)
+            yield full, Rejected(written(path), error.problem)
             return
         names = iter(archive.names())
     else:

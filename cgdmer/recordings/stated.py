@@ -58,7 +58,7 @@ def from_command_line(fs: float | None, unit: str | None, leads: str | None) -> 
     try:
         return Stated(fs, unit, names).checked()
     except RecordError as error:
-        raise ConfigError(error.fact, allowed=error.allowed, fix="--fs 500 --unit mV --leads I,II,V1") from error
+        raise ConfigError(error.problem, allowed=error.allowed, fix="--fs 500 --unit mV --leads I,II,V1") from error
 
 
 def from_sidecar(data: bytes, name: str) -> Stated:

@@ -5,7 +5,7 @@ from pathlib import Path
 
 from cgdmer import datasets, paths, protocol, tables
 from cgdmer.acquisition import manifest
-from cgdmer.datasets.indexed import Indexed
+from cgdmer.datasets.corpus_index import CorpusIndex
 from cgdmer.errors import DataError
 from cgdmer.files import read_json, sha256, write_json
 from cgdmer.settings import Corpus, Index
@@ -25,7 +25,7 @@ def index(source: str, *, corpus: Corpus, index: Index) -> None:
         found = datasets.module(source).read_index(archive, corpus=corpus, index=index, protocol=published(source))
     tables.write(found.quarantine, paths.index_quarantine(source))
     check_share(found, source, index.max_quarantined)
-    tables.check_laws(found.frame, source)
+    tables.check_invariants(found.frame, source)
     paths.index_facts(source).unlink(missing_ok=True)
     tables.write(found.frame, paths.index(source))
     write_json(paths.index_facts(source), {"source": source, "sha256": sha256(paths.index(source)), **found.facts})
@@ -39,7 +39,7 @@ def published(source: str) -> Path | None:
     return paths.PROTOCOL if protocol.available(paths.PROTOCOL) and not simulated else None
 
 
-def check_share(found: Indexed, source: str, largest: float) -> None:
+def check_share(found: CorpusIndex, source: str, largest: float) -> None:
     """Raise DataError when too large a share is quarantined, else log the reasons."""
     bad, total = found.quarantine.height, found.quarantine.height + found.frame.height
     if not bad:

@@ -8,7 +8,7 @@ from cgdmer.settings import Corpus, Signal
 def shards(source: str, *, corpus: Corpus, signal: Signal) -> None:
     """Write `data/shards/<source>`; DataError when too large a share of the index cannot be used."""
     index = tables.read(paths.index(source))
-    tables.check_laws(index, source)
+    tables.check_invariants(index, source)
     with datasets.open_raw(source, corpus) as raw:
         if (paths.raw(source) / manifest.NAME).is_file():  # a folder put there by hand has none
             manifest.check(paths.raw(source), raw.path)

@@ -23,7 +23,7 @@ def read_with_wfdb(archive: Archive, member: str, header: Header) -> Record:
         try:
             return _read(Path(folder) / _stem(member), header, described, stored)
         except RecordError as error:
-            raise RecordError(f"{member}: {error.fact}", allowed=error.allowed, fix=error.fix) from None
+            raise RecordError(f"{member}: {error.problem}", allowed=error.allowed, fix=error.fix) from None
         except Exception as error:  # wfdb raises whatever its parts raise
             raise RecordError(
                 f"{member}: wfdb cannot read it: {type(error).__name__}: {error}",

@@ -59,7 +59,7 @@ def parse_header(data: bytes, name: str) -> Header:
     try:
         return _parse(_text(data))
     except RecordError as error:
-        raise RecordError(f"{name}: {error.fact}", allowed=error.allowed, fix=error.fix or _MEND) from None
+        raise RecordError(f"{name}: {error.problem}", allowed=error.allowed, fix=error.fix or _MEND) from None
 
 
 def _text(data: bytes) -> str:

@@ -56,7 +56,7 @@ def test_a_download_brings_every_file_that_is_read(source, tiny):
 @source
 def test_the_index_keeps_the_laws(source, tiny):
     indexed = read(source, tiny(source))
-    tables.check_laws(indexed.frame, source)
+    tables.check_invariants(indexed.frame, source)
     assert indexed.frame.height
     assert indexed.quarantine.is_empty()
     assert indexed.quarantine.schema == pl.Schema(tables.QUARANTINE_COLUMNS)

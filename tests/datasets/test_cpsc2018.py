@@ -54,7 +54,7 @@ def test_the_real_subsets_in_either_layout_and_both_at_once(real, protocol, fold
     indexed = read(real / folder, protocol)
     assert indexed.frame.height == records
     assert indexed.quarantine.is_empty()
-    tables.check_laws(indexed.frame, "cpsc2018")
+    tables.check_invariants(indexed.frame, "cpsc2018")
     assert indexed.facts["split"]["kind"] == "published"
     assert indexed.facts["published_labels"]["cpsc2018"] == {"compared": records, "differing": 0, "first": []}
     assert indexed.frame["samples"].min() >= 5000
@@ -126,4 +126,4 @@ def test_the_same_record_in_both_layouts_is_refused(tiny):
     original(folder, ["A0001"])
     (folder / "REFERENCE.csv").write_text("Recording,First_label,Second_label,Third_label\nA0001,5,,\n")
     with pytest.raises(DataError, match="1 ids occur more than once"):
-        tables.check_laws(read(folder).frame, "cpsc2018")
+        tables.check_invariants(read(folder).frame, "cpsc2018")

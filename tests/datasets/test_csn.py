@@ -64,7 +64,7 @@ def test_both_tasks_have_the_same_records(rebuilt):
 def test_the_real_subset(real, protocol):
     indexed = read(real / "csn", protocol)
     assert indexed.frame.height == 63
-    tables.check_laws(indexed.frame, "csn")
+    tables.check_invariants(indexed.frame, "csn")
     split = indexed.facts["split"]
     assert (split["kind"], split["published_coverage"], split["unassigned"]) == ("published", 1.0, 34)
     assert indexed.facts["records_with_unknown_code"]["records"] == 26

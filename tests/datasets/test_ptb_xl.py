@@ -93,7 +93,7 @@ def test_the_real_subset(real, protocol):
     indexed = read(real / "ptbxl", protocol)
     assert indexed.frame.height == 500
     assert indexed.quarantine.is_empty()
-    tables.check_laws(indexed.frame, "ptb_xl")
+    tables.check_invariants(indexed.frame, "ptb_xl")
     assert indexed.facts["split"]["kind"] == "published"
     assert all(task["compared"] and not task["differing"] for task in indexed.facts["published_labels"].values())
     first = indexed.frame.row(0, named=True)
@@ -196,11 +196,11 @@ def test_a_repeated_id_and_a_patient_in_two_splits_break_the_laws(tiny):
     text = database.read_text()
     database.write_text(re.sub(r"^2,", "1,", text, flags=re.MULTILINE))
     with pytest.raises(DataError, match="1 ids occur more than once"):
-        tables.check_laws(read(folder).frame, "ptb_xl")
+        tables.check_invariants(read(folder).frame, "ptb_xl")
     database.write_text(text.replace("2,102.0", "2,101.0"))
     with pytest.raises(DataError, match="more than one split"):
-        tables.check_laws(read(folder).frame, "ptb_xl")
-    tables.check_laws(read(folder, splits="hash").frame, "ptb_xl")
+        tables.check_invariants(read(folder).frame, "ptb_xl")
+    tables.check_invariants(read(folder, splits="hash").frame, "ptb_xl")
 
 
 def test_a_copy_without_any_signal_says_where_they_belong(tiny):

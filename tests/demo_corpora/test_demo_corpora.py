@@ -65,7 +65,7 @@ def test_a_longer_corpus_begins_like_a_shorter_one(source, tmp_path):
 @source
 def test_the_reader_takes_every_record(source):
     result = indexed(source, corpus(source))
-    tables.check_laws(result.frame, source)
+    tables.check_invariants(result.frame, source)
     assert result.quarantine.is_empty()
     silent = sum(mimic_iv_ecg.silent(SEED, n) for n in range(RECORDS)) if source == "mimic_iv_ecg" else 0
     assert result.frame.height == RECORDS - silent

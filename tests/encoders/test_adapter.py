@@ -92,7 +92,7 @@ def test_weights_of_another_network_are_refused(tmp_path, state):
     save_file(state, path)
     with pytest.raises(DataError, match="does not hold the weights of probe") as caught:
         opened(path)
-    assert "gain" in caught.value.fact or "head" in caught.value.fact
+    assert "gain" in caught.value.problem or "head" in caught.value.problem
 
 
 def test_another_file_than_named_is_refused_and_its_own_digest_told(file):

@@ -138,7 +138,7 @@ def test_a_failure_names_process_and_records_and_each_takes_its_share(folder, mo
         CgdmerError, match="rank 1 of 2: encoder handcrafted failed on records ptb_xl-0021 to"
     ) as caught:
         run(folder, "handcrafted", batch=7)
-    assert "ValueError: an odd record" in caught.value.fact
+    assert "ValueError: an odd record" in caught.value.problem
     assert "finished records are kept" in caught.value.fix
     with contextlib.chdir(folder):
         assert stage.unfinished(SOURCE, "handcrafted", 7) == (

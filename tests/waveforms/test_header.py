@@ -131,7 +131,7 @@ def test_a_header_of_several_segments():
 def test_a_header_that_cannot_be_used_says_why(lines, message):
     with pytest.raises(RecordError, match=message) as caught:
         parse_header("\n".join(lines).encode(), "folder/r.hea")
-    assert caught.value.fact.startswith("folder/r.hea: ")
+    assert caught.value.problem.startswith("folder/r.hea: ")
     assert caught.value.allowed
     assert caught.value.fix
 

@@ -146,7 +146,7 @@ def test_a_record_that_cannot_be_used_says_why(pack, change, message):
     with pytest.raises(RecordError, match=message) as caught:
         read_record(open_archive(pack(content)), "p/r.hea")
     assert "to fix" in str(caught.value)
-    assert "/tmp" not in caught.value.fact
+    assert "/tmp" not in caught.value.problem
 
 
 def test_a_signal_file_that_is_a_link_out_is_refused(tmp_path):

@@ -10,7 +10,7 @@ from cgdmer.tables import INDEX_COLUMNS, QUARANTINE_COLUMNS, SPLITS, UNASSIGNED
 
 
 @dataclass(frozen=True)
-class Indexed:
+class CorpusIndex:
     """One corpus, read."""
 
     frame: pl.DataFrame
@@ -21,13 +21,13 @@ class Indexed:
     """Counts at every filter, the split in use, label totals; JSON without NaN."""
 
 
-def assemble(frame: pl.DataFrame, quarantines: Iterable[pl.DataFrame], facts: dict[str, Any]) -> Indexed:
+def assemble(frame: pl.DataFrame, quarantines: Iterable[pl.DataFrame], facts: dict[str, Any]) -> CorpusIndex:
     """Put columns into their order and dtype and add the counts every source reports."""
     labels = [column for column in frame.columns if "/" in column]
     table = frame.select(*(pl.col(name).cast(dtype) for name, dtype in INDEX_COLUMNS.items()), *labels)
     bad = pl.concat([empty_quarantine(), *quarantines])
     counted = {"records": table.height, "quarantined": bad.height, "tasks": label_counts(table), **facts}
-    return Indexed(table, bad, counted)
+    return CorpusIndex(table, bad, counted)
 
 
 def empty_quarantine() -> pl.DataFrame:
