@@ -74,7 +74,7 @@ clean: ## remove what the pipeline made; raw downloads and the environment stay
 	$(PYTHON) -m venv .venv
 
 .venv/installed: pyproject.toml constraints.txt | .venv/bin/python
-	python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e .
+	python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[pipeline]'
 	touch $@
 
 .venv/installed-dev: pyproject.toml constraints.txt .venv/installed

@@ -41,7 +41,15 @@ class Unavailable(DataError):
 
 
 class RecordError(DataError):
-    """One record cannot be used; `problem` becomes its quarantine reason."""
+    """One record cannot be used; `reason` is what quarantine tables and lists of rejects state."""
+
+    def reason(self, member: str, *, hide_folder: bool = True) -> str:
+        """Return the problem without the record's path `member`, which the tables hold in a column of their own.
+
+        A folder may be named after a patient, so it is removed wherever the problem mentions it.
+        """
+        problem, (folder, slash, _) = self.problem.removeprefix(f"{member}: "), member.rpartition("/")
+        return problem.replace(folder + slash, "") if folder and hide_folder else problem
 
 
 class ValidationFailed(DataError):
@@ -70,3 +78,19 @@ def did_you_mean(word: str, choices: list[str]) -> str:
     """Return `; did you mean 'x'?` with the closest choice, or an empty string."""
     matches = get_close_matches(word, choices, n=1, cutoff=0.6)
     return f"; did you mean '{matches[0]}'?" if matches else ""
+
+
+EXTRAS = {
+    "pipeline": ("dvc", "fastapi", "great_expectations", "mlflow", "prefect", "psutil", "requests", "transformers"),
+    "formats": ("edfio", "pydicom", "wfdb"),
+    "png": ("resvg_py",),
+    "dask": ("distributed",),
+}
+"""Extras of pyproject.toml, with the modules that each installs; `pip install cgdmer` alone installs none of them."""
+
+
+def not_installed(error: ImportError) -> ConfigError | None:
+    """Return the error that names the extra to install, or None if the missing module belongs to none."""
+    module = (error.name or "").partition(".")[0]
+    extra = next((extra for extra, modules in EXTRAS.items() if module in modules), None)
+    return ConfigError(f"{module} is not installed", fix=f"pip install 'cgdmer[{extra}]'") if extra else None

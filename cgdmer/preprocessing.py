@@ -103,7 +103,7 @@ def write_shard(job: Job) -> int:
             signal, leads = twelve(record.signal, record.leads)
             made = canonical(signal, record.fs, leads, job.settings, job.seconds)
         except RecordError as error:
-            quarantine.append({"id": name, "member": member, "reason": _reason(error, member)})
+            quarantine.append({"id": name, "member": member, "reason": error.reason(member)})
             continue
         signals[len(rows)] = made.signal
         rows.append({"id": name, "valid": made.valid, **made.quality})
@@ -111,12 +111,6 @@ def write_shard(job: Job) -> int:
         np.save(temporary, signals[: len(rows)])
     write_json(job.note, {"sha256": sha256(job.shard), "rows": rows, "quarantine": quarantine})
     return len(quarantine)
-
-
-def _reason(error: RecordError, member: str) -> str:
-    """Return why a record is refused, without its folder, which may be called after a patient."""
-    fact, (folder, slash, _) = error.problem.removeprefix(f"{member}: "), member.rpartition("/")
-    return fact.replace(folder + slash, "") if folder else fact
 
 
 def twelve(signal: np.ndarray, leads: Sequence[str]) -> tuple[np.ndarray, list[str]]:

@@ -11,7 +11,7 @@ import polars as pl
 from cgdmer.datasets.corpus_index import quarantine
 from cgdmer.errors import DataError, RecordError
 from cgdmer.progress import progress
-from cgdmer.signals import LEADS
+from cgdmer.signals import LEADS, canonical_lead
 from cgdmer.waveforms import parse_header, read_record
 from cgdmer.waveforms.header import HEADER_LIMIT, NO_FILE
 
@@ -26,8 +26,6 @@ MIN_FS, MAX_FS = 50.0, 20_000.0
 
 ABSENT = "absent"
 """The reason of a record whose header is not in this copy: not counted against the copy."""
-
-_CANONICAL = {name.lower(): name for name in LEADS}
 
 
 class Found(NamedTuple):
@@ -136,14 +134,7 @@ def read_one(archive: "Archive", member: str | None) -> Found:
             return _whole(archive, member)
         return _checked(header.fs, header.samples, header.leads, header.comments)
     except RecordError as error:
-        return Found(reason=reason(error, member))
-
-
-def reason(error: RecordError, member: str) -> str:
-    """Return why a record is refused, without its folder, which may be called after a patient."""
-    folder = posixpath.dirname(member)
-    fact = error.problem.removeprefix(f"{member}: ")
-    return fact.replace(f"{folder}/", "") if folder else fact
+        return Found(reason=error.reason(member))
 
 
 def _whole(archive: "Archive", member: str) -> Found:
@@ -153,7 +144,7 @@ def _whole(archive: "Archive", member: str) -> Found:
 
 def _checked(fs: float, samples: int, names: Sequence[str], comments: list[str]) -> Found:
     """Check what a header says; leads beyond the twelve are passed over, absent ones are marked later."""
-    known = [_CANONICAL[name.strip().lower()] for name in names if name.strip().lower() in _CANONICAL]
+    known = [lead for name in names if (lead := canonical_lead(name))]
     if not MIN_FS <= fs <= MAX_FS:
         raise RecordError(f"sampling rate of {fs:g} Hz")
     if samples < 1:

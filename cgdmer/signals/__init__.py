@@ -1,7 +1,7 @@
 """Owns signals as arrays: lead names and order, filtering, and the one canonical form of a recording."""
 
 from cgdmer.signals.filters import band_pass
-from cgdmer.signals.leads import LEADS, canonical_leads, exchanged, identity_residual
+from cgdmer.signals.leads import LEADS, canonical_lead, canonical_leads, exchanged, identity_residual
 from cgdmer.signals.recording import Canonical, Quality, canonical
 
 __all__ = [
@@ -10,6 +10,7 @@ __all__ = [
     "Quality",
     "band_pass",
     "canonical",
+    "canonical_lead",
     "canonical_leads",
     "exchanged",
     "identity_residual",

@@ -27,21 +27,26 @@ IDENTITIES = np.array(
 """I + III = II; aVR = -(I + II) / 2; aVL = (I - III) / 2; aVF = (II + III) / 2: each row times limb leads is zero."""
 
 
+def canonical_lead(name: str) -> str | None:
+    """Return the canonical name of a lead written in any case, or None if it is not one of the twelve."""
+    return _CANONICAL.get(name.strip().lower())
+
+
 def standard_rows(names: Sequence[str]) -> list[int]:
-    """Return the rows of the twelve standard leads, so that V7 or Frank leads beside them do no harm."""
-    return [row for row, name in enumerate(names) if name.strip().lower() in _CANONICAL]
+    """Return the rows of the twelve standard leads; V7 or Frank leads are left out."""
+    return [row for row, name in enumerate(names) if canonical_lead(name)]
 
 
 def canonical_leads(names: Sequence[str]) -> list[str]:
     """Return the canonical name of each lead, whatever its case; RecordError for an unknown or repeated one."""
-    unknown = [name for name in names if name.strip().lower() not in _CANONICAL]
-    if unknown:
+    leads = [lead for name in names if (lead := canonical_lead(name))]
+    if len(leads) < len(names):
+        unknown = [name for name in names if not canonical_lead(name)]
         raise RecordError(f"unknown lead names {unknown}", allowed=", ".join(LEADS) + " in any case and order")
-    found = [_CANONICAL[name.strip().lower()] for name in names]
-    repeated = sorted({name for name in found if found.count(name) > 1})
+    repeated = sorted({lead for lead in leads if leads.count(lead) > 1})
     if repeated:
         raise RecordError(f"leads {repeated} occur more than once", allowed="each lead once")
-    return found
+    return leads
 
 
 def identity_residual(limb: np.ndarray) -> float:
