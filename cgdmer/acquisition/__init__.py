@@ -1,1 +1,1 @@
-"""Bringing raw corpora and protocol files into the project: a local copy's manifest, or a download."""
+"""Bring raw corpora and protocol files into the project: the manifest of a local copy, or a download."""

@@ -1,42 +1,44 @@
-"""Owns asking a server: sessions kept open, redirects never to a weaker scheme, and which answers may change later."""
+"""HTTP requests: pooled connections, redirects that never weaken the scheme, and errors sorted by whether to retry."""
 
-import threading
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 from http import HTTPStatus
-from urllib.parse import quote, urljoin, urlsplit
+from http.cookiejar import DefaultCookiePolicy
+from urllib.parse import quote, urlsplit
 
 import requests
+from requests.adapters import HTTPAdapter
 
 from cgdmer.errors import ConfigError, DataError
 from cgdmer.version import __version__
 
 TRANSIENT = {408, 425, 429, 500, 502, 503, 504}
-"""HTTP states that a later attempt may not meet."""
+"""HTTP status codes that may not recur on a later attempt."""
 REDIRECTS = 5
 
 
 @dataclass(frozen=True)
 class Policy:
-    """How hard a download tries; seconds and bytes."""
+    """Connections, retries and timeouts of a download; times in seconds."""
 
     connections: int = 4
     attempts: int = 6
-    """Failures in a row, without `progress` bytes between them, before giving up."""
-    progress: int = 1 << 20
+    """Consecutive failures, with fewer than `progress_bytes` received between them, before giving up."""
+    progress_bytes: int = 1 << 20
     backoff: float = 1.0
-    """The first pause; it doubles with each failure, up to `longest`, and is drawn from its upper half."""
-    longest: float = 60.0
-    patience: float = 600.0
-    """The longest Retry-After that is waited for."""
-    connect: float = 15.0
-    read: float = 60.0
-    """Silence after which a connection counts as lost."""
+    """Upper bound of the first pause; it doubles with each failure up to `backoff_max`. A pause is drawn from the upper
+    half, so that many clients do not retry at the same moment."""
+    backoff_max: float = 60.0
+    retry_after_max: float = 600.0
+    """Longest Retry-After that is honoured; a longer one is an error."""
+    connect_timeout: float = 15.0
+    read_timeout: float = 60.0
+    """A connection that is silent for longer counts as lost."""
 
 
-class Again(Exception):
-    """This attempt failed in a way that the next may not; `wait` is what the server asked for, in seconds."""
+class TransientError(Exception):
+    """An attempt failed and the next one may succeed; `wait` is the pause in seconds that the server asked for."""
 
     def __init__(self, reason: str, wait: float = 0.0) -> None:
         super().__init__(reason)
@@ -44,83 +46,88 @@ class Again(Exception):
 
 
 class Connections:
-    """One session a thread, kept open between files; proxies and ~/.netrc count as everywhere."""
+    """Connections that the download threads share and reuse; proxies and ~/.netrc apply as everywhere in requests."""
 
     def __init__(self, policy: Policy) -> None:
-        self._timeout = (policy.connect, policy.read)
-        self._local = threading.local()
-        self._sessions: list[requests.Session] = []
+        self._timeout = (policy.connect_timeout, policy.read_timeout)
+        self._sessions = {scheme: _session(scheme, policy.connections) for scheme in ("http", "https")}
 
     def close(self) -> None:
-        for session in self._sessions:
+        for session in self._sessions.values():
             session.close()
 
     def open(self, method: str, url: str, headers: dict[str, str]) -> requests.Response:
-        """Return an answer whose body is not read yet, after redirects.
+        """Follow redirects and return the response with its body unread.
 
-        Errors: Again on a transient answer or none; DataError when the server refuses or redirects to a weaker scheme.
+        Raises TransientError on a transient status or a lost connection; DataError when the server refuses or redirects
+        to a weaker scheme; ConfigError for an invalid URL.
         """
-        here = url
-        for _ in range(REDIRECTS + 1):
-            response = self._send(method, here, headers)
-            if not response.is_redirect:
-                return _accepted(response, url)
-            response.close()
-            there = urljoin(here, response.headers["Location"])
-            if urlsplit(there).scheme not in schemes(url):
-                only = " or ".join(schemes(url))
-                raise DataError(f"{here} redirects to {there}", allowed=f"{only} only", fix="correct the URL")
-            here = there
-        raise DataError(f"{url}: more than {REDIRECTS} redirects", fix="correct the URL")
-
-    def _send(self, method: str, url: str, headers: dict[str, str]) -> requests.Response:
+        allowed = schemes(url)
         try:
-            return self._session().request(
-                method, url, headers=headers, stream=True, allow_redirects=False, timeout=self._timeout
+            response = self._sessions[allowed[0]].request(
+                method, url, headers=headers, stream=True, allow_redirects=True, timeout=self._timeout
             )
         except (requests.ConnectionError, requests.Timeout) as error:
-            raise Again(f"no connection ({type(error).__name__})") from error
+            raise TransientError(f"no connection ({type(error).__name__})") from error
+        except requests.TooManyRedirects as error:
+            raise DataError(f"{url}: more than {REDIRECTS} redirects", fix="correct the URL") from error
+        except requests.exceptions.InvalidSchema as error:
+            only = " or ".join(allowed)
+            raise DataError(
+                f"{url} redirects to another scheme: {error}", allowed=f"{only} only", fix="correct the URL"
+            ) from error
         except (requests.RequestException, ValueError) as error:
-            raise ConfigError(f"{url} cannot be asked for: {error}", fix="correct the URL in params.yaml") from error
-
-    def _session(self) -> requests.Session:
-        """Return this thread's session; compression is declined, because ranges and sums are of the plain bytes."""
-        if not hasattr(self._local, "session"):
-            self._local.session = requests.Session()
-            self._local.session.headers.update({"User-Agent": f"cgdmer/{__version__}", "Accept-Encoding": "identity"})
-            self._sessions.append(self._local.session)
-        session: requests.Session = self._local.session
-        return session
+            raise ConfigError(f"{url} cannot be requested: {error}", fix="correct the URL in params.yaml") from error
+        return _checked(response, url)
 
 
-def address(base: str, path: str) -> str:
-    """Return the URL of a file below a base URL, its name quoted."""
+def file_url(base: str, path: str) -> str:
+    """Return the URL of a file below a base URL, with its path quoted."""
     return f"{base.rstrip('/')}/{quote(path)}"
 
 
 def schemes(url: str) -> tuple[str, ...]:
-    """Return the schemes a download may use: https stays https; http was asked for by name, and may rise to https."""
+    """Return the schemes that a download from `url` may use: https stays https; http may be redirected to https."""
     return ("https",) if urlsplit(url).scheme == "https" else ("http", "https")
 
 
-def _accepted(response: requests.Response, url: str) -> requests.Response:
-    """Return an answer that can be used; Again where a later one may be, DataError where none will."""
+def _session(scheme: str, connections: int) -> requests.Session:
+    """Return a session that can reach only the schemes allowed for `scheme`, also after a redirect.
+
+    Compression is declined, because ranges and checksums are of the plain bytes. Cookies are declined, because the
+    threads share the session.
+    """
+    session = requests.Session()
+    session.headers.update({"User-Agent": f"cgdmer/{__version__}", "Accept-Encoding": "identity"})
+    session.cookies.set_policy(DefaultCookiePolicy(allowed_domains=[]))
+    session.max_redirects = REDIRECTS
+    session.adapters.clear()
+    for name in schemes(f"{scheme}:"):
+        session.mount(f"{name}://", HTTPAdapter(pool_maxsize=connections))
+    return session
+
+
+def _checked(response: requests.Response, url: str) -> requests.Response:
+    """Return a usable response; raise TransientError for a transient status and DataError for any other failure."""
     status = response.status_code
     if status < HTTPStatus.BAD_REQUEST or status == HTTPStatus.REQUESTED_RANGE_NOT_SATISFIABLE:
         return response
     response.close()
     if status in TRANSIENT:
-        raise Again(f"the server answers {status}", _retry_after(response))
+        raise TransientError(f"the server answers {status}", _retry_after(response))
     if status in (HTTPStatus.UNAUTHORIZED, HTTPStatus.FORBIDDEN):
         raise DataError(
             f"{url}: access refused ({status})",
-            fix="sign the data use agreement, and put the account into ~/.netrc if the host asks for one",
+            fix="sign the data use agreement, and add your account to ~/.netrc if the host requires one",
         )
     raise DataError(f"{url}: the server answers {status}", fix="correct the URL in params.yaml, or set it to null")
 
 
 def _retry_after(response: requests.Response) -> float:
-    """Return the seconds of a Retry-After header, which is a number or a date; 0 without one."""
+    """Return the seconds of a Retry-After header, which is a number or a date; 0 without one.
+
+    urllib3's parser is not used because it caps the value silently; a wait that is too long is an error here.
+    """
     value = response.headers.get("Retry-After", "")
     if value.isdigit():
         return float(value)

@@ -1,4 +1,4 @@
-"""Owns downloading a corpus: file by file from its checksum list, or as one zip, into `<source>.zip`."""
+"""Download a corpus into `<source>.zip`: file by file from its checksum list, or as one zip."""
 
 import hashlib
 import logging
@@ -11,8 +11,8 @@ from urllib.parse import urlsplit
 
 from cgdmer import paths
 from cgdmer.acquisition import listing, manifest, pack, space
-from cgdmer.acquisition.connection import Policy, address
-from cgdmer.acquisition.fetch import AGAIN, Client
+from cgdmer.acquisition.connection import Policy, file_url
+from cgdmer.acquisition.fetch import RERUN, Client
 from cgdmer.errors import ConfigError, DataError
 from cgdmer.files import atomic, read_json, sha256, write_json
 from cgdmer.progress import progress
@@ -20,31 +20,31 @@ from cgdmer.progress import progress
 log = logging.getLogger(__name__)
 
 BATCH = 1024
-"""Files handed to the connections at a time."""
+"""Files queued for the connections at a time."""
 
 
 def download(source: str, url: str, wanted: str, folder: Path, policy: Policy | None = None) -> None:
-    """Bring a corpus into `folder/<source>.zip` with its manifest; what an earlier run completed is not fetched again.
+    """Download a corpus into `folder/<source>.zip` and write its manifest; skip what an earlier run completed.
 
-    `url` is a PhysioNet base with SHA256SUMS.txt in it, or ends in `.zip`; `wanted` is a regular expression that
-    paths in the list are searched for. Work in progress and the finished archive (one more name of the same file,
-    no more space) lie in `.cgdmer/downloads/<source>`, since DVC clears an output before its stage runs.
-    Errors: ConfigError for a URL that is not http(s); DataError as in `Client.fetch`, or where the disk is too small.
+    `url` is a PhysioNet base URL that contains SHA256SUMS.txt, or ends in `.zip`; `wanted` is a regular expression that
+    selects paths of that list. Work in progress and the finished archive (a hard link, which takes no extra space) are
+    in `.cgdmer/downloads/<source>`, because DVC clears an output before its stage runs.
+    Raises ConfigError for a URL that is not http(s); DataError as `Client.fetch` does, or if the disk is too small.
     """
     check_url(f"corpora.{source}.url", url)
-    manifest.begin(folder, manifest.outputs(source))
+    manifest.prepare_folder(folder, manifest.output_names(source))
     scratch = paths.STATE / "downloads" / source
     scratch.mkdir(parents=True, exist_ok=True)
     archive = scratch / f"{source}.zip"
     digest = _finished(archive, url, wanted)
     if digest is None:
         with Client(policy or Policy()) as client:
-            obtain = _one_zip if urlsplit(url).path.lower().endswith(".zip") else _file_by_file
-            obtain(client, url, wanted, archive)
+            fetch = _one_zip if urlsplit(url).path.lower().endswith(".zip") else _file_by_file
+            fetch(client, url, wanted, archive)
         digest = sha256(archive)
         write_json(_receipt(archive), {"url": url, "wanted": wanted, "sha256": digest})
     else:
-        log.info("%s: complete since an earlier run, nothing is fetched", source)
+        log.info("%s: an earlier run downloaded it completely; nothing to fetch", source)
     for name in ("tree", "parts"):
         shutil.rmtree(scratch / name, ignore_errors=True)
     _link(archive, folder / archive.name)
@@ -52,35 +52,35 @@ def download(source: str, url: str, wanted: str, folder: Path, policy: Policy | 
 
 
 def check_url(setting: str, url: str) -> None:
-    """Raise ConfigError where a URL is not http(s); warn where nothing vouches for what it serves."""
+    """Raise ConfigError if a URL is not http(s); warn if it is plain http, which does not authenticate the server."""
     parts = urlsplit(url)
     if parts.scheme not in ("http", "https") or not parts.hostname:
         raise ConfigError(
             f"{setting}: {url}",
-            allowed="an https address, or http where that is meant",
-            fix=f"set {setting} in params.yaml to one, or to null for the public address",
+            allowed="an https URL, or an http URL for a server you trust",
+            fix=f"set {setting} in params.yaml to such a URL, or to null for the public one",
         )
     if parts.scheme == "http" and parts.hostname not in ("localhost", "127.0.0.1", "::1"):
-        log.warning("%s is plain http: whoever stands between could replace files and checksums alike", url)
+        log.warning("%s is plain http: anyone on the network path can replace both files and checksums", url)
 
 
 def fetch_all(client: Client, base: str, sums: dict[str, str], folder: Path, parts: Path) -> None:
-    """Fetch files below a base URL, several at a time; the first failure stops the others, which stay resumable."""
+    """Fetch files below a base URL in parallel; the first failure stops the others, which stay resumable."""
 
-    def one(path: str) -> None:
+    def fetch_one(path: str) -> None:
         part = parts / f"{hashlib.sha256(path.encode()).hexdigest()[:32]}.part"
         try:
-            client.fetch(address(base, path), folder / path, part, sums[path])
+            client.fetch(file_url(base, path), folder / path, part, sums[path])
         except OSError as error:
             raise DataError(
-                f"{folder / path}: {error.strerror}", fix=f"free space or mend the disk, {AGAIN}"
+                f"{folder / path}: {error.strerror}", fix=f"free space or repair the disk, {RERUN}"
             ) from error
 
     names = list(sums)
     with ThreadPoolExecutor(client.policy.connections) as pool:
         try:
             for start in range(0, len(names), BATCH):
-                for future in as_completed([pool.submit(one, name) for name in names[start : start + BATCH]]):
+                for future in as_completed([pool.submit(fetch_one, name) for name in names[start : start + BATCH]]):
                     future.result()
         except BaseException:
             client.stop()
@@ -88,45 +88,45 @@ def fetch_all(client: Client, base: str, sums: dict[str, str], folder: Path, par
 
 
 def missing(folder: Path, sums: dict[str, str], connections: int) -> dict[str, str]:
-    """Return the part of `sums` that is not in a folder with the right content."""
+    """Return the entries of `sums` whose files are absent from a folder or have another checksum."""
 
-    def right(path: str) -> bool:
+    def is_intact(path: str) -> bool:
         return sha256(folder / path) == sums[path]
 
-    here = [path for path in sums if (folder / path).is_file()]
-    good: set[str] = set()
+    present = [path for path in sums if (folder / path).is_file()]
+    complete: set[str] = set()
     with ThreadPoolExecutor(connections) as pool:
-        for start in range(0, len(here), BATCH):
-            some = here[start : start + BATCH]
-            good.update(path for path, kept in zip(some, pool.map(right, some), strict=True) if kept)
-    return {path: digest for path, digest in sums.items() if path not in good}
+        for start in range(0, len(present), BATCH):
+            batch = present[start : start + BATCH]
+            complete.update(path for path, intact in zip(batch, pool.map(is_intact, batch), strict=True) if intact)
+    return {path: digest for path, digest in sums.items() if path not in complete}
 
 
 def _file_by_file(client: Client, base: str, wanted: str, archive: Path) -> None:
-    """Stage the files of the checksum list in `tree`, then pack them; the list is packed too."""
+    """Stage the listed files in `tree`, then pack them together with the list."""
     tree, parts = archive.parent / "tree", archive.parent / "parts"
     (parts / listing.NAME).unlink(missing_ok=True)
-    client.fetch(address(base, listing.NAME), tree / listing.NAME, parts / listing.NAME)
+    client.fetch(file_url(base, listing.NAME), tree / listing.NAME, parts / listing.NAME)
     text = (tree / listing.NAME).read_text(encoding="utf-8", errors="replace")
-    sums = listing.parse(text, address(base, listing.NAME), wanted)
-    lacking = missing(tree, sums, client.policy.connections)
-    size = space.estimate(client, base, lacking)
-    staged = _bytes(tree / path for path in sums if path not in lacking)
-    space.require(archive.parent, 2 * size + staged, f"{base}: {len(lacking)} of {len(sums)} files and their archive")
+    sums = listing.parse(text, file_url(base, listing.NAME), wanted)
+    absent = missing(tree, sums, client.policy.connections)
+    size = space.estimate(client, base, absent)
+    staged = _bytes(tree / path for path in sums if path not in absent)
+    space.require(archive.parent, 2 * size + staged, f"{base}: {len(absent)} of {len(sums)} files and their archive")
     with progress(total=size, unit="byte", unit_scale=True, desc="download") as bar:
         client.progress = bar.update
-        fetch_all(client, base, lacking, tree, parts)
+        fetch_all(client, base, absent, tree, parts)
     pack.pack(tree, {*sums, listing.NAME}, archive)
 
 
 def _one_zip(client: Client, url: str, wanted: str, archive: Path) -> None:
-    """Fetch a zip and check what it holds; a damaged one is fetched once more."""
+    """Fetch a zip and check its contents; fetch a damaged one once more."""
     fetched, part = archive.with_suffix(".fetched.zip"), archive.parent / "parts" / "zip.part"
-    for last in (False, True):
+    for is_last in (False, True):
         if not fetched.is_file():
-            size, have = client.size(url) or 0, _bytes([part])
-            space.require(archive.parent, max(0, size - have), url)
-            with progress(total=size, initial=have, unit="byte", unit_scale=True, desc="download") as bar:
+            size, received = client.size(url) or 0, _bytes([part])
+            space.require(archive.parent, max(0, size - received), url)
+            with progress(total=size, initial=received, unit="byte", unit_scale=True, desc="download") as bar:
                 client.progress = bar.update
                 client.fetch(url, fetched, part)
         try:
@@ -134,9 +134,11 @@ def _one_zip(client: Client, url: str, wanted: str, archive: Path) -> None:
             break
         except DataError as error:
             fetched.unlink()
-            if last:
-                raise DataError(f"{url}: {error.problem}", fix="give another url, or the corpus's base URL") from error
-            log.warning("%s: %s; fetched again from the start", url, error.problem)
+            if is_last:
+                raise DataError(
+                    f"{url}: {error.problem}", fix="set another url, or the base URL of the corpus"
+                ) from error
+            log.warning("%s: %s; fetching it again from the start", url, error.problem)
     os.replace(fetched, archive)
 
 
@@ -151,12 +153,12 @@ def _finished(archive: Path, url: str, wanted: str) -> str | None:
     digest = sha256(archive)
     if digest == content["sha256"]:
         return digest
-    log.warning("%s is damaged and is fetched again", archive)
+    log.warning("%s is damaged; fetching it again", archive)
     return None
 
 
 def _link(archive: Path, target: Path) -> None:
-    """Give an archive its second name, or copy it where the disk differs."""
+    """Hard-link an archive to `target`, or copy it if `target` is on another disk."""
     with atomic(target) as temporary:
         try:
             os.link(archive, temporary)

@@ -1,4 +1,4 @@
-"""Owns corpora as one zip: packed with the same bytes on every machine, or checked against the list inside."""
+"""Pack a corpus into one zip with the same bytes on every machine; check a zip against the list inside it."""
 
 import hashlib
 import logging
@@ -18,11 +18,11 @@ from cgdmer.progress import progress
 log = logging.getLogger(__name__)
 
 EPOCH = (1980, 1, 1, 0, 0, 0)
-"""The earliest time a zip can say."""
+"""The earliest time that a zip can store."""
 
 
 def pack(folder: Path, names: Iterable[str], archive: Path) -> None:
-    """Write files of a folder into an uncompressed zip, sorted, under the final name only when all is on the disk."""
+    """Write files of a folder into an uncompressed zip, sorted; the zip gets its final name only once it is on disk."""
     part = archive.with_name(archive.name + ".part")
     with zipfile.ZipFile(part, "w", zipfile.ZIP_STORED) as target:
         for name in progress(sorted(names), unit="file", desc="packing"):
@@ -37,9 +37,9 @@ def pack(folder: Path, names: Iterable[str], archive: Path) -> None:
 
 
 def verify(archive: Path, wanted: str) -> None:
-    """Raise DataError when a zip is damaged, or a wanted member is absent from it or differs from its SHA256SUMS.txt.
+    """Raise DataError if a zip is damaged, or a wanted member is absent or differs from SHA256SUMS.txt inside the zip.
 
-    Every member is read, which checks its CRC too; a zip without the list is checked by CRC alone, and that is logged.
+    Reading a member also checks its CRC; a zip without the list is checked by CRC only, with a warning.
     """
     try:
         with zipfile.ZipFile(archive) as source:
@@ -49,7 +49,7 @@ def verify(archive: Path, wanted: str) -> None:
             elif damaged := source.testzip():
                 raise DataError(f"{archive.name}: {damaged} is damaged")
             else:
-                log.warning("%s holds no %s: checked by CRC only", archive.name, listing.NAME)
+                log.warning("%s contains no %s: checked by CRC only", archive.name, listing.NAME)
     except (zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError, RuntimeError, OSError) as error:
         raise DataError(f"{archive.name} is damaged: {error}") from error
 
@@ -61,6 +61,6 @@ def _compare(source: zipfile.ZipFile, name: str, wanted: str) -> None:
         if prefix + path not in members:
             raise DataError(f"the zip lacks {prefix + path}, which its {listing.NAME} lists")
         with source.open(prefix + path) as stream:
-            found = hashlib.file_digest(stream, "sha256").hexdigest()  # type: ignore[arg-type]
-        if found != expected:
-            raise DataError(f"{prefix + path} in the zip: sha256 is {found}, and should be {expected}")
+            actual = hashlib.file_digest(stream, "sha256").hexdigest()  # type: ignore[arg-type]
+        if actual != expected:
+            raise DataError(f"{prefix + path} in the zip: sha256 is {actual} and should be {expected}")

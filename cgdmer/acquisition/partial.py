@@ -1,4 +1,4 @@
-"""Owns a file on its way: how much of it is here, by what its rest can be asked for, and its final name."""
+"""A partially downloaded file: bytes on disk, and the validator and total length needed to resume it."""
 
 import json
 import os
@@ -7,13 +7,13 @@ from pathlib import Path
 
 import requests
 
-from cgdmer.acquisition.connection import Again
+from cgdmer.acquisition.connection import TransientError
 from cgdmer.files import sync
 
 
 @dataclass(frozen=True)
 class Partial:
-    """`path` holds the bytes so far; beside it, `.json` holds the validator and the length of the whole."""
+    """`path` holds the bytes received so far; `<path>.json` holds the validator and the total length."""
 
     path: Path
 
@@ -21,54 +21,58 @@ class Partial:
     def size(self) -> int:
         return self.path.stat().st_size if self.path.is_file() else 0
 
-    def note(self) -> tuple[str, int | None]:
-        """Return the validator, '' where there is none, and the total in bytes, None where it is not known."""
+    def state(self) -> tuple[str, int | None]:
+        """Return the validator ('' if there is none) and the total in bytes (None if unknown)."""
         try:
-            content = json.loads(self._note.read_text(encoding="utf-8"))
+            content = json.loads(self._state_file.read_text(encoding="utf-8"))
             return str(content["tag"]), content["total"]
         except (OSError, ValueError, KeyError, TypeError):
             return "", None
 
     def restart(self, response: requests.Response) -> int | None:
-        """Empty the file for a whole answer; return its length where the server tells.
+        """Empty the file before a full response is written to it; return the total length if the server states it.
 
-        A weak ETag does not promise equal bytes (RFC 9110, 8.8.1): then the date counts, and without one the file is
-        never resumed.
+        A weak ETag does not promise equal bytes (RFC 9110, 8.8.1): Last-Modified is used instead, and a file that has
+        neither is never resumed.
         """
-        tag = response.headers.get("ETag", "")
-        if not tag.startswith('"'):
-            tag = response.headers.get("Last-Modified", "")
+        validator = response.headers.get("ETag", "")
+        if not validator.startswith('"'):
+            validator = response.headers.get("Last-Modified", "")
         length = response.headers.get("Content-Length", "")
         total = int(length) if length.isdigit() else None
         self.path.unlink(missing_ok=True)
         self.path.parent.mkdir(parents=True, exist_ok=True)
-        self._note.write_text(json.dumps({"tag": tag, "total": total}), encoding="utf-8")
+        self._state_file.write_text(json.dumps({"tag": validator, "total": total}), encoding="utf-8")
         self.path.touch()
         return total
 
     def resume(self, response: requests.Response) -> int:
-        """Return the total that a partial answer names; Again, from zero, when it is not the rest of what is here."""
+        """Return the total length that a partial response states.
+
+        Raises TransientError, after deleting the file, if the response does not continue the bytes on disk.
+        """
         unit, _, numbers = response.headers.get("Content-Range", "").partition(" ")
         span, _, total = numbers.partition("/")
-        tag, _ = self.note()
-        now = response.headers.get("ETag" if tag.startswith('"') else "Last-Modified", tag)
-        if unit != "bytes" or span.split("-")[0] != str(self.size) or not total.isdigit() or now != tag:
+        validator, _ = self.state()
+        current = response.headers.get("ETag" if validator.startswith('"') else "Last-Modified", validator)
+        starts_here = unit == "bytes" and span.split("-")[0] == str(self.size)
+        if not starts_here or not total.isdigit() or current != validator:
             self.drop()
-            raise Again("the server goes on with another file, or at another place")
+            raise TransientError("the server resumes another file or at another position")
         return int(total)
 
     def drop(self) -> None:
         self.path.unlink(missing_ok=True)
-        self._note.unlink(missing_ok=True)
+        self._state_file.unlink(missing_ok=True)
 
     def finish(self, target: Path) -> None:
-        """Force the complete file to the disk and give it its final name."""
+        """Flush the complete file to disk and give it its final name."""
         target.parent.mkdir(parents=True, exist_ok=True)
         sync(self.path)
         os.replace(self.path, target)
         sync(target.parent)
-        self._note.unlink(missing_ok=True)
+        self._state_file.unlink(missing_ok=True)
 
     @property
-    def _note(self) -> Path:
+    def _state_file(self) -> Path:
         return self.path.with_name(self.path.name + ".json")

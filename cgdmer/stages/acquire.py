@@ -1,4 +1,4 @@
-"""Owns the stage `acquire`: the raw corpus as one zip, simulated or downloaded, or the manifest of a local copy."""
+"""Stage acquire: a source -> its raw corpus as one zip, simulated or downloaded, or the manifest of a local copy."""
 
 import logging
 from pathlib import Path
@@ -13,9 +13,9 @@ log = logging.getLogger(__name__)
 
 
 def acquire(source: str, *, corpus: Corpus) -> None:
-    """Fill `data/raw/<source>` by `corpus.way`; `manifest.json`, written last, says which way it was.
+    """Fill `data/raw/<source>` as `corpus.way` says; `manifest.json` is written last and records the way.
 
-    Errors: DataError where a local copy is asked for and is not there, holds another corpus, or a download fails.
+    DataError if a requested local copy is missing or holds another corpus, or if a download fails.
     """
     folder = paths.raw(source)
     root = datasets.local_root(source, corpus)
@@ -27,15 +27,15 @@ def acquire(source: str, *, corpus: Corpus) -> None:
         _download(source, corpus, folder)
     else:
         _simulate(source, corpus, folder)
-    log.info("%s: acquired by way of %s", source, manifest.read(folder)["way"])
+    log.info("%s: acquired, way %s", source, manifest.read(folder)["way"])
 
 
 def _local(source: str, root: Path, folder: Path) -> None:
-    """Check that the copy is this corpus before its checksums are taken, which may take long."""
-    log.warning("%s: the LOCAL copy at %s is used", source, root)
+    """Check that the copy holds this corpus before computing its checksums, which may take long."""
+    log.warning("%s: using the LOCAL copy at %s", source, root)
     with open_archive(root) as archive:
         datasets.module(source).find(archive)
-    manifest.take(source, root, folder)
+    manifest.write_local(source, root, folder)
 
 
 def _download(source: str, corpus: Corpus, folder: Path) -> None:
@@ -43,20 +43,20 @@ def _download(source: str, corpus: Corpus, folder: Path) -> None:
 
     module = datasets.module(source)
     url = corpus.url or module.URL
-    log.warning("%s: DOWNLOAD from %s", source, url)
+    log.warning("%s: DOWNLOADING from %s", source, url)
     download(source, url, module.WANTED, folder)
 
 
 def _simulate(source: str, corpus: Corpus, folder: Path) -> None:
     from cgdmer import demo_corpora
 
-    why = f"; {_where()}" if corpus.way == "auto" else ""
-    log.warning("%s: %d records are SIMULATED, not real%s", source, corpus.records, why)
-    manifest.begin(folder, manifest.outputs(source))
+    reason = f"; {_missing_copy()}" if corpus.way == "auto" else ""
+    log.warning("%s: %d records are SIMULATED, not real%s", source, corpus.records, reason)
+    manifest.prepare_folder(folder, manifest.output_names(source))
     demo_corpora.write(source, folder / f"{source}.zip", corpus)
     manifest.write_archive(folder, source, "simulate")
 
 
-def _where() -> str:
+def _missing_copy() -> str:
     raw_root = environment.read().raw_root
     return f"no local copy under CGDMER_RAW_ROOT={raw_root}" if raw_root else "CGDMER_RAW_ROOT is not set"

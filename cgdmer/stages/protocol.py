@@ -1,4 +1,4 @@
-"""Owns the stage `protocol`: the published split tables and prompts, unmodified and checked, or that there are none."""
+"""Stage protocol: the published split tables and prompts, unmodified and checked, or a manifest that says `none`."""
 
 import logging
 import shutil
@@ -17,27 +17,30 @@ log = logging.getLogger(__name__)
 
 
 def protocol(*, protocol: Protocol) -> None:
-    """Fill `data/raw/protocol` by `protocol.way`; `manifest.json`, written last, says which.
+    """Fill `data/raw/protocol` as `protocol.way` says; `manifest.json` is written last and records the way.
 
-    Errors: ConfigError where `local` is asked for and CGDMER_PROTOCOL_ROOT is not set; DataError where a file is
-    missing or its sha256 is not the published one.
+    ConfigError if `protocol.way` is local and CGDMER_PROTOCOL_ROOT is not set; DataError if a file is missing or its
+    sha256 is not the published one.
     """
-    found: dict[str, Path] = {}
+    files: dict[str, Path] = {}
     if protocol.way == "none":
-        log.warning("protocol.way is none: splits are hashes of the patient, not comparable with published numbers")
+        log.warning(
+            "protocol.way is none: a hash of the patient draws the splits, so results are not comparable with "
+            "published numbers"
+        )
     else:
-        found = _local() if protocol.way == "local" else _download(protocol.url or published.URL)
-    manifest.begin(paths.PROTOCOL, sorted({path.split("/")[0] for path in published.PUBLISHED}))
-    for path, file in found.items():
+        files = _local() if protocol.way == "local" else _download(protocol.url or published.URL)
+    manifest.prepare_folder(paths.PROTOCOL, sorted({path.split("/")[0] for path in published.PUBLISHED}))
+    for path, file in files.items():
         with atomic(paths.PROTOCOL / path) as temporary:
             shutil.copyfile(file, temporary)
-    if found:
+    if files:
         published.verify(paths.PROTOCOL)
     write_json(paths.PROTOCOL / manifest.NAME, {"way": protocol.way})
 
 
 def _local() -> dict[str, Path]:
-    """Return where each published file lies under CGDMER_PROTOCOL_ROOT, checked."""
+    """Return the path of each published file below CGDMER_PROTOCOL_ROOT, after checking all of them."""
     root = environment.read().protocol_root
     if root is None:
         raise ConfigError(
@@ -50,13 +53,13 @@ def _local() -> dict[str, Path]:
 
 
 def _download(url: str) -> dict[str, Path]:
-    """Fetch the published files into scratch, checked; what is there already is not fetched again."""
+    """Download the published files that scratch lacks, check them, and return the path of each."""
     download.check_url("protocol.url", url)
     scratch = paths.STATE / "downloads" / "protocol"
     sums = {published.upstream(path): digest for path, digest in published.PUBLISHED.items()}
     policy = Policy()
-    lacking = download.missing(scratch / "tree", sums, policy.connections)
+    missing = download.missing(scratch / "tree", sums, policy.connections)
     with Client(policy) as client:
-        download.fetch_all(client, url, lacking, scratch / "tree", scratch / "parts")
-    log.info("protocol: %d files fetched, %d were here", len(lacking), len(sums) - len(lacking))
+        download.fetch_all(client, url, missing, scratch / "tree", scratch / "parts")
+    log.info("protocol: %d files downloaded, %d were there already", len(missing), len(sums) - len(missing))
     return {path: scratch / "tree" / published.upstream(path) for path in published.PUBLISHED}

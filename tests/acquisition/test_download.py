@@ -22,7 +22,9 @@ from cgdmer.acquisition.download import download
 from cgdmer.errors import ConfigError, DataError
 from cgdmer.files import read_json
 
-QUICK = Policy(attempts=3, progress=1 << 30, backoff=0.001, longest=0.002, connect=2.0, read=1.0)
+QUICK = Policy(
+    attempts=3, progress_bytes=1 << 30, backoff=0.001, backoff_max=0.002, connect_timeout=2.0, read_timeout=1.0
+)
 NOISE = random.Random(2)
 FILES = {
     "ptbxl_database.csv": b"ecg_id\n1\n",
@@ -179,7 +181,7 @@ def test_a_login_page_in_place_of_the_list_is_named(server):
 
 
 def test_a_filter_that_fits_nothing_is_an_error(server):
-    with pytest.raises(DataError, match="none that is needed"):
+    with pytest.raises(DataError, match="none of which matches"):
         get(server, wanted="^nothing/")
 
 

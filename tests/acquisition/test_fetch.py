@@ -16,7 +16,15 @@ from cgdmer.errors import ConfigError, DataError
 
 BODY = random.Random(1).randbytes(300_000)
 DIGEST = hashlib.sha256(BODY).hexdigest()
-QUICK = Policy(attempts=4, progress=1 << 30, backoff=0.001, longest=0.002, connect=2.0, read=0.5, patience=2.0)
+QUICK = Policy(
+    attempts=4,
+    progress_bytes=1 << 30,
+    backoff=0.001,
+    backoff_max=0.002,
+    connect_timeout=2.0,
+    read_timeout=0.5,
+    retry_after_max=2.0,
+)
 
 
 @pytest.fixture
@@ -101,7 +109,7 @@ def test_a_retry_after_beyond_patience_is_an_error_that_says_how_long(server, ta
 def test_pauses_grow_and_are_spread(server, target, monkeypatch):
     pauses: list[float] = []
     server.faults["a b/file.dat"] += [Fault(status=503)] * 5
-    policy = Policy(attempts=6, backoff=1.0, longest=4.0)
+    policy = Policy(attempts=6, backoff=1.0, backoff_max=4.0)
     with Client(policy) as client:
         monkeypatch.setattr(client._stop, "wait", pauses.append)
         client.fetch(f"{server.url}/a%20b/file.dat", target, target.parent / "file.part", DIGEST)
@@ -121,7 +129,7 @@ def test_failures_in_a_row_end_with_the_url_and_keep_what_came(server, target):
 
 def test_progress_between_failures_starts_the_count_again(server, target):
     server.faults["a b/file.dat"] += [Fault(cut=70_000)] * 4
-    policy = Policy(attempts=2, progress=60_000, backoff=0.001, longest=0.002, read=1.0)
+    policy = Policy(attempts=2, progress_bytes=60_000, backoff=0.001, backoff_max=0.002, read_timeout=1.0)
     fetch(server, target, policy=policy)
     assert target.read_bytes() == BODY
 
@@ -256,7 +264,7 @@ def test_no_server_at_all_is_an_error_after_the_attempts(target):
 
 
 def test_a_url_that_is_none_is_a_config_error(target):
-    with Client(QUICK) as client, pytest.raises(ConfigError, match="cannot be asked for"):
+    with Client(QUICK) as client, pytest.raises(ConfigError, match="cannot be requested"):
         client.fetch("http://", target, target.parent / "x.part")
 
 

@@ -37,7 +37,7 @@ def archive(tmp_path: Path) -> Path:
 
 
 def test_files_and_manifest_describe_the_tree(corpus):
-    manifest.take("ptb_xl", corpus, FOLDER)
+    manifest.write_local("ptb_xl", corpus, FOLDER)
     table = pl.read_parquet(FOLDER / "files.parquet")
     assert table.columns == ["path", "size", "sha256"]
     assert table["path"].to_list() == ["database.csv", *(f"records/{number}.dat" for number in range(5))]
@@ -50,10 +50,10 @@ def test_files_and_manifest_describe_the_tree(corpus):
 
 
 def test_neither_holds_where_the_corpus_lies_and_a_second_run_gives_the_same_bytes(corpus, tmp_path):
-    manifest.take("ptb_xl", corpus, FOLDER)
+    manifest.write_local("ptb_xl", corpus, FOLDER)
     first = {path.name: path.read_bytes() for path in FOLDER.iterdir()}
     moved = corpus.rename(tmp_path / "moved")
-    manifest.take("ptb_xl", moved, FOLDER)
+    manifest.write_local("ptb_xl", moved, FOLDER)
     assert {path.name: path.read_bytes() for path in FOLDER.iterdir()} == first
     assert sorted(first) == ["files.parquet", "manifest.json"]
     for body in first.values():
@@ -61,7 +61,7 @@ def test_neither_holds_where_the_corpus_lies_and_a_second_run_gives_the_same_byt
 
 
 def test_a_zip_is_a_manifest_of_one_file(archive):
-    manifest.take("ptb_xl", archive, FOLDER)
+    manifest.write_local("ptb_xl", archive, FOLDER)
     table = pl.read_parquet(FOLDER / "files.parquet")
     assert table["path"].to_list() == ["ptb-xl-1.0.3.zip"]
     manifest.check(FOLDER, archive)
@@ -74,26 +74,26 @@ def test_a_zip_is_a_manifest_of_one_file(archive):
 def test_a_truncated_zip_is_refused(archive):
     archive.write_bytes(archive.read_bytes()[:-30])
     with pytest.raises(DataError, match=r"ptb-xl-1\.0\.3\.zip"):
-        manifest.take("ptb_xl", archive, FOLDER)
+        manifest.write_local("ptb_xl", archive, FOLDER)
     assert not FOLDER.exists()
 
 
 def test_an_empty_folder_is_refused(tmp_path):
     (tmp_path / "empty").mkdir()
     with pytest.raises(DataError, match="holds no file"):
-        manifest.take("ptb_xl", tmp_path / "empty", FOLDER)
+        manifest.write_local("ptb_xl", tmp_path / "empty", FOLDER)
 
 
 def test_an_unchanged_tree_passes_also_after_touching_it(corpus):
-    manifest.take("ptb_xl", corpus, FOLDER)
+    manifest.write_local("ptb_xl", corpus, FOLDER)
     manifest.check(FOLDER, corpus)
     (corpus / "database.csv").touch()
     manifest.check(FOLDER, corpus)
 
 
 def test_a_tree_passes_where_nothing_is_remembered(corpus):
-    manifest.take("ptb_xl", corpus, FOLDER)
-    tree.memory_of(corpus).unlink()
+    manifest.write_local("ptb_xl", corpus, FOLDER)
+    tree.cache_path(corpus).unlink()
     manifest.check(FOLDER, corpus)
 
 
@@ -115,7 +115,7 @@ def rewritten(corpus: Path) -> None:
 
 @pytest.mark.parametrize("change", [removed, added, resized, rewritten])
 def test_a_changed_tree_is_noticed(corpus, change):
-    manifest.take("ptb_xl", corpus, FOLDER)
+    manifest.write_local("ptb_xl", corpus, FOLDER)
     change(corpus)
     with pytest.raises(DataError, match=r"1 files of .* differ from data/raw/ptb_xl/files\.parquet") as caught:
         manifest.check(FOLDER, corpus)
@@ -124,7 +124,7 @@ def test_a_changed_tree_is_noticed(corpus, change):
 
 def test_a_change_that_was_summed_but_never_acquired_is_noticed(corpus):
     """A run killed after it remembered new checksums must not hide the change from the old manifest."""
-    manifest.take("ptb_xl", corpus, FOLDER)
+    manifest.write_local("ptb_xl", corpus, FOLDER)
     rewritten(corpus)
     tree.checksums(corpus, tree.scan(corpus))
     with pytest.raises(DataError, match="1 files of"):
@@ -132,7 +132,7 @@ def test_a_change_that_was_summed_but_never_acquired_is_noticed(corpus):
 
 
 def test_an_archive_of_another_size_or_none_is_noticed(archive):
-    manifest.begin(FOLDER, ())
+    manifest.prepare_folder(FOLDER, ())
     made = archive.rename(FOLDER / "ptb_xl.zip")
     manifest.write_archive(FOLDER, "ptb_xl", "simulate")
     manifest.check(FOLDER, made)
@@ -151,20 +151,20 @@ def test_a_corpus_that_was_not_acquired_says_how(corpus):
 
 
 def test_begin_removes_what_a_killed_run_left(corpus):
-    manifest.take("ptb_xl", corpus, FOLDER)
+    manifest.write_local("ptb_xl", corpus, FOLDER)
     (FOLDER / ".ptb_xl.123.tmp.zip").write_bytes(b"half")
     (FOLDER / "sub").mkdir()
     (FOLDER / "sub" / "x").write_bytes(b"")
-    manifest.begin(FOLDER, ("files.parquet", "sub"))
+    manifest.prepare_folder(FOLDER, ("files.parquet", "sub"))
     assert list(FOLDER.iterdir()) == []
 
 
 def test_begin_never_removes_what_is_not_ours(corpus):
-    manifest.take("ptb_xl", corpus, FOLDER)
+    manifest.write_local("ptb_xl", corpus, FOLDER)
     (FOLDER / "records500").mkdir()
     before = sorted(FOLDER.iterdir())
     with pytest.raises(DataError, match="holds records500, which this stage did not write"):
-        manifest.begin(FOLDER, manifest.outputs("ptb_xl"))
+        manifest.prepare_folder(FOLDER, manifest.output_names("ptb_xl"))
     assert sorted(FOLDER.iterdir()) == before
 
 
@@ -173,5 +173,5 @@ def test_a_copy_inside_the_output_is_refused_and_kept(archive, place):
     FOLDER.mkdir(parents=True)
     kept = archive.rename(FOLDER / "ptb_xl.zip")
     with pytest.raises(DataError, match="is an output and is emptied"):
-        manifest.take("ptb_xl", FOLDER / place, FOLDER)
+        manifest.write_local("ptb_xl", FOLDER / place, FOLDER)
     assert kept.is_file()

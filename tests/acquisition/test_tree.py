@@ -114,13 +114,13 @@ def test_work_done_before_a_failure_is_remembered(corpus, monkeypatch):
 
 def test_a_damaged_memory_is_forgotten(corpus):
     first = tree.checksums(corpus, tree.scan(corpus))
-    tree.memory_of(corpus).write_bytes(b"PAR1 rubbish")
+    tree.cache_path(corpus).write_bytes(b"PAR1 rubbish")
     assert tree.checksums(corpus, tree.scan(corpus)).equals(first)
 
 
-def test_a_memory_of_another_form_is_forgotten(corpus):
+def test_a_cache_path_another_form_is_forgotten(corpus):
     first = tree.checksums(corpus, tree.scan(corpus))
-    pl.DataFrame({"path": ["a.csv"]}).write_parquet(tree.memory_of(corpus))
+    pl.DataFrame({"path": ["a.csv"]}).write_parquet(tree.cache_path(corpus))
     assert tree.checksums(corpus, tree.scan(corpus)).equals(first)
 
 
