@@ -1,8 +1,8 @@
 """Encode a corpus in chunks that are stored as they are done, so that a killed process resumes where it was.
 
-Records are cut into chunks of `embed.batch`. Each is written to a scratch folder, outside of what DVC tracks. Of several
-processes, rank r encodes every chunk r, r + size, r + 2 size, ... that is missing. The chunks do not depend on the
-number of processes, so neither do the bytes of the features.
+Records are cut into chunks of `embed.batch`. Each is written to a scratch folder that DVC does not track. Of several
+processes, rank r encodes the missing chunks r, r + size, r + 2 size, ... The chunks do not depend on the number of
+processes, so neither do the bytes of the features.
 """
 
 import hashlib

@@ -1,4 +1,4 @@
-"""Owns the table of stages and the one way to call one: items by position, settings sections by name."""
+"""The stages of dvc.yaml and how to call one: items by position, settings sections by name."""
 
 import inspect
 import os
@@ -29,11 +29,11 @@ STAGES = (
     "disentanglement",
     "report",
 )
-"""In pipeline order; each is a function of the same name in the module of that name."""
+"""In pipeline order. Each is a function in the module of the same name."""
 
 
 def find(name: str) -> Callable[..., None]:
-    """Return a stage's function, importing only its own module."""
+    """Return the function of a stage and import only its module; ConfigError for an unknown name."""
     if name not in STAGES:
         raise ConfigError(
             f"no stage is called '{name}'{did_you_mean(name, list(STAGES))}",
@@ -51,13 +51,13 @@ def item_names(stage: Callable[..., None]) -> list[str]:
 
 
 def section_names(stage: Callable[..., None]) -> list[str]:
-    """Return the settings sections that a stage reads: its DVC params."""
+    """Return the settings sections that a stage reads, which are its DVC params."""
     parameters = inspect.signature(stage).parameters.items()
     return [name for name, parameter in parameters if parameter.kind is inspect.Parameter.KEYWORD_ONLY]
 
 
 def allowed_items(name: str, item: str, settings: Settings) -> list[str]:
-    """Return the values an item may have, from the section `matrix`."""
+    """Return the values that an item may have, from the section `matrix`."""
     matrix = settings.matrix
     encoders = [*matrix.encoders, *matrix.controls]
     sources = matrix.benchmarks if name in ("embed", "probe", "finetune", "robustness", "zero_shot") else matrix.sources
@@ -65,7 +65,7 @@ def allowed_items(name: str, item: str, settings: Settings) -> list[str]:
 
 
 def call(name: str, items: list[str], settings: Settings) -> None:
-    """Run one stage; ConfigError when the number or the names of its items are wrong."""
+    """Run one stage; ConfigError if the number or the names of its items are wrong."""
     stage = find(name)
     names = item_names(stage)
     usage = " ".join(["python -m cgdmer run", name, *(item.upper() for item in names)])
@@ -79,10 +79,10 @@ def call(name: str, items: list[str], settings: Settings) -> None:
                 allowed=", ".join(choices),
                 fix=f"{usage}, or add it to section matrix of params.yaml",
             )
-    chosen = dict(zip(names, items, strict=True))
-    sections = {section: _section(section, chosen, settings) for section in section_names(stage)}
+    values = dict(zip(names, items, strict=True))
+    sections = {section: _section(section, values, settings) for section in section_names(stage)}
     lock = paths.STATE / "locks" / "-".join([name, *items])
-    first = os.environ.get("RANK", "0") == "0"  # the other processes of one torchrun do the same work with it
+    first = os.environ.get("RANK", "0") == "0"  # torchrun's other processes share the work, so only rank 0 locks
     try:
         with exclusive(lock) if first else nullcontext():
             stage(*items, **sections)
@@ -93,7 +93,7 @@ def call(name: str, items: list[str], settings: Settings) -> None:
 
 
 def _section(section: str, items: dict[str, str], settings: Settings) -> object:
-    """Return a section; `corpus` is the source's own entry of `corpora`."""
+    """Return a settings section; `corpus` is the entry of `corpora` for the source among the items."""
     if section != "corpus":
         return getattr(settings, section)
     for source, corpus in settings.corpora.items():
@@ -102,5 +102,5 @@ def _section(section: str, items: dict[str, str], settings: Settings) -> object:
     raise ConfigError(
         f"params.yaml has no entry corpora.{items['source']}",
         allowed=", ".join(settings.corpora),
-        fix="add it, or take the source out of matrix.sources",
+        fix="add it, or remove the source from matrix.sources",
     )

@@ -1,6 +1,6 @@
-"""Stage finetune: pretrained or fresh ECG encoder + labels, all weights trained -> AUROC with intervals for each task.
+"""Stage finetune: pretrained or fresh ECG encoder + labels, all weights trained -> AUROC with intervals per task.
 
-Off by default; then it only records that it is off.
+It is off by default and then only records that it is off.
 """
 
 import shutil
@@ -12,7 +12,7 @@ from cgdmer.shards import open_shards
 
 
 def finetune(source: str, *, finetune: settings.Finetune) -> None:
-    """Train and test every task of a source; killed and started again, finished runs are kept."""
+    """Train and test every task of a source; after a kill, finished runs are not repeated."""
     first = tasks_of(source)[0]
     if not finetune.enabled:
         paths.predictions("finetune", first).parent.mkdir(parents=True, exist_ok=True)

@@ -21,7 +21,7 @@ def pretrain(
     *, model: settings.Model, masking: settings.Masking, objective: settings.Objective, train: settings.Train,
     signal: settings.Signal,
 ) -> None:  # fmt: skip
-    """Train on every training record with a report; killed and started again, it goes on where it was."""
+    """Train on every training record with a report; after a kill, training resumes from its last checkpoint."""
     sections = (model, masking, objective, train, signal)
     if (count := wanted()) > 1:
         launch(count, run, *sections)
@@ -33,7 +33,7 @@ def run(
     model: settings.Model, masking: settings.Masking, objective: settings.Objective, train: settings.Train,
     signal: settings.Signal,
 ) -> None:  # fmt: skip
-    """Be one training process; only the first of several writes."""
+    """Run one training process; only rank 0 writes."""
     world = join()
     shards, pool = open_pretraining_set(signal)
     rows, sizes = choose(shards, train)
@@ -45,22 +45,22 @@ def run(
         task = Objective(network, objective)
         source = Records(shards, rows, network.tokenizer)
         sections = {"model": model, "masking": masking, "objective": objective, "train": train, "signal": signal}
-        told = journal.live(name, folder, sections, train.log_steps) if world.chief else nullcontext(silent)
-        with told as report:
-            fitted = fit(task, source, sizes, train, world=world, folder=folder, report=report)
+        live_run = journal.live(name, folder, sections, train.log_steps) if world.chief else nullcontext(silent)
+        with live_run as log_step:
+            fitted = fit(task, source, sizes, train, world=world, folder=folder, report=log_step)
     if world.chief:
         facts = {"records": sizes[0], "held_out": sizes[1], "steps": fitted.steps, "pool": sorted(pool["sources"])}
         weights.save(paths.MODEL, network, signal, facts)
-        write_reports(fitted, facts, task, world)
-        shutil.rmtree(paths.scratch("pretrain"), ignore_errors=True)  # nobody but who wrote: it was needed until now
+        write_summary(fitted, facts, task, world)
+        shutil.rmtree(paths.scratch("pretrain"), ignore_errors=True)  # only rank 0 wrote here, and all is saved now
 
 
 def silent(step: int, metrics: Mapping[str, float]) -> None:
-    """Report nothing: what other ranks than the first do."""
+    """Log nothing, on every rank but 0."""
 
 
-def write_reports(fitted: Fitted, facts: dict[str, Any], task: Objective, world: World) -> None:
-    """Write curve and summary; timing goes where nothing is versioned."""
+def write_summary(fitted: Fitted, facts: dict[str, Any], task: Objective, world: World) -> None:
+    """Write the learning curve and the summary; timing, which varies, goes to a folder that is not versioned."""
     with atomic(paths.CURVE) as temporary:
         pl.DataFrame(fitted.curve).write_csv(temporary, float_precision=6)
     first, last = fitted.curve[0], fitted.curve[-1]

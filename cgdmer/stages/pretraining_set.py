@@ -1,4 +1,4 @@
-"""Owns the stage pretraining_set: which validated corpora pretraining sees, named by content."""
+"""Stage pretraining_set: validated corpora -> the list of those that pretraining reads, with their digests."""
 
 from typing import Any
 
@@ -12,22 +12,20 @@ from cgdmer.settings import PretrainingSet
 
 
 def pretraining_set(*, pretraining_set: PretrainingSet) -> None:
-    """Write `data/pretraining_set.json`.
+    """Write `data/pretraining_set.json`; `trainable` counts records of the training split that have a report.
 
-    Raises ValidationFailed for a source whose validation failed, DataError when there is no record to train on.
-
-    `trainable` counts records of the training split that have a report.
+    ValidationFailed for a source whose validation failed, DataError if there is no record to train on.
     """
-    opened = {source: _validated(source) for source in pretraining_set.sources}
-    storage.concatenate(list(opened.values()))
-    described = {source: _describe(part) for source, part in opened.items()}
-    if not any(entry["trainable"] for entry in described.values()):
+    shards = {source: _validated(source) for source in pretraining_set.sources}
+    storage.concatenate(list(shards.values()))
+    entries = {source: _describe(corpus) for source, corpus in shards.items()}
+    if not any(entry["trainable"] for entry in entries.values()):
         raise DataError(
             f"no record to pretrain on in {', '.join(pretraining_set.sources)}",
             allowed="records of the training split with a report",
             fix="add a source with reports, mimic_iv_ecg or ptb_xl, to pretraining_set.sources in params.yaml",
         )
-    write_json(paths.PRETRAINING_SET, {"sources": described})
+    write_json(paths.PRETRAINING_SET, {"sources": entries})
 
 
 def _validated(source: str) -> storage.Shards:
@@ -37,20 +35,20 @@ def _validated(source: str) -> storage.Shards:
         raise DataError(f"{source} has not been validated: {result} is missing", fix=f"dvc repro validate@{source}")
     if read_json(result).get("success") is not True:
         raise ValidationFailed(
-            f"{source} did not pass validation, so pretraining may not see it",
+            f"{source} did not pass validation, so pretraining may not use it",
             allowed="sources without a failed critical expectation",
-            fix=f"read {paths.validation(source) / 'index.html'}, mend the data, then dvc repro; "
-            f"or take {source} out of pretraining_set.sources in params.yaml",
+            fix=f"read {paths.validation(source) / 'index.html'}, fix the data, then dvc repro; "
+            f"or remove {source} from pretraining_set.sources in params.yaml",
         )
     return storage.open_shards(paths.shards(source), verify=True)
 
 
-def _describe(part: storage.Shards) -> dict[str, Any]:
-    trainable = part.columns("split", "report").filter(pl.col("split") == "train", pl.col("report") != "")
+def _describe(shards: storage.Shards) -> dict[str, Any]:
+    trainable = shards.columns("split", "report").filter(pl.col("split") == "train", pl.col("report") != "")
     return {
-        "digest": part.digest,
-        "records": len(part),
+        "digest": shards.digest,
+        "records": len(shards),
         "trainable": len(trainable),
-        "fs": part.fs,
-        "samples": part.samples,
+        "fs": shards.fs,
+        "samples": shards.samples,
     }

@@ -1,4 +1,4 @@
-"""Stage probe: cached features of one encoder + labels -> AUROC with intervals and saved predictions, task by task."""
+"""Stage probe: cached features of one encoder + labels -> AUROC with intervals and saved predictions, per task."""
 
 from typing import Any
 
@@ -15,24 +15,24 @@ from cgdmer.probing.cohort import check_finite, cohort, tasks_of
 def probe(encoder: str, source: str, *, probe: settings.Probe) -> None:
     """Probe every task of a source; DataError for features of other records, NaN features or a one-class test set."""
     canonical.check_protocol(probe.protocol)
-    found = embeddings.read(paths.embeddings(encoder, source))
-    wanted: dict[str, Any] = {name: found.features[name] for name in probe.representations if name in found.features}
-    if not wanted:
+    cached = embeddings.read(paths.embeddings(encoder, source))
+    features: dict[str, Any] = {n: cached.features[n] for n in probe.representations if n in cached.features}
+    if not features:
         raise DataError(
             f"encoder {encoder} has none of the representations {', '.join(probe.representations)}",
-            allowed=", ".join(sorted(found.features)),
+            allowed=", ".join(sorted(cached.features)),
             fix="edit probe.representations in params.yaml",
         )
-    for name, matrix in wanted.items():
-        check_finite(matrix, found.ids, name, source)
+    for name, matrix in features.items():
+        check_finite(matrix, cached.ids, name, source)
     index = tables.read(paths.index(source))
     split = read_json(paths.index_facts(source))["split"]
     for task in tasks_of(source):
         layers: dict[str, linear_probe_io.Layer] = {}
-        result, predictions = _evaluate(task, index, found.ids, wanted, probe, layers)
+        result, predictions = _evaluate(task, index, cached.ids, features, probe, layers)
         if layers:
             fitted = linear_probe_io.Heads(
-                task, result["classes"], encoder, found.meta.get("encoder_digest", ""), layers
+                task, result["classes"], encoder, cached.meta.get("encoder_digest", ""), layers
             )
             linear_probe_io.save(paths.fitted_probe(encoder, task), fitted)
         tables.write(predictions, paths.predictions(encoder, task))
@@ -43,7 +43,7 @@ def _evaluate(
     task: str, index: pl.DataFrame, ids: list[str], features: dict[str, Any], probe: settings.Probe,
     layers: dict[str, linear_probe_io.Layer],
 ) -> tuple[dict[str, Any], pl.DataFrame]:  # fmt: skip
-    """Join and run the protocol that the settings name; the canonical one leaves its layers in `layers`."""
+    """Run the protocol of the settings on one task; the canonical protocol adds its fitted layers to `layers`."""
     joined = cohort(task, index, ids)
     if probe.protocol == "canonical":
 

@@ -1,9 +1,9 @@
-"""Owns the stage validate: judge a corpus by its index and shards, always write result and page, then stop or go on."""
+"""Stage validate: index and shards of a corpus -> result and page of its expectations; a critical failure stops."""
 
 import logging
 
 from cgdmer import environment, paths, privacy
-from cgdmer import validation as judging
+from cgdmer import validation as expectations
 from cgdmer.files import write_json, write_text
 from cgdmer.settings import Signal, Validation
 
@@ -11,15 +11,15 @@ logger = logging.getLogger(__name__)
 
 
 def validate(source: str, *, validation: Validation, signal: Signal) -> None:
-    """Write `result.json` and `index.html` of a source; ValidationFailed (exit code 4) when a critical one failed."""
-    result = judging.assess(source, validation, signal, docs=environment.read().data_docs)
+    """Write `result.json` and `index.html`; ValidationFailed (exit code 4) if a critical expectation failed."""
+    result = expectations.assess(source, validation, signal, docs=environment.read().data_docs)
     if not privacy.allowed(validation.examples, [source]):
         result = privacy.withhold(result)
     folder = paths.validation(source)
     write_json(folder / "result.json", result)
-    write_text(folder / "index.html", judging.render(result))
+    write_text(folder / "index.html", expectations.render(result))
     for entry in result["expectations"]:
         level = {"warning": logging.WARNING, "flagged": logging.INFO}.get(entry["state"])
         if level:
             logger.log(level, "%s: %s: %s rows. %s", source, entry["name"], entry["unexpected_count"], entry["says"])
-    judging.verdict(result)
+    expectations.verdict(result)

@@ -1,4 +1,4 @@
-"""The stage parts with a real, untrained model: held-out records, the same bytes every time, one part or none."""
+"""Stage disentanglement with an untrained model: same bytes on every run; a model without specific features."""
 
 import pytest
 from support.example_task import TINY_MODEL
@@ -9,7 +9,7 @@ from cgdmer.files import read_json, write_json
 from cgdmer.models import weights
 from cgdmer.stages import disentanglement as stage
 
-SETTINGS = settings.Disentanglement(fitted=30, measured=12, least=1, bootstrap=20)
+SETTINGS = settings.Disentanglement(train_records=30, test_records=12, min_reports=1, bootstrap=20)
 
 
 def write_model(objective, model=TINY_MODEL):
@@ -33,15 +33,15 @@ def test_result_repeats_to_the_byte_and_names_its_records(project):
     first = paths.disentanglement().read_bytes()
     stage.disentanglement(disentanglement=SETTINGS)
     assert paths.disentanglement().read_bytes() == first
-    found = read_json(paths.disentanglement())
-    assert found["n"]["measured"] == 12
-    assert set(found["content"]) == {"shared", "specific", "pooled", "shared minus specific"}
-    assert set(found["reconstruction"]) == {"both", "shared", "specific", "neither", "shared minus specific"}
+    result = read_json(paths.disentanglement())
+    assert result["n"]["measured"] == 12
+    assert set(result["content"]) == {"shared", "specific", "pooled", "shared minus specific"}
+    assert set(result["reconstruction"]) == {"both", "shared", "specific", "neither", "shared minus specific"}
 
 
 def test_a_model_of_one_part_has_nothing_to_compare(project):
     write_model(settings.Objective(orthogonality=0.0), TINY_MODEL.model_copy(update={"disentangled": False}))
     stage.disentanglement(disentanglement=SETTINGS)
-    found = read_json(paths.disentanglement())
-    assert set(found["content"]) == {"shared", "pooled"}
-    assert found["reconstruction"] == {}
+    result = read_json(paths.disentanglement())
+    assert set(result["content"]) == {"shared", "pooled"}
+    assert result["reconstruction"] == {}
