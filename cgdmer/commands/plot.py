@@ -1,4 +1,4 @@
-"""Owns `cgdmer plot`: one recording on ECG paper, as SVG or PNG."""
+"""`cgdmer plot`: draw one recording on ECG paper, as SVG or PNG."""
 
 from pathlib import Path
 
@@ -6,45 +6,48 @@ import numpy as np
 
 from cgdmer.errors import ConfigError
 from cgdmer.files import atomic
-from cgdmer.page import print_out
+from cgdmer.page import printout
 from cgdmer.recordings import Stated, read_file
 from cgdmer.recordings.places import written
 from cgdmer.signals.leads import LEADS, canonical_leads, standard_rows
 
 DPI = 200
 SECONDS = 10.0
-"""The usual sheet; longer recordings are cut, and the caption says so."""
+"""Length of the usual sheet; longer recordings are cut, and the caption says so."""
 
 
 def plot(path: str, output: Path | None, stated: Stated) -> str:
-    """Draw the first ten seconds as recorded, unfiltered, at 25 mm/s and 10 mm/mV; return what was written.
+    """Draw the first ten seconds, unfiltered, at 25 mm/s and 10 mm/mV; return the path of the picture.
 
-    RecordError where it cannot be read or holds no lead of the twelve; ConfigError for another suffix than .svg, .png.
+    RecordError if the recording cannot be read or has none of the twelve leads; ConfigError for a suffix other than
+    .svg and .png.
     """
     target = output or Path(f"{Path(path).stem}.svg")
     if target.suffix not in (".svg", ".png"):
-        raise ConfigError(f"-o {target}: no picture is called '{target.suffix}'", allowed=".svg, .png")
-    found = read_file(path, stated=stated)
-    rows = standard_rows(found.leads)
-    leads = canonical_leads([found.leads[row] for row in rows])
-    microvolt = np.full((len(LEADS), min(found.signal.shape[1], round(SECONDS * found.fs))), np.nan)
+        raise ConfigError(f"--output {target}: '{target.suffix}' is not a picture format", allowed=".svg, .png")
+    recording = read_file(path, stated=stated)
+    rows = standard_rows(recording.leads)
+    leads = canonical_leads([recording.leads[row] for row in rows])
+    microvolt = np.full((len(LEADS), min(recording.signal.shape[1], round(SECONDS * recording.fs))), np.nan)
     for row, lead in zip(rows, leads, strict=True):
-        microvolt[LEADS.index(lead)] = found.signal[row, : microvolt.shape[1]].astype(np.float64) * 1000
-    length = found.signal.shape[1] / found.fs
-    shown = f"first {SECONDS:g} of {length:g} s" if length > SECONDS else f"{length:g} s"
-    caption = f"{written(Path(path).name)} · {shown} at {found.fs:g} Hz · 25 mm/s · 10 mm/mV · as recorded"
-    drawn = print_out.standalone(caption, microvolt, found.fs, LEADS)
+        microvolt[LEADS.index(lead)] = recording.signal[row, : microvolt.shape[1]].astype(np.float64) * 1000
+    length = recording.signal.shape[1] / recording.fs
+    seconds_shown = f"first {SECONDS:g} of {length:g} s" if length > SECONDS else f"{length:g} s"
+    caption = f"{written(Path(path).name)} · {seconds_shown} at {recording.fs:g} Hz · 25 mm/s · 10 mm/mV · as recorded"
+    picture = printout.standalone(caption, microvolt, recording.fs, LEADS)
     with atomic(target) as temporary:
         if target.suffix == ".png":
-            temporary.write_bytes(_png(drawn))
+            temporary.write_bytes(_png(picture))
         else:
-            temporary.write_text(drawn, encoding="utf-8")
+            temporary.write_text(picture, encoding="utf-8")
     return str(target)
 
 
-def _png(drawn: str) -> bytes:
+def _png(picture: str) -> bytes:
     try:
         import resvg_py
     except ImportError as error:
-        raise ConfigError("drawing PNG needs resvg-py", fix="pip install 'cgdmer[png]', or -o NAME.svg") from error
-    return bytes(resvg_py.svg_to_bytes(svg_string=drawn, dpi=DPI))
+        raise ConfigError(
+            "writing PNG needs resvg-py", fix="pip install 'cgdmer[png]', or --output NAME.svg"
+        ) from error
+    return bytes(resvg_py.svg_to_bytes(svg_string=picture, dpi=DPI))

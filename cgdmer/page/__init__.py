@@ -1,4 +1,4 @@
-"""Owns how a page looks: escaped elements, one style sheet, charts and ECG paper, in one file without network."""
+"""HTML pages in one file, without scripts or network: escaped elements, one style sheet, charts and ECG paper."""
 
 from cgdmer.page.elements import Child, Html, document, el, figure, number, section, svg, table, tiles
 

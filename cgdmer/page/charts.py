@@ -1,10 +1,10 @@
-"""Owns the small charts of a page: bars and lines as SVG that takes its colours from the style sheet."""
+"""Small charts: bars and lines as SVG that takes its colours from the style sheet."""
 
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from cgdmer.page.elements import Drawing, Html, el, number, svg
+from cgdmer.page.elements import Drawing, Html, el, number, shorten, svg
 
 KEY_WIDTH = 16.0
 
@@ -22,14 +22,14 @@ class Series:
 
 
 def bars(label: str, rows: Sequence[tuple[str, float]], *, digits: int = 0, width: float = 320) -> Drawing:
-    """Draw one horizontal bar a row, longest value full width; the value is written at its end."""
+    """Draw one horizontal bar per row; the longest fills the width, and each value is written at the end of its bar."""
     step, name_width, top = 20.0, 118.0, max((abs(value) for _, value in rows), default=1.0) or 1.0
     marks = []
     for row, (name, value) in enumerate(rows):
         y = row * step
         length = (width - name_width - 56) * abs(value) / top
         marks += [
-            el("text", _cut(name, 19), x=name_width - 8, y=y + 14, text_anchor="end"),
+            el("text", shorten(name, 19), x=name_width - 8, y=y + 14, text_anchor="end"),
             el(
                 "rect",
                 x=name_width,
@@ -45,17 +45,13 @@ def bars(label: str, rows: Sequence[tuple[str, float]], *, digits: int = 0, widt
 
 
 def key(names: Sequence[tuple[str, int]]) -> Html:
-    """Return the list that says which colour is which series."""
+    """Return the legend: which colour and line is which series."""
     swatch = [el("svg", key_mark(style), viewBox=f"0 0 {KEY_WIDTH:g} 10", aria_hidden="true") for _, style in names]
     return el("ul", [el("li", mark, name) for mark, (name, _) in zip(swatch, names, strict=True)], class_="key")
 
 
 def key_mark(style: int) -> Html:
     return el("line", x1=1, x2=KEY_WIDTH - 1, y1=5, y2=5, class_=f"line series{style}")
-
-
-def _cut(name: str, length: int) -> str:
-    return name if len(name) <= length else name[: length - 1] + "…"
 
 
 @dataclass(frozen=True)
@@ -89,7 +85,7 @@ def lines(
     label: str, series: Sequence[Series], *, x_ticks: Sequence[tuple[float, str]], y: tuple[float, float] | None = None,
     width: float = 320, height: float = 190, dots: bool = True,
 ) -> Drawing:  # fmt: skip
-    """Draw lines with bands over shared axes; the first series lies on top; `y` widens to round numbers."""
+    """Draw lines with bands on shared axes; the first series lies on top; the range `y` widens to round numbers."""
     levels = _levels(*(y or _range(series)))
     axes = Axes(width, height, (x_ticks[0][0], x_ticks[-1][0]), (levels[0], levels[-1]))
     marks = [*_grid(axes, x_ticks, levels)]
@@ -104,7 +100,7 @@ def lines(
 
 
 def _range(series: Sequence[Series]) -> tuple[float, float]:
-    values = [value for item in series for part in (item.y, item.low or (), item.high or ()) for value in part]
+    values = [value for item in series for line in (item.y, item.low or (), item.high or ()) for value in line]
     return (min(values), max(values)) if values else (0.0, 1.0)
 
 
@@ -114,7 +110,7 @@ def _levels(low: float, high: float) -> list[float]:
     power = 10.0 ** math.floor(math.log10(span / 3))
     step = power * next(size for size in (1, 2, 5, 10) if span / (power * size) <= 5)
     first, last = math.floor(low / step + 1e-9), math.ceil(high / step - 1e-9)
-    return [round(place * step, 10) for place in range(first, max(last, first + 1) + 1)]
+    return [round(multiple * step, 10) for multiple in range(first, max(last, first + 1) + 1)]
 
 
 def _grid(axes: Axes, x_ticks: Sequence[tuple[float, str]], y_ticks: Sequence[float]) -> list[Html]:
@@ -124,8 +120,8 @@ def _grid(axes: Axes, x_ticks: Sequence[tuple[float, str]], y_ticks: Sequence[fl
         y, below = f"{axes.down(value):.1f}", f"{axes.down(value) + 4:.1f}"
         marks.append(el("line", x1=axes.left, x2=axes.width - axes.right, y1=y, y2=y, class_="axis"))
         marks.append(el("text", f"{value:.{digits}f}", x=axes.left - 6, y=below, text_anchor="end"))
-    for place, (value, name) in enumerate(x_ticks):
-        anchor = "end" if place == len(x_ticks) - 1 and place else "middle"
+    for position, (value, name) in enumerate(x_ticks):
+        anchor = "end" if position == len(x_ticks) - 1 and position else "middle"
         shift = axes.right if anchor == "end" else 0.0
         x = f"{axes.across(value) + shift:.1f}"
         marks.append(el("text", name, x=x, y=axes.height - 5, text_anchor=anchor))

@@ -1,21 +1,21 @@
-"""Owns the charts that hold values against a reference: bars from chance with intervals, and clouds of points."""
+"""Charts that compare: bars from a reference value with intervals, and clouds of points."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
-from cgdmer.page.elements import Drawing, el, svg
+from cgdmer.page.elements import Drawing, el, shorten, svg
 
 CHANCE: tuple[tuple[float, str], ...] = ((0.3, ""), (0.5, "0.5"), (0.75, "0.75"), (1.0, "1"))
-"""The axis of an AUROC."""
+"""Ticks of an AUROC axis, whose reference is 0.5, the AUROC of guessing."""
 STEP, NAMES, VALUES = 19.0, 96.0, 42.0
-"""Height of a row, and room for names on its left and values on its right."""
+"""Height of a row, and the room for names on its left and values on its right."""
 
 
 @dataclass(frozen=True)
 class Bar:
-    """One row: a value with its interval, and other values shown as ticks of the styles 1, 2, ..."""
+    """One row: a value with its interval, and other values that are drawn as ticks in the styles 1, 2, ..."""
 
     name: str
     value: float
@@ -28,7 +28,7 @@ def from_reference(
     label: str, rows: Sequence[Bar], *, reference: float = 0.5, ticks: Sequence[tuple[float, str]] = CHANCE,
     form: str = ".2f", width: float = 340.0,
 ) -> Drawing:  # fmt: skip
-    """Draw a bar a row from `reference` to its value, a whisker over its interval, ticks for the other values.
+    """Draw one bar per row from `reference` to its value, a whisker over its interval, ticks for the other values.
 
     The axis runs from the first of `ticks` to the last; a tick without a name has no line.
     """
@@ -48,7 +48,7 @@ def from_reference(
     for number, row in enumerate(rows):
         y, x = number * STEP, across(row.value)
         marks += [
-            el("text", _cut(row.name, 14), x=NAMES - 7, y=y + 13.5, text_anchor="end"),
+            el("text", shorten(row.name, 14), x=NAMES - 7, y=y + 13.5, text_anchor="end"),
             el("rect", x=f"{min(middle, x):.1f}", y=y + 5, width=f"{max(abs(x - middle), 0.5):.1f}", height=STEP - 10,
                rx=1.5, class_="bar series0"),
             el("line", x1=f"{across(row.low):.1f}", x2=f"{across(row.high):.1f}", y1=y + STEP / 2, y2=y + STEP / 2,
@@ -64,20 +64,16 @@ def from_reference(
     return svg(label, width, bottom + 18, marks)
 
 
-def _cut(name: str, length: int) -> str:
-    return name if len(name) <= length else name[: length - 1] + "…"
-
-
 def cloud(
     label: str, points: np.ndarray, marked: np.ndarray, *, width: float = 320.0, height: float = 230.0
 ) -> Drawing:
-    """Draw points (n, 2), each axis filling the frame, those of `marked` (n,) in the accent colour and on top."""
+    """Draw points (n, 2) scaled to fill the frame; those of `marked` (n,) are in the accent colour and on top."""
     low, high = points.min(axis=0), points.max(axis=0)
     share = (points - low) / np.where(high > low, high - low, 1.0)
-    places = np.array([9.0, height - 9.0]) + share * np.array([width - 18.0, 18.0 - height])
-    parts = [
-        el("path", d="".join(f"M{x:.1f} {y:.1f}h0" for x, y in places[chosen]), class_=f"points series{style}")
-        for style, chosen in ((1, ~marked), (0, marked))
+    positions = np.array([9.0, height - 9.0]) + share * np.array([width - 18.0, 18.0 - height])
+    clouds = [
+        el("path", d="".join(f"M{x:.1f} {y:.1f}h0" for x, y in positions[group]), class_=f"points series{style}")
+        for style, group in ((1, ~marked), (0, marked))
     ]
     frame = el("rect", x=0.5, y=0.5, width=width - 1, height=height - 1, rx=6, class_="frame")
-    return svg(label, width, height, frame, parts)
+    return svg(label, width, height, frame, clouds)

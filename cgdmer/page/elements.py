@@ -1,4 +1,4 @@
-"""Owns HTML building blocks that escape by default; markup passes unescaped only as `Html`."""
+"""HTML building blocks that escape by default; only `Html` passes unescaped."""
 
 from collections.abc import Iterable, Sequence
 from functools import cache
@@ -7,12 +7,12 @@ from importlib.resources import files
 from typing import TypeAlias, Union
 
 VOID = frozenset({"br", "hr", "img", "meta", "link", "line", "rect", "circle", "path", "use"})
-"""Elements without content, written `<br/>`: right in HTML and in SVG."""
+"""Elements without content, written `<br/>`, which is valid in HTML and in SVG."""
 
 POLICY = "default-src 'none'; style-src 'unsafe-inline'; img-src data:; base-uri 'none'; form-action 'none'"
-"""Content security policy of every page: the browser refuses any network request and any script."""
+"""Content security policy of every page: the browser blocks every network request and every script."""
 
-Child: TypeAlias = Union[str, int, float, Iterable["Child"], None]  # noqa: UP007 - a forward name allows no bar
+Child: TypeAlias = Union[str, int, float, Iterable["Child"], None]  # noqa: UP007 - a forward reference cannot be joined with |
 
 
 class Html(str):
@@ -33,24 +33,29 @@ def safe(child: Child) -> Html:
 
 
 def el(tag: str, *children: Child, **attributes: str | float | bool | None) -> Html:
-    """Return one element; `class_` is written `class`, `stroke_width` `stroke-width`; None and False are left out."""
-    parts = [tag]
+    """Return one element; `class_` becomes `class`, `stroke_width` `stroke-width`; None and False are left out."""
+    words = [tag]
     for name, value in attributes.items():
         if value is None or value is False:
             continue
-        written = name.rstrip("_").replace("_", "-")
-        parts.append(written if value is True else f'{written}="{escape(str(value))}"')
-    head = " ".join(parts)
+        attribute = name.rstrip("_").replace("_", "-")
+        words.append(attribute if value is True else f'{attribute}="{escape(str(value))}"')
+    head = " ".join(words)
     return Html(f"<{head}/>") if tag in VOID else Html(f"<{head}>{safe(children)}</{tag}>")
 
 
 def number(value: float | None, digits: int = 0) -> str:
-    """Write a number with thousands separators, or an en dash where there is none."""
+    """Format a number with thousands separators; None becomes an en dash."""
     return "–" if value is None else f"{value:,.{digits}f}"
 
 
+def shorten(text: str, length: int) -> str:
+    """Cut a text to `length` characters, the last of them an ellipsis."""
+    return text if len(text) <= length else text[: length - 1] + "…"
+
+
 class Drawing(Html):
-    """An SVG element that knows its size and its content, so that it can become part of a larger one."""
+    """An SVG element with its size and its content, so that it can become part of a larger one."""
 
     width: float
     height: float
@@ -58,7 +63,7 @@ class Drawing(Html):
 
 
 def svg(label: str, width: float, height: float, *children: Child, class_: str = "chart") -> Drawing:
-    """Return a drawing that scales with its column and says in words what it shows."""
+    """Return a drawing that scales with its column; `label` describes it to screen readers."""
     box, inside = f"0 0 {width:g} {height:g}", safe(children)
     drawing = Drawing(el("svg", el("title", label), inside, viewBox=box, role="img", aria_label=label, class_=class_))
     drawing.width, drawing.height, drawing.inside = width, height, inside
@@ -70,14 +75,14 @@ def figure(content: Child, caption: Child, *, class_: str | None = None) -> Html
 
 
 def section(anchor: str, title: str, *children: Child, lead: Child = None) -> Html:
-    """Return a titled part of a page that can be linked to; `lead` is its one-sentence message."""
+    """Return a titled section that can be linked to; `lead` is its one-sentence message."""
     heading = el("h2", title, id=f"{anchor}-title")
     opening = el("p", lead, class_="lead") if lead else None
     return el("section", heading, opening, *children, id=anchor, aria_labelledby=f"{anchor}-title")
 
 
 def table(caption: str, head: Sequence[Child], rows: Iterable[Sequence[Child]], *, text: Sequence[int] = (0,)) -> Html:
-    """Return a table that scrolls by itself on a narrow screen; columns outside `text` hold numbers, flush right."""
+    """Return a table that scrolls on a narrow screen; columns outside `text` hold numbers and are aligned right."""
     kind = [None if column in text else "number" for column in range(len(head))]
     top = el("tr", [el("th", cell, scope="col", class_=kind[i]) for i, cell in enumerate(head)])
     body = [
@@ -93,7 +98,7 @@ def _cell(content: Child, *, first: bool, class_: str | None) -> Html:
 
 
 def tiles(facts: Sequence[tuple[str, Child]]) -> Html:
-    """Return a row of headline figures: name below, value above."""
+    """Return a row of headline figures: the value above, its name below."""
     return el("dl", [el("div", el("dt", name), el("dd", value)) for name, value in facts], class_="tiles")
 
 
@@ -103,7 +108,7 @@ def style() -> Html:
 
 
 def document(title: str, *body: Child, description: str) -> str:
-    """Return a whole page: no script, no request, light and dark by the reader's own setting."""
+    """Return a whole page without scripts or requests, light or dark by the reader's setting."""
     head = el(
         "head",
         el("meta", charset="utf-8"),

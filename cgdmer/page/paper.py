@@ -1,6 +1,9 @@
-"""Owns ECG paper: traces in millimetres, 25 mm a second and 10 mm a millivolt, on a grid of 1 and 5 mm."""
+"""ECG paper: traces in millimetres, 25 mm per second and 10 mm per millivolt, on a grid of 1 and 5 mm.
 
-from collections.abc import Sequence
+The layout of the usual sheet and its calibration pulse are also used by the printout (`printout.py`).
+"""
+
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -8,19 +11,22 @@ import numpy as np
 from cgdmer.page.elements import Html, el, svg
 
 SPEED, GAIN = 25.0, 10.0
-"""Millimetres a second, millimetres a millivolt: what every reader of ECGs expects."""
+"""Millimetres per second, millimetres per millivolt: what every reader of ECGs expects."""
 STEPS_PER_MM = 10
 """Traces are drawn to a tenth of a millimetre, 10 microvolt."""
 PULSE = 7.0
 """Width of the margin that holds the calibration pulse, mm."""
 COLUMNS = ((0, 1, 2), (3, 4, 5), (6, 7, 8), (9, 10, 11))
-"""Leads by place in the canonical order, column by column of the usual sheet; below them lead II as rhythm strip."""
-RHYTHM = 1
+"""Lead numbers in the canonical order, column by column of the usual sheet; lead II is the rhythm strip below."""
+RHYTHM, RHYTHM_ROW = 1, 3
+"""Lead number of the rhythm strip, and the row that it fills."""
+BASELINE = 0.62
+"""Position of a trace's baseline within its row on the benchmark page."""
 
 
 @dataclass(frozen=True)
 class Strip:
-    """One trace: microvolt (T,) at `fs`, its baseline starting at (x, y) mm; `kind` is its class in the style sheet."""
+    """One trace: microvolt (T,) at `fs` Hz, its baseline starting at (x, y) mm; `kind` is its style."""
 
     microvolt: np.ndarray
     fs: float
@@ -28,6 +34,32 @@ class Strip:
     y: float
     name: str = ""
     kind: str = "trace"
+
+
+def layout(
+    microvolt: np.ndarray, fs: float, leads: Sequence[str], samples: int, *, left: float, row: float, baseline: float
+) -> Iterator[Strip]:
+    """Yield the strips of the usual sheet of a record (12, T): three rows of four leads in turn, then all of lead II.
+
+    Each of the four columns shows `samples` samples; `left` is the x of the first column, `row` the height of a row,
+    `baseline` the position of a trace within its row.
+    """
+    width = SPEED * (microvolt.shape[1] / fs) / len(COLUMNS)
+    for column, numbers in enumerate(COLUMNS):
+        for place, lead in enumerate(numbers):
+            section = microvolt[lead, column * samples : (column + 1) * samples]
+            yield Strip(section, fs, left + column * width, (place + baseline) * row, leads[lead])
+    yield Strip(microvolt[RHYTHM], fs, left, (RHYTHM_ROW + baseline) * row, leads[RHYTHM])
+
+
+def pulse_baselines(row: float, baseline: float) -> list[float]:
+    """Return the y of the calibration pulse of each row of the usual sheet."""
+    return [(place + baseline) * row for place in range(RHYTHM_ROW + 1)]
+
+
+def calibration_pulse(x: float, y: float) -> Html:
+    """Return a pulse of 1 mV and 0.16 s that starts at (x, y) mm."""
+    return el("path", d=f"M{x:g} {y:g}h1v-10h4v10h1", class_="trace")
 
 
 def sheet(
@@ -40,7 +72,7 @@ def sheet(
     """
     marks = _grid(anchor, width, height)
     marks += [el("rect", x=x, y=y, width=w, height=h, class_="hidden") for x, y, w, h in tints]
-    marks += [el("path", d=f"M1 {y:g}h1v-10h4v10h1", class_="trace") for y in pulses]
+    marks += [calibration_pulse(1, y) for y in pulses]
     marks += [el("path", **_trace(strip)) for strip in strips]
     marks += [el("text", s.name, x=f"{s.x + 1:g}", y=f"{s.y - 7:g}") for s in strips if s.name]
     return svg(label, width, height, *marks, class_="ecg")
@@ -49,18 +81,11 @@ def sheet(
 def standard(
     label: str, anchor: str, microvolt: np.ndarray, fs: float, leads: Sequence[str], *, row: float = 23.0
 ) -> Html:
-    """Draw the usual sheet of a record (12, T) microvolt: three rows of four leads in turn, and lead II throughout."""
-    seconds = microvolt.shape[1] / fs
-    share, each = SPEED * seconds / len(COLUMNS), microvolt.shape[1] // len(COLUMNS)
-    strips = []
-    for column, numbers in enumerate(COLUMNS):
-        for place, lead in enumerate(numbers):
-            part = microvolt[lead, column * each : (column + 1) * each]
-            strips.append(Strip(part, fs, PULSE + column * share, (place + 0.62) * row, leads[lead]))
-    base = 3.62 * row
-    strips.append(Strip(microvolt[RHYTHM], fs, PULSE, base, leads[RHYTHM]))
-    pulses = [(place + 0.62) * row for place in range(3)] + [base]
-    return sheet(label, anchor, strips, width=PULSE + SPEED * seconds + 2, height=4 * row, pulses=pulses)
+    """Draw the usual sheet of a record (12, T) microvolt: three rows of four leads in turn, then lead II throughout."""
+    samples = microvolt.shape[1] // len(COLUMNS)
+    strips = list(layout(microvolt, fs, leads, samples, left=PULSE, row=row, baseline=BASELINE))
+    width = PULSE + SPEED * (microvolt.shape[1] / fs) + 2
+    return sheet(label, anchor, strips, width=width, height=4 * row, pulses=pulse_baselines(row, BASELINE))
 
 
 def _grid(anchor: str, width: float, height: float) -> list[Html]:

@@ -1,4 +1,4 @@
-"""Owns drawings with a title and a note: a figure of the page, or several in one SVG file that needs nothing else."""
+"""Drawings with a title and a note, as a figure of a page or several in one self-contained SVG file."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -16,12 +16,12 @@ STYLE = (
     ".bar,.dot,.band{stroke:none}.band{opacity:.16}"
     ".whisker{stroke:#1d2327}.tick{stroke-width:2.5}"
 )
-"""The light colours of style.css: an image cannot know what lies behind it, so it brings its own background."""
+"""The light colours of style.css; the image has a background of its own, because the page's may be dark."""
 
 
 @dataclass(frozen=True)
 class Panel:
-    """One drawing, what it is called, and what should be known about it."""
+    """One drawing with its title and a note about how to read it."""
 
     title: str
     drawing: Drawing
@@ -31,17 +31,17 @@ class Panel:
         return figure(self.drawing, [el("strong", f"{self.title}. "), self.note])
 
 
-def panels(title: str, drawn: Sequence[Panel], keys: Sequence[tuple[str, int]]) -> str:
-    """Return an SVG file of all panels in rows of three, with a title and a key."""
-    wide = max((panel.drawing.width for panel in drawn), default=320.0)
+def panels(title: str, items: Sequence[Panel], keys: Sequence[tuple[str, int]]) -> str:
+    """Return an SVG file of all panels in rows of three, with a title and a legend."""
+    wide = max((panel.drawing.width for panel in items), default=320.0)
     top = MARGIN + 62.0
     placed, y = [], top
-    for begin in range(0, len(drawn), COLUMNS):
-        row = drawn[begin : begin + COLUMNS]
+    for begin in range(0, len(items), COLUMNS):
+        row = items[begin : begin + COLUMNS]
         for column, panel in enumerate(row):
             placed.append(_panel(panel, MARGIN + column * (wide + GAP), y))
         y += TITLE + max(panel.drawing.height for panel in row) + GAP
-    columns = min(COLUMNS, max(len(drawn), 1))
+    columns = min(COLUMNS, max(len(items), 1))
     width, height = 2 * MARGIN + columns * wide + (columns - 1) * GAP, y
     marks = [
         el("title", title),
@@ -60,10 +60,10 @@ def panels(title: str, drawn: Sequence[Panel], keys: Sequence[tuple[str, int]]) 
 
 def _panel(panel: Panel, x: float, y: float) -> list[Html]:
     drawing = panel.drawing
-    place = f"translate({x:g} {y + TITLE - 8:g})"
+    shift = f"translate({x:g} {y + TITLE - 8:g})"
     return [
         el("text", panel.title, x=f"{x:g}", y=f"{y:g}", class_="strong"),
-        el("g", drawing.inside, transform=place),
+        el("g", drawing.inside, transform=shift),
     ]
 
 

@@ -1,19 +1,20 @@
-"""Owns the printed ECG: one SVG file in millimetres, true to scale on paper, that needs no style sheet beside it."""
+"""The printed ECG: one SVG file in millimetres that prints true to scale and needs no style sheet."""
 
+import math
 import warnings
 from collections.abc import Sequence
 
 import numpy as np
 
 from cgdmer.page.elements import Html, el
-from cgdmer.page.paper import COLUMNS, GAIN, PULSE, RHYTHM, SPEED
+from cgdmer.page.paper import COLUMNS, GAIN, PULSE, SPEED, Strip, calibration_pulse, layout, pulse_baselines
 
 ROW, MARGIN, CAPTION = 30.0, 5.0, 10.0
 """Millimetres: height of a row of traces, paper around the sheet, caption."""
 BASELINE = 0.65
-"""Where in its row a trace lies."""
+"""Position of a trace's baseline within its row."""
 HEADROOM = 60.0
-"""Traces are cut so far from their baseline, mm: 6 mV."""
+"""Traces are cut this far from their baseline, mm: 6 mV."""
 STYLE = (
     ".fine{stroke:#f7ddd8;fill:none;stroke-width:.15}.bold{stroke:#eeb8af;fill:none;stroke-width:.25}"
     ".trace{stroke:#16202a;fill:none;stroke-width:.3;stroke-linejoin:round;stroke-linecap:round}"
@@ -23,24 +24,18 @@ STYLE = (
 
 
 def standalone(caption: str, microvolt: np.ndarray, fs: float, leads: Sequence[str]) -> str:
-    """Draw a record (12, T) microvolt: three rows of four leads in turn, and lead II throughout.
+    """Draw a record (12, T) microvolt: three rows of four leads in turn, then lead II throughout.
 
-    Each trace is drawn about its median; a gap where samples are NaN, and a word where a lead has none.
+    Each trace is drawn about its median. It has a gap where samples are NaN; a lead of NaN is labelled as not recorded.
     """
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", RuntimeWarning)  # a lead without a sample has no median
         microvolt = microvolt - np.nanmedian(microvolt, axis=1, keepdims=True)
     seconds = microvolt.shape[1] / fs
-    share, each = SPEED * seconds / len(COLUMNS), -(-microvolt.shape[1] // len(COLUMNS))
-    marks: list[Html] = []
-    for column, numbers in enumerate(COLUMNS):
-        for place, lead in enumerate(numbers):
-            part = microvolt[lead, column * each : (column + 1) * each]
-            marks += _strip(part, fs, MARGIN + PULSE + column * share, (place + BASELINE) * ROW, leads[lead])
-    marks += _strip(microvolt[RHYTHM], fs, MARGIN + PULSE, (3 + BASELINE) * ROW, leads[RHYTHM])
-    pulses = [
-        el("path", d=f"M{MARGIN + 1:g} {(row + BASELINE) * ROW:g}h1v-10h4v10h1", class_="trace") for row in range(4)
-    ]
+    samples = -(-microvolt.shape[1] // len(COLUMNS))
+    strips = layout(microvolt, fs, leads, samples, left=MARGIN + PULSE, row=ROW, baseline=BASELINE)
+    marks = [mark for strip in strips for mark in _strip(strip)]
+    pulses = [calibration_pulse(MARGIN + 1, y) for y in pulse_baselines(ROW, BASELINE)]
     # Whole large squares, so that the grid ends on a line.
     width = 5 * np.ceil((2 * MARGIN + PULSE + SPEED * seconds) / 5)
     height = 5 * np.ceil((4 * ROW + CAPTION) / 5)
@@ -57,27 +52,28 @@ def standalone(caption: str, microvolt: np.ndarray, fs: float, leads: Sequence[s
     ) + "\n"  # fmt: skip
 
 
-def _strip(microvolt: np.ndarray, fs: float, x: float, y: float, name: str) -> list[Html]:
+def _strip(strip: Strip) -> list[Html]:
     """Return one trace with its lead's name above its start."""
-    recorded = bool(np.isfinite(microvolt).any())
-    marks = [el("path", d=_path(microvolt, fs, x, y), class_="trace")] if recorded else []
-    label = name if recorded else f"{name} not recorded"
-    return [*marks, el("text", label, x=f"{x + 1:g}", y=f"{y - 0.5 * ROW:g}", class_=None if recorded else "soft")]
+    recorded = bool(np.isfinite(strip.microvolt).any())
+    marks = [el("path", d=_path(strip), class_=strip.kind)] if recorded else []
+    label = strip.name if recorded else f"{strip.name} not recorded"
+    style = None if recorded else "soft"
+    return [*marks, el("text", label, x=f"{strip.x + 1:g}", y=f"{strip.y - 0.5 * ROW:g}", class_=style)]
 
 
-def _path(microvolt: np.ndarray, fs: float, x: float, y: float) -> str:
+def _path(strip: Strip) -> str:
     """Return a path to a hundredth of a millimetre that starts anew after missing samples."""
-    height = microvolt / 1000 * GAIN
-    across = x + np.arange(len(microvolt)) * (SPEED / fs)
-    down = y - np.clip(height, -HEADROOM, HEADROOM)
-    parts, pen = [], "M"
-    for place, drop in zip(across.tolist(), down.tolist(), strict=True):
-        if drop != drop:
+    height = strip.microvolt / 1000 * GAIN
+    across = strip.x + np.arange(len(strip.microvolt)) * (SPEED / strip.fs)
+    down = strip.y - np.clip(height, -HEADROOM, HEADROOM)
+    points, pen = [], "M"
+    for x, y in zip(across.tolist(), down.tolist(), strict=True):
+        if math.isnan(y):
             pen = "M"
             continue
-        parts.append(f"{pen}{place:.2f} {drop:.2f}")
+        points.append(f"{pen}{x:.2f} {y:.2f}")
         pen = "L"
-    return "".join(parts)
+    return "".join(points)
 
 
 def _grid(width: float, height: float, step: int, kind: str) -> Html:
