@@ -1,1 +1,1 @@
-"""Owns everything that is said to MLflow: runs, live curves, the registry."""
+"""MLflow: live training curves, the run of each pipeline state, and the model registry."""

@@ -1,4 +1,4 @@
-"""Owns who is champion: reading aliases, moving them, going back, and writing down who did it and when."""
+"""Aliases in the model registry: promote the candidate, roll back, and tag each version with who did it and when."""
 
 import getpass
 import json
@@ -18,7 +18,7 @@ from cgdmer.tracking.registry import CANDIDATE, ECG, REPORT
 CHAMPION, FORMER = "champion", "former-champion"
 ROLLED_BACK = "rolled_back"
 ABSENT = ("RESOURCE_DOES_NOT_EXIST", "INVALID_PARAMETER_VALUE")
-"""What MLflow calls a model, or an alias of one, that is not there."""
+"""Error codes of MLflow for a model or an alias that does not exist."""
 
 
 @dataclass(frozen=True)
@@ -33,8 +33,8 @@ class Version:
 def alias(name: str, which: str) -> Version | None:
     """Return the version behind an alias, or None."""
     try:
-        found = server.connect().get_model_version_by_alias(name, which)
-        return Version(str(found.version), str(found.run_id), dict(found.tags))
+        version = server.connect().get_model_version_by_alias(name, which)
+        return Version(str(version.version), str(version.run_id), dict(version.tags))
     except MlflowException as error:
         if error.error_code in ABSENT:
             return None
@@ -42,23 +42,24 @@ def alias(name: str, which: str) -> Version | None:
 
 
 def run_tags(run: str) -> dict[str, str]:
-    """Return the tags of the run a version came from."""
+    """Return the tags of a run."""
     return dict(server.connect().get_run(run).data.tags)
 
 
 def promote(reason: Mapping[str, Any]) -> dict[str, str]:
-    """Make the candidates champions, those so far `former-champion`; return name to version.
+    """Make the candidates champions and the champions `former-champion`; return name to version.
 
-    The report encoder moves with the ECG encoder of its run; a promotion that was cut off half way is completed.
+    The report encoder moves together with the ECG encoder of its run. Calling this again completes a promotion that
+    was interrupted.
     """
     client = server.connect()
-    leading = alias(ECG, CANDIDATE)
-    if leading is None:
+    ecg_candidate = alias(ECG, CANDIDATE)
+    if ecg_candidate is None:
         raise DataError(f"{ECG} has no candidate", fix="python -m cgdmer publish")
     promoted = {}
     for name in (ECG, REPORT):
         candidate, champion = alias(name, CANDIDATE), alias(name, CHAMPION)
-        if candidate is None or candidate.run_id != leading.run_id:
+        if candidate is None or candidate.run_id != ecg_candidate.run_id:
             continue
         if champion is not None and champion.version != candidate.version:
             client.set_registered_model_alias(name, FORMER, champion.version)
@@ -69,9 +70,12 @@ def promote(reason: Mapping[str, Any]) -> dict[str, str]:
 
 
 def rollback() -> dict[str, str]:
-    """Make the former champions champions again; the version left is marked, and not promoted again by itself."""
+    """Make the former champions champions again and return name to version.
+
+    The version that loses the alias gets the tag `rolled_back`, so that the gate does not promote it again.
+    """
     client = server.connect()
-    back = {}
+    restored = {}
     for name in (ECG, REPORT):
         former, champion = alias(name, FORMER), alias(name, CHAMPION)
         if former is None or champion is None:
@@ -80,14 +84,14 @@ def rollback() -> dict[str, str]:
         client.delete_registered_model_alias(name, FORMER)
         client.set_model_version_tag(name, champion.version, ROLLED_BACK, f"{_now()} by {_who()}")
         _note(client, name, former.version, "restored", {"instead_of": champion.version})
-        back[name] = str(former.version)
-    if not back:
-        raise DataError("there is no former champion to go back to", fix="see the registry: mlflow ui")
-    return back
+        restored[name] = str(former.version)
+    if not restored:
+        raise DataError("there is no former champion to restore", fix="see the registry: mlflow ui")
+    return restored
 
 
 def _note(client: MlflowClient, name: str, version: str, event: str, facts: Mapping[str, Any]) -> None:
-    """Tag a version with a dated event: what was decided on, and by whom."""
+    """Tag a version with a dated event: its facts and the user who caused it."""
     content = json.dumps({"by": _who(), **facts}, sort_keys=True)
     client.set_model_version_tag(name, version, f"{event}.{_now()}", content)
 
@@ -97,5 +101,5 @@ def _now() -> str:
 
 
 def _who() -> str:
-    """Return the name of the account at the server, else of the user here."""
+    """Return the account name on the MLflow server, else the name of the local user."""
     return os.environ.get("MLFLOW_TRACKING_USERNAME") or getpass.getuser()

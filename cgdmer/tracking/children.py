@@ -11,7 +11,7 @@ from mlflow.entities import Metric
 from mlflow.tracking import MlflowClient
 
 from cgdmer.tracking import delivery, server
-from cgdmer.tracking.entries import leaves, log_numbers, log_params, log_points
+from cgdmer.tracking.server import leaves, log_numbers, log_params, log_points
 from cgdmer.tracking.state import flatten
 
 

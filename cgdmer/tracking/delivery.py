@@ -1,4 +1,4 @@
-"""Owns bringing a journal to MLflow: from where the last delivery stopped, one process at a time, no point twice."""
+"""Sending a journal to MLflow: it continues where the last delivery stopped, and no point is stored twice."""
 
 import fcntl
 import hashlib
@@ -16,39 +16,40 @@ from cgdmer.files import read_json, write_json
 from cgdmer.tracking import server
 
 BATCH = 500
-"""Points sent at once; MLflow takes at most 1,000 a call."""
+"""Points sent in one request; MLflow accepts at most 1,000."""
 Event = dict[str, Any]
 
 
 def deliver(path: Path) -> str:
-    """Send what was not delivered yet and return the id of the run, which is found by its tag or made.
+    """Send the lines that were not delivered yet and return the id of the run, which is created if it is missing.
 
-    What was delivered is remembered beside the journal, so a restarted process goes on where the last one stopped. A
-    point that is sent twice, because an answer was lost, is one point: MLflow's key is name, time, value and step.
+    A file beside the journal says how far the delivery came, so a restarted process continues where the last one
+    stopped. A point may be sent twice when a reply is lost. MLflow stores it once: its key is name, time, value and
+    step.
     """
     client = server.connect()
-    with _alone(path.with_suffix(".lock")):
-        done = _progress(client, path)
+    with _exclusive(path.with_suffix(".lock")):
+        progress = _read_progress(client, path)
         with path.open("rb") as stream:
-            while lines := _whole_lines(stream, done["offset"], BATCH):
-                _send(client, done["run"], [json.loads(line) for line in lines])
-                done["offset"] += sum(len(line) for line in lines)
-                write_json(_memory(path), done)
-    return str(done["run"])
+            while lines := _complete_lines(stream, progress["offset"], BATCH):
+                _send(client, progress["run"], [json.loads(line) for line in lines])
+                progress["offset"] += sum(len(line) for line in lines)
+                write_json(_progress_file(path), progress)
+    return str(progress["run"])
 
 
-def _memory(path: Path) -> Path:
+def _progress_file(path: Path) -> Path:
     return path.with_suffix(".delivered.json")
 
 
-def _progress(client: MlflowClient, path: Path) -> dict[str, Any]:
-    """Return run and offset; another server, or a run that was deleted there, gets the whole journal."""
-    here = hashlib.sha256(server.uri().encode()).hexdigest()
-    if _memory(path).is_file():
-        done: dict[str, Any] = read_json(_memory(path))
-        if done["server"] == here and _exists(client, done["run"]):
-            return done
-    return {"offset": 0, "run": _find_or_create(client, path.stem), "server": here}
+def _read_progress(client: MlflowClient, path: Path) -> dict[str, Any]:
+    """Return run and offset. With another server, or if the run was deleted there, delivery starts from line one."""
+    address = hashlib.sha256(server.uri().encode()).hexdigest()
+    if _progress_file(path).is_file():
+        progress: dict[str, Any] = read_json(_progress_file(path))
+        if progress["server"] == address and _exists(client, progress["run"]):
+            return progress
+    return {"offset": 0, "run": _find_or_create(client, path.stem), "server": address}
 
 
 def _exists(client: MlflowClient, run: str) -> bool:
@@ -61,17 +62,17 @@ def _exists(client: MlflowClient, run: str) -> bool:
 
 
 def _find_or_create(client: MlflowClient, name: str) -> str:
-    """Return the run that carries the tag `journal` = `name`."""
+    """Return the id of the run that carries the tag `journal` = `name`."""
     experiment = server.experiment(client)
-    found = client.search_runs([experiment], f"tags.journal = '{name}'", max_results=1)
-    if found:
-        return str(found[0].info.run_id)
+    runs = client.search_runs([experiment], f"tags.journal = '{name}'", max_results=1)
+    if runs:
+        return str(runs[0].info.run_id)
     tags = {"journal": name, "kind": "pretrain"}
     return str(client.create_run(experiment, run_name=f"pretrain {name[-8:]}", tags=tags).info.run_id)
 
 
 def _send(client: MlflowClient, run: str, events: list[Event]) -> None:
-    """Send points and params, then the last status said."""
+    """Send the points and params of the events, then each change of status in its order."""
     points = [(event, name, value) for event in events for name, value in event.get("metrics", {}).items()]
     metrics = [Metric(name, value, event["time"], event["step"]) for event, name, value in points]
     params = [Param(name, value[:6000]) for event in events for name, value in event.get("params", {}).items()]
@@ -84,24 +85,24 @@ def _send(client: MlflowClient, run: str, events: list[Event]) -> None:
 
 
 def attach(client: MlflowClient, run: str, parent: str) -> bool:
-    """Hang a delivered run below its parent; False where it hangs below another one already."""
-    above = client.get_run(run).data.tags.get("mlflow.parentRunId")
-    if above not in (None, "", parent):
+    """Make a delivered run a child of `parent`; return False if it is a child of another run already."""
+    current = client.get_run(run).data.tags.get("mlflow.parentRunId")
+    if current not in (None, "", parent):
         return False
     client.log_batch(run, tags=[RunTag("mlflow.parentRunId", parent)])
     return True
 
 
 @contextmanager
-def _alone(path: Path) -> Iterator[None]:
-    """Let one process at a time deliver; the lock goes with its process."""
+def _exclusive(path: Path) -> Iterator[None]:
+    """Let one process at a time deliver; the kernel releases the lock when its process ends."""
     with path.open("wb") as stream:
         fcntl.flock(stream, fcntl.LOCK_EX)
         yield
 
 
-def _whole_lines(stream: IO[bytes], offset: int, limit: int) -> list[bytes]:
-    """Return complete lines from `offset` with about `limit` points; one that is still being written is left."""
+def _complete_lines(stream: IO[bytes], offset: int, limit: int) -> list[bytes]:
+    """Return complete lines from `offset` on with about `limit` points; a line that is still being written waits."""
     stream.seek(offset)
     lines: list[bytes] = []
     size = 0

@@ -1,4 +1,4 @@
-"""Owns the journal of a training: events go to a file at once; a process beside it tells MLflow when that answers."""
+"""The journal of a training: an append-only file of metrics, which a separate process sends to MLflow."""
 
 import json
 import logging
@@ -20,20 +20,21 @@ from cgdmer.settings.base import Section
 
 FOLDER = paths.STATE / "tracking"
 Report = Callable[[int, Mapping[str, float]], None]
+"""Takes a step and its metrics."""
 HELD_OUT = "held_out/"
-"""Metrics that are measured, not averaged."""
+"""Prefix of metrics on held-out records. They are written as they are, not averaged over a window of steps."""
 log = logging.getLogger(__name__)
 
 
 class Journal:
     """An append-only file of JSON lines with a process that delivers it; enter it, then call it with metrics.
 
-    Nothing here imports MLflow or waits for anybody: a server that is slow, silent or gone costs training nothing. A
-    training that was killed and resumed repeats steps; those the file has already are not written again.
+    Nothing here imports MLflow or waits for a server, so a slow or dead server never slows or stops a training. A
+    training that was killed and resumed repeats steps; steps that the file already holds are not written again.
     """
 
     def __init__(self, path: Path, params: Mapping[str, str], window: int = 1) -> None:
-        """`window`: training metrics are written as their means over so many steps."""
+        """Training metrics are written as means over `window` steps."""
         self.path, self.params, self.window = path, params, window
         self.follower: subprocess.Popen[bytes] | None = None
         self._sums: dict[str, float] = {}
@@ -49,7 +50,7 @@ class Journal:
         return self
 
     def __call__(self, step: int, metrics: Mapping[str, float]) -> None:
-        """Take the metrics of one step."""
+        """Add the metrics of one step."""
         if any(name.startswith(HELD_OUT) for name in metrics):
             self._write(step, metrics)
             return
@@ -60,8 +61,8 @@ class Journal:
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
         self._close_window()
-        ended = "FINISHED" if error is None else "KILLED" if isinstance(error, Preempted) else "FAILED"
-        append(self.path, {"status": ended})
+        status = "FINISHED" if error is None else "KILLED" if isinstance(error, Preempted) else "FAILED"
+        append(self.path, {"status": status})
         if self.follower and self.follower.stdin:
             self.follower.stdin.close()
 
@@ -77,7 +78,7 @@ class Journal:
 
 
 def append(path: Path, event: Mapping[str, Any]) -> None:
-    """Add one event with its time; a single write, so that two processes never mix their lines."""
+    """Add one event with its time in a single write, so that lines of two processes never mix."""
     line = json.dumps({"time": int(time.time() * 1000), **event}) + "\n"
     descriptor = os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o644)
     try:
@@ -87,26 +88,26 @@ def append(path: Path, event: Mapping[str, Any]) -> None:
 
 
 def follow(path: Path) -> subprocess.Popen[bytes] | None:
-    """Start the process that delivers; it ends by itself when its standard input, which we hold, is closed."""
+    """Start the process that delivers the journal; it ends by itself when its standard input is closed."""
     command = [sys.executable, "-m", "cgdmer.tracking.follower", str(path)]
     try:
-        with path.with_suffix(".log").open("ab") as said:
-            return subprocess.Popen(command, stdin=subprocess.PIPE, stdout=said, stderr=said)
+        with path.with_suffix(".log").open("ab") as output:
+            return subprocess.Popen(command, stdin=subprocess.PIPE, stdout=output, stderr=output)
     except OSError as error:
-        log.warning("no live curves (%s); they stay in %s", error, path)
+        log.warning("cannot send live curves to MLflow (%s); they are in %s", error, path)
         return None
 
 
 def _repair(path: Path) -> dict[str, int]:
-    """Cut off a line that a kill tore, and return the last step of each metric."""
+    """Cut off a last line that a kill left incomplete, and return the last step of each metric."""
     last: dict[str, int] = {}
     if not path.is_file():
         return last
     content = path.read_bytes()
-    whole = content.rfind(b"\n") + 1
-    if whole < len(content):
-        os.truncate(path, whole)
-    for line in content[:whole].splitlines():
+    complete = content.rfind(b"\n") + 1
+    if complete < len(content):
+        os.truncate(path, complete)
+    for line in content[:complete].splitlines():
         event = json.loads(line)
         last |= {name: max(event["step"], last.get(name, -1)) for name in event.get("metrics", ())}
     return last
@@ -114,10 +115,10 @@ def _repair(path: Path) -> dict[str, int]:
 
 @contextmanager
 def live(name: str, scratch: Path, sections: Mapping[str, Section], window: int) -> Iterator[Report]:
-    """Yield the callable that a training reports to; with CGDMER_TRACKING=off one that does nothing.
+    """Yield the callable that takes a training's metrics; with CGDMER_TRACKING=off it does nothing.
 
-    `scratch` lives as long as a training that is killed and resumed, and so does its journal; the same training done
-    anew has a new one.
+    `scratch` survives while a training is killed and resumed, and so does its journal. Training again from the start
+    begins a new journal.
     """
     if not environment.read().tracking:
         yield lambda step, metrics: None
@@ -126,13 +127,14 @@ def live(name: str, scratch: Path, sections: Mapping[str, Section], window: int)
     if not mark.is_file():
         write_text(mark, uuid.uuid4().hex[:8])
     params = {
-        f"{name}.{key}": str(value) for name, part in sections.items() for key, value in part.model_dump().items()
-    }
+        f"{section}.{key}": str(value) for section, values in sections.items()
+        for key, value in values.model_dump().items()
+    }  # fmt: skip
     with Journal(FOLDER / f"{name}-{mark.read_text(encoding='utf-8')}.jsonl", params, window) as journal:
         yield journal
 
 
 def newest(name: str) -> Path | None:
-    """Return the journal of the last training of that name on this machine."""
-    found = sorted(FOLDER.glob(f"{name}-*.jsonl"), key=lambda path: path.stat().st_mtime)
-    return found[-1] if found else None
+    """Return the journal of the last training of that name on this machine, or None."""
+    journals = sorted(FOLDER.glob(f"{name}-*.jsonl"), key=lambda path: path.stat().st_mtime)
+    return journals[-1] if journals else None

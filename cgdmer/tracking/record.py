@@ -10,7 +10,7 @@ from mlflow.entities import Dataset, DatasetInput, InputTag, Run, RunTag
 from mlflow.tracking import MlflowClient
 
 from cgdmer.tracking import children, server
-from cgdmer.tracking.entries import leaves, log_numbers, log_params
+from cgdmer.tracking.server import leaves, log_numbers, log_params
 from cgdmer.tracking.state import PipelineState
 
 LONGEST = 5000

@@ -1,4 +1,4 @@
-"""Owns the models in the registry: registering both encoders as code and safetensors, and reading them back."""
+"""The model registry: register both encoders as code and safetensors, and load them again."""
 
 import tempfile
 import warnings
@@ -30,7 +30,7 @@ ABOUT = {
 CANDIDATE = "candidate"
 REQUIREMENTS = ("mlflow", "numpy", "polars", "pydantic", "pyyaml", "safetensors", "scipy", "tokenizers", "torch",
                 "transformers")  # fmt: skip
-"""What the served encoders import, pinned to what they were made with."""
+"""What the served encoders import, pinned to the versions installed here."""
 EXAMPLE = "example.safetensors"
 TOLERANCE = 1e-4
 """Largest difference of a feature between two machines or library builds."""
@@ -38,18 +38,18 @@ TOLERANCE = 1e-4
 
 @dataclass(frozen=True)
 class Example:
-    """Made-up input of both encoders and what they made of it, for signatures and for proving a reload."""
+    """Synthetic input of both encoders with their output, for the signature and to check a reloaded model."""
 
     signal: np.ndarray
     """float32 mV (B, 12, T)."""
     features: Mapping[str, np.ndarray]
     reports: list[str]
     vectors: np.ndarray | None
-    """None where the model has no report encoder."""
+    """None if the model has no report encoder."""
 
 
 def register(run: str, folder: Path, example: Example, tags: Mapping[str, str], card: str) -> dict[str, str]:
-    """Register the encoders of a run once, as `candidate`; return name to version."""
+    """Register the encoders of a run once, with the alias `candidate`; return name to version."""
     client = server.connect()
     versions = {}
     for name in (ECG, REPORT) if example.vectors is not None else (ECG,):
@@ -64,16 +64,16 @@ def register(run: str, folder: Path, example: Example, tags: Mapping[str, str], 
 
 
 def _log(run: str, name: str, folder: Path, example: Example) -> str:
-    """Log a model into a run and register it; the package travels with it, so nobody needs to install it."""
+    """Log a model into a run, register it and return its version; it includes this package's code."""
     package = Path(__file__).parents[1]
     with tempfile.TemporaryDirectory() as scratch, warnings.catch_warnings(), mlflow.start_run(run_id=run):
         warnings.filterwarnings("ignore", message=".*type hints", category=UserWarning)
-        proof = Path(scratch) / EXAMPLE
-        _write_example(proof, example)
+        example_file = Path(scratch) / EXAMPLE
+        _write_example(example_file, example)
         info = mlflow.pyfunc.log_model(
             name=name,
             python_model=str(Path(__file__).with_name(SERVED[name])),
-            artifacts={"model": str(folder), "example": str(proof)},
+            artifacts={"model": str(folder), "example": str(example_file)},
             code_paths=[str(package)],
             signature=_signature(name, example),
             input_example=example.signal[:1] if name == ECG else example.reports,
@@ -93,12 +93,12 @@ def _signature(name: str, example: Example) -> ModelSignature:
         assert example.vectors is not None
         vectors = TensorSpec(np.dtype(np.float32), (-1, example.vectors.shape[1]))
         return ModelSignature(Schema([ColSpec(DataType.string)]), Schema([vectors]))
-    given = Schema([TensorSpec(np.dtype(np.float32), (-1, -1, -1))])
+    signals = Schema([TensorSpec(np.dtype(np.float32), (-1, -1, -1))])
     outputs: list[Any] = [
         TensorSpec(np.dtype(np.float32), (-1, v.shape[1]), k) for k, v in sorted(example.features.items())
     ]
-    said = [ParamSpec("fs", DataType.double, 0.0), ParamSpec("leads", DataType.string, list(Pretrained.leads), (-1,))]
-    return ModelSignature(given, Schema(outputs), ParamSchema(said))
+    params = [ParamSpec("fs", DataType.double, 0.0), ParamSpec("leads", DataType.string, list(Pretrained.leads), (-1,))]
+    return ModelSignature(signals, Schema(outputs), ParamSchema(params))
 
 
 def _write_example(path: Path, example: Example) -> None:
@@ -110,43 +110,43 @@ def _write_example(path: Path, example: Example) -> None:
 
 
 def _version_of(client: MlflowClient, name: str, run: str) -> str | None:
-    found = client.search_model_versions(f"name = '{name}' and run_id = '{run}'")
-    return str(max(int(version.version) for version in found)) if found else None
+    versions = client.search_model_versions(f"name = '{name}' and run_id = '{run}'")
+    return str(max(int(version.version) for version in versions)) if versions else None
 
 
 def load_encoder(uri: str) -> Pretrained:
-    """Open `models:/NAME@ALIAS` or `models:/NAME/VERSION`; ConfigError where there is none of that name."""
+    """Load `models:/NAME@ALIAS` or `models:/NAME/VERSION`; ConfigError if it does not exist."""
     with tempfile.TemporaryDirectory() as scratch:
         return open_folder(_download(uri, Path(scratch)) / "pretrain")
 
 
 def reload_difference(uri: str) -> float:
-    """Return the largest difference between the features of a reloaded version and those it was registered with."""
+    """Return the largest difference between the features of a reloaded model and those stored at its registration."""
     with tempfile.TemporaryDirectory() as scratch:
         folder = _download(uri, Path(scratch))
         encoder, expected = open_folder(folder / "pretrain"), load_file(folder / EXAMPLE)
-    again = encoder.encode(expected["signal"])
-    return max(float(np.abs(again[name] - expected[f"feature/{name}"]).max()) for name in again)
+    features = encoder.encode(expected["signal"])
+    return max(float(np.abs(features[name] - expected[f"feature/{name}"]).max()) for name in features)
 
 
 def _download(uri: str, scratch: Path) -> Path:
-    """Fetch the files of a version and return their folder."""
+    """Download the files of a version and return their folder."""
     server.connect()
     try:
-        found = mlflow.artifacts.download_artifacts(f"{uri}/artifacts", dst_path=str(scratch))
+        folder = mlflow.artifacts.download_artifacts(f"{uri}/artifacts", dst_path=str(scratch))
     except MlflowException as error:
         raise ConfigError(
-            f"{uri} cannot be had: {server.without_secrets(str(error))[:300]}",
+            f"cannot load {uri}: {server.redact(str(error))[:300]}",
             allowed=f"models:/{ECG}@champion, models:/{ECG}@candidate, models:/{ECG}/VERSION",
-            fix="python -m cgdmer publish, then promote; MLFLOW_TRACKING_URI names the server",
+            fix="set MLFLOW_TRACKING_URI, or register it: python -m cgdmer publish && python -m cgdmer promote",
         ) from error
-    return Path(found)
+    return Path(folder)
 
 
 def predictions(run: str, scratch: Path, folder: str) -> dict[str, Path]:
-    """Fetch the saved predictions of a run: task to file; DataError where it has none."""
-    found = Path(server.connect().download_artifacts(run, folder, str(scratch)))
-    files = {path.stem: path for path in sorted(found.rglob("*.parquet"))}
+    """Download the predictions of a run and return task to file; DataError if it has none."""
+    downloaded = Path(server.connect().download_artifacts(run, folder, str(scratch)))
+    files = {path.stem: path for path in sorted(downloaded.rglob("*.parquet"))}
     if not files:
         raise DataError(f"run {run} has no predictions in {folder}", fix="python -m cgdmer publish")
     return files

@@ -1,4 +1,4 @@
-"""Owns the served report encoder: MLflow loads this file and a safetensors folder; nothing is pickled."""
+"""The served report encoder. MLflow loads this file and a folder of safetensors; nothing is pickled."""
 
 from typing import Any
 
@@ -8,7 +8,7 @@ from mlflow.pyfunc.model import PythonModel
 
 
 class ReportEncoder(PythonModel):
-    """Maps report texts to the space shared with ECGs."""
+    """Maps report texts to the space of the aligned ECG features."""
 
     def load_context(self, context: Any) -> None:
         from cgdmer.api import load_encoder

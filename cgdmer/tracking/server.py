@@ -1,11 +1,13 @@
-"""Owns the connection to MLflow: where it is, that it phones nobody, and the experiment."""
+"""The connection to MLflow: its address, the client, the experiment, and logging in batches that MLflow accepts."""
 
 import logging
 import os
 import re
+from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
-from mlflow.entities import Experiment
+from mlflow.entities import Experiment, Metric, Param
 from mlflow.exceptions import MlflowException
 from mlflow.tracking import MlflowClient, set_registry_uri, set_tracking_uri
 
@@ -13,7 +15,9 @@ from cgdmer.errors import ConfigError
 
 EXPERIMENT = "cgdmer"
 SECRET = re.compile("PASSWORD|SECRET|TOKEN|CREDENTIAL|API_KEY|ACCESS_KEY")
-"""Names of environment variables whose values are never said."""
+"""Environment variables with these words in their names hold secrets; their values appear in no message."""
+PARAMS, METRICS = 100, 1000
+"""Most params and metrics that MLflow accepts in one request."""
 
 
 def uri() -> str:
@@ -21,15 +25,15 @@ def uri() -> str:
     address = os.environ.get("MLFLOW_TRACKING_URI") or f"sqlite:///{Path('mlflow.db').resolve()}"
     if address.startswith("file:") or "://" not in address:
         raise ConfigError(
-            f"MLFLOW_TRACKING_URI={without_secrets(address)}: MLflow 3 refuses file stores",
+            f"MLFLOW_TRACKING_URI={redact(address)}: MLflow 3 refuses file stores",
             allowed="sqlite:///FILE, http://HOST:PORT, postgresql://...",
-            fix="unset MLFLOW_TRACKING_URI for sqlite:///mlflow.db beside the project",
+            fix="unset MLFLOW_TRACKING_URI to use sqlite:///mlflow.db in the project folder",
         )
     return address
 
 
-def without_secrets(text: str) -> str:
-    """Return a text without what stands between `//` and `@` of an address, and without secrets of the environment."""
+def redact(text: str) -> str:
+    """Return a text with user and password of each address, and secrets of the environment, replaced by `***`."""
     for name, value in os.environ.items():
         if SECRET.search(name) and len(value) > 3:
             text = text.replace(value, "***")
@@ -37,7 +41,7 @@ def without_secrets(text: str) -> str:
 
 
 def connect() -> MlflowClient:
-    """Return a client of the tracking server and registry, telemetry off; `models:/` means its registry from here."""
+    """Return a client of the tracking server and registry, with telemetry off; `models:/` addresses use them too."""
     for name in ("mlflow", "alembic"):
         logging.getLogger(name).setLevel(logging.WARNING)
     os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")
@@ -50,18 +54,45 @@ def connect() -> MlflowClient:
 
 
 def experiment(client: MlflowClient) -> str:
-    """Return the id of the experiment `cgdmer`, made at first use; two makers at once are no error."""
-    found: Experiment | None = client.get_experiment_by_name(EXPERIMENT)
-    if found is None:
+    """Return the id of the experiment `cgdmer`. The first call creates it; two processes may do so at once."""
+    existing: Experiment | None = client.get_experiment_by_name(EXPERIMENT)
+    if existing is None:
         try:
             return str(client.create_experiment(EXPERIMENT, artifact_location=_artifacts()))
         except MlflowException:
-            found = client.get_experiment_by_name(EXPERIMENT)
-            if found is None:
+            existing = client.get_experiment_by_name(EXPERIMENT)
+            if existing is None:
                 raise
-    return str(found.experiment_id)
+    return str(existing.experiment_id)
 
 
 def _artifacts() -> str | None:
-    """Beside a SQLite file artifacts lie in `mlartifacts/`; a server decides for itself."""
+    """Return the folder `mlartifacts/` beside a SQLite file; a server decides for itself."""
     return Path("mlartifacts").resolve().as_uri() if uri().startswith("sqlite:") else None
+
+
+def log_params(client: MlflowClient, run: str, params: Mapping[str, str]) -> None:
+    entities = [Param(key, value[:6000]) for key, value in sorted(params.items())]
+    for start in range(0, len(entities), PARAMS):
+        client.log_batch(run, params=entities[start : start + PARAMS])
+
+
+def log_numbers(client: MlflowClient, run: str, numbers: Mapping[str, float]) -> None:
+    """Log final metrics with a fixed time and step, so that two states differ only if their numbers do."""
+    log_points(client, run, [Metric(key, float(value), 0, 0) for key, value in sorted(numbers.items())])
+
+
+def log_points(client: MlflowClient, run: str, points: list[Metric]) -> None:
+    for start in range(0, len(points), METRICS):
+        client.log_batch(run, metrics=points[start : start + METRICS])
+
+
+def leaves(values: Mapping[str, Any], prefix: str = "") -> dict[str, float]:
+    """Return the numbers of a nested mapping by their path, `a/b/c`."""
+    numbers: dict[str, float] = {}
+    for key, value in values.items():
+        if isinstance(value, Mapping):
+            numbers |= leaves(value, f"{prefix}{key}/")
+        elif isinstance(value, int | float) and not isinstance(value, bool):
+            numbers[f"{prefix}{key}"] = float(value)
+    return numbers

@@ -1,4 +1,4 @@
-"""Owns what identifies a state of the pipeline: `dvc.lock`, commit, params, data digests, versions."""
+"""The state of the pipeline that a run records: `dvc.lock`, commit, params, library versions, kind of machine."""
 
 import hashlib
 import os
@@ -14,8 +14,8 @@ from typing import Any
 from cgdmer.errors import DataError
 
 LIBRARIES = ("cgdmer", "dvc", "mlflow", "numpy", "polars", "prefect", "scipy", "torch", "transformers", "wfdb")
-WRITTEN = (":!dvc.lock", ":!reports", ":!*.gitignore")
-"""What the pipeline itself writes; a change of these leaves the code clean."""
+PIPELINE_OUTPUTS = (":!dvc.lock", ":!reports", ":!*.gitignore")
+"""Files that the pipeline itself writes; a change in them does not make the code count as changed."""
 
 
 @dataclass(frozen=True)
@@ -30,17 +30,17 @@ class PipelineState:
     """Flattened, `section.key`."""
     versions: dict[str, str]
     environment: dict[str, str] = field(default_factory=dict)
-    """Kind of machine: never its name or a path on it."""
+    """Kind of machine, but never its name or a path on it."""
 
 
 def current(params: Mapping[str, Any], lock: Path = Path("dvc.lock")) -> PipelineState:
-    """Read the state of the project in the working directory; DataError where nothing was reproduced yet."""
+    """Return the state of the project in the working directory; DataError if nothing was reproduced yet."""
     if not lock.is_file():
         raise DataError("dvc.lock is missing: there are no results to record", fix="dvc repro")
     return PipelineState(
         lock=hashlib.sha256(lock.read_bytes()).hexdigest()[:16],
         commit=_git("rev-parse", "HEAD"),
-        dirty=bool(_git("status", "--porcelain", "--untracked-files=no", "--", ".", *WRITTEN)),
+        dirty=bool(_git("status", "--porcelain", "--untracked-files=no", "--", ".", *PIPELINE_OUTPUTS)),
         params=flatten(params),
         versions={name: metadata.version(name) for name in LIBRARIES} | {"python": platform.python_version()},
         environment=_environment(),
@@ -48,7 +48,7 @@ def current(params: Mapping[str, Any], lock: Path = Path("dvc.lock")) -> Pipelin
 
 
 def _environment() -> dict[str, str]:
-    """Return system, processor count and accelerator."""
+    """Return operating system, number of processors and accelerator."""
     import torch
 
     gpu = torch.cuda.get_device_name() if torch.cuda.is_available() else ""
@@ -60,22 +60,22 @@ def _environment() -> dict[str, str]:
 
 
 def flatten(values: Mapping[str, Any], prefix: str = "") -> dict[str, str]:
-    """Return nested settings as `a.b.c` to text."""
+    """Return nested settings as a flat mapping from `a.b.c` to text."""
     flat: dict[str, str] = {}
     for key, value in values.items():
         name = f"{prefix}{key}"
-        flat |= flatten(value, f"{name}.") if isinstance(value, Mapping) else {name: _said(key, value)}
+        flat |= flatten(value, f"{name}.") if isinstance(value, Mapping) else {name: _as_text(key, value)}
     return flat
 
 
-def _said(key: str, value: Any) -> str:
-    """Return a value as text: of a folder only that there is one, of an address nothing secret."""
+def _as_text(key: str, value: Any) -> str:
+    """Return a value as text; a folder becomes `set`, and an address loses its user and password."""
     if key == "root" and value is not None:
         return "set"
     return re.sub(r"//[^/@\s]+@", "//", str(value))
 
 
 def _git(*words: str) -> str:
-    """Return what git says, or an empty string outside a repository."""
-    done = subprocess.run(["git", *words], capture_output=True, text=True, check=False)
-    return done.stdout.strip() if done.returncode == 0 else ""
+    """Return the output of git, or an empty string outside a repository."""
+    process = subprocess.run(["git", *words], capture_output=True, text=True, check=False)
+    return process.stdout.strip() if process.returncode == 0 else ""

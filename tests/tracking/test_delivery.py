@@ -113,5 +113,5 @@ def test_the_retired_file_store_is_explained(monkeypatch):
 
 def test_secrets_are_taken_out_of_what_is_said(monkeypatch):
     monkeypatch.setenv("MLFLOW_TRACKING_PASSWORD", "hunter22")
-    said = server.without_secrets("cannot reach http://ann:pa55@host:5000/x with hunter22")
+    said = server.redact("cannot reach http://ann:pa55@host:5000/x with hunter22")
     assert said == "cannot reach http://***@host:5000/x with ***"

@@ -1,18 +1,21 @@
-"""The journal of a training, and the process beside it: a training never waits, and repeats nothing."""
+"""The journal of a training and the process beside it: training never waits for a server, and no step is repeated."""
 
 import json
 import os
 import subprocess
 import sys
+import threading
+import time
 from contextlib import chdir
 
 import pytest
+from mlflow.system_metrics.metrics import gpu_monitor
 from support import example_pool
 
 from cgdmer import paths, settings
 from cgdmer.errors import Preempted
 from cgdmer.stages.pretrain import pretrain
-from cgdmer.tracking import delivery, follower, journal, server, system
+from cgdmer.tracking import delivery, follower, journal, server
 
 pytestmark = [pytest.mark.usefixtures("here"), pytest.mark.xdist_group("mlflow")]
 
@@ -110,10 +113,10 @@ def test_a_training_that_is_killed_is_marked_and_its_companion_leaves(here):
     done = subprocess.run([sys.executable, "-c", KILLED, str(path)], capture_output=True, text=True, check=False)
     assert done.returncode == -9
     beside = int(done.stdout)
-    for _ in range(2000):
-        if not os.path.exists(f"/proc/{beside}"):
-            break
-        follower.time.sleep(0.1)
+    deadline = time.monotonic() + 240
+    while os.path.exists(f"/proc/{beside}"):
+        assert time.monotonic() < deadline, path.with_suffix(".log").read_text()
+        time.sleep(0.1)
     assert events(path)[-1]["status"] == "KILLED"
     assert server.connect().get_run(delivery.deliver(path)).info.status == "KILLED"
 
@@ -152,13 +155,30 @@ def test_tracking_a_training_imports_no_mlflow(here):
 
 
 def test_samples_of_the_machine_go_on_where_they_stopped(here, monkeypatch):
-    sampler = system.Sampler()
+    sampler = follower.Sampler()
     found = sampler()
     assert {"system/cpu_utilization_percentage", "system/system_memory_usage_megabytes"} <= set(found)
     assert 0 < found["system/system_memory_usage_percentage"] <= 100
     for step in range(3):
         journal.append(here / "a.jsonl", {"step": step, "metrics": found})
-    assert system.next_step(here / "a.jsonl") == 3
+    assert follower.next_step(here / "a.jsonl") == 3
+
+
+def test_the_machine_is_sampled_while_no_server_answers(here, monkeypatch):
+    """MLflow's own `SystemMetricsMonitor` would end at the first request that fails."""
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", "http://127.0.0.1:9")
+    monkeypatch.setattr(follower, "SAMPLE", 0.01)
+    path, ended = here / "a.jsonl", threading.Event()
+    journal.append(path, {"status": "RUNNING"})
+    sampling = threading.Thread(target=follower.sample, args=(path, ended))
+    sampling.start()
+    deadline = time.monotonic() + 120
+    while follower.next_step(path) < 3:
+        assert time.monotonic() < deadline
+        time.sleep(0.05)
+    ended.set()
+    sampling.join()
+    assert [step for step, _ in points(path, "system/cpu_utilization_percentage")][:3] == [0, 1, 2]
 
 
 def test_gpus_are_sampled_where_nvml_answers(monkeypatch):
@@ -178,9 +198,10 @@ def test_gpus_are_sampled_where_nvml_answers(monkeypatch):
         nvmlDeviceGetMemoryInfo = staticmethod(lambda gpu: type("M", (), {"used": (gpu + 1) * 1e9, "total": 4e9}))
         nvmlDeviceGetUtilizationRates = staticmethod(lambda gpu: type("U", (), {"gpu": 50 + gpu}))
         nvmlDeviceGetPowerUsage = staticmethod(of_the_first_alone)
+        nvmlDeviceGetEnforcedPowerLimit = staticmethod(lambda gpu: 600_000)
 
-    monkeypatch.setitem(sys.modules, "pynvml", Nvml)
-    found = system.Sampler()()
+    monkeypatch.setattr(gpu_monitor, "pynvml", Nvml)
+    found = follower.Sampler()()
     assert [found[f"system/gpu_{gpu}_utilization_percentage"] for gpu in (0, 1)] == [50.0, 51.0]
     assert found["system/gpu_1_memory_usage_percentage"] == 50.0
     assert found["system/gpu_0_power_usage_watts"] == 300.0
