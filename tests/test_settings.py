@@ -1,4 +1,4 @@
-"""Settings: strict, typed, and errors that name the near miss."""
+"""Settings are strict and typed, their errors name the closest key, and `docs/settings.md` lists every field."""
 
 from pathlib import Path
 
@@ -7,9 +7,14 @@ import yaml
 
 from cgdmer import settings
 from cgdmer.errors import ConfigError
-from cgdmer.settings import profiles
+from cgdmer.settings import manual, profiles
 
 ROOT = Path(__file__).resolve().parents[1]
+SECTIONS = {
+    path: section
+    for name, field in settings.Settings.model_fields.items()
+    for path, section in manual.sections(name, field.annotation)
+}
 
 
 @pytest.fixture
@@ -98,3 +103,31 @@ def test_profile_with_an_unknown_key_is_not_written(tmp_path, monkeypatch):
     with pytest.raises(ConfigError, match=r"train\.epoch' is unknown; did you mean 'epochs'"):
         profiles.switch("bad")
     assert not (tmp_path / "params.yaml").exists()
+
+
+def test_manual_is_current():
+    written = (ROOT / "docs/settings.md").read_text(encoding="utf-8")
+    assert written == manual.write(ROOT), "run: python -m cgdmer.settings.manual > docs/settings.md"
+
+
+@pytest.mark.parametrize("path", SECTIONS)
+def test_every_field_and_section_is_described_in_full_sentences(path):
+    section = SECTIONS[path]
+    texts = [section.__doc__, *(field.description for field in section.model_fields.values())]
+    assert all(text and text.strip().endswith(".") for text in texts)
+
+
+def test_manual_covers_nested_sections():
+    assert set(SECTIONS) >= {*settings.Settings.model_fields} - {"corpora"}
+    assert SECTIONS["corpora.<source>"] is settings.Corpus
+    assert SECTIONS["embed.weights.<encoder>"] is settings.WeightsFile
+    assert {settings.Noise, settings.Exchange, settings.Drop} <= set(SECTIONS.values())
+
+
+def test_manual_states_type_limits_default_demo_value_and_stages():
+    text = manual.write(ROOT)
+    assert "| `heads` | integer, at least 1 | `4` | `2` |" in text
+    assert "| `warmup` | number, at least 0, below 1 | `0.1` |" in text
+    assert "`4000` mimic_iv_ecg<br>`2000` ptb_xl" in text
+    assert "Read by the DVC stages `probe`, `robustness`." in text
+    assert "| `temporal_masking` | Ablation:" in text

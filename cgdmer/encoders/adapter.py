@@ -1,8 +1,8 @@
-"""Owns adapters: an encoder that others trained, loaded strictly from safetensors, with its own rate, leads and scale.
+"""Adapters: networks that others trained, loaded strictly from safetensors, with their own rate, leads and scale.
 
-An adapter is one file of this folder: it says what the network is and what it was trained on (`Form`), and everything
-else is here. What reaches the network is stated, never guessed: the record's canonical leads in the network's order
-(a lead that is not given is zero), resampled to its rate, cut or padded with zeros to its length, then scaled.
+An adapter is one file of this folder. It defines the network and the form of the signals it was trained on (`Form`);
+this module does everything else. The network reads the record's canonical leads in the network's order (an absent lead
+is zero), resampled to its rate, cut or padded with zeros to its length, then scaled.
 """
 
 from collections.abc import Callable, Sequence
@@ -28,12 +28,12 @@ CONVERT = (
     "weights_only=True, map_location='cpu'); save_file({{k: v.clone().contiguous() for k, v in state.items()}}, "
     "'{target}')\""
 )
-"""Turns a checkpoint that is a plain state dict into safetensors; `weights_only` runs no code from the file."""
+"""Command that converts a checkpoint with a plain state dict to safetensors; `weights_only` runs none of its code."""
 
 
 @dataclass(frozen=True)
 class Form:
-    """What a network was trained on."""
+    """The form of the signals that a network was trained on."""
 
     fs: float
     """Hz."""
@@ -41,13 +41,13 @@ class Form:
     leads: tuple[str, ...]
     """Canonical names in the order of the network's input channels."""
     scale: Callable[[np.ndarray], np.ndarray]
-    """Maps mV (B, L, T) to what the network expects, record by record."""
+    """Scales mV (B, L, T) as the network expects, each record by itself."""
     width: int
-    """Of the features that the network returns."""
+    """Width of the features that the network returns."""
 
 
 class Adapted:
-    """A frozen network of others, as an encoder: its features are `pooled`."""
+    """A frozen network that others trained, as an encoder with `pooled` features."""
 
     unit = "mV"
     leads = LEADS
@@ -65,45 +65,48 @@ class Adapted:
     def encode(
         self, signal: np.ndarray, leads: Sequence[str] | None = None, valid: np.ndarray | None = None
     ) -> dict[str, np.ndarray]:
-        """Map float mV (B, L, T) at the project's rate to features of the network, at its own."""
+        """Encode float mV (B, L, T) at the project's rate as `pooled` features, float32 (B, width)."""
         signal, numbers, valid = checked(signal, leads, valid, self.samples)
         if not len(signal):
             return {"pooled": np.zeros((0, self.form.width), np.float32)}
         full = np.zeros((len(signal), len(LEADS), self.samples), np.float32)
         full[:, numbers, : signal.shape[2]] = signal
         full *= (np.arange(self.samples) < valid[:, None])[:, None]
-        found: Tensor = self.network(torch.from_numpy(self.form.scale(self.own(full))).to(self.device))
-        pooled = found.float().cpu().numpy()
+        scaled = self.form.scale(self.adapt_form(full))
+        features: Tensor = self.network(torch.from_numpy(scaled).to(self.device))
+        pooled = features.float().cpu().numpy()
         if pooled.shape != (len(signal), self.form.width):
-            raise ConfigError(f"{self.name} gave {pooled.shape}", allowed=f"(records, {self.form.width})")
+            raise ConfigError(
+                f"{self.name} returned features of shape {pooled.shape}", allowed=f"(records, {self.form.width})"
+            )
         return {"pooled": pooled}
 
-    def own(self, full: np.ndarray) -> np.ndarray:
-        """Return all records (B, 12, T) in the network's leads, rate and length, float32 mV."""
+    def adapt_form(self, full: np.ndarray) -> np.ndarray:
+        """Return records (B, 12, T) in mV with the leads, rate and length of the network, float32."""
         form = self.form
         resampled = full[:, self.rows]
         if form.fs != self.fs:
             plain = Signal(fs=form.fs, low=None, high=None)
             resampled = band_pass(resampled, self.fs, plain)
         samples = round(form.fs * form.seconds)
-        short = max(0, samples - resampled.shape[2])
-        cut = np.pad(resampled[:, :, :samples], ((0, 0), (0, 0), (0, short)))
-        return np.ascontiguousarray(cut, dtype=np.float32)
+        lacking = max(0, samples - resampled.shape[2])
+        padded = np.pad(resampled[:, :, :samples], ((0, 0), (0, 0), (0, lacking)))
+        return np.ascontiguousarray(padded, dtype=np.float32)
 
 
 def adapt(name: str, network: nn.Module, form: Form, setup: Setup) -> Adapted:
-    """Load the weights that `embed.outside` names into a network, strictly.
+    """Load the weights that `embed.weights` names into a network, strictly.
 
-    ConfigError where no file is named or it is no safetensors file; DataError where it is another file than named, is
-    damaged, or holds other tensors than the network has.
+    ConfigError if no file is named or it is not a safetensors file; DataError if its sha256 differs from params.yaml,
+    or if it is damaged or holds other tensors than the network has.
     """
-    if name not in setup.outside:
+    if name not in setup.weights_files:
         raise ConfigError(
             f"params.yaml names no weights for encoder {name}",
-            allowed=f"embed: {{outside: {{{name}: {{file: data/outside/{name}.safetensors, sha256: ...}}}}}}",
-            fix=f"add that line with what this prints: sha256sum data/outside/{name}.safetensors",
+            allowed=f"embed: {{weights: {{{name}: {{file: data/weights/{name}.safetensors, sha256: ...}}}}}}",
+            fix=f"add that line with what this prints: sha256sum data/weights/{name}.safetensors",
         )
-    path, digest = Path(setup.outside[name].file), setup.outside[name].sha256
+    path, digest = Path(setup.weights_files[name].file), setup.weights_files[name].sha256
     state = read(path, name, digest)
     try:
         network.load_state_dict(state, strict=True)
@@ -111,13 +114,13 @@ def adapt(name: str, network: nn.Module, form: Form, setup: Setup) -> Adapted:
         raise DataError(
             f"{path} does not hold the weights of {name}: {error}",
             allowed="every tensor of the network by its name, and no other",
-            fix=f"rename the tensors when converting, or mend network() in cgdmer/encoders/{name}.py",
+            fix=f"rename the tensors when converting, or fix network() in cgdmer/encoders/{name}.py",
         ) from error
     return Adapted(name, network, form, setup.signal, digest)
 
 
 def read(path: Path, name: str, digest: str) -> dict[str, Tensor]:
-    """Read a safetensors file after comparing its sha256; a pickle is refused with the command that converts it."""
+    """Read a safetensors file after comparing its sha256; ConfigError for a pickle, with the command to convert it."""
     if path.suffix != ".safetensors":
         raise ConfigError(
             f"{path} may hold a pickle, which can run any code when it is read",
@@ -126,10 +129,10 @@ def read(path: Path, name: str, digest: str) -> dict[str, Tensor]:
         )
     if not path.is_file():
         raise DataError(f"{path} is missing", fix=f"put the weights of {name} there")
-    if (found := sha256(path)) != digest:
+    if (actual := sha256(path)) != digest:
         raise DataError(
             f"{path} is not the file that params.yaml names", allowed=f"sha256 {digest}",
-            fix=f"set embed.outside.{name}.sha256 to {found} if this file is meant",
+            fix=f"set embed.weights.{name}.sha256 to {actual} if this is the right file",
         )  # fmt: skip
     try:
         state: dict[str, Tensor] = load_file(path)
@@ -139,14 +142,14 @@ def read(path: Path, name: str, digest: str) -> dict[str, Tensor]:
 
 
 def whole_range(signal: np.ndarray) -> np.ndarray:
-    """Scale each record (B, L, T) by its one minimum and maximum over all leads to 0..1; a flat record is zero."""
+    """Scale each record of (B, L, T) to 0..1 by its minimum and maximum over all leads; a flat record becomes zero."""
     low, high = signal.min(axis=(1, 2), keepdims=True), signal.max(axis=(1, 2), keepdims=True)
     scaled: np.ndarray = (signal - low) / np.maximum(high - low, 1e-8)
     return scaled
 
 
 def each_lead(signal: np.ndarray) -> np.ndarray:
-    """Bring each lead of (B, L, T) to mean 0 and standard deviation 1; a flat lead is zero."""
+    """Scale each lead of (B, L, T) to mean 0 and standard deviation 1; a flat lead becomes zero."""
     centred = signal - signal.mean(axis=2, keepdims=True)
     scaled: np.ndarray = centred / np.maximum(centred.std(axis=2, keepdims=True), 1e-8)
     return scaled

@@ -1,4 +1,7 @@
-"""Owns `params.yaml`: the only reader, strict and typed, with errors that name the near miss."""
+"""Reading `params.yaml`: strict, typed, with errors that name the closest valid key.
+
+`docs/settings.md` lists every field; `python -m cgdmer.settings.manual` generates it from the docstrings.
+"""
 
 from pathlib import Path
 from typing import Any
@@ -16,11 +19,11 @@ from cgdmer.settings.evaluation import (
     Exchange,
     Finetune,
     Noise,
-    Outside,
     Probe,
     Report,
     Retrieval,
     Robustness,
+    WeightsFile,
     ZeroShot,
 )
 from cgdmer.settings.method import Masking, Model, Objective, Train
@@ -38,7 +41,6 @@ __all__ = [
     "Model",
     "Noise",
     "Objective",
-    "Outside",
     "PretrainingSet",
     "Probe",
     "Protocol",
@@ -49,6 +51,7 @@ __all__ = [
     "Signal",
     "Train",
     "Validation",
+    "WeightsFile",
     "ZeroShot",
     "load",
     "merge",
@@ -57,26 +60,28 @@ __all__ = [
 
 
 class Matrix(Section):
-    """Lists that matrix stages out; only the report takes them as a param, so a longer list reruns nothing old."""
+    """Lists over which stages run. Only the report takes them as params, so a longer list reruns no existing result."""
 
     sources: list[Source]
+    """Corpora that are acquired, indexed, sharded and validated."""
     benchmarks: list[Source]
     """Sources that are embedded and probed."""
     encoders: list[str]
-    """Encoders that come from the pretrained weights."""
+    """Encoders that use the pretrained weights."""
     controls: list[str]
-    """Encoders that need no training."""
+    """Encoders for comparison, which do not use the pretrained weights."""
     probed: list[str]
-    """Encoders of either kind that are probed."""
+    """Encoders and controls that are probed."""
     robustness: list[str] = []
     """Probed encoders that are also probed with fewer leads and on disturbed records."""
 
 
 class Settings(Section):
-    """The whole of `params.yaml`."""
+    """All sections of `params.yaml`. The docstring of its class describes a section."""
 
     matrix: Matrix
     corpora: dict[Source, Corpus]
+    """One section per corpus."""
     protocol: Protocol = Field(default_factory=Protocol)
     index: Index = Field(default_factory=Index)
     signal: Signal = Field(default_factory=Signal)
@@ -97,25 +102,26 @@ class Settings(Section):
 
 
 def load(path: Path = Path("params.yaml")) -> Settings:
-    """Read and check a settings file; ConfigError says which key is wrong and what was allowed."""
+    """Read and check a settings file. Raises ConfigError, which names the wrong key and the allowed values."""
     return parse(read(path), name=str(path))
 
 
 def read(path: Path) -> dict[str, Any]:
-    """Read YAML safely into a mapping."""
+    """Read a YAML file into a mapping, with the safe loader."""
     if not path.is_file():
         raise ConfigError(f"{path} is missing", fix="run from the project's root, or: git checkout params.yaml")
     try:
         content = yaml.safe_load(path.read_text(encoding="utf-8"))
     except yaml.YAMLError as error:
-        raise ConfigError(f"{path} is not YAML: {error}", fix=f"mend the line named above in {path}") from error
+        raise ConfigError(f"{path} is not YAML: {error}", fix=f"correct the line named above in {path}") from error
     if not isinstance(content, dict):
-        raise ConfigError(f"{path} holds {type(content).__name__}, not a mapping of sections")
+        kind = type(content).__name__
+        raise ConfigError(f"{path} holds {kind}, not a mapping of sections", fix="compare it with params/demo.yaml")
     return content
 
 
 def parse(content: dict[str, Any], name: str = "params.yaml") -> Settings:
-    """Check a mapping against the sections."""
+    """Return the settings that a mapping holds. Raises ConfigError; `name` is the file named in the message."""
     try:
         return Settings.model_validate(content)
     except ValidationError as error:
@@ -123,29 +129,29 @@ def parse(content: dict[str, Any], name: str = "params.yaml") -> Settings:
 
 
 def merge(base: dict[str, Any], overlay: dict[str, Any]) -> dict[str, Any]:
-    """Return `base` with the keys of `overlay` laid over it, mapping by mapping."""
+    """Return `base` updated with `overlay`, recursively."""
     merged = dict(base)
     for key, value in overlay.items():
-        old = merged.get(key)
-        merged[key] = merge(old, value) if isinstance(old, dict) and isinstance(value, dict) else value
+        previous = merged.get(key)
+        merged[key] = merge(previous, value) if isinstance(previous, dict) and isinstance(value, dict) else value
     return merged
 
 
 def _explain(name: str, item: Any) -> str:
-    """Turn one pydantic error into a sentence with the full path and the nearest key."""
-    where = ".".join(str(part) for part in item["loc"] if part != "[key]")
+    """Turn one pydantic error into a sentence with the full path and the closest key."""
+    path = ".".join(str(key) for key in item["loc"] if key != "[key]")
     if item["type"] == "extra_forbidden":
-        return f"{name}: '{where}' is unknown{did_you_mean(str(item['loc'][-1]), _keys_at(item['loc'][:-1]))}"
-    return f"{name}: '{where}' = {item['input']!r}: {item['msg']}"
+        return f"{name}: '{path}' is unknown{did_you_mean(str(item['loc'][-1]), _keys_at(item['loc'][:-1]))}"
+    return f"{name}: '{path}' = {item['input']!r}: {item['msg']}"
 
 
 def _keys_at(location: tuple[Any, ...]) -> list[str]:
-    """Return the keys allowed at a place in the settings."""
+    """Return the keys allowed at a location in the settings, which is a path of keys."""
     section: type[Section] = Settings
-    for part in location:
-        if part == "corpora":
+    for key in location:
+        if key == "corpora":
             return list(Corpus.model_fields)
-        field = section.model_fields.get(str(part))
+        field = section.model_fields.get(str(key))
         if field is None or not (isinstance(field.annotation, type) and issubclass(field.annotation, Section)):
             return []
         section = field.annotation

@@ -1,14 +1,14 @@
-"""Owns what every settings section shares: strict, frozen, and no unknown key."""
+"""What every settings section shares: it is strict and frozen, and it refuses unknown keys."""
 
 from typing import Literal
 
 from pydantic import BaseModel, ConfigDict
 
 Examples = Literal["auto", "always", "never"]
-"""Whether a stage shows ids and report texts of single records; `auto` does for simulated corpora."""
+"""Whether a stage shows ids and report texts of single records; `auto` shows those of simulated corpora only."""
 
 
 class Section(BaseModel):
-    """A part of `params.yaml`; the string below each field is its manual."""
+    """A section of `params.yaml`. The docstring below each field is its entry in `docs/settings.md`."""
 
     model_config = ConfigDict(frozen=True, strict=True, extra="forbid", use_attribute_docstrings=True)

@@ -1,4 +1,4 @@
-"""Owns the settings of evaluation: embeddings, probes, zero-shot, retrieval, report."""
+"""Settings of the evaluation: embeddings, probes, robustness, fine-tuning, zero-shot, retrieval, benchmark page."""
 
 from typing import Annotated, Literal
 
@@ -11,149 +11,171 @@ Lead = Literal["I", "II", "III", "aVR", "aVL", "aVF", "V1", "V2", "V3", "V4", "V
 Electrode = Literal["RA", "LA", "LL", "V1", "V2", "V3", "V4", "V5", "V6"]
 
 
-class Outside(Section):
-    """Weights of an encoder that others trained: a plain state dict in safetensors."""
+class WeightsFile(Section):
+    """Weights of a published encoder: a plain state dict in safetensors."""
 
     file: str
-    """Where it lies, from the project's root."""
+    """Path of the file, relative to the project's root."""
     sha256: str = Field(pattern="^[0-9a-f]{64}$")
-    """Of the file: other weights are other settings, so what was made with the old ones is made again."""
+    """Checksum of the file. A changed checksum is a changed setting, so every result of the old weights is computed
+    again."""
 
 
 class Embed(Section):
-    """How features are computed."""
+    """How encoders compute features."""
 
     batch: int = Field(default=256, ge=1)
+    """Records per batch."""
     seed: int = Field(default=0, ge=0)
-    """Weights of the random control."""
-    outside: dict[str, Outside] = {}
-    """By encoder, for those that need a file (docs/adding_an_encoder.md)."""
+    """Seed of the weights of the `random` encoder."""
+    weights: dict[str, WeightsFile] = {}
+    """Weights file of each encoder that needs one, by encoder (docs/adding_an_encoder.md)."""
 
 
 class Probe(Section):
-    """The linear-probe protocol (docs/protocols.md B.5)."""
+    """The linear probe: logistic regression on frozen features (docs/protocols.md B.5)."""
 
     protocol: Literal["canonical", "merl", "melp"] = "canonical"
+    """How the probe is trained. `merl` and `melp` repeat the published code of these papers, including its defects, to
+    reproduce a published row; they are not meant for new results."""
     fractions: list[float] = [0.01, 0.1, 1.0]
-    """Shares of the training split."""
+    """Fractions of the training split on which a probe is trained."""
     seeds: int = Field(default=5, ge=1)
-    """Nested subsets drawn at each fraction below 1."""
+    """Random subsets per fraction below 1. The subsets of one seed are nested."""
     C: list[float] = [1e-4, 1e-3, 1e-2, 1e-1, 1.0, 1e1, 1e2, 1e3]
-    """Inverse L2 strengths C; the best on validation is used."""
+    """Candidates for C, the inverse L2 regularisation strength. The best on the validation split is used."""
     representations: list[Representation] = ["shared", "specific", "pooled"]
+    """Features that are probed. `pooled` is the shared and the specific features concatenated."""
     bootstrap: int = Field(default=1000, ge=10)
-    """Replicates of the test-set bootstrap."""
+    """Bootstrap replicates of the test split, for confidence intervals."""
 
 
 class Noise(Section):
-    """What is added at every electrode before filtering, drawn for each record."""
+    """Noise that is added at every electrode before filtering, drawn for each record."""
 
     kind: Literal["white", "muscle", "wander"]
-    """Of all frequencies alike; in bursts from 20 Hz up; below 0.5 Hz."""
+    """`white` has all frequencies, `muscle` comes in bursts above 20 Hz, `wander` is baseline wander below 0.5 Hz."""
     mv: float = Field(gt=0)
-    """Root mean square of `white` and `muscle`, amplitude of `wander`, mV."""
+    """Root mean square of `white` and `muscle`, amplitude of `wander`, in mV."""
 
 
 class Exchange(Section):
-    """Two electrodes put in each other's place."""
+    """Two electrodes swapped by mistake."""
 
     kind: Literal["exchange"]
+    """Always `exchange`."""
     electrodes: list[Electrode] = Field(min_length=2, max_length=2)
-    """Two limb electrodes or two chest electrodes."""
+    """Two different limb electrodes or two different chest electrodes."""
 
     @model_validator(mode="after")
     def of_one_region(self) -> "Exchange":
-        """A limb lead measured on the chest is none of the other eleven, so it cannot be had by exchanging leads."""
+        """Require electrodes of one region: the effect of a limb-chest swap is not a permutation of the leads."""
         first, second = (name.startswith("V") for name in self.electrodes)
         if first != second or self.electrodes[0] == self.electrodes[1]:
-            raise ValueError("two different electrodes, both of the limbs or both of the chest")
+            raise ValueError("expected two different electrodes, both on the limbs or both on the chest")
         return self
 
 
 class Drop(Section):
-    """Leads that were not recorded."""
+    """Leads that are missing."""
 
     kind: Literal["drop"]
+    """Always `drop`."""
     leads: int = Field(ge=1, le=11)
-    """How many, drawn for each record."""
+    """Number of missing leads, drawn for each record."""
 
 
 class Robustness(Section):
     """Linear probes with fewer leads, and on disturbed test records."""
 
     representation: Representation = "pooled"
+    """Features that are probed."""
     lead_sets: list[list[Lead]] = [["I", "II", "III", "aVR", "aVL", "aVF"], ["I", "II", "V2"], ["I", "II"], ["I"]]
-    """Trained and tested on these leads alone; all twelve come first anyway."""
+    """Lead sets; a probe is trained and tested on each. All twelve leads are always included."""
     disturbances: list[Annotated[Noise | Exchange | Drop, Field(discriminator="kind")]] = []
-    """One at a time, on test records; the probe was trained on undisturbed ones."""
+    """Disturbances, applied one at a time to test records. The probe is trained on undisturbed records."""
     seed: int = Field(default=0, ge=0)
-    """Of noise and of the leads that are dropped."""
+    """Seed of the noise and of the choice of missing leads."""
 
 
 class ZeroShot(Section):
-    """Zero-shot classification on the shared space."""
+    """Zero-shot classification by the similarity of an ECG to a prompt per class."""
 
     prompts: Literal["statements", "ckepe"] = "statements"
-    """`statements` ships with the package; `ckepe` is the published file (needs the protocol files)."""
+    """Prompt set. `statements` ships with the package; `ckepe` is the published file and needs `protocol.way`."""
     ensemble: bool = False
-    """Put each prompt into several phrasings and average their vectors."""
+    """Whether each prompt is put into several templates whose embeddings are averaged."""
     bootstrap: int = Field(default=1000, ge=10)
+    """Bootstrap replicates of the test split, for confidence intervals."""
 
 
 class Finetune(Section):
-    """Full fine-tuning and the same architecture from scratch: not linear probes, and off unless asked for."""
+    """Fine-tuning of the whole encoder, beside the same architecture trained from scratch; off by default."""
 
     enabled: bool = False
+    """Whether the stage runs. If false, it writes an empty result."""
     fractions: list[float] = [0.01, 0.1, 1.0]
-    """Shares of the training split; the subsets are the probe's."""
+    """Fractions of the training split. The subsets are those of the linear probe."""
     seeds: int = Field(default=3, ge=1)
-    """Runs at each fraction: each its own subset below 1, its own order, and its own first weights from scratch."""
+    """Runs per fraction. Each has its own subset (below 1), batch order and initial weights (from scratch)."""
     epochs: int = Field(default=30, ge=1)
+    """Most epochs of a run."""
     batch: int = Field(default=64, ge=1)
+    """Records per optimiser step."""
     min_updates: int = Field(default=20, ge=1)
-    """Updates an epoch at least: with few labels it makes several passes."""
+    """Fewest updates per epoch. With few labels, one epoch is several passes over them."""
     lr: float = Field(default=5e-4, gt=0)
-    """Peak rate of the head when fine-tuning."""
+    """Peak learning rate of the classification head when fine-tuning."""
     layer_decay: float = Field(default=0.75, gt=0, le=1)
-    """Each layer below the head learns so much slower when fine-tuning."""
+    """Factor on the learning rate from each layer to the one below it when fine-tuning."""
     scratch_lr: float = Field(default=1e-3, gt=0)
-    """Peak rate of all layers from scratch."""
+    """Peak learning rate of all layers from scratch."""
     warmup: float = Field(default=0.1, ge=0, lt=1)
+    """Share of all steps in which the learning rate rises."""
     weight_decay: float = Field(default=0.05, ge=0)
+    """Weight decay of matrices."""
     clip: float = Field(default=1.0, gt=0)
+    """Largest norm of the gradient; larger gradients are scaled down to it."""
     patience: int = Field(default=8, ge=1)
-    """Epochs without a better validation macro AUROC before a run stops."""
+    """Epochs without a better macro AUROC on the validation split after which a run stops."""
     bootstrap: int = Field(default=1000, ge=10)
+    """Bootstrap replicates of the test split, for confidence intervals."""
 
 
 class Retrieval(Section):
-    """Report to ECG and back, on held-out records of the pretraining corpora."""
+    """Retrieval from ECG to report and back, on held-out records of the pretraining corpora."""
 
     max_records: int = Field(default=2000, ge=2)
+    """Most test records; a hash of their ids chooses them."""
     recall_at: list[int] = [1, 5, 10]
+    """Ranks k at which recall is reported."""
     examples: Examples = "auto"
-    """Whether ids and report texts are kept as examples; `auto`: where all pretraining corpora are simulated."""
+    """Whether ids and report texts of single records are saved. `auto` saves them if all pretraining corpora are
+    simulated."""
 
 
 class Disentanglement(Section):
-    """What the shared and the specific part of an ECG know, on held-out records of the pretraining corpora."""
+    """What the shared and the specific features of an ECG encode, on held-out records of the pretraining corpora."""
 
-    fitted: int = Field(default=2000, ge=2)
-    """Training records that the probes of report statements see."""
-    measured: int = Field(default=1000, ge=2)
-    """Test records."""
-    least: int = Field(default=10, ge=1)
-    """Reports of both groups that must make a statement."""
+    train_records: int = Field(default=2000, ge=2)
+    """Most training records on which the probes of report statements are fitted."""
+    test_records: int = Field(default=1000, ge=2)
+    """Most test records on which they are scored."""
+    min_reports: int = Field(default=10, ge=1)
+    """Fewest reports, of both the training and the test records, that must contain a statement, and fewest that must
+    not. Other statements are not probed."""
     bootstrap: int = Field(default=1000, ge=1)
+    """Bootstrap replicates of the test records, for confidence intervals."""
 
 
 class Report(Section):
-    """The page a person reads."""
+    """The benchmark page."""
 
     title: str = "CG-DMER benchmark"
+    """Title of the page."""
     fraction: float = 1.0
-    """Label fraction of the headline table."""
+    """Label fraction of the headline table; the nearest one that was probed is used."""
     published: bool = True
-    """Show published rows that were read in their source, apart from ours."""
+    """Whether the page has a separate table of published results that were read in their source."""
     examples: Examples = "auto"
-    """Whether the real records that are drawn have their ids and report texts beside them; `auto`: they have not."""
+    """Whether drawings of records of real corpora carry their ids and report texts. `auto` leaves them out."""

@@ -1,4 +1,4 @@
-"""Owns the settings of the method: model, masking, objectives, training."""
+"""Settings of the method and its training. Each field of the method says whether it is the paper's choice or ours."""
 
 from typing import Literal
 
@@ -8,105 +8,125 @@ from cgdmer.settings.base import Section
 
 
 class Model(Section):
-    """Architecture of both towers."""
+    """Architecture of the ECG encoder and the report encoder. The paper's sizes are not public: all values are ours."""
 
     width: int = Field(default=96, ge=8)
     """Embedding width of the ECG encoder and of the shared and specific encoders."""
     depth: int = Field(default=3, ge=1)
     """Transformer blocks of the ECG encoder."""
     heads: int = Field(default=4, ge=1)
+    """Attention heads of the ECG encoder and decoder and of the shared and specific encoders; must divide `width`."""
     patch: int = Field(default=50, ge=2)
-    """Samples a patch of one lead."""
+    """Samples per patch. A patch of one lead is one token (ours, after ST-MEM)."""
     stem: int = Field(default=16, ge=0)
-    """Channels of the small convolution within a patch that adds to its linear embedding, 0 for none."""
+    """Channels of the convolutional stem, whose output is added to the linear embedding of a patch; 0 for none
+    (ours)."""
     split_depth: int = Field(default=1, ge=1)
-    """Blocks of the shared encoder and of each specific encoder."""
+    """Transformer blocks of the shared encoder and of each specific encoder (the split is the paper's)."""
     decoder_width: int = Field(default=64, ge=8)
+    """Embedding width of the ECG decoder; `heads` must divide it."""
     decoder_depth: int = Field(default=1, ge=1)
-    """Blocks of the light ECG decoder."""
+    """Blocks of the ECG decoder. It is light, after MAE, and unused after pretraining."""
     projection: int = Field(default=64, ge=8)
-    """Width of the aligned space."""
+    """Width of the aligned space in which ECG and report are compared."""
     disentangled: bool = True
-    """Off: one encoder feeds alignment and reconstruction alike."""
+    """Whether there are shared and specific encoders (paper). If false, one encoder serves both alignment and
+    reconstruction."""
     text: str | None = None
-    """A Hugging Face name or local folder; null trains a small encoder and its tokenizer from scratch."""
+    """Pretrained report encoder: a Hugging Face name or a local folder. Null trains a small encoder and its tokenizer
+    from scratch."""
     text_frozen_layers: int = Field(default=0, ge=0)
-    """Lowest layers of a named text encoder that stay as they are."""
+    """Lowest layers of a pretrained report encoder that are not trained."""
     text_width: int = Field(default=96, ge=8)
+    """Embedding width of the report encoder trained from scratch."""
     text_depth: int = Field(default=2, ge=1)
+    """Transformer blocks of the report encoder trained from scratch."""
     text_heads: int = Field(default=4, ge=1)
-    """Size of the encoder that is trained from scratch."""
+    """Attention heads of the report encoder trained from scratch; must divide `text_width`."""
     vocabulary: int = Field(default=2000, ge=64)
-    """Largest vocabulary of a tokenizer that is trained from scratch."""
+    """Largest vocabulary of the tokenizer trained from scratch."""
     max_tokens: int = Field(default=64, ge=4)
-    """Tokens a report is cut to."""
+    """Most tokens of a report. Longer reports are truncated."""
     dropout: float = Field(default=0.0, ge=0, lt=1)
+    """Dropout probability in every transformer block."""
 
 
 class Masking(Section):
-    """What is hidden from the encoders."""
+    """What is hidden from the encoders during pretraining."""
 
     kind: Literal["random", "spatial", "temporal", "spatiotemporal", "none"] = "spatiotemporal"
-    """Independent tokens, whole leads, whole time columns, or a mixture of both drawn for each record."""
+    """What is hidden: `random` single tokens, `spatial` whole leads, `temporal` whole time columns, `none` nothing.
+    `spatiotemporal` draws one of the first three for each record (masking across leads and time is the paper's choice,
+    the mixture is ours)."""
     ratio: float = Field(default=0.75, ge=0, lt=1)
-    """Share of ECG tokens hidden; the visible count is the same for every record."""
+    """Share of ECG tokens that are hidden, the same for every record (ours, after MAE)."""
     joint_limb: bool = True
-    """Hide limb leads together, because they are linear combinations of each other (docs/protocols.md G.22)."""
+    """Whether limb leads are hidden together: two of them determine the others (ours; docs/protocols.md G.22)."""
     statements: float = Field(default=0.5, ge=0, le=1)
-    """Share of reports of which only some statements are read in training: a prompt is one statement."""
+    """Probability that only a random subset of a report's statements is read in training, because a zero-shot prompt is
+    a single statement (ours)."""
     text_ratio: float = Field(default=0.15, ge=0, lt=1)
-    """Share of report tokens hidden."""
+    """Share of report tokens that are hidden (ours, after BERT)."""
 
 
 class Objective(Section):
-    """Weights of the named loss terms; zero switches a term off."""
+    """Weights of the loss terms. Zero switches a term off; the values are ours."""
 
     contrastive: float = Field(default=1.0, ge=0)
-    """SigLIP between the shared parts."""
+    """Weight of the alignment of shared ECG and report features (paper) by a sigmoid loss (ours, after SigLIP)."""
     scale: float = Field(default=10.0, gt=0)
+    """Initial inverse temperature of the sigmoid loss; it is learned."""
     bias: float = -4.0
-    """Start of the learned inverse temperature and bias; the bias is about -ln(batch), the log odds of a match."""
+    """Initial bias of the sigmoid loss; it is learned. Set about -ln(batch), the log odds of a match."""
     ecg_reconstruction: float = Field(default=1.0, ge=0)
-    """Mean squared error of masked, per-patch normalised ECG patches."""
+    """Weight of the mean squared error on hidden ECG patches (paper), normalised per patch (ours, after MAE)."""
     report_reconstruction: float = Field(default=0.5, ge=0)
-    """Cross-entropy of masked report tokens."""
+    """Weight of the cross-entropy on hidden report tokens (ours)."""
     orthogonality: float = Field(default=1.0, ge=0)
-    """Dependence between shared and specific parts."""
+    """Weight of the dependence between shared and specific features, which is minimised (ours)."""
     cross_reconstruction: float = Field(default=0.0, ge=0)
-    """Decode the ECG from the report's shared part and the ECG's specific part."""
+    """Weight of decoding the ECG from the report's shared features and the ECG's specific features (ours)."""
     orthogonality_kind: Literal["cosine", "cross_covariance", "hsic"] = "cross_covariance"
+    """Measure of dependence: squared cosine, squared cross-correlation, or the Hilbert-Schmidt independence criterion
+    (ours)."""
     unique_reports: bool = True
-    """Identical reports in a batch are not each other's negatives."""
+    """Whether records with identical reports are left out of each other's negatives (ours)."""
 
 
 class Train(Section):
-    """The training engine."""
+    """The optimiser and the training loop. AdamW with linear warm-up and cosine decay; all values are ours."""
 
     seed: int = Field(default=7, ge=0)
+    """Seed of initial weights, batch order, masks and dropout."""
     epochs: int = Field(default=8, ge=1)
+    """Passes over the pretraining set."""
     batch: int = Field(default=32, ge=2)
-    """Global batch, over all processes and accumulation steps."""
+    """Records per optimiser step, summed over all processes and micro-batches."""
     accumulate: int = Field(default=1, ge=1)
+    """Micro-batches per optimiser step on each process. More of them need less memory."""
     lr: float = Field(default=2e-3, gt=0)
     """Peak learning rate."""
     warmup: float = Field(default=0.1, ge=0, lt=1)
-    """Share of all steps with a rising rate; cosine after it."""
+    """Share of all steps in which the learning rate rises. It falls along a cosine to zero afterwards."""
     weight_decay: float = Field(default=0.05, ge=0)
-    """Not on biases, norms, embeddings, temperature."""
+    """Weight decay of matrices; biases, norms, embeddings and the temperature do not decay."""
     clip: float = Field(default=1.0, gt=0)
-    """Largest gradient norm."""
+    """Largest norm of the gradient; larger gradients are scaled down to it."""
     ema: float = Field(default=0.0, ge=0, lt=1)
-    """Decay of averaged weights, 0 for none."""
+    """Decay per step of the exponential moving average of the weights; 0 for no averaging."""
     compile: bool = False
+    """Whether the model is compiled with `torch.compile`: slower to start, faster per step."""
     gradient_checkpointing: bool = False
+    """Whether activations are recomputed in the backward pass: slower, with less memory."""
     precision: Literal["auto", "fp32", "bf16"] = "auto"
-    """`auto`: bf16 on CUDA, fp32 on CPU."""
+    """Number format of activations. `auto` means bf16 on CUDA and fp32 on a CPU."""
     checkpoint_steps: int = Field(default=200, ge=1)
+    """Steps between two checkpoints."""
     keep: int = Field(default=2, ge=1)
-    """Checkpoints kept beside the best."""
+    """Latest checkpoints that are not deleted."""
     held_out: int = Field(default=512, ge=0)
-    """Validation records measured after each epoch, 0 for none."""
+    """Most validation records on which the loss is measured after each epoch; 0 for none."""
     select: Literal["last", "best"] = "last"
-    """Which weights become the result: the last, or those with the lowest held-out loss."""
+    """Which weights become the model: the `last`, or the `best` by held-out loss."""
     log_steps: int = Field(default=10, ge=1)
-    """Steps averaged in one row of the curve."""
+    """Steps averaged in each row of the training curve."""

@@ -1,4 +1,4 @@
-"""Owns the switch between settings profiles: `params/NAME.yaml` laid over the demo."""
+"""Switching between settings profiles: `params.yaml` becomes `params/NAME.yaml` merged into the demo profile."""
 
 from pathlib import Path
 
@@ -10,15 +10,19 @@ from cgdmer.files import write_text
 
 PROFILES = Path("params")
 BASE = PROFILES / "demo.yaml"
-"""The whole demo settings; `params.yaml` starts as a copy of it."""
+"""Every setting of the demo; `params.yaml` starts as a copy of it."""
 
 
 def names() -> list[str]:
+    """Return the profiles in `params/`, sorted."""
     return sorted(path.stem for path in PROFILES.glob("*.yaml"))
 
 
 def switch(name: str) -> str:
-    """Write `params.yaml` for a profile and return what was done; every profile is checked before it is written."""
+    """Write `params.yaml` for a profile and return a message.
+
+    Raises ConfigError for an unknown profile and for one with wrong settings; `params.yaml` then stays as it was.
+    """
     overlay = PROFILES / f"{name}.yaml"
     if name not in names():
         raise ConfigError(
@@ -28,7 +32,7 @@ def switch(name: str) -> str:
         )
     if overlay == BASE:
         write_text(Path("params.yaml"), BASE.read_text(encoding="utf-8"))
-        return "params.yaml is the demo again; next: dvc repro"
+        return "params.yaml is the demo profile; next: dvc repro"
     merged = settings.merge(settings.read(BASE), settings.read(overlay))
     settings.parse(merged, name=str(overlay))
     body = yaml.safe_dump(merged, sort_keys=False, default_flow_style=None, width=110)

@@ -40,9 +40,9 @@ def file(tmp_path):
 
 
 def opened(path, digest=None, network=None, form=FORM):
-    named = settings.Outside(file=str(path), sha256=digest or sha256(path))
+    named = settings.WeightsFile(file=str(path), sha256=digest or sha256(path))
     network = network or Probe()
-    return adapt("probe", network, form, Setup(SIGNAL, settings.Model(), outside={"probe": named})), network
+    return adapt("probe", network, form, Setup(SIGNAL, settings.Model(), weights_files={"probe": named})), network
 
 
 def test_the_network_gets_its_own_leads_rate_and_length(file):
@@ -108,7 +108,7 @@ def test_a_file_that_is_missing_or_not_named_says_what_to_do(file):
         opened(file, digest)
     with pytest.raises(ConfigError, match="names no weights for encoder merl_resnet18") as caught:
         merl_resnet18.load(Setup(SIGNAL, settings.Model()))
-    assert "sha256sum data/outside/merl_resnet18.safetensors" in caught.value.fix
+    assert "sha256sum data/weights/merl_resnet18.safetensors" in caught.value.fix
 
 
 def test_scales_are_those_of_the_published_protocols():

@@ -24,10 +24,10 @@ def encoder(request, tmp_path_factory):
     _, reports, _ = example.signals(20)
     model = example.awake(weights.create(example.MODEL, settings.Masking(), settings.Objective(), FORM, reports, 0))
     weights.save(folder, model, FORM, {})
-    return encoders.load(request.param, Setup(FORM, example.MODEL, 0, folder, outside_weights(request.param, folder)))
+    return encoders.load(request.param, Setup(FORM, example.MODEL, 0, folder, weights_files(request.param, folder)))
 
 
-def outside_weights(name, folder):
+def weights_files(name, folder):
     """Write untrained weights for an adapter, and return the settings that name them; nothing for other encoders."""
     module = importlib.import_module(f"cgdmer.encoders.{name}")
     if not hasattr(module, "network"):
@@ -35,7 +35,7 @@ def outside_weights(name, folder):
     torch.manual_seed(0)
     path = folder / f"{name}.safetensors"
     save_file(module.network().state_dict(), path)
-    return {name: settings.Outside(file=str(path), sha256=sha256(path))}
+    return {name: settings.WeightsFile(file=str(path), sha256=sha256(path))}
 
 
 def beats(records=3, samples=500, seed=0):

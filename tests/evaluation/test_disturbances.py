@@ -40,7 +40,7 @@ def test_arms_exchanged_turn_lead_one_and_swap_the_others():
 
 @pytest.mark.parametrize("electrodes", [["RA", "V1"], ["LA", "LA"]])
 def test_an_exchange_that_is_none_of_leads_is_refused(electrodes):
-    with pytest.raises(ValidationError, match="both of the limbs or both of the chest"):
+    with pytest.raises(ValidationError, match="both on the limbs or both on the chest"):
         Exchange(kind="exchange", electrodes=electrodes)
 
 

@@ -128,4 +128,4 @@ def write(way: str = "local", **terms: float) -> None:
     if terms.get("contrastive", 1.0):
         stages.find("zero_shot")(SOURCE, zero_shot=settings.ZeroShot(bootstrap=20))
         stages.find("retrieval")(retrieval=settings.Retrieval(max_records=20))
-        stages.find("disentanglement")(disentanglement=settings.Disentanglement(least=2, bootstrap=20))
+        stages.find("disentanglement")(disentanglement=settings.Disentanglement(min_reports=2, bootstrap=20))
