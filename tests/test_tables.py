@@ -35,7 +35,7 @@ def test_a_lawful_index_passes():
     ("changes", "message"),
     [
         ({"id": ["1", "1", "3", "4"]}, "1 ids occur more than once"),
-        ({"patient": ["a", "a", "a", "c"]}, "1 patients lie in more than one split"),
+        ({"patient": ["a", "a", "a", "c"]}, "1 patients are in more than one split"),
         ({"split": ["dev", "dev", "test", ""]}, "unknown split.*dev"),
     ],
 )
@@ -54,7 +54,7 @@ def test_labels_come_by_name_and_only_for_members():
     classes, matrix = tables.labels(tables.members(index, "csn"), "csn")
     assert classes == ["AF", "SR"]
     np.testing.assert_array_equal(matrix, [[1, 0], [0, 1]])
-    with pytest.raises(DataError, match="not part of the task"):
+    with pytest.raises(DataError, match="not members of the task"):
         tables.labels(index, "csn")
     with pytest.raises(DataError, match="no label column of task 'cpsc2018'"):
         tables.labels(index, "cpsc2018")

@@ -1,4 +1,4 @@
-"""Owns the list of sources and finding the raw files of one: our zip, or a copy that lies elsewhere."""
+"""The list of sources, and the raw files of each: the zip that `acquire` wrote, or a local copy elsewhere."""
 
 from importlib import import_module
 from pathlib import Path
@@ -17,29 +17,29 @@ SOURCES: tuple[str, ...] = get_args(Source)
 
 
 class Dataset(Protocol):
-    """What the module of a source offers; `module` returns one."""
+    """The interface of the module of a source; `module` returns one."""
 
     NAME: str
     TITLE: str
     ALIASES: tuple[str, ...]
-    """Folder names people give their copy."""
+    """Usual folder names of a local copy."""
     URL: str
-    """PhysioNet's base address of the files."""
+    """Base URL of the files on PhysioNet."""
     WANTED: str
-    """A regular expression: the files of that address that are needed, as its SHA256SUMS.txt names them."""
+    """A regular expression that selects the needed files by their path in SHA256SUMS.txt."""
     LICENCE: str
     TASKS: dict[str, tuple[str, ...]]
-    """Class names by task, in published order."""
+    """Class names per task, in published order."""
 
     def find(self, archive: "Archive") -> "Archive":
-        """Return the archive rooted at the corpus's own top; DataError when it holds something else."""
+        """Return the archive rooted at the top folder of the corpus; raise DataError if it holds something else."""
 
     def read_index(self, archive: "Archive", *, corpus: Corpus, index: Index, protocol: Path | None) -> "CorpusIndex":
-        """Read metadata and headers into the index table; `protocol` holds the published splits, where they are."""
+        """Read metadata and headers into the index table; `protocol` is the folder of the published splits, if any."""
 
 
 def module(source: str) -> Dataset:
-    """Return a source's module, importing only that one."""
+    """Import and return the module of a source; no other source is imported."""
     if source not in SOURCES:
         raise ConfigError(
             f"no source is called '{source}'{did_you_mean(source, [*SOURCES])}", allowed=", ".join(SOURCES)
@@ -48,22 +48,22 @@ def module(source: str) -> Dataset:
 
 
 def open_raw(source: str, corpus: Corpus) -> "Archive":
-    """Open the acquired corpus, rooted at its own top; every `member` of the index is a name in it.
+    """Open the acquired corpus, rooted at its top folder; every `member` of the index is a name in this archive.
 
-    The zip that `acquire` made comes first; a local copy stays where it is and is found again. DataError where there
-    is neither.
+    The zip that `acquire` wrote has priority over a local copy, which is located again. Raises DataError if there is
+    neither.
     """
     from cgdmer.archives import open_archive
 
-    made = paths.raw(source) / f"{source}.zip"
-    root = made if made.is_file() else local_root(source, corpus)
+    acquired = paths.raw(source) / f"{source}.zip"
+    root = acquired if acquired.is_file() else local_root(source, corpus)
     if root is None:
         raise DataError(f"no raw files of {source}", allowed=where_to_get(source), fix=f"dvc repro acquire@{source}")
     return module(source).find(open_archive(root))
 
 
 def local_root(source: str, corpus: Corpus) -> Path | None:
-    """Return the folder or zip of a local copy, or None where there is none or the way forbids one."""
+    """Return the folder or zip of a local copy, or None if there is none or `corpus.way` excludes it."""
     from cgdmer.archives.locate import locate
 
     if corpus.root is None and corpus.way not in ("auto", "local"):
@@ -75,18 +75,18 @@ def local_root(source: str, corpus: Corpus) -> Path | None:
 
 
 def recognises(source: str, path: Path, *, at_top: bool = False) -> bool:
-    """Return whether a folder or zip holds this corpus; with `at_top`, directly and not in a folder below."""
+    """Return True if a folder or zip holds this corpus; with `at_top`, only if it is not in a folder below."""
     from cgdmer.archives import open_archive
 
     try:
         with open_archive(path) as archive:
-            found = module(source).find(archive)
-            return not at_top or found.prefix == archive.prefix
+            rooted = module(source).find(archive)
+            return not at_top or rooted.prefix == archive.prefix
     except DataError:
         return False
 
 
 def where_to_get(source: str) -> str:
-    """Return one sentence for a person who lacks the corpus."""
+    """Return one sentence that tells the user where to get the corpus."""
     dataset = module(source)
     return f"{dataset.TITLE}, {dataset.LICENCE}, from {dataset.URL}, or simulated (corpora.{source}.way: simulate)"

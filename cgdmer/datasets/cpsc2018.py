@@ -1,4 +1,4 @@
-"""Owns CPSC2018: headers with SNOMED codes, as in the PhysioNet challenges, or `.mat` structs and REFERENCE.csv."""
+"""CPSC2018: headers with SNOMED codes, as in the PhysioNet challenges, or `.mat` structs with REFERENCE.csv."""
 
 import posixpath
 import re
@@ -38,7 +38,7 @@ SNOMED = {
     "429622005": "STD",
     "164931005": "STE",
 }
-"""Codes the challenge gave to the nine classes (its table of SNOMED CT codes)."""
+"""Codes of the nine classes, from the table of SNOMED CT codes of the challenge."""
 
 NUMBERS = dict(zip("123456789", ("NORM", "AFIB", "1AVB", "CLBBB", "CRBBB", "PAC", "VPC", "STD", "STE"), strict=True))
 """The nine classes in REFERENCE.csv (docs/protocols.md A.4)."""
@@ -50,7 +50,7 @@ _RECORD = re.compile(r"(?:^|/)(A\d{4})\.(hea|mat)$")
 
 
 def find(archive: "Archive") -> "Archive":
-    """Return the archive rooted at the folder that holds all records: g1 to g7, one flat folder, or below training/."""
+    """Return the archive rooted at the folder of all records: the parent of g1 to g7, or one flat folder."""
     names = archive.names()
     folders = {posixpath.dirname(name) for name in record_files(names)}
     if not folders:
@@ -60,24 +60,23 @@ def find(archive: "Archive") -> "Archive":
 
 
 def record_files(names: Sequence[str]) -> list[str]:
-    """Return one file a record: its header, or the `.mat` struct where no header lies beside it."""
+    """Return one file per record: its header, or the `.mat` struct if it has no header."""
     files = [name for name in names if _RECORD.search(name)]
     with_header = {name.removesuffix(".hea") for name in files if name.endswith(".hea")}
     return [name for name in files if name.endswith(".hea") or name.removesuffix(".mat") not in with_header]
 
 
 def read_index(archive: "Archive", *, corpus: Corpus, index: Index, protocol: Path | None) -> CorpusIndex:
-    """Read every record of either layout; ids are the published file names, Axxxx, and nobody knows the patients."""
+    """Read every record of either layout; ids are the published file names, Axxxx, and patients are unknown."""
     names = archive.names()
-    files = pl.Series("member", record_files(names), dtype=pl.String)
-    rows = pl.DataFrame({"id": files.str.extract(_RECORD.pattern, 1), "member": files}).sort("id", "member")
+    rows = headers.record_rows(record_files(names), _RECORD.pattern)
     scan = headers.scan(archive, rows, NAME)
-    found = labelled(headers.usable(scan, NAME, "A0001.hea with A0001.mat, or A0001.mat"), _reference(archive, names))
+    records = labelled(headers.usable(scan, NAME, "A0001.hea with A0001.mat, or A0001.mat"), _reference(archive, names))
     table = published.split_table(protocol, NAME) if protocol else None
-    frame, split = splits.assign(found, table, NAME, corpus, index)
+    frame, split = splits.assign(records, table, NAME, corpus, index)
     facts: dict[str, Any] = {
         "files": rows.height,
-        "records_without_class": headers.examples(frame.filter(pl.col("names").list.len() == 0)),
+        "records_without_class": corpus_index.examples(frame.filter(pl.col("names").list.len() == 0)),
         "codes_without_class": labels.unknown(frame, "codes", SNOMED),
         "split": split,
         "published_labels": labels.agreements(frame, protocol, TASKS),
@@ -87,30 +86,24 @@ def read_index(archive: "Archive", *, corpus: Corpus, index: Index, protocol: Pa
 
 
 def labelled(frame: pl.DataFrame, reference: pl.DataFrame | None) -> pl.DataFrame:
-    """Add age, sex and the nine labels; null for a record none of whose codes is one of the nine."""
-    rows = frame.with_columns(
-        patient=pl.col("id"),
-        report=pl.lit(""),
-        age=metadata.age(headers.comment("Age")),
-        sex=metadata.sex(headers.comment("Sex")),
-        codes=headers.comment("Dx").str.replace_all(r"\s", "").str.split(","),
-    )
+    """Add age, sex and the nine labels, which are null for a record without a code of the nine classes."""
+    rows = headers.with_comments(frame)
     names = labels.translated(pl.col("codes"), SNOMED)
     if reference is not None:
         rows = rows.join(reference, on="id", how="left", maintain_order="left")
         names = pl.coalesce(names, pl.col("reference"))
     elif rows["member"].str.ends_with(".mat").any():
         raise DataError(
-            f"{TITLE}: records as .mat structs, but no {REFERENCE} with their labels",
+            f"{TITLE}: the records are .mat structs, but {REFERENCE} with their labels is missing",
             allowed=f"{REFERENCE} anywhere in the corpus",
-            fix=f"put {REFERENCE} of the training set beside the records",
+            fix=f"copy {REFERENCE} of the training set into the folder of the records",
         )
     rows = rows.with_columns(names=names.fill_null([]))
     return rows.with_columns(labels.columns(NAME, TASKS[NAME], "names"))
 
 
 def reference_names(table: pl.DataFrame) -> pl.DataFrame:
-    """Return `id` and the list `reference` of class names from REFERENCE.csv's three label columns."""
+    """Return `id` and the list `reference` of class names from the three label columns of REFERENCE.csv."""
     numbers = [pl.col(column).str.extract(r"^\s*([1-9])(?:\.0*)?\s*$") for column in REFERENCE_LABELS]
     names = labels.translated(pl.concat_list(numbers).list.drop_nulls(), NUMBERS)
     return table.select(pl.col("Recording").str.strip_chars().alias("id"), names.alias("reference")).unique(
@@ -119,8 +112,8 @@ def reference_names(table: pl.DataFrame) -> pl.DataFrame:
 
 
 def _reference(archive: "Archive", names: Sequence[str]) -> pl.DataFrame | None:
-    found = [name for name in names if posixpath.basename(name) == REFERENCE]
-    if not found:
+    references = [name for name in names if posixpath.basename(name) == REFERENCE]
+    if not references:
         return None
-    tables = [metadata.table(archive, name, ("Recording", *REFERENCE_LABELS)) for name in found]
+    tables = [metadata.table(archive, name, ("Recording", *REFERENCE_LABELS)) for name in references]
     return reference_names(pl.concat(tables, how="diagonal"))

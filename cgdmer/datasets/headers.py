@@ -1,4 +1,4 @@
-"""Owns reading the headers of a corpus: rate, length and leads of every record, or the reason it cannot be used."""
+"""Read the headers of a corpus: sampling rate, length and leads of each record, or the reason it cannot be used."""
 
 import posixpath
 from collections.abc import Sequence
@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import polars as pl
 
-from cgdmer.datasets.corpus_index import quarantine
+from cgdmer.datasets import metadata
+from cgdmer.datasets.corpus_index import examples, quarantine
 from cgdmer.errors import DataError, RecordError
 from cgdmer.progress import progress
 from cgdmer.signals import LEADS, canonical_lead
@@ -19,17 +20,17 @@ if TYPE_CHECKING:
     from cgdmer.archives import Archive
 
 THREADS = 8
-"""Reading waits for the disk or the network far longer than it parses."""
+"""Reading waits far longer for the disk or the network than it parses, so more threads than cores are used."""
 BATCH = 512
 MIN_FS, MAX_FS = 50.0, 20_000.0
-"""Hz. Diagnostic recordings lie between 100 and 2,000; what lies beyond these is a damaged header."""
+"""Hz. Diagnostic recordings have 100 to 2,000 Hz; a rate outside these limits means a damaged header."""
 
 ABSENT = "absent"
-"""The reason of a record whose header is not in this copy: not counted against the copy."""
+"""The reason of a record whose header is not in this copy; such records are not quarantined."""
 
 
-class Found(NamedTuple):
-    """One header, or why there is none."""
+class HeaderResult(NamedTuple):
+    """The content of one header, or the reason it cannot be used."""
 
     fs: float | None = None
     samples: int | None = None
@@ -51,77 +52,92 @@ SCHEMA = {
 
 @dataclass(frozen=True)
 class Scan:
-    """The rows whose headers can be used, with `fs`, `samples`, `leads`, `comments`; the others; counts."""
+    """Usable rows with `fs`, `samples`, `leads` and `comments`; quarantined rows; counts."""
 
     frame: pl.DataFrame
     quarantine: pl.DataFrame
     facts: dict[str, Any]
 
 
-def scan(archive: "Archive", rows: pl.DataFrame, source: str) -> Scan:
-    """Read the header of every row (`id`, `member`), keeping order; nothing but leaving the corpus stops it.
+def record_rows(files: Sequence[str], id_pattern: str) -> pl.DataFrame:
+    """Return `id` and `member` of record files, sorted; the first group of `id_pattern` in the path is the id."""
+    member = pl.Series("member", files, dtype=pl.String)
+    return pl.DataFrame({"id": member.str.extract(id_pattern, 1), "member": member}).sort("id", "member")
 
-    A record whose header is not in the archive is not part of this copy and only counted; one whose header is there
-    and cannot be used is quarantined.
+
+def scan(archive: "Archive", rows: pl.DataFrame, source: str) -> Scan:
+    """Read the header of every row (`id`, `member`) in order; only a path that leads out of the corpus is an error.
+
+    A record whose header is not in the archive is not part of this copy and is only counted; a record whose header
+    cannot be used is quarantined.
     """
-    found = pl.DataFrame(_read_all(archive, rows["member"].to_list(), source), schema=SCHEMA, orient="row")
-    read = rows.hstack(found)
-    bad = read.filter(pl.col("reason").is_not_null(), pl.col("reason") != ABSENT)
-    good = read.filter(pl.col("reason").is_null())
+    results = pl.DataFrame(_read_all(archive, rows["member"].to_list(), source), schema=SCHEMA, orient="row")
+    read = rows.hstack(results)
+    refused = read.filter(pl.col("reason").is_not_null(), pl.col("reason") != ABSENT)
+    accepted = read.filter(pl.col("reason").is_null())
     facts = {
         "rows_without_signal": int((read["reason"] == ABSENT).sum()),
-        "records_with_missing_leads": examples(good.filter(pl.col("leads").list.len() < len(LEADS))),
-        "records_with_other_leads": examples(good.filter("other_leads")),
+        "records_with_missing_leads": examples(accepted.filter(pl.col("leads").list.len() < len(LEADS))),
+        "records_with_other_leads": examples(accepted.filter("other_leads")),
     }
-    return Scan(good.drop("reason", "other_leads"), quarantine(bad, pl.col("reason")), facts)
+    return Scan(accepted.drop("reason", "other_leads"), quarantine(refused, pl.col("reason")), facts)
 
 
-def usable(scan: Scan, source: str, where: str) -> pl.DataFrame:
-    """Return the rows that can be used; DataError when there are none, with the first reason or where files belong."""
+def usable(scan: Scan, source: str, expected: str) -> pl.DataFrame:
+    """Return the usable rows; if there are none, raise DataError with the first reason and the `expected` files."""
     if scan.frame.is_empty():
         reasons = scan.quarantine["reason"].head(1).to_list()
         raise DataError(
             f"no record of {source} can be used: {reasons[0]}"
             if reasons
             else f"no record of {source} has its files here",
-            allowed=where,
+            allowed=expected,
             fix=f"cgdmer check {source}, then complete the copy",
         )
     return scan.frame
 
 
-def examples(rows: pl.DataFrame) -> dict[str, Any]:
-    """Return how many rows there are and the first ids."""
-    return {"records": rows.height, "first": rows["id"].head(5).to_list()}
-
-
 def comment(key: str) -> pl.Expr:
-    """Return the text behind `key:` in the header's comments, or null."""
+    """Return the text after `key:` in the comments of a header, or null."""
     value = pl.element().str.extract(rf"(?i)^[#\s]*{key}:\s*(.*?)\s*$", 1)
     return pl.col("comments").list.eval(value).list.drop_nulls().list.first()
 
 
-def _read_all(archive: "Archive", members: list[str | None], source: str) -> list[Found]:
-    """Read headers in batches on a few threads, with their progress."""
+def with_comments(frame: pl.DataFrame) -> pl.DataFrame:
+    """Add age, sex and `codes` (a list of SNOMED CT codes) from the header comments of the PhysioNet challenges.
+
+    These corpora have no reports and no patient ids, so every record counts as its own patient.
+    """
+    return frame.with_columns(
+        patient=pl.col("id"),
+        report=pl.lit(""),
+        age=metadata.age(comment("Age")),
+        sex=metadata.sex(comment("Sex")),
+        codes=comment("Dx").str.replace_all(r"\s", "").str.split(","),
+    )
+
+
+def _read_all(archive: "Archive", members: list[str | None], source: str) -> list[HeaderResult]:
+    """Read headers in batches on several threads, with a progress bar."""
     batches = [members[start : start + BATCH] for start in range(0, len(members), BATCH)]
-    found: list[Found] = []
+    results: list[HeaderResult] = []
     with (
         ThreadPoolExecutor(THREADS) as pool,
         progress(total=len(members), desc=f"headers of {source}", unit="record") as bar,
     ):
         for batch in pool.map(lambda batch: [read_one(archive, member) for member in batch], batches):
-            found += batch
+            results += batch
             bar.update(len(batch))
-    return found
+    return results
 
 
-def read_one(archive: "Archive", member: str | None) -> Found:
-    """Read one header, or the whole record where no header tells its length; a failure becomes the reason."""
+def read_one(archive: "Archive", member: str | None) -> HeaderResult:
+    """Read one header, or the whole record if no header states its length; a RecordError becomes the reason."""
     if not member:
-        return Found(reason="the table names no file")
+        return HeaderResult(reason="the table names no file")
     try:
         if member not in archive:
-            return Found(reason=ABSENT)
+            return HeaderResult(reason=ABSENT)
         if member.endswith(".mat"):
             return _whole(archive, member)
         header = parse_header(archive.read(member, HEADER_LIMIT), member)
@@ -134,23 +150,23 @@ def read_one(archive: "Archive", member: str | None) -> Found:
             return _whole(archive, member)
         return _checked(header.fs, header.samples, header.leads, header.comments)
     except RecordError as error:
-        return Found(reason=error.reason(member))
+        return HeaderResult(reason=error.reason(member))
 
 
-def _whole(archive: "Archive", member: str) -> Found:
+def _whole(archive: "Archive", member: str) -> HeaderResult:
     record = read_record(archive, member)
     return _checked(record.fs, record.signal.shape[1], record.leads, record.comments)
 
 
-def _checked(fs: float, samples: int, names: Sequence[str], comments: list[str]) -> Found:
-    """Check what a header says; leads beyond the twelve are passed over, absent ones are marked later."""
-    known = [lead for name in names if (lead := canonical_lead(name))]
+def _checked(fs: float, samples: int, names: Sequence[str], comments: list[str]) -> HeaderResult:
+    """Check the content of a header; leads beyond the twelve are ignored, absent ones are marked in `shards`."""
+    standard = [lead for name in names if (lead := canonical_lead(name))]
     if not MIN_FS <= fs <= MAX_FS:
         raise RecordError(f"sampling rate of {fs:g} Hz")
     if samples < 1:
         raise RecordError("no samples")
-    if not known:
+    if not standard:
         raise RecordError(f"no standard lead among {', '.join(names) or 'none'}")
-    if len(set(known)) < len(known):
+    if len(set(standard)) < len(standard):
         raise RecordError(f"a lead occurs twice: {', '.join(names)}")
-    return Found(float(fs), int(samples), known, list(comments), len(known) < len(names))
+    return HeaderResult(float(fs), int(samples), standard, list(comments), len(standard) < len(names))

@@ -1,4 +1,4 @@
-"""Owns reading a corpus's own tables: every column as text and by name, whatever bytes a report holds."""
+"""Read the metadata tables of a corpus: each column as text and by name, whatever bytes a report holds."""
 
 import re
 from collections.abc import Sequence
@@ -13,13 +13,13 @@ if TYPE_CHECKING:
 
 BOM = b"\xef\xbb\xbf"
 REPLACED = "\ufffd"
-"""Stands where bytes were not UTF-8."""
+"""Replaces bytes that are not UTF-8."""
 
 
 def table(archive: "Archive", name: str, required: Sequence[str], also: str = r"(?!)") -> pl.DataFrame:
     """Read the required columns, and those whose whole name matches `also`, as text; an empty cell is null.
 
-    Bytes that are not UTF-8 become U+FFFD. DataError names the missing columns, or why the table cannot be read.
+    Bytes that are not UTF-8 become U+FFFD. Raises DataError if columns are missing or the table cannot be read.
     """
     content = archive.read(name).removeprefix(BOM)
     try:
@@ -36,7 +36,7 @@ def table(archive: "Archive", name: str, required: Sequence[str], also: str = r"
 
 
 def require(columns: Sequence[str], name: str, required: Sequence[str]) -> None:
-    """Raise DataError when a table lacks a column."""
+    """Raise DataError if a table lacks a column."""
     missing = [column for column in required if column not in columns]
     if missing:
         raise DataError(
@@ -47,43 +47,50 @@ def require(columns: Sequence[str], name: str, required: Sequence[str]) -> None:
 
 
 def rooted(archive: "Archive", marker: str, title: str) -> "Archive":
-    """Return the archive rooted where the one file `marker` lies; DataError when there is none, or several."""
+    """Return the archive rooted at the folder of the file `marker`; raise DataError unless there is exactly one."""
     if marker in archive:
         return archive
     names = archive.names()
-    found = [name for name in names if name.rsplit("/", 1)[-1] == marker]
-    if len(found) == 1:
-        return archive.rooted(found[0].removesuffix(f"/{marker}"))
-    if found:
+    matches = [name for name in names if name.rsplit("/", 1)[-1] == marker]
+    if len(matches) == 1:
+        return archive.rooted(matches[0].removesuffix(f"/{marker}"))
+    if matches:
         raise DataError(
-            f"{title} lies here more than once: {', '.join(found)}", allowed="one copy", fix="name the one meant"
+            f"{title} is here more than once: {', '.join(matches)}",
+            allowed="one copy",
+            fix="set corpora.<source>.root in params.yaml to the folder of one copy",
         )
     raise wrong_dataset(names, title, marker)
 
 
-def wrong_dataset(names: Sequence[str], title: str, looked_for: str) -> DataError:
-    """Build the error for an archive that holds something else: what was looked for, and what is there."""
+def wrong_dataset(names: Sequence[str], title: str, expected: str) -> DataError:
+    """Build the error for an archive that holds something else, with what was expected and what is there."""
     top = sorted({name.split("/")[0] for name in names})
     shown = ", ".join(top[:6]) + (f" and {len(top) - 6} more" if len(top) > 6 else "")
     return DataError(
-        f"this is not {title}: no {looked_for} in it; found {shown or 'nothing'}",
+        f"this is not {title}: it has no {expected}; it contains {shown or 'nothing'}",
         allowed="a folder or zip laid out like PhysioNet's",
         fix="set corpora.<source>.root in params.yaml to the right folder, or: cgdmer check <source>",
     )
 
 
 def sex(value: pl.Expr) -> pl.Expr:
-    """Return male, female or null from a header's word."""
+    """Return male, female or null from a word in a header or table."""
     words = {"male": "male", "m": "male", "female": "female", "f": "female"}
     return value.str.strip_chars().str.to_lowercase().replace_strict(words, default=None, return_dtype=pl.String)
 
 
 def age(value: pl.Expr) -> pl.Expr:
-    """Return years, or null for what is no number or negative (CPSC2018 writes -1, docs/protocols.md A.4)."""
+    """Return years, or null if not a number or negative (CPSC2018 writes -1, docs/protocols.md A.4)."""
     years = value.str.strip_chars().cast(pl.Float64, strict=False)
     return pl.when(years.is_finite() & (years >= 0)).then(years)
 
 
 def integer(value: pl.Expr) -> pl.Expr:
-    """Return `15709` for `15709.0`, and the text itself for what is no whole number."""
+    """Return `15709` for `15709.0`, and any other text unchanged."""
     return value.str.strip_chars().str.replace(r"\.0+$", "")
+
+
+def count_not_utf8(reports: pl.Series) -> int:
+    """Count the reports in which bytes that are not UTF-8 were replaced."""
+    return int(reports.str.contains(REPLACED).sum())

@@ -1,4 +1,4 @@
-"""Owns MIMIC-IV-ECG: records joined with machine reports on subject and study, and a split by subject."""
+"""MIMIC-IV-ECG: records joined with machine reports on subject and study, split by subject."""
 
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -25,33 +25,33 @@ WANTED = r"^(record_list\.csv|machine_measurements\.csv|LICENSE\.txt)$|^files/"
 LICENCE = "Open Data Commons Open Database License 1.0"
 
 TASKS: dict[str, tuple[str, ...]] = {}
-"""It has reports and no labels."""
+"""This corpus has reports and no labels."""
 
 RECORDS, REPORTS = "record_list.csv", "machine_measurements.csv"
 KEY = ["subject_id", "study_id"]
 
 
 def find(archive: "Archive") -> "Archive":
-    """Return the archive rooted where `record_list.csv` lies."""
+    """Return the archive rooted at the folder of `record_list.csv`."""
     return metadata.rooted(archive, RECORDS, TITLE)
 
 
 def read_index(archive: "Archive", *, corpus: Corpus, index: Index, protocol: Path | None) -> CorpusIndex:
-    """Join, clean, drop what has too few words, read headers, split by subject; no split is published for it."""
+    """Join, clean, drop reports with too few words, read headers, split by subject; no published split exists."""
     keys = [metadata.integer(pl.col(name)) for name in KEY]
     records = metadata.table(archive, RECORDS, (*KEY, "path")).with_columns(keys)
     lines = metadata.table(archive, REPORTS, (*KEY, "report_0"), also=r"report_\d+").with_columns(keys)
     joined = join(records, lines)
-    worded = with_reports(joined).filter(pl.col("words") >= index.min_report_words)
-    scan = headers.scan(archive, worded, NAME)
-    found = headers.usable(scan, NAME, "signal files where the column path says they are")
-    frame, split = splits.assign(found, None, NAME, corpus, index)
+    reported = with_reports(joined).filter(pl.col("words") >= index.min_report_words)
+    scan = headers.scan(archive, reported, NAME)
+    usable = headers.usable(scan, NAME, "signal files at the paths of the column path")
+    frame, split = splits.assign(usable, None, NAME, corpus, index)
     facts: dict[str, Any] = {
         "rows": records.height,
         "reports": lines.height,
         "rows_with_report": joined.height,
-        "rows_with_enough_words": worded.height,
-        "reports_not_utf8": int(frame["report"].str.contains(metadata.REPLACED).sum()),
+        "rows_with_enough_words": reported.height,
+        "reports_not_utf8": metadata.count_not_utf8(frame["report"]),
         "subjects": frame["patient"].n_unique(),
         "split": split,
         **scan.facts,
@@ -60,9 +60,9 @@ def read_index(archive: "Archive", *, corpus: Corpus, index: Index, protocol: Pa
 
 
 def join(records: pl.DataFrame, lines: pl.DataFrame) -> pl.DataFrame:
-    """Join on (subject_id, study_id), in the order of the record list; DataError unless it is one to one.
+    """Join on (subject_id, study_id), in the order of the record list; raise DataError unless keys are unique.
 
-    Never by row position: the two tables need not have the same order (docs/protocols.md A.1.2).
+    The tables are never joined by row position, because their orders may differ (docs/protocols.md A.1.2).
     """
     for name, table in ((RECORDS, records), (REPORTS, lines)):
         repeated = table.with_row_index("row").filter(pl.struct(KEY).is_duplicated())
@@ -76,11 +76,9 @@ def join(records: pl.DataFrame, lines: pl.DataFrame) -> pl.DataFrame:
 
 
 def with_reports(joined: pl.DataFrame) -> pl.DataFrame:
-    """Return `id`, `patient`, `member`, `report` and `words`: the count before the final period.
+    """Return `id`, `patient`, `member`, `report` and `words`, the word count before the final period is added.
 
-    Source: docs/protocols.md A.1.1.
-
-    Machine reports repeat heavily, so each different text is cleaned once.
+    Machine reports repeat heavily, so each distinct text is cleaned once. Source: docs/protocols.md A.1.1.
     """
     columns = sorted((name for name in joined.columns if name.startswith("report_")), key=lambda name: int(name[7:]))
     filled = [pl.when(pl.col(name) != "").then(pl.col(name)) for name in columns]

@@ -1,4 +1,4 @@
-"""Owns PTB-XL: its two tables, the SCP-ECG label rule of four tasks, and its recommended folds."""
+"""PTB-XL: its two tables, the SCP-ECG label rules of four tasks, and its recommended folds."""
 
 import ast
 from pathlib import Path
@@ -45,7 +45,7 @@ TASKS: dict[str, tuple[str, ...]] = {
 """Published names and order; for Sub that of the training table (docs/protocols.md A.3.4, A.3.5)."""
 
 CODE = ""
-"""Header of the statements' first column."""
+"""Name of the first column of the statements, which holds the code."""
 FLAGS = ("diagnostic", "form", "rhythm", "diagnostic_class", "diagnostic_subclass")
 RULES = {
     "ptb_xl_super": ("diagnostic", "diagnostic_class"),
@@ -53,43 +53,43 @@ RULES = {
     "ptb_xl_form": ("form", CODE),
     "ptb_xl_rhythm": ("rhythm", CODE),
 }
-"""For each task the column of the statements that must be 1, and the one that names the class."""
+"""Per task: the column of the statements that must be 1, and the column that names the class."""
 
 OLDER_THAN_89 = 300.0
-"""What version 1.0.3 writes for an age that would identify a person; it becomes 90."""
+"""Version 1.0.3 writes this for an age above 89, to protect privacy; it becomes 90."""
 
 
 def find(archive: "Archive") -> "Archive":
-    """Return the archive rooted where `ptbxl_database.csv` lies."""
+    """Return the archive rooted at the folder of `ptbxl_database.csv`."""
     return metadata.rooted(archive, DATABASE, TITLE)
 
 
 def read_index(archive: "Archive", *, corpus: Corpus, index: Index, protocol: Path | None) -> CorpusIndex:
-    """Read every row whose recording is here, at 500 Hz or else at 100 Hz; the published split is `strat_fold`."""
+    """Read every row with a recording at 500 Hz, or else at 100 Hz; the published split is `strat_fold`."""
     names = set(archive.names())
     rows = labelled(metadata.table(archive, DATABASE, COLUMNS), metadata.table(archive, STATEMENTS, (CODE, *FLAGS)))
     rows = rows.with_columns(member=_member(names))
     malformed = rows.filter(pl.col("codes").is_null())
     scan = headers.scan(archive, rows.filter(pl.col("codes").is_not_null()), NAME)
-    found = headers.usable(scan, NAME, "signal files where filename_hr or filename_lr says they are")
-    frame, split = splits.assign(found, found.select("id", split="fold"), NAME, corpus, index)
+    usable = headers.usable(scan, NAME, "signal files at the paths of filename_hr or filename_lr")
+    frame, split = splits.assign(usable, usable.select("id", split="fold"), NAME, corpus, index)
     facts = {
         "rows": rows.height,
         "files_without_row": _files_without_row(names, rows),
         "records_at_100_hz": int((frame["member"] != frame["hr"]).sum()),
-        "reports_not_utf8": int(frame["report"].str.contains(metadata.REPLACED).sum()),
+        "reports_not_utf8": metadata.count_not_utf8(frame["report"]),
         "split": split,
         "published_labels": labels.agreements(frame, protocol, TASKS),
         **scan.facts,
     }
-    bad = corpus_index.quarantine(malformed, pl.format("scp_codes is not a dict of codes: {}", pl.col("scp_codes")))
-    return corpus_index.assemble(frame, [bad, scan.quarantine], facts)
+    reason = pl.format("scp_codes is not a dict of codes: {}", pl.col("scp_codes"))
+    return corpus_index.assemble(frame, [corpus_index.quarantine(malformed, reason), scan.quarantine], facts)
 
 
 def labelled(database: pl.DataFrame, statements: pl.DataFrame) -> pl.DataFrame:
-    """Return the rows of the database with labels of all four tasks; `codes` is null where they cannot be read.
+    """Return the rows of the database with the labels of all four tasks; `codes` is null if it cannot be parsed.
 
-    A record is part of a task when one of its codes has a class there; likelihoods are ignored, even 0
+    A record is a member of a task if one of its codes has a class there; likelihoods are ignored, even 0
     (docs/protocols.md A.3.1).
     """
     codes = pl.Series("codes", [parse_codes(text) for text in database["scp_codes"]], dtype=pl.List(pl.String))
@@ -110,7 +110,7 @@ def labelled(database: pl.DataFrame, statements: pl.DataFrame) -> pl.DataFrame:
 
 
 def class_tables(statements: pl.DataFrame) -> dict[str, dict[str, str]]:
-    """Return, for each task, SCP-ECG code to class; six codes lose a trailing underscore, as published."""
+    """Return SCP-ECG code to class per task; six class names lose an underscore at either end, as published."""
     tables = {}
     for task, (flag, class_column) in RULES.items():
         chosen = statements.filter(pl.col(flag).cast(pl.Float64, strict=False) == 1)
@@ -127,7 +127,7 @@ def class_tables(statements: pl.DataFrame) -> dict[str, dict[str, str]]:
 
 
 def parse_codes(text: str | None) -> list[str] | None:
-    """Return the codes of one stringified dict, or None for what is none; only literals are read, nothing runs."""
+    """Return the codes of a dict written as text, or None if it is not one; only literals are evaluated."""
     try:
         codes = ast.literal_eval(text or "")
     except (ValueError, SyntaxError, TypeError, MemoryError, RecursionError):
@@ -136,7 +136,7 @@ def parse_codes(text: str | None) -> list[str] | None:
 
 
 def _split(fold: pl.Expr) -> pl.Expr:
-    """Folds 1-8 train, 9 validation, 10 test (docs/protocols.md A.3.2)."""
+    """Return the split of a fold: 1-8 train, 9 validation, 10 test (docs/protocols.md A.3.2)."""
     return (
         pl.when(fold.is_between(1, 8))
         .then(pl.lit("train"))
@@ -148,11 +148,11 @@ def _split(fold: pl.Expr) -> pl.Expr:
 
 
 def _member(names: set[str]) -> pl.Expr:
-    """Return the 500 Hz header, or the 100 Hz one where only that is here."""
-    here = list(names)
-    return pl.when(~pl.col("hr").is_in(here) & pl.col("lr").is_in(here)).then("lr").otherwise("hr")
+    """Return the 500 Hz header, or the 100 Hz header if only that is present."""
+    present = list(names)
+    return pl.when(~pl.col("hr").is_in(present) & pl.col("lr").is_in(present)).then("lr").otherwise("hr")
 
 
 def _files_without_row(names: set[str], rows: pl.DataFrame) -> int:
-    """Count headers that no row of the database names: not used, because nothing is known of them."""
+    """Count the headers that no row of the database names; they are not used, because they have no metadata."""
     return len({name for name in names if name.endswith(".hea")} - {*rows["hr"], *rows["lr"]})

@@ -1,4 +1,4 @@
-"""Owns which split a record lies in: the published one where it covers the corpus, else a hash of the patient."""
+"""Assign each record to a split: the published split if it covers the corpus, else a hash of the patient."""
 
 import hashlib
 from typing import Any
@@ -9,8 +9,8 @@ from cgdmer.errors import ConfigError
 from cgdmer.settings import Corpus, Index
 from cgdmer.tables import SPLITS, UNASSIGNED
 
-ENOUGH = 0.9
-"""`auto` takes the published split when it names at least this share (settings.Corpus.splits)."""
+MIN_COVERAGE = 0.9
+"""With `auto`, the published split is used if it names at least this share of the records (settings.Corpus.splits)."""
 
 
 def assign(
@@ -19,21 +19,26 @@ def assign(
     source: str,
     corpus: Corpus,
     index: Index,
-    asked: pl.Expr | None = None,
+    expected: pl.Expr | None = None,
 ) -> tuple[pl.DataFrame, dict[str, Any]]:
-    """Return the frame (with `id`, `patient`) plus `split`, and the facts of the choice.
+    """Return the frame (with `id` and `patient`) plus `split`, and the facts of the choice.
 
-    `published` names `id` and `split`. Coverage is its share of the records for which `asked` holds, all by default:
-    CSN leaves half of its records out on purpose. ConfigError where a published split is wanted and there is none.
+    `published` has the columns `id` and `split`. Coverage is the share of the records selected by `expected` that it
+    names; all records by default. CSN, for example, leaves half of its records out on purpose. Raises ConfigError if
+    a published split is required and there is none.
     """
     if corpus.splits == "published" and published is None:
         raise ConfigError(
-            f"{source} has no published split here",
+            f"{source} has no published split in this project",
             allowed="auto or hash; for cpsc2018 and csn also published, with the protocol files",
             fix="set protocol.way in params.yaml and run: dvc repro protocol",
         )
-    covered = 0.0 if published is None else coverage(frame.filter(asked if asked is not None else True), published)
-    if published is not None and (corpus.splits == "published" or (corpus.splits == "auto" and covered >= ENOUGH)):
+    covered = (
+        0.0 if published is None else coverage(frame.filter(expected if expected is not None else True), published)
+    )
+    if published is not None and (
+        corpus.splits == "published" or (corpus.splits == "auto" and covered >= MIN_COVERAGE)
+    ):
         kind, split = "published", by_name(frame, published)
     else:
         kind, split = "hash", by_hash(frame["patient"], index)
@@ -49,7 +54,7 @@ def coverage(frame: pl.DataFrame, published: pl.DataFrame) -> float:
 
 
 def by_name(frame: pl.DataFrame, published: pl.DataFrame) -> pl.Series:
-    """Return each record's published split, or UNASSIGNED."""
+    """Return the published split of each record, or UNASSIGNED."""
     named = published.select("id", "split").unique("id", keep="first")
     joined = frame.select("id").join(named, on="id", how="left", maintain_order="left")
     return joined["split"].fill_null(UNASSIGNED)
@@ -58,13 +63,14 @@ def by_name(frame: pl.DataFrame, published: pl.DataFrame) -> pl.Series:
 def by_hash(patients: pl.Series, index: Index) -> pl.Series:
     """Return the split of each patient: sha256 of seed and patient as a number in [0, 1), cut at the two fractions.
 
-    The same patient is in the same split of every subset of a corpus, on every machine.
+    A patient has the same split in every subset of a corpus and on every machine.
     """
-    places = {patient: _place(f"{index.hash_seed}:{patient}") for patient in patients.unique().to_list()}
+    positions = {patient: _unit_interval(f"{index.hash_seed}:{patient}") for patient in patients.unique().to_list()}
     test, val = index.test_fraction, index.test_fraction + index.val_fraction
-    cut = {patient: "test" if x < test else "val" if x < val else "train" for patient, x in places.items()}
+    cut = {patient: "test" if x < test else "val" if x < val else "train" for patient, x in positions.items()}
     return patients.replace_strict(cut, return_dtype=pl.String)
 
 
-def _place(key: str) -> float:
+def _unit_interval(key: str) -> float:
+    """Hash a key to a number in [0, 1)."""
     return int.from_bytes(hashlib.sha256(key.encode()).digest()[:8], "big") / 2**64

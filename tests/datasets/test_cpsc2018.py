@@ -111,7 +111,7 @@ def original(folder, names):
 
 def test_original_structs_need_their_reference(tmp_path):
     original(tmp_path, ["A0001", "A0002"])
-    with pytest.raises(DataError, match=r"no REFERENCE\.csv"):
+    with pytest.raises(DataError, match=r"REFERENCE\.csv with their labels is missing"):
         read(tmp_path)
     (tmp_path / "REFERENCE.csv").write_text("Recording,First_label,Second_label,Third_label\nA0001,5,8,\nA0002,1.0,,\n")
     indexed = read(tmp_path, splits="hash")

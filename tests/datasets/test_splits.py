@@ -35,8 +35,8 @@ def test_which_split_is_used(asked, records, kind, unassigned):
 
 
 def test_coverage_counts_only_the_records_that_are_asked_for():
-    asked = pl.col("id").cast(pl.Int64) < 40
-    _, facts = splits.assign(frame(400), named(40), "csn", Corpus(), Index(), asked=asked)
+    expected = pl.col("id").cast(pl.Int64) < 40
+    _, facts = splits.assign(frame(400), named(40), "csn", Corpus(), Index(), expected=expected)
     assert (facts["kind"], facts["unassigned"]) == ("published", 360)
 
 
