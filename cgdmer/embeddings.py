@@ -1,4 +1,4 @@
-"""Owns cached features: one float32 array a representation, the record ids of its rows, and checksums of all."""
+"""Cached features: one float32 array per representation, the record ids of its rows, and checksums of all files."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -25,20 +25,20 @@ class Embeddings:
     meta: dict[str, Any]
 
     def rows_of(self, ids: Sequence[str]) -> np.ndarray:
-        """Return the row number of each id, int64; DataError when one has no features."""
-        place = {name: row for row, name in enumerate(self.ids)}
-        absent = [name for name in ids if name not in place]
+        """Return the row number of each id, int64; DataError if a record has no features."""
+        row_of = {name: row for row, name in enumerate(self.ids)}
+        absent = [name for name in ids if name not in row_of]
         if absent:
             raise DataError(
                 f"{len(absent)} of {len(ids)} records have no features, for example {absent[:3]}",
-                allowed="ids of records that were sharded",
+                allowed="ids of records that have shards",
                 fix="dvc repro embed",
             )
-        return np.array([place[name] for name in ids], dtype=np.int64)
+        return np.array([row_of[name] for name in ids], dtype=np.int64)
 
 
 def write(folder: Path, ids: Sequence[str], features: Mapping[str, np.ndarray], meta: Mapping[str, Any]) -> None:
-    """Write the features; `meta.json` comes last, so that a folder with one is whole. DataError for a NaN or Inf."""
+    """Write the features; `meta.json` comes last and marks a complete folder. DataError for NaN or infinity."""
     (folder / META).unlink(missing_ok=True)
     for name, values in features.items():
         _check(folder, name, values, len(ids))
@@ -51,7 +51,7 @@ def write(folder: Path, ids: Sequence[str], features: Mapping[str, np.ndarray], 
 
 
 def read(folder: Path) -> Embeddings:
-    """Read features, memory-mapped, after comparing every checksum; DataError names a missing or damaged file."""
+    """Memory-map the features after comparing every checksum; DataError names a missing or damaged file."""
     fix = f"rm -r {folder} && dvc checkout {folder}, or dvc repro"
     if not (folder / META).is_file():
         raise DataError(f"{folder / META} is missing", fix=fix)
@@ -77,5 +77,5 @@ def _check(folder: Path, name: str, values: np.ndarray, records: int) -> None:
         raise DataError(
             f"features '{name}' for {folder} hold NaN or Inf in {bad} records",
             allowed="finite numbers",
-            fix="look at these records' signals: cgdmer check <source>",
+            fix="look at the signals of these records: cgdmer check <source>",
         )

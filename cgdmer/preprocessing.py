@@ -1,10 +1,9 @@
-"""Owns turning an indexed corpus into shards: cut into jobs of equal size, run anywhere, put together the same way.
+"""Turn an indexed corpus into shards: jobs of equal size that any worker can run, assembled in index order.
 
-Each job is a run of index rows and writes one shard with a note beside it. The note comes last, so a shard with a note
-is whole: after a kill, only jobs without one are done again.
+A job is a range of index rows. It writes one shard and then a note beside it, so a shard with a note is complete: after
+a kill, only jobs without a note are run again.
 """
 
-import hashlib
 import logging
 import os
 import shutil
@@ -22,7 +21,7 @@ import cgdmer
 from cgdmer import executor, tables
 from cgdmer.archives import Archive
 from cgdmer.errors import DataError, RecordError
-from cgdmer.files import atomic, read_json, sha256, sync, write_json
+from cgdmer.files import atomic, read_json, sha256, sync, work_key, write_json
 from cgdmer.progress import progress
 from cgdmer.settings import Signal
 from cgdmer.shards.manifest import QUARANTINE, ROWS, Manifest, describe, shard_name
@@ -32,25 +31,10 @@ from cgdmer.waveforms import read_record
 
 logger = logging.getLogger(__name__)
 
-QUALITY: dict[str, pl.DataType] = {
-    "valid": pl.Int32(),
-    "missing": pl.UInt16(),
-    "flat": pl.UInt16(),
-    "clipped": pl.Float32(),
-    "amplitude_uv": pl.Int32(),
-    "identity_uv": pl.Float32(),
-    "bridged": pl.Int32(),
-    "signal_digest": pl.String(),
-}
-"""Columns of `rows.parquet` that come from the signal; `cgdmer.signals.Quality` explains them."""
-
-FROM_INDEX = ("id", "patient", "split", "report", "age", "sex")
-"""Columns of `rows.parquet` that come from the index."""
-
 
 @dataclass(frozen=True)
 class Job:
-    """A run of index rows that becomes one shard; paths are absolute, since a worker may start elsewhere."""
+    """A range of index rows that becomes one shard; paths are absolute, because workers may run in other folders."""
 
     shard: Path
     archive: Archive
@@ -67,12 +51,12 @@ class Job:
 def preprocess(
     index: pl.DataFrame, archive: Archive, folder: Path, scratch: Path, settings: Signal, seconds: float
 ) -> Manifest:
-    """Write the shards of a corpus into `folder`, working in `scratch`, which survives a kill.
+    """Write the shards of a corpus to `folder`; finished jobs in `scratch` survive a kill.
 
-    DataError as soon as more than `settings.max_quarantined` of the records cannot be used. The bytes depend on the
-    index, the recordings and the settings alone.
+    DataError as soon as a larger share of the records than `settings.max_quarantined` cannot be used. The bytes depend
+    only on the index, the recordings and the settings.
     """
-    work = _workplace(scratch, index, archive, settings, seconds)
+    work = _work_folder(scratch, index, archive, settings, seconds)
     jobs = list(_jobs(index, archive, work, settings, seconds))
     quarantined = 0
     bar = progress(total=len(index), unit="record", desc=folder.name)
@@ -89,7 +73,7 @@ def preprocess(
 
 
 def write_shard(job: Job) -> int:
-    """Decode, canonicalise and write the records of a job, and return how many were refused; a whole shard is kept."""
+    """Decode, canonicalise and write the records of an unfinished job; return how many were refused."""
     if job.note.is_file() and job.shard.is_file():
         note = read_json(job.note)
         if sha256(job.shard) == note["sha256"]:
@@ -100,41 +84,44 @@ def write_shard(job: Job) -> int:
     for name, member in zip(job.ids, job.members, strict=True):
         try:
             record = read_record(job.archive, member)
-            signal, leads = twelve(record.signal, record.leads)
-            made = canonical(signal, record.fs, leads, job.settings, job.seconds)
+            signal, leads = drop_extra_leads(record.signal, record.leads)
+            recording = canonical(signal, record.fs, leads, job.settings, job.seconds)
         except RecordError as error:
             quarantine.append({"id": name, "member": member, "reason": error.reason(member)})
             continue
-        signals[len(rows)] = made.signal
-        rows.append({"id": name, "valid": made.valid, **made.quality})
+        signals[len(rows)] = recording.signal
+        rows.append({"id": name, "valid": recording.valid, **recording.quality})
     with atomic(job.shard) as temporary:
         np.save(temporary, signals[: len(rows)])
     write_json(job.note, {"sha256": sha256(job.shard), "rows": rows, "quarantine": quarantine})
     return len(quarantine)
 
 
-def twelve(signal: np.ndarray, leads: Sequence[str]) -> tuple[np.ndarray, list[str]]:
-    """Leave out what a recording has beside all twelve standard leads, such as V7 or Frank leads."""
-    kept = standard_rows(leads)
-    if len(kept) < len(LEADS) or len(kept) == len(leads):
+def drop_extra_leads(signal: np.ndarray, leads: Sequence[str]) -> tuple[np.ndarray, list[str]]:
+    """Drop leads beyond the twelve standard ones, such as V7 or Frank leads, if all twelve are there."""
+    rows = standard_rows(leads)
+    if len(rows) < len(LEADS) or len(rows) == len(leads):
         return signal, list(leads)
-    return signal[kept], [leads[row] for row in kept]
+    return signal[rows], [leads[row] for row in rows]
 
 
 def _jobs(index: pl.DataFrame, archive: Archive, work: Path, settings: Signal, seconds: float) -> Iterator[Job]:
-    for number, part in enumerate(index.select("id", "member").iter_slices(settings.shard_records)):
-        ids, members = part["id"].to_list(), part["member"].to_list()
+    for number, chunk in enumerate(index.select("id", "member").iter_slices(settings.shard_records)):
+        ids, members = chunk["id"].to_list(), chunk["member"].to_list()
         yield Job(work / shard_name(number), archive, ids, members, settings, seconds)
 
 
-def _workplace(scratch: Path, index: pl.DataFrame, archive: Archive, settings: Signal, seconds: float) -> Path:
-    """Return the folder in `scratch` for exactly this work, and remove what other work has left there."""
-    key = hashlib.sha256(repr((settings, seconds, archive.path, archive.prefix)).encode())
-    key.update("\n".join([*index["id"], *index["member"]]).encode())
-    for module in sorted(Path(cgdmer.__file__).parent.glob("*/*.py")):
-        if module.parent.name in ("signals", "waveforms"):
-            key.update(module.read_bytes())
-    work = scratch.absolute() / key.hexdigest()[:16]
+def _work_folder(scratch: Path, index: pl.DataFrame, archive: Archive, settings: Signal, seconds: float) -> Path:
+    """Return the folder in `scratch` for this index, archive, settings and code, and remove the folders of others."""
+    records = [index["id"].to_list(), index["member"].to_list()]
+    modules = sorted(Path(cgdmer.__file__).parent.glob("*/*.py"))
+    code = {
+        f"{module.parent.name}/{module.name}": sha256(module)
+        for module in modules
+        if module.parent.name in ("signals", "waveforms")
+    }
+    key = work_key(settings.model_dump(), seconds, str(archive.path), archive.prefix, records, code)
+    work = scratch.absolute() / key
     work.mkdir(parents=True, exist_ok=True)
     for other in scratch.iterdir():
         if other.name != work.name:
@@ -143,16 +130,20 @@ def _workplace(scratch: Path, index: pl.DataFrame, archive: Archive, settings: S
 
 
 def _assemble(index: pl.DataFrame, jobs: list[Job], folder: Path, settings: Signal, seconds: float) -> Manifest:
-    """Put finished shards, their rows and the manifest together beside `folder`, then take its place in one rename."""
+    """Assemble shards, rows and manifest beside `folder`, then replace it in one rename."""
     notes = [read_json(job.note) for job in jobs]
     staged = folder.with_name(f".{folder.name}.tmp")
     shutil.rmtree(staged, ignore_errors=True)
     staged.mkdir(parents=True)
     for job in jobs:
         _link(job.shard, staged / job.shard.name)
-    quality = pl.DataFrame([row for note in notes for row in note["rows"]], schema={"id": pl.String(), **QUALITY})
-    rows = quality.join(index.select(FROM_INDEX), on="id", how="left", maintain_order="left", validate="1:1")
-    tables.write(rows.select(*FROM_INDEX, *QUALITY), staged / ROWS)
+    quality = pl.DataFrame(
+        [row for note in notes for row in note["rows"]], schema={"id": pl.String(), **tables.QUALITY_COLUMNS}
+    )
+    rows = quality.join(
+        index.select(tables.ROWS_FROM_INDEX), on="id", how="left", maintain_order="left", validate="1:1"
+    )
+    tables.write(rows.select(*tables.ROWS_COLUMNS), staged / ROWS)
     tables.write(_quarantine(notes), staged / QUARANTINE)
     manifest = describe(
         staged,
@@ -170,7 +161,7 @@ def _assemble(index: pl.DataFrame, jobs: list[Job], folder: Path, settings: Sign
 
 
 def _link(source: Path, target: Path) -> None:
-    """Give a file a second name, or copy it where `target` lies on another disk."""
+    """Link a file to a second name, or copy it if `target` is on another disk."""
     try:
         os.link(source, target)
     except OSError:
@@ -191,5 +182,5 @@ def _too_many(jobs: list[Job], records: int, settings: Signal) -> DataError:
         f"{len(refused)} of {records} records cannot be used; most often: "
         + "; ".join(f"{reason} ({count})" for reason, count in reasons),
         allowed=f"a share of {settings.max_quarantined:g} (signal.max_quarantined)",
-        fix=f"look at {listing}, then mend the corpus or raise signal.max_quarantined in params.yaml",
+        fix=f"look at {listing}, then fix the corpus or raise signal.max_quarantined in params.yaml",
     )

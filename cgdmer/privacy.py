@@ -1,4 +1,4 @@
-"""Owns what of single people reaches reports/: by default nothing but simulated ones; logs never name any."""
+"""Which data about single patients may be written to reports/: by default only simulated ones. Logs hold none."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -9,7 +9,7 @@ from cgdmer.settings.base import Examples
 
 
 def allowed(examples: Examples, sources: Sequence[str]) -> bool:
-    """Tell whether ids and report texts may be shown; `auto` means: where every source is simulated."""
+    """Return True if ids and report texts may be shown; `auto` allows it if every source is simulated."""
     if examples != "auto":
         return examples == "always"
     manifests = [paths.raw(source) / "manifest.json" for source in sources]
@@ -17,14 +17,14 @@ def allowed(examples: Examples, sources: Sequence[str]) -> bool:
 
 
 def withhold(result: dict[str, Any]) -> dict[str, Any]:
-    """Return a validation result without values and report texts, ids replaced by `record 1`, `record 2` and so on."""
+    """Return a validation result without values and report texts, with ids replaced by `record 1`, `record 2`, ..."""
     numbers: dict[str, str] = {}
 
-    def numbered(names: list[str]) -> list[str]:
+    def anonymise(names: list[str]) -> list[str]:
         return [numbers.setdefault(name, f"record {len(numbers) + 1}") for name in names]
 
     entries = [
-        entry | {"examples": numbered(entry["examples"]), "values": [""] * len(entry["values"])}
+        entry | {"examples": anonymise(entry["examples"]), "values": [""] * len(entry["values"])}
         for entry in result["expectations"]
     ]
     facts = result["facts"]
@@ -33,12 +33,12 @@ def withhold(result: dict[str, Any]) -> dict[str, Any]:
     return result | {
         "expectations": entries,
         "facts": facts,
-        "duplicates": [numbered(group) for group in result["duplicates"]],
+        "duplicates": [anonymise(group) for group in result["duplicates"]],
     }
 
 
-def _without_ids(told: Any) -> Any:
-    """Leave out the ids that the index stage gives as `first` examples."""
-    if isinstance(told, dict):
-        return {key: _without_ids(value) for key, value in told.items() if key != "first"}
-    return told
+def _without_ids(facts: Any) -> Any:
+    """Remove the ids that stage index lists as examples, under the key `first`."""
+    if isinstance(facts, dict):
+        return {key: _without_ids(value) for key, value in facts.items() if key != "first"}
+    return facts

@@ -233,7 +233,7 @@ def test_a_shard_of_bad_records_alone_is_empty_and_harmless(tmp_path, monkeypatc
 
 def test_leads_beside_the_twelve_are_left_out_and_a_foreign_name_is_not():
     given = np.arange(30.0).reshape(15, 2)
-    kept, leads = preprocessing.twelve(given, ["VX", *LEADS, "VY", "VZ"])
+    kept, leads = preprocessing.drop_extra_leads(given, ["VX", *LEADS, "VY", "VZ"])
     assert leads == list(LEADS)
     np.testing.assert_array_equal(kept, given[1:13])
-    assert preprocessing.twelve(given[:12], [*LEADS[:11], "Q"])[1] == [*LEADS[:11], "Q"]
+    assert preprocessing.drop_extra_leads(given[:12], [*LEADS[:11], "Q"])[1] == [*LEADS[:11], "Q"]

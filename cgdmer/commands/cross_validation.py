@@ -1,12 +1,11 @@
-"""Owns `cgdmer folds`: five-fold cross-validation on a local copy of PTB-XL, pretraining anew for every fold.
+"""`cgdmer folds`: five-fold cross-validation on a local copy of PTB-XL, with pretraining continued for every fold.
 
-Each fold starts from the weights in data/models/pretrain, which never saw a real recording, and goes on with the pooled
-corpora plus the recordings and reports of the other four folds, these repeated until they are as many as the pool's.
-`params/folds.yaml` says how long. Records of the fold itself are seen by nothing before they are scored.
+Each fold starts from the weights in data/models/pretrain, which were trained without real recordings. Training
+continues on the pretraining set plus the recordings and reports of the other four folds, which are repeated until they
+are as many as the records of the pretraining set; `params/folds.yaml` sets for how long. Nothing sees the records of a
+fold before they are scored.
 """
 
-import hashlib
-import json
 import logging
 import shutil
 from collections.abc import Callable
@@ -21,11 +20,13 @@ from cgdmer import datasets, embeddings, paths, preprocessing, settings, tables
 from cgdmer.archives import open_archive
 from cgdmer.encoders import Encoder, Setup, load
 from cgdmer.encoders.cgdmer import Pretrained
+from cgdmer.encoders.encoding import encode_rows
 from cgdmer.errors import DataError
 from cgdmer.evaluation import cross_validation as validation
-from cgdmer.files import sha256, write_json, write_text
+from cgdmer.files import sha256, work_key, write_json, write_text
 from cgdmer.models import weights
 from cgdmer.objectives import Objective
+from cgdmer.report.cross_validation import markdown
 from cgdmer.shards import Shards, concatenate, open_shards
 from cgdmer.training import Records, fit, join, threads
 from cgdmer.training.pretraining_set import choose, open_pretraining_set
@@ -35,50 +36,57 @@ CONTROLS = ("random", "handcrafted")
 OVERLAY = Path("params/folds.yaml")
 REPRESENTATIONS = ("pooled", "shared", "specific")
 Features = dict[str, np.ndarray]
+"""Features (N, D) of all usable records by representation."""
 log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
-class Real:
-    """The usable records of a task: their rows in the shards, who they are of, and what they show."""
+class LabelledRecords:
+    """The usable real records of the task, their labels and their folds."""
 
     shards: Shards
     rows: np.ndarray
+    """Row numbers in the shards, int64 (N,)."""
     frame: pl.DataFrame
+    """Columns id, patient, report and valid among others, in the order of `rows`."""
     classes: list[str]
     labels: np.ndarray
+    """(N, C) in {0, 1}."""
     folds: np.ndarray
-    left_out: dict[str, int]
+    """The fold of each record (N,)."""
+    excluded: dict[str, int]
+    """Number of records left out, by reason."""
 
 
-def folds(params: Path = Path("params.yaml")) -> dict[str, Any]:
-    """Cross-validate all encoders, write reports/folds and return the result; killed and called again it goes on."""
+def cross_validate(params: Path = Path("params.yaml")) -> dict[str, Any]:
+    """Cross-validate all encoders, write reports/folds and return the result; after a kill, done folds are reused."""
     merged = settings.merge(settings.read(params), settings.read(OVERLAY))
-    chosen = settings.parse(merged, name=f"{params} with {OVERLAY}")
-    pool, said = open_pretraining_set(chosen.signal)
+    config = settings.parse(merged, name=f"{params} with {OVERLAY}")
+    pretraining, manifest = open_pretraining_set(config.signal)
     _, form, facts = weights.load(paths.MODEL)
-    check_unseen({*facts["pool"], *said["sources"]})
+    check_unseen({*facts["pool"], *manifest["sources"]})
     work = paths.scratch("folds")
-    real = read_corpus(chosen, form, work)
-    done = work / key(chosen, real, said)
+    records = read_corpus(config, form, work)
+    folder = work / key(config, records, manifest)
     network, _, _ = weights.load(paths.MODEL)
     encoders: dict[str, Callable[[int], Features]] = {
-        "cgdmer": lambda fold: pretrained(fold, chosen, real, pool, done),
-        "cgdmer, simulated corpora only": every_fold(Pretrained("cgdmer", network, form), real, chosen.embed.batch),
+        "cgdmer": lambda fold: continue_pretraining(fold, config, records, pretraining, folder),
+        "cgdmer, simulated corpora only": every_fold(Pretrained("cgdmer", network, form), records, config.embed.batch),
     }
     for name in CONTROLS:
-        control = load(name, Setup(form, chosen.model, chosen.embed.seed))
-        encoders[name] = every_fold(control, real, chosen.embed.batch)
-    result = scored(encoders, real, chosen) | {"training": described(chosen, real, len(choose_rows(pool, chosen)))}
-    folder = paths.REPORTS / "folds"
-    write_json(folder / f"{TASK}.json", result)
-    write_text(folder / f"{TASK}.md", validation.markdown(result))
+        control = load(name, Setup(form, config.model, config.embed.seed))
+        encoders[name] = every_fold(control, records, config.embed.batch)
+    training = describe_training(config, records, len(training_rows(pretraining, config)))
+    result = score(encoders, records, config) | {"training": training}
+    results = paths.REPORTS / "folds"
+    write_json(results / f"{TASK}.json", result)
+    write_text(results / f"{TASK}.md", markdown(result))
     shutil.rmtree(work, ignore_errors=True)
     return result
 
 
 def check_unseen(sources: set[str]) -> None:
-    """Refuse weights or a pool that hold the records to be scored."""
+    """Raise DataError if the weights or the pretraining set have seen the corpus to be scored."""
     if SOURCE in sources:
         raise DataError(
             f"pretraining has seen {SOURCE}, so no fold of it is unseen",
@@ -87,126 +95,132 @@ def check_unseen(sources: set[str]) -> None:
         )
 
 
-def read_corpus(chosen: settings.Settings, form: settings.Signal, work: Path) -> Real:
-    """Index and shard the local copy in the folder for work; of recordings that are equal to the bit the first stays.
+def read_corpus(config: settings.Settings, form: settings.Signal, work: Path) -> LabelledRecords:
+    """Index and shard the local copy in the folder `work`; of bit-identical recordings only the first is stored.
 
-    What `acquire` left in data/raw is passed over: after `make demo` that is simulated. DataError where there is no
-    local copy.
+    data/raw is ignored, because after `make demo` it holds a simulated corpus. DataError if there is no local copy.
     """
     corpus = settings.Corpus(way="local")
     root = datasets.local_root(SOURCE, corpus)
     if root is None:
         raise DataError(
             f"no local copy of {SOURCE}",
-            allowed="a folder or zip of it below CGDMER_RAW_ROOT",
+            allowed="a folder or zip of the corpus below CGDMER_RAW_ROOT",
             fix="make folds CGDMER_RAW_ROOT=/folder/with/ptbxl",
         )
     module = datasets.module(SOURCE)
     with open_archive(root) as archive, module.find(archive) as raw:
-        found = module.read_index(raw, corpus=corpus, index=chosen.index, protocol=None)
-        preprocessing.preprocess(found.frame, raw, work / SOURCE, work / "shards", form, corpus.seconds)
+        index = module.read_index(raw, corpus=corpus, index=config.index, protocol=None)
+        preprocessing.preprocess(index.frame, raw, work / SOURCE, work / "shards", form, corpus.seconds)
     shards = open_shards(work / SOURCE)
-    labels = found.frame.select("id", *tables.label_columns(found.frame, TASK))
+    labels = index.frame.select("id", *tables.label_columns(index.frame, TASK))
     table = shards.columns("id", "patient", "report", "valid", "signal_digest").with_row_index("row")
-    members = table.join(labels, on="id", how="left", maintain_order="left").filter(
+    labelled = table.join(labels, on="id", how="left", maintain_order="left").filter(
         pl.col(labels.columns[1]).is_not_null()
     )
-    frame = members.unique("signal_digest", keep="first", maintain_order=True)
+    frame = labelled.unique("signal_digest", keep="first", maintain_order=True)
     classes, matrix = tables.labels(frame, TASK)
-    left_out = {
-        "quarantined": found.quarantine.height + found.frame.height - len(shards),
-        "without a class of the task": len(shards) - members.height,
-        "same recording as another": members.height - frame.height,
+    excluded = {
+        "quarantined": index.quarantine.height + index.frame.height - len(shards),
+        "without a class of the task": len(shards) - labelled.height,
+        "same recording as another": labelled.height - frame.height,
     }
-    dealt = validation.deal(frame["patient"].to_list(), matrix)
-    return Real(shards, frame["row"].to_numpy().astype(np.int64), frame, classes, matrix, dealt, left_out)
+    folds = validation.deal(frame["patient"].to_list(), matrix)
+    rows = frame["row"].to_numpy().astype(np.int64)
+    return LabelledRecords(shards, rows, frame, classes, matrix, folds, excluded)
 
 
-def choose_rows(pool: Shards, chosen: settings.Settings) -> np.ndarray:
-    """Return the pool's rows to train on."""
-    rows, (learned, _) = choose(pool, chosen.train)
-    return rows[:learned]
+def training_rows(pretraining: Shards, config: settings.Settings) -> np.ndarray:
+    """Return the rows of the pretraining set to train on."""
+    rows, (count, _) = choose(pretraining, config.train)
+    return rows[:count]
 
 
-def pretrained(fold: int, chosen: settings.Settings, real: Real, pool: Shards, folder: Path) -> Features:
-    """Go on with training for one fold, or read its features where an earlier call has done so."""
-    kept = folder / f"fold-{fold}"
-    if (kept / embeddings.META).is_file():
-        return dict(embeddings.read(kept).features)
+def continue_pretraining(
+    fold: int, config: settings.Settings, records: LabelledRecords, pretraining: Shards, folder: Path
+) -> Features:
+    """Continue training for one fold and return the features, or read them if an earlier call stored them."""
+    stored = folder / f"fold-{fold}"
+    if (stored / embeddings.META).is_file():
+        return dict(embeddings.read(stored).features)
     network, form, _ = weights.load(paths.MODEL)
-    learned, others = choose_rows(pool, chosen), (real.folds != fold) & (real.frame["report"] != "").to_numpy()
-    own = real.rows[others] + len(pool)
-    own = np.tile(own, max(1, round(len(learned) / len(own))))
-    source = Records(concatenate([pool, real.shards]), np.concatenate([learned, own]), network.tokenizer)
+    pretraining_rows = training_rows(pretraining, config)
+    other_folds = (records.folds != fold) & (records.frame["report"] != "").to_numpy()
+    real = records.rows[other_folds] + len(pretraining)
+    real = np.tile(real, max(1, round(len(pretraining_rows) / len(real))))
+    rows = np.concatenate([pretraining_rows, real])
+    source = Records(concatenate([pretraining, records.shards]), rows, network.tokenizer)
     world, scratch = join(), folder / f"training-{fold}"
-    log.info("fold %d: %d records of the pool, %d real ones", fold, len(learned), len(own))
+    log.info("fold %d: %d pretraining records, %d real ones", fold, len(pretraining_rows), len(real))
     with threads(world.size):
-        fit(Objective(network, chosen.objective), source, (len(source), 0), chosen.train, world=world, folder=scratch)
-    features = encoded(Pretrained("cgdmer", network, form), real, chosen.embed.batch)
-    embeddings.write(kept, real.frame["id"].to_list(), features, {"fold": fold})
+        fit(Objective(network, config.objective), source, (len(source), 0), config.train, world=world, folder=scratch)
+    features = encode(Pretrained("cgdmer", network, form), records, config.embed.batch)
+    embeddings.write(stored, records.frame["id"].to_list(), features, {"fold": fold})
     shutil.rmtree(scratch)
     return features
 
 
-def every_fold(encoder: Encoder, real: Real, batch: int) -> Callable[[int], Features]:
-    """Return the features of an encoder that learned from none of the records: the same for all folds."""
-    features = encoded(encoder, real, batch)
+def every_fold(encoder: Encoder, records: LabelledRecords, batch: int) -> Callable[[int], Features]:
+    """Return a function from fold to features for an encoder that was trained on none of the records."""
+    features = encode(encoder, records, batch)
     return lambda _: features
 
 
-def encoded(encoder: Encoder, real: Real, batch: int) -> Features:
+def encode(encoder: Encoder, records: LabelledRecords, batch: int) -> Features:
     """Encode all records, in order."""
-    valid, parts = real.frame["valid"].to_numpy(), []
-    for begin in range(0, len(real.rows), batch):
-        part = slice(begin, begin + batch)
-        parts.append(encoder.encode(real.shards.gather(real.rows[part]).astype(np.float32) / 1000, valid=valid[part]))
-    return {name: np.concatenate([part[name] for part in parts]) for name in REPRESENTATIONS if name in encoder.dims}
+    valid = records.frame["valid"].to_numpy()
+    features = encode_rows(encoder, records.shards, records.rows, valid, batch, names=REPRESENTATIONS)
+    return {name: features[name] for name in REPRESENTATIONS if name in features}
 
 
-def scored(encoders: dict[str, Callable[[int], Features]], real: Real, chosen: settings.Settings) -> dict[str, Any]:
-    """Probe every encoder and compare the first with the others, on `pooled`."""
-    counts = validation.resampled(real.frame["patient"].to_list(), chosen.probe.bootstrap)
+def score(
+    encoders: dict[str, Callable[[int], Features]], records: LabelledRecords, config: settings.Settings
+) -> dict[str, Any]:
+    """Probe every encoder and compare the first with the others on `pooled`."""
+    counts = validation.resampled(records.frame["patient"].to_list(), config.probe.bootstrap)
     scores: dict[str, validation.Scores] = {}
-    found: dict[str, dict[str, Any]] = {}
-    for name, of in encoders.items():
-        features = [of(fold) for fold in range(validation.FOLDS)]
-        found[name] = {}
+    results: dict[str, dict[str, Any]] = {}
+    for name, features_of in encoders.items():
+        features = [features_of(fold) for fold in range(validation.FOLDS)]
+        results[name] = {}
         for kind in features[0]:
-            heads = validation.out_of_fold([each[kind] for each in features], real.labels, real.folds, chosen.probe.C)
-            found[name][kind] = validation.summary(heads, real.labels, real.folds, real.classes, counts)
-            scores[name] = heads if kind == "pooled" else scores.get(name, heads)
-        log.info("%s: %.4f", name, found[name]["pooled"]["mean"])
+            by_fold = [each[kind] for each in features]
+            out_of_fold = validation.out_of_fold(by_fold, records.labels, records.folds, config.probe.C)
+            results[name][kind] = validation.summary(
+                out_of_fold, records.labels, records.folds, records.classes, counts
+            )
+            scores[name] = out_of_fold if kind == "pooled" else scores.get(name, out_of_fold)
+        log.info("%s: macro AUROC %.4f", name, results[name]["pooled"]["mean"])
     first = next(iter(encoders))
     return {
         "task": TASK,
         "folds": validation.FOLDS,
-        "records": len(real.rows),
-        "patients": real.frame["patient"].n_unique(),
-        "records_by_fold": np.bincount(real.folds, minlength=validation.FOLDS).tolist(),
-        "positives": dict(zip(real.classes, real.labels.sum(axis=0).tolist(), strict=True)),
-        "left_out": real.left_out,
-        "bootstrap": chosen.probe.bootstrap,
-        "encoders": found,
+        "records": len(records.rows),
+        "patients": records.frame["patient"].n_unique(),
+        "records_by_fold": np.bincount(records.folds, minlength=validation.FOLDS).tolist(),
+        "positives": dict(zip(records.classes, records.labels.sum(axis=0).tolist(), strict=True)),
+        "left_out": records.excluded,
+        "bootstrap": config.probe.bootstrap,
+        "encoders": results,
         "differences": {
-            name: validation.difference(scores[first], scores[name], real.labels, counts)
+            name: validation.difference(scores[first], scores[name], records.labels, counts)
             for name in encoders
             if name != first
         },
     }
 
 
-def described(chosen: settings.Settings, real: Real, simulated: int) -> dict[str, Any]:
-    """Say how each fold was trained."""
+def describe_training(config: settings.Settings, records: LabelledRecords, simulated: int) -> dict[str, Any]:
+    """Return how each fold was trained."""
     return {
-        "begins_from": f"{paths.MODEL}, pretrained on {', '.join(chosen.pretraining_set.sources)}",
+        "begins_from": f"{paths.MODEL}, pretrained on {', '.join(config.pretraining_set.sources)}",
         "simulated_records": simulated,
-        "real_records": (len(real.rows) - np.bincount(real.folds, minlength=validation.FOLDS)).tolist(),
-        "params": chosen.train.model_dump(include={"epochs", "batch", "lr", "warmup", "weight_decay", "seed"}),
+        "real_records": (len(records.rows) - np.bincount(records.folds, minlength=validation.FOLDS)).tolist(),
+        "params": config.train.model_dump(include={"epochs", "batch", "lr", "warmup", "weight_decay", "seed"}),
     }
 
 
-def key(chosen: settings.Settings, real: Real, pool: dict[str, Any]) -> str:
-    """Name the work by all that decides its result."""
-    sections = [section.model_dump() for section in (chosen.train, chosen.objective, chosen.embed)]
-    content = [sha256(paths.MODEL / weights.WEIGHTS), real.shards.digest, pool, *sections]
-    return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()[:16]
+def key(config: settings.Settings, records: LabelledRecords, pretraining: dict[str, Any]) -> str:
+    """Return a hash of everything that decides the result: weights, records, pretraining set and settings."""
+    sections = [section.model_dump() for section in (config.train, config.objective, config.embed)]
+    return work_key(sha256(paths.MODEL / weights.WEIGHTS), records.shards.digest, pretraining, *sections)

@@ -5,8 +5,6 @@ processes, rank r encodes the missing chunks r, r + size, r + 2 size, ... The ch
 processes, so neither do the bytes of the features.
 """
 
-import hashlib
-import json
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -18,7 +16,7 @@ from cgdmer.distributed import World, threads
 from cgdmer.encoders.base import Encoder
 from cgdmer.encoders.encoding import encode_rows
 from cgdmer.errors import CgdmerError, DataError
-from cgdmer.files import atomic
+from cgdmer.files import atomic, work_key
 from cgdmer.settings.base import Section
 from cgdmer.shards import Shards, open_shards
 
@@ -102,5 +100,4 @@ def unfinished(source: str, encoder: str, batch: int) -> str:
 
 def key(encoder: Encoder, shards: Shards, *sections: Section) -> str:
     """Return a hash of everything that decides the features: encoder, signals and settings."""
-    content = [encoder.name, encoder.digest, shards.digest, *(section.model_dump() for section in sections)]
-    return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()[:16]
+    return work_key(encoder.name, encoder.digest, shards.digest, *(section.model_dump() for section in sections))

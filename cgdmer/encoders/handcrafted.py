@@ -1,4 +1,4 @@
-"""Owns the hand-crafted control: rhythm, intervals, amplitudes and spectra that a reader of ECGs would measure."""
+"""The hand-crafted control: rhythm, intervals, amplitudes and spectra that a reader of ECGs would measure."""
 
 from collections.abc import Sequence
 
@@ -10,15 +10,15 @@ from cgdmer.settings import Signal
 from cgdmer.signals.leads import LEADS
 
 BANDS = ((0.5, 1.5), (1.5, 4.0), (4.0, 8.0), (8.0, 15.0), (15.0, 25.0), (25.0, 40.0))
-"""Hz: baseline and P, T, QRS low to high."""
+"""Hz: from baseline wander and P and T waves to the QRS complex."""
 WINDOW = (0.25, 0.45)
 """Seconds of the mean beat before and after the R peak."""
 REFRACTORY = 0.25
-"""Seconds in which no second beat can follow."""
+"""Seconds after a beat in which no other beat is detected."""
 
 
 class Handcrafted:
-    """Features of the mean beat, the rhythm and the spectrum; `pooled` alone, because it separates nothing."""
+    """Features of the mean beat, the rhythm and the spectrum; only `pooled`, because it separates nothing."""
 
     name, unit, leads, digest = "handcrafted", "mV", LEADS, ""
 
@@ -29,23 +29,23 @@ class Handcrafted:
     def encode(
         self, signal: np.ndarray, leads: Sequence[str] | None = None, valid: np.ndarray | None = None
     ) -> dict[str, np.ndarray]:
-        """Measure each record on its valid samples; a lead that is not given measures zero."""
-        given, numbers, valid = checked(signal, leads, valid, self.samples)
-        full = np.zeros((len(given), len(LEADS), given.shape[2]), dtype=np.float32)
-        full[:, numbers] = given
+        """Measure the valid samples of each record of float mV (B, L, T); an absent lead is measured as zeros."""
+        millivolt, numbers, valid = checked(signal, leads, valid, self.samples)
+        full = np.zeros((len(millivolt), len(LEADS), millivolt.shape[2]), dtype=np.float32)
+        full[:, numbers] = millivolt
         rows = [self.measure(record[:, :count]) for record, count in zip(full, valid, strict=True)]
-        pooled = np.array(rows, dtype=np.float32).reshape(len(given), self.dims["pooled"])
+        pooled = np.array(rows, dtype=np.float32).reshape(len(millivolt), self.dims["pooled"])
         return {"pooled": np.nan_to_num(pooled, posinf=0.0, neginf=0.0)}
 
     def measure(self, record: np.ndarray) -> np.ndarray:
-        """Measure one record (12, T) in mV."""
+        """Return the features (D,) of one record (12, T) in mV."""
         peaks = find_beats(record, self.fs)
         beat = mean_beat(record, peaks, self.fs)
         return np.concatenate([rhythm(peaks, self.fs), shape(beat, self.fs), powers(record, self.fs)])
 
 
 def find_beats(record: np.ndarray, fs: float) -> np.ndarray:
-    """Return the samples of R peaks: maxima of the smoothed, squared slope over all leads (after Pan-Tompkins)."""
+    """Return the samples of R peaks: maxima of the squared, smoothed slope over all leads (after Pan-Tompkins)."""
     if record.shape[1] < round(fs):
         return np.zeros(0, dtype=np.int64)
     slope = np.square(np.gradient(record, axis=1)).sum(0)
@@ -56,21 +56,21 @@ def find_beats(record: np.ndarray, fs: float) -> np.ndarray:
 
 
 def rhythm(peaks: np.ndarray, fs: float) -> np.ndarray:
-    """Rate (per minute), spread, extremes and successive differences of RR in seconds, irregularity, beats."""
+    """Return heart rate (per minute), variability, extremes and successive differences of RR (s), and beat count."""
     gaps = np.diff(peaks) / fs
     if len(gaps) < 2:
         return np.zeros(9)
     steps = np.diff(gaps)
     turning = np.mean(steps[1:] * steps[:-1] < 0) if len(steps) > 1 else 0.0
     mean = gaps.mean()
-    spread = [gaps.std(), gaps.std() / mean, gaps.min() / mean, gaps.max() / mean]
+    variability = [gaps.std(), gaps.std() / mean, gaps.min() / mean, gaps.max() / mean]
     return np.array(
-        [60 / mean, *spread, np.sqrt(np.mean(steps**2)), np.mean(np.abs(steps) > 0.05), turning, len(peaks)]
+        [60 / mean, *variability, np.sqrt(np.mean(steps**2)), np.mean(np.abs(steps) > 0.05), turning, len(peaks)]
     )
 
 
 def mean_beat(record: np.ndarray, peaks: np.ndarray, fs: float) -> np.ndarray:
-    """Return the median of all whole beats around their R peaks (12, W), its first tenth as zero line."""
+    """Return the median of all whole beats around their R peaks (12, W), with its first tenth as the zero line."""
     before, after = (round(seconds * fs) for seconds in WINDOW)
     whole = peaks[(peaks >= before) & (peaks + after < record.shape[1])]
     if not len(whole):
@@ -82,17 +82,17 @@ def mean_beat(record: np.ndarray, peaks: np.ndarray, fs: float) -> np.ndarray:
 
 
 def shape(beat: np.ndarray, fs: float) -> np.ndarray:
-    """Measure the mean beat (12, W) a lead: P, Q, R, S, ST and T in mV, areas; over leads: QRS width, axis, voltage."""
+    """Measure the mean beat (12, W): per lead P, Q, R, S, ST and T in mV and areas; QRS width, axis and voltages."""
     peak = round(WINDOW[0] * fs)
 
-    def part(begin: float, end: float) -> np.ndarray:
+    def window(begin: float, end: float) -> np.ndarray:
         left, right = peak + round(begin * fs), peak + round(end * fs)
         return beat[:, left : max(right, left + 1)]
 
-    qrs, t_wave, p_wave = part(-0.06, 0.08), part(0.14, 0.44), part(-0.24, -0.08)
+    qrs, t_wave, p_wave = window(-0.06, 0.08), window(0.14, 0.44), window(-0.24, -0.08)
     each = [
-        p_wave.max(1), p_wave.min(1), part(-0.06, 0.0).min(1), qrs.max(1), part(0.0, 0.08).min(1), qrs.sum(1) / fs,
-        part(0.08, 0.12).mean(1), t_wave.max(1), t_wave.min(1), t_wave.sum(1) / fs,
+        p_wave.max(1), p_wave.min(1), window(-0.06, 0.0).min(1), qrs.max(1), window(0.0, 0.08).min(1), qrs.sum(1) / fs,
+        window(0.08, 0.12).mean(1), t_wave.max(1), t_wave.min(1), t_wave.sum(1) / fs,
     ]  # fmt: skip
     steep = np.square(np.gradient(beat, axis=1)).sum(0)
     wide = (steep > 0.05 * steep.max(initial=1e-12)).sum() / fs
@@ -100,12 +100,12 @@ def shape(beat: np.ndarray, fs: float) -> np.ndarray:
     r, s = qrs.max(1), -qrs.min(1)
     axis = np.arctan2(qrs[5].sum(), qrs[0].sum())
     voltage = [s[6] + max(r[10], r[11]), r[4] + s[8]]  # Sokolow-Lyon, Cornell
-    rest = [wide, late, np.sin(axis), np.cos(axis), *voltage, np.ptp(qrs, axis=1)[:6].max()]
-    return np.concatenate([*each, rest])
+    over_leads = [wide, late, np.sin(axis), np.cos(axis), *voltage, np.ptp(qrs, axis=1)[:6].max()]
+    return np.concatenate([*each, over_leads])
 
 
 def powers(record: np.ndarray, fs: float) -> np.ndarray:
-    """Log power of each lead in each band, and the spread of the record's envelope."""
+    """Return the log power of each lead in each band, and the log variance of each lead."""
     spectrum = np.square(np.abs(np.fft.rfft(record - record.mean(1, keepdims=True), axis=1))) / max(1, record.shape[1])
     frequency = np.fft.rfftfreq(record.shape[1], 1 / fs)
     bands = [spectrum[:, (frequency >= low) & (frequency < high)].sum(1) for low, high in BANDS]

@@ -1,4 +1,4 @@
-"""Owns the adapter of MERL's ResNet18 (ICML 2024): a 1-D ResNet without max-pooling, its last map averaged.
+"""Adapter of MERL's ResNet18 (ICML 2024): a 1-D ResNet without max-pooling whose last feature map is averaged.
 
 Layout and input from docs/protocols.md A.1.3, B.5 and D.1: 500 Hz, 10 s, the lead order of MIMIC-IV-ECG (aVF before
 aVL), one minimum and maximum over all leads; features are 512 wide. Names of tensors are those of the customary 1-D
@@ -23,7 +23,7 @@ WIDTHS = (64, 128, 256, 512)
 
 
 class Block(nn.Module):
-    """Two convolutions and what goes round them."""
+    """A residual block: two convolutions and a shortcut around them."""
 
     def __init__(self, before: int, after: int, stride: int) -> None:
         super().__init__()
@@ -41,7 +41,7 @@ class Block(nn.Module):
 
 
 class ResNet18(nn.Module):
-    """(B, 12, T) to (B, 512)."""
+    """Maps signals (B, 12, T) to features (B, 512)."""
 
     def __init__(self) -> None:
         super().__init__()

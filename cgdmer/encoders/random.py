@@ -1,4 +1,4 @@
-"""Owns the random control: the same architecture with weights drawn from a seed, never trained."""
+"""The random control: the same architecture with untrained weights drawn from a seed."""
 
 from cgdmer import settings
 from cgdmer.encoders.base import Setup
@@ -7,7 +7,7 @@ from cgdmer.models import weights
 
 
 def load(setup: Setup) -> Pretrained:
-    """Build it without a report tower: it has `shared`, `specific` and `pooled`, nothing to align with."""
+    """Build the ECG encoder alone: `shared`, `specific` and `pooled`, but without reports no `aligned` features."""
     ecg_only = settings.Objective(contrastive=0.0, report_reconstruction=0.0)
     model = weights.create(setup.model, settings.Masking(), ecg_only, setup.signal, [], setup.seed)
     return Pretrained("random", model, setup.signal)

@@ -1,4 +1,4 @@
-"""The command folds: a small corpus end to end, again after a kill, and what it refuses."""
+"""`cgdmer folds`: a small corpus end to end, resumed after a kill, and the errors."""
 
 import json
 import zipfile
@@ -31,7 +31,7 @@ def copy(tmp_path_factory):
 
 
 def begin(folder, monkeypatch):
-    """Pretrain a tiny model in `folder` and leave params as the command wants them."""
+    """Pretrain a tiny model in `folder` and write the params that the command needs."""
     monkeypatch.chdir(folder)
     example.write(folder)
     train = settings.Train(epochs=1, batch=24, held_out=0)
@@ -63,8 +63,8 @@ def test_it_pretrains_for_every_fold_and_says_what_came_out(copy, tmp_path, monk
 
     monkeypatch.setattr(command, "fit", die_in_the_third)
     with pytest.raises(KeyboardInterrupt):
-        command.folds()
-    result = command.folds()
+        command.cross_validate()
+    result = command.cross_validate()
     assert len(calls) == 3 + 3, "the two folds that were done are not done again"
     assert list(result["encoders"]) == ["cgdmer", "cgdmer, simulated corpora only", "random", "handcrafted"]
     assert list(result["encoders"]["cgdmer"]) == ["pooled", "shared", "specific"]
@@ -96,10 +96,10 @@ def test_the_overlay_that_ships_fits_the_settings():
 def test_real_recordings_give_folds_without_shared_patients(real, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("CGDMER_RAW_ROOT", str(real))
-    chosen = settings.load(ROOT / "params/demo.yaml")
-    found = command.read_corpus(chosen, example.SIGNAL, Path("work"))
-    assert (found.shards.samples, len(found.rows)) == (200, 484)
-    assert found.left_out == {"quarantined": 0, "without a class of the task": 12, "same recording as another": 4}
-    both = found.frame.with_columns(fold=found.folds).group_by("patient").agg(n=command.pl.col("fold").n_unique())
+    config = settings.load(ROOT / "params/demo.yaml")
+    records = command.read_corpus(config, example.SIGNAL, Path("work"))
+    assert (records.shards.samples, len(records.rows)) == (200, 484)
+    assert records.excluded == {"quarantined": 0, "without a class of the task": 12, "same recording as another": 4}
+    both = records.frame.with_columns(fold=records.folds).group_by("patient").agg(n=command.pl.col("fold").n_unique())
     assert both["n"].max() == 1
-    assert found.labels.sum(0).min() >= 30
+    assert records.labels.sum(0).min() >= 30
