@@ -30,7 +30,7 @@ from sklearn.linear_model import LogisticRegression
 
 from benchmarks.decode import processor
 from cgdmer.probing import linear_probe, subsets
-from cgdmer.probing.cohort import Cohort, Part, scorable
+from cgdmer.probing.cohort import Cohort, Split, scorable
 from cgdmer.settings import Probe
 from cgdmer.waveforms import record_bytes
 
@@ -86,7 +86,7 @@ def main() -> None:
         seconds[task] = time.perf_counter() - start
         ours += seconds[task]
         print(
-            f"{task:>14}: {seconds[task]:6.1f} s, macro AUROC {result['results']['1.0']['shared']['mean']:.4f} at 100 %"
+            f"{task:>14}: {seconds[task]:6.1f} s, macro AUROC {result.results['1.0']['shared'].mean:.4f} at 100 %"
         )
         for cell in share:
             timed.setdefault((cell.fraction, cell.strength), []).append(fit(cell, cohorts[cell.task], features))
@@ -144,7 +144,7 @@ def make_cohort(task: str, features: np.ndarray) -> Cohort:
     )
     order = rng.permutation(len(rows))
     parts = [
-        Part([f"{row}" for row in rows[chosen]], rows[chosen], labels[chosen])
+        Split([f"{row}" for row in rows[chosen]], rows[chosen], labels[chosen])
         for chosen in np.split(order, np.cumsum(sizes)[:-1])
     ]
     return Cohort(task, [f"class {c}" for c in range(len(positives))], *parts, without_features=0)

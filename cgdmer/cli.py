@@ -1,4 +1,4 @@
-"""Owns the command line: parse, then one call; no hyper-parameter is a flag, they live in `params.yaml`."""
+"""The command line: parse the arguments, then make one call. Hyper-parameters are set in `params.yaml`, not here."""
 
 import argparse
 import logging
@@ -6,7 +6,7 @@ import sys
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
-from cgdmer.errors import CgdmerError
+from cgdmer.errors import CgdmerError, not_installed
 from cgdmer.version import __version__
 
 if TYPE_CHECKING:
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Run one command and return its exit code: 0 only when all of what was asked was done."""
+    """Run one command and return its exit code: 0 only if everything that was asked for is done."""
     options = parser().parse_args(arguments)
     logging.basicConfig(format="%(levelname)s %(name)s: %(message)s", stream=sys.stderr)
     logging.getLogger("cgdmer").setLevel(logging.WARNING if options.quiet else logging.INFO)
@@ -22,65 +22,96 @@ def main(arguments: Sequence[str] | None = None) -> int:
         code: int = COMMANDS[options.command](options)
         return code
     except CgdmerError as error:
-        print(f"cgdmer: {error}", file=sys.stderr)
-        return error.code
+        return report(error)
+    except ModuleNotFoundError as error:
+        if explained := not_installed(error):
+            return report(explained)
+        raise
     except BrokenPipeError:
         return 141
     except KeyboardInterrupt:
         return 130
 
 
+def report(error: CgdmerError) -> int:
+    """Print an error and return its exit code."""
+    print(f"cgdmer: {error}", file=sys.stderr)
+    return error.code
+
+
 def parser() -> argparse.ArgumentParser:
-    """Build the parser; nothing heavy is imported, so that --help is instant."""
+    """Build the parser without importing anything heavy, so that --help is instant."""
     top = argparse.ArgumentParser(prog="cgdmer", description="Disentangled ECG and report encoders, end to end.")
     top.add_argument("--version", action="version", version=f"cgdmer {__version__}")
     top.add_argument("--quiet", action="store_true", help="warnings and errors only")
     commands = top.add_subparsers(dest="command", required=True, metavar="COMMAND")
     run = commands.add_parser("run", help="run one stage of the pipeline outside DVC")
     run.add_argument("stage", metavar="STAGE", help="acquire, index, shards, validate, pretrain, ...")
-    run.add_argument("items", metavar="ITEM", nargs="*", help="the source, or encoder and source, of the stage")
-    check = commands.add_parser("check", help="say what a corpus lacks, where to get it, or which records failed")
-    check.add_argument("source", metavar="SOURCE")
+    run.add_argument("items", metavar="ITEM", nargs="*", help="the source of the stage, or its encoder and source")
+    check = commands.add_parser("check", help="show what a corpus lacks, where to get it, or which records failed")
+    check.add_argument("source", metavar="SOURCE", help="ptb_xl, cpsc2018, csn or mimic_iv_ecg")
     check.add_argument("--failed", metavar="EXPECTATION", help="list the records that failed this expectation")
-    profile = commands.add_parser("profile", help="lay params/NAME.yaml over the demo settings in params.yaml")
-    profile.add_argument("name", metavar="NAME", help="demo, or a file name in params/")
-    own_recordings(commands)
-    commands.add_parser("doctor", help="check this machine, and say which command mends what")
-    commands.add_parser("publish", help="record these results in MLflow and register the encoders as candidates")
+    profile = commands.add_parser("profile", help="apply the settings of params/NAME.yaml to params.yaml")
+    profile.add_argument("name", metavar="NAME", help="demo, or the name of a file in params/")
+    recording_commands(commands)
+    commands.add_parser("doctor", help="check this machine and show which command fixes each problem")
+    commands.add_parser("publish", help="log the results to MLflow and register the encoders as candidates")
+    commands.add_parser("promote", help="make the candidate champion if it passes the gate; exit with 1 if not")
+    commands.add_parser("rollback", help="make the previous champion champion again")
     commands.add_parser(
-        "promote", help="let the gate decide whether the candidate becomes champion; 1 where it does not"
+        "cross-validation", aliases=["folds"], help="cross-validate on a local PTB-XL, with a new pretraining per fold"
     )
-    commands.add_parser("rollback", help="make the former champion champion again")
-    commands.add_parser("folds", help="cross-validate on a local PTB-XL, pretraining anew for every fold")
-    replay = commands.add_parser("replay", help="do a step of pretraining again that was not finite")
-    replay.add_argument("folder", metavar="FOLDER", help="the dump that the error named")
-    commands.add_parser("table", help="print the headline table of reports/metrics.json")
+    replay = commands.add_parser("replay", help="repeat a pretraining step whose loss was not finite")
+    replay.add_argument("folder", metavar="FOLDER", help="the dump that the error message names")
+    commands.add_parser("table", help="print the main table of reports/metrics.json")
     return top
 
 
-def own_recordings(commands: Any) -> None:
-    """Add the commands that take files of one's own."""
-    given = argparse.ArgumentParser(add_help=False)
-    given.add_argument("--fs", type=float, metavar="HZ", help="of .npy and .csv: sampling rate")
-    given.add_argument("--unit", help="of .npy and .csv: mV, V or uV")
-    given.add_argument("--leads", metavar="I,II,V1", help="of .npy and .csv without a header row: names in order")
-    many = argparse.ArgumentParser(add_help=False, parents=[given])
-    many.add_argument("paths", metavar="PATH", nargs="+", help="recordings, folders, zips, or - for a list on stdin")
-    many.add_argument("--model", default="data/models/pretrain", metavar="FOLDER", help="or models:/NAME@ALIAS")
-    many.add_argument(
-        "--seconds", type=float, help="use the first so many seconds; the encoder's length where left out"
+def recording_commands(commands: Any) -> None:
+    """Add the commands for the user's own recordings."""
+    metadata = argparse.ArgumentParser(add_help=False)
+    metadata.add_argument("--fs", type=float, metavar="HZ", help="sampling rate of .npy and .csv files")
+    metadata.add_argument("--unit", help="unit of .npy and .csv files: mV, V or uV")
+    metadata.add_argument(
+        "--leads", metavar="I,II,V1", help="lead names of .npy files and of .csv files without a header row, in order"
     )
-    embed = commands.add_parser("embed", parents=[many], help="turn recordings into features")
-    embed.add_argument("-o", dest="output", default="embeddings.parquet", help=".parquet, .csv, or a folder for .npy")
-    score = commands.add_parser("score", parents=[many], help="score recordings by prompts and by saved probes")
-    score.add_argument("-o", dest="output", default="scores.parquet", help=".parquet or .csv")
-    score.add_argument("--prompts", metavar="JSON", help='{"prompts": {"CLASS": "text"}}; the shipped ones if left out')
-    score.add_argument("--classes", metavar="AFIB,NORM", help="only these prompts")
-    score.add_argument("--probe", action="append", default=[], metavar="TASK", help="a task or *.probe.safetensors")
-    score.add_argument("--representation", default="pooled", help="that the probe reads: pooled, shared or specific")
-    plot = commands.add_parser("plot", parents=[given], help="draw a recording on ECG paper")
-    plot.add_argument("path", metavar="FILE")
-    plot.add_argument("-o", dest="output", help=".svg or .png; the recording's name with .svg if left out")
+    inputs = argparse.ArgumentParser(add_help=False, parents=[metadata])
+    inputs.add_argument(
+        "paths", metavar="PATH", nargs="+", help="recordings, folders, zips, or - to read a list of paths from stdin"
+    )
+    inputs.add_argument(
+        "--model", default="data/models/pretrain", metavar="FOLDER", help="folder of the encoder, or models:/NAME@ALIAS"
+    )
+    inputs.add_argument(
+        "--seconds", type=float, help="use only the first SECONDS of each recording; default: the encoder's length"
+    )
+    embed = commands.add_parser("embed", parents=[inputs], help="compute the features of recordings")
+    embed.add_argument(
+        "-o",
+        "--output",
+        metavar="FILE",
+        default="embeddings.parquet",
+        help=".parquet, .csv, or a folder for .npy arrays; default: %(default)s",
+    )
+    score = commands.add_parser("score", parents=[inputs], help="score recordings with prompts and fitted probes")
+    score.add_argument(
+        "-o", "--output", metavar="FILE", default="scores.parquet", help=".parquet or .csv; default: %(default)s"
+    )
+    score.add_argument(
+        "--prompts", metavar="JSON", help='a file {"prompts": {"CLASS": "text"}}; default: the prompts of the package'
+    )
+    score.add_argument("--classes", metavar="AFIB,NORM", help="use only the prompts of these classes")
+    score.add_argument(
+        "--probe", action="append", default=[], metavar="TASK", help="a task, or a file *.probe.safetensors; repeatable"
+    )
+    score.add_argument(
+        "--representation", default="pooled", help="input of the probe: pooled (default), shared or specific"
+    )
+    plot = commands.add_parser("plot", parents=[metadata], help="draw a recording on ECG paper")
+    plot.add_argument("path", metavar="FILE", help="one recording")
+    plot.add_argument(
+        "-o", "--output", metavar="FILE", help=".svg or .png; default: the name of the recording with .svg"
+    )
 
 
 def run(options: argparse.Namespace) -> int:
@@ -117,12 +148,14 @@ def embed(options: argparse.Namespace) -> int:
 def score(options: argparse.Namespace) -> int:
     from pathlib import Path
 
-    from cgdmer.commands.score import Wanted, score
+    from cgdmer.commands.score import ScoreOptions, score
 
     classes = tuple(options.classes.split(",")) if options.classes else None
     prompts = {"prompts": Path(options.prompts)} if options.prompts else {}
-    wanted = Wanted(**prompts, classes=classes, probes=tuple(options.probe), representation=options.representation)
-    outcome = score(request(options), options.model, wanted)
+    score_options = ScoreOptions(
+        **prompts, classes=classes, probes=tuple(options.probe), representation=options.representation
+    )
+    outcome = score(request(options), options.model, score_options)
     print(outcome)
     return outcome.code
 
@@ -131,29 +164,29 @@ def request(options: argparse.Namespace) -> "Request":
     from pathlib import Path
 
     from cgdmer.commands.embed import Request
-    from cgdmer.recordings.stated import from_command_line
+    from cgdmer.recordings.array_metadata import from_options
 
-    stated = from_command_line(options.fs, options.unit, options.leads)
-    return Request(options.paths, Path(options.output), stated, options.seconds)
+    metadata = from_options(options.fs, options.unit, options.leads)
+    return Request(options.paths, Path(options.output), metadata, options.seconds)
 
 
 def plot(options: argparse.Namespace) -> int:
     from pathlib import Path
 
     from cgdmer.commands.plot import plot
-    from cgdmer.recordings.stated import from_command_line
+    from cgdmer.recordings.array_metadata import from_options
 
-    stated = from_command_line(options.fs, options.unit, options.leads)
-    print(plot(options.path, Path(options.output) if options.output else None, stated))
+    metadata = from_options(options.fs, options.unit, options.leads)
+    print(plot(options.path, Path(options.output) if options.output else None, metadata))
     return 0
 
 
 def doctor(_: argparse.Namespace) -> int:
     from cgdmer.commands.doctor import examine
 
-    sound, text = examine()
+    healthy, text = examine()
     print(text)
-    return 0 if sound else 1
+    return 0 if healthy else 1
 
 
 def publish(_: argparse.Namespace) -> int:
@@ -180,11 +213,11 @@ def rollback(_: argparse.Namespace) -> int:
     return 0
 
 
-def folds(_: argparse.Namespace) -> int:
-    from cgdmer.commands.cross_validation import folds
-    from cgdmer.evaluation.cross_validation import markdown
+def cross_validation(_: argparse.Namespace) -> int:
+    from cgdmer.commands.cross_validation import cross_validate
+    from cgdmer.report.cross_validation import markdown
 
-    print(markdown(folds()), end="")
+    print(markdown(cross_validate()), end="")
     return 0
 
 
@@ -219,7 +252,8 @@ COMMANDS: dict[str, Callable[[argparse.Namespace], int]] = {
     "publish": publish,
     "promote": promote,
     "rollback": rollback,
-    "folds": folds,
+    "cross-validation": cross_validation,
+    "folds": cross_validation,
     "replay": replay,
     "table": table,
 }

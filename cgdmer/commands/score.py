@@ -1,4 +1,4 @@
-"""Owns `cgdmer score`: recordings in, zero-shot scores of prompts and the class probabilities of saved probes out."""
+"""`cgdmer score`: zero-shot scores of recordings with prompts, and class probabilities from fitted probes."""
 
 import hashlib
 from collections.abc import Sequence
@@ -16,91 +16,96 @@ from cgdmer.encoders.cgdmer import Pretrained
 from cgdmer.errors import ConfigError, DataError, did_you_mean
 from cgdmer.evaluation import zero_shot
 from cgdmer.files import sha256
-from cgdmer.probing import linear_probe_io as fitted
+from cgdmer.probing import linear_probe_io
 from cgdmer.tables import TASKS
 
 
 @dataclass(frozen=True)
-class Wanted:
-    """What to score by."""
+class ScoreOptions:
+    """The prompts and probes to score with."""
 
     prompts: Path = zero_shot.STATEMENTS
     classes: tuple[str, ...] | None = None
-    """Of the prompts; all where None."""
+    """Classes whose prompts are used; None for all."""
     probes: tuple[str, ...] = ()
-    """Tasks, or files of saved probes."""
+    """Tasks, or files of fitted probes."""
     representation: str = "pooled"
 
 
-def score(request: Request, model: str, wanted: Wanted) -> Outcome:
-    """Write id, seconds, missing leads, a cosine a prompt (`zero_shot/CLASS`) and a probability a probe's class.
+def score(request: Request, model: str, options: ScoreOptions) -> Outcome:
+    """Write id, seconds used, missing leads, a cosine per prompt (`zero_shot/CLASS`) and a probability per probed class.
 
     ConfigError for an unknown class or task; DataError for a probe that was fitted for another encoder.
     """
     encoder = load_encoder(model)
-    heads = {path: fitted.load(path) for path in map(probe_path, wanted.probes)}
-    for head in heads.values():
-        head.fits(encoder.digest, encoder.dims, wanted.representation)
-    names, vectors, facts = _prompts(encoder, wanted)
+    probes = {path: linear_probe_io.load(path) for path in map(probe_path, options.probes)}
+    for probe in probes.values():
+        probe.check_fits(encoder.digest, encoder.dims, options.representation)
+    classes, vectors, prompt_metadata = _prompts(encoder, options)
 
     def columns(features: dict[str, np.ndarray]) -> Columns:
-        found: dict[str, Any] = {}
-        if names:
+        scores: dict[str, Any] = {}
+        if classes:
             cosines = (zero_shot.unit(features["aligned"]) @ vectors.T).astype(np.float32)
-            found |= {f"zero_shot/{name}": cosines[:, place] for place, name in enumerate(names)}
-        for head in heads.values():
-            chances = head.probabilities(features, wanted.representation)
-            found |= {f"probe/{head.task}/{name}": chances[:, place] for place, name in enumerate(head.classes)}
-        return found
+            scores |= {f"zero_shot/{name}": cosines[:, column] for column, name in enumerate(classes)}
+        for probe in probes.values():
+            probabilities = probe.probabilities(features, options.representation)
+            names = [f"probe/{probe.task}/{name}" for name in probe.classes]
+            scores |= {name: probabilities[:, column] for column, name in enumerate(names)}
+        return scores
 
-    probes = [
-        {"task": head.task, "classes": head.classes, "representation": wanted.representation, "sha256": sha256(path)}
-        for path, head in heads.items()
+    probe_metadata = [
+        {"task": probe.task, "classes": probe.classes, "representation": options.representation, "sha256": sha256(path)}
+        for path, probe in probes.items()
     ]
-    return encode_all(request, encoder, columns, {"prompts": facts, "probes": probes})
+    return encode_all(request, encoder, columns, {"prompts": prompt_metadata, "probes": probe_metadata})
 
 
 def probe_path(name: str) -> Path:
-    """Return the file of a saved probe, named by its path or its task."""
-    if name.endswith(fitted.SUFFIX) or "/" in name:
+    """Return the file of a fitted probe, given its path or its task."""
+    if name.endswith(linear_probe_io.SUFFIX) or "/" in name:
         return Path(name)
     if name not in TASKS:
         raise ConfigError(
             f"--probe {name}: no such task{did_you_mean(name, list(TASKS))}",
-            allowed=f"{', '.join(TASKS)}, or a file *{fitted.SUFFIX}",
+            allowed=f"{', '.join(TASKS)}, or a file *{linear_probe_io.SUFFIX}",
         )
     return paths.fitted_probe("cgdmer", name)
 
 
-def _prompts(encoder: Pretrained, wanted: Wanted) -> tuple[list[str], np.ndarray, dict[str, Any]]:
-    """Return class names, their unit vectors (C, E) and what to say of them; nothing where reports were not learnt."""
+def _prompts(encoder: Pretrained, options: ScoreOptions) -> tuple[list[str], np.ndarray, dict[str, Any]]:
+    """Return class names, their unit vectors (C, E) and metadata; empty for an encoder trained without reports."""
     if "aligned" not in encoder.dims:
-        if not wanted.probes:
+        if not options.probes:
             raise ConfigError(
                 "this encoder was trained without reports: it has no zero-shot scores",
                 fix="--probe TASK, or --model FOLDER",
             )
         return [], np.zeros((0, 0)), {}
-    if not wanted.prompts.is_file():
-        raise DataError(f"{wanted.prompts} is missing", fix='--prompts FILE with {"prompts": {"CLASS": "text"}}')
-    prompts = zero_shot.read_prompts(wanted.prompts, wanted.prompts.stem, ensemble=False)
-    names = list(prompts.texts) if wanted.classes is None else _chosen(wanted.classes, list(prompts.texts), wanted)
+    if not options.prompts.is_file():
+        raise DataError(f"{options.prompts} is missing", fix='--prompts FILE with {"prompts": {"CLASS": "text"}}')
+    prompts = zero_shot.read_prompts(options.prompts, options.prompts.stem, ensemble=False)
+    names = (
+        list(prompts.texts)
+        if options.classes is None
+        else _known_classes(options.classes, list(prompts.texts), options)
+    )
     texts = zero_shot.texts_of(prompts, names)
     encoded = encoder.encode_reports([report_text.clean_joined(text) for several in texts for text in several])
     vectors = zero_shot.class_vectors(encoded, [len(several) for several in texts])
-    stated = {
+    hashed_texts = {
         name: {"text": several[0], "sha256": hashlib.sha256(several[0].encode()).hexdigest()}
         for name, several in zip(names, texts, strict=True)
     }
-    return names, vectors, {**prompts.facts, "classes": stated}
+    return names, vectors, {**prompts.facts, "classes": hashed_texts}
 
 
-def _chosen(classes: Sequence[str], known: list[str], wanted: Wanted) -> list[str]:
+def _known_classes(classes: Sequence[str], available: list[str], options: ScoreOptions) -> list[str]:
     for name in classes:
-        if name not in known:
+        if name not in available:
             raise ConfigError(
-                f"{wanted.prompts} has no prompt '{name}'{did_you_mean(name, known)}",
-                allowed=", ".join(known),
+                f"{options.prompts} has no prompt '{name}'{did_you_mean(name, available)}",
+                allowed=", ".join(available),
                 fix='--prompts FILE with {"prompts": {"CLASS": "text"}}',
             )
     return list(dict.fromkeys(classes))

@@ -1,9 +1,9 @@
-"""Owns retrieval between ECGs and reports: recall at k and median rank, in blocks, so that a million records fit.
+"""Retrieval between ECGs and reports: recall at k and median rank, computed in blocks so that a million records fit.
 
-A record's own report is right, and so is every identical report: machine reports repeat heavily
-(docs/protocols.md G.26). The rank of a query is one more than the number of wrong candidates that score at least as
-high as its best right one, so that a constant encoder ranks last and not first. Identical texts have one vector, hence
-one matrix of distinct reports by ECGs answers both directions.
+Every report identical to a record's own report is correct, because machine reports repeat heavily (docs/protocols.md
+G.26). The rank of a query is one more than the number of wrong candidates that score at least as high as its best
+correct one, so a constant encoder ranks last and not first. Identical texts share one vector, so one matrix of distinct
+reports by ECGs answers both directions.
 """
 
 from collections.abc import Sequence
@@ -15,9 +15,9 @@ import numpy as np
 from cgdmer.errors import DataError
 
 BLOCK = 512
-"""Rows and columns of similarities at once: 1 MB in float32, so that they stay in the cache."""
+"""Rows and columns of similarities computed at once: 1 MB in float32, which fits the cache."""
 TIE = 1e-6
-"""Cosines nearer than this are equal: sums of float32 in another order differ by less."""
+"""Cosines closer than this count as equal: float32 sums in another order differ by less."""
 
 
 @dataclass(frozen=True)
@@ -31,13 +31,13 @@ class Ranks:
 def ranks(ecg: np.ndarray, report: np.ndarray, group: np.ndarray, block: int = BLOCK) -> Ranks:
     """Rank both directions among N records.
 
-    `ecg` (N, E) and `report` (U, E) are unit vectors, one report vector a distinct text; `group` (N,) names each
-    record's text. Candidates are all N reports (ECG -> report) and all N ECGs (report -> ECG).
+    `ecg` (N, E) and `report` (U, E) are unit vectors, one report vector per distinct text; `group` (N,) is the text
+    index of each record. Candidates are all N reports (ECG -> report) and all N ECGs (report -> ECG).
     """
     _check(ecg, report, group)
     ecg, report = np.ascontiguousarray(ecg, np.float32), np.ascontiguousarray(report, np.float32)
     copies = np.bincount(group, minlength=len(report)).astype(np.float32)
-    own, best = _right_scores(ecg, report, group, block)
+    own, best = _correct_scores(ecg, report, group, block)
     above_own, above_best = np.zeros(len(ecg), np.int64), np.zeros(len(report), np.int64)
     for top in range(0, len(report), block):
         texts = slice(top, min(top + block, len(report)))
@@ -52,21 +52,21 @@ def ranks(ecg: np.ndarray, report: np.ndarray, group: np.ndarray, block: int = B
     return Ranks(above_own + 1, above_best[group] + 1)
 
 
-def _right_scores(ecg: np.ndarray, report: np.ndarray, group: np.ndarray, block: int) -> tuple[np.ndarray, np.ndarray]:
+def _correct_scores(ecg: np.ndarray, report: np.ndarray, group: np.ndarray, block: int) -> tuple[np.ndarray, np.ndarray]:
     """Return each ECG's score with its own text (N,), and each text's best score with its own ECGs (U,)."""
     own = np.empty(len(ecg), np.float32)
     for left in range(0, len(ecg), block):
-        part = slice(left, left + block)
-        own[part] = np.einsum("ne,ne->n", ecg[part], report[group[part]])
+        rows = slice(left, left + block)
+        own[rows] = np.einsum("ne,ne->n", ecg[rows], report[group[rows]])
     best = np.full(len(report), -np.inf, np.float32)
     np.maximum.at(best, group, own)
     return own, best
 
 
-def summarise(found: Ranks, group: np.ndarray, recall_at: Sequence[int]) -> dict[str, Any]:
-    """Return recall at each k and the median rank both ways, and what guessing would give."""
+def summarise(ranks: Ranks, group: np.ndarray, recall_at: Sequence[int]) -> dict[str, Any]:
+    """Return recall at each k and the median rank in both directions, and the recall of a blind guess."""
     n, copies = len(group), np.bincount(group)
-    directions = {"ecg_to_report": found.ecg_to_report, "report_to_ecg": found.report_to_ecg}
+    directions = {"ecg_to_report": ranks.ecg_to_report, "report_to_ecg": ranks.report_to_ecg}
     return {
         "n": n,
         "distinct_reports": int((copies > 0).sum()),

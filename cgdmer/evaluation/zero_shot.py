@@ -1,4 +1,4 @@
-"""Owns zero-shot classification: prompts with their names and hashes, and raw cosine scores on the test split.
+"""Zero-shot classification: prompts with their names and hashes, and raw cosine scores on the test split.
 
 docs/protocols.md C.1: score = cosine of the ECG's aligned vector and the class prompt's, no temperature and no softmax;
 AUROC a class; mean over classes. Nothing is selected on the labels of the task.
@@ -16,7 +16,8 @@ from cgdmer import files
 from cgdmer.errors import DataError
 from cgdmer.probing import bootstrap, metrics
 from cgdmer.probing.cohort import Cohort, scorable
-from cgdmer.probing.linear_probe import class_intervals, head, tidy
+from cgdmer.probing.linear_probe import class_intervals, head
+from cgdmer.results import rounded
 
 FOLDER = Path(__file__).with_name("prompts")
 STATEMENTS = FOLDER / "statements.json"
@@ -25,7 +26,7 @@ TEMPLATES = FOLDER / "templates.json"
 
 @dataclass(frozen=True)
 class Prompts:
-    """Texts by class; more than one where templates make an ensemble."""
+    """Texts by class; several per class if templates make an ensemble."""
 
     texts: dict[str, list[str]]
     facts: dict[str, Any]
@@ -35,7 +36,7 @@ class Prompts:
 def read_prompts(path: Path, name: str, ensemble: bool) -> Prompts:
     """Read prompts by class from `{"prompts": {class: text}}` or, as CKEPE is, a bare `{class: text}`.
 
-    DataError where the file is not of that form.
+    DataError if the file has another form.
     """
     content = files.read_json(path)
     prompts = content.get("prompts", content) if isinstance(content, dict) else None
@@ -77,19 +78,17 @@ def evaluate(
 ) -> dict[str, Any]:
     """Score the test split: `aligned` (N, E) of all embedded records, `vectors` (C, E) of the classes in order."""
     scores = (unit(aligned[cohort.test.rows]) @ unit(vectors).T).astype(np.float32)
-    kept = scorable(cohort.test.labels)
-    labels = cohort.test.labels[:, kept]
-    points = metrics.auroc(scores[:, kept], labels)
-    replicated = bootstrap.auroc(scores[:, kept], labels, bootstrap.draws(len(labels), replicates))
+    scored = scorable(cohort.test.labels)
+    labels = cohort.test.labels[:, scored]
+    points = metrics.auroc(scores[:, scored], labels)
+    replicated = bootstrap.auroc(scores[:, scored], labels, bootstrap.draws(len(labels), replicates))
     overall = bootstrap.interval(points.mean(), bootstrap.macro(replicated))
-    names = [name for name, keep in zip(cohort.classes, kept, strict=True) if keep]
+    names = [name for name, keep in zip(cohort.classes, scored, strict=True) if keep]
     return {
         **head(cohort, "zero-shot, cosine"),
-        "mean": tidy(overall.mean),
-        "low": tidy(overall.low),
-        "high": tidy(overall.high),
+        **overall.rounded().to_json(),
         "skipped_replicates": int(np.isnan(replicated).sum()),
-        "per_class": {name: tidy(value) for name, value in zip(names, points, strict=True)},
+        "per_class": {name: rounded(value) for name, value in zip(names, points, strict=True)},
         "per_class_interval": class_intervals(names, points, replicated),
         "prompts": {**prompts.facts, "texts": {name: prompts.texts[name] for name in cohort.classes}},
     }

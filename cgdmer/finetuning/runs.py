@@ -4,6 +4,7 @@ import hashlib
 import json
 import logging
 from collections.abc import Callable
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -20,6 +21,7 @@ from cgdmer.finetuning.training import Labelled, Signals, fit, predict
 from cgdmer.models.cgdmer import CGDMER
 from cgdmer.probing import bootstrap, linear_probe, metrics, subsets
 from cgdmer.probing.cohort import Cohort, scorable
+from cgdmer.results import ProbeCell, ProbeResult, rounded
 from cgdmer.shards import Shards
 
 STARTS = {"fine-tuned": True, "from scratch": False}
@@ -29,21 +31,20 @@ log = logging.getLogger(__name__)
 
 def evaluate(
     cohort: Cohort, shards: Shards, finetune: settings.Finetune, folder: Path
-) -> tuple[dict[str, Any], pl.DataFrame]:
+) -> tuple[ProbeResult, pl.DataFrame]:
     """Run both starts at every fraction with every seed; the subsets are those of the canonical probe."""
     read = Signals(shards, choose_device())
     counts = bootstrap.draws(len(cohort.test.ids), finetune.bootstrap)
-    results: dict[str, dict[str, Any]] = {}
+    results: dict[str, dict[str, ProbeCell]] = {}
     parts = []
     for fraction in finetune.fractions:
         for start in STARTS:
             runs, facts = trained(cohort, read, fraction, start, finetune, folder)
-            figures = linear_probe.summarise(cohort, runs, counts, list(range(finetune.seeds))) | facts
-            del figures["strength"]
-            results.setdefault(str(fraction), {})[start] = figures
+            cell = replace(linear_probe.summarise(cohort, runs, counts, list(range(finetune.seeds))), C=None, **facts)
+            results.setdefault(str(fraction), {})[start] = cell
             parts += [linear_probe.predictions(cohort, run, fraction, start) for run in runs]
-            log.info("%s %s at %s: %.4f", cohort.task, start, fraction, figures["mean"])
-    return {**linear_probe.head(cohort, "full fine-tuning"), "results": results}, pl.concat(parts)
+            log.info("%s %s at %s: %.4f", cohort.task, start, fraction, fraction, start, cell.mean)
+    return ProbeResult(results=results, **linear_probe.head(cohort, "full fine-tuning")), pl.concat(parts)
 
 
 def trained(
@@ -93,7 +94,7 @@ def one(cohort: Cohort, read: Signals, rows: np.ndarray, start: str, finetune: s
         )  # fmt: skip
         val, test = (whole(predict(classifier, read, part.rows)) for part in (cohort.val, cohort.test))
     best = fitted.scores[fitted.epoch - 1]
-    return val, test, {"epoch": fitted.epoch, "validation": None if np.isnan(best) else linear_probe.tidy(best)}
+    return val, test, {"epoch": fitted.epoch, "validation": None if np.isnan(best) else rounded(best)}
 
 
 def check_form(shards: Shards, signal: settings.Signal, network: CGDMER) -> None:

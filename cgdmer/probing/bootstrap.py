@@ -1,21 +1,12 @@
-"""Owns resampling: intervals of AUROC over test records and training subsets, and paired differences of encoders."""
-
-from dataclasses import dataclass
+"""Bootstrap: intervals of AUROC over test records and training subsets, paired across encoders."""
 
 import numpy as np
 
+from cgdmer.results import Interval
+
 SEED = 20240
-"""Of the resampled records; the same for every encoder, so that two encoders are compared on the same replicates."""
+"""Seed of the resampled records; the same for every encoder, so that encoders are compared on the same replicates."""
 PERCENTILES = (2.5, 97.5)
-
-
-@dataclass(frozen=True)
-class Interval:
-    """A value with the 2.5th and 97.5th percentiles of its replicates."""
-
-    mean: float
-    low: float
-    high: float
 
 
 def draws(n: int, replicates: int) -> np.ndarray:
@@ -36,7 +27,7 @@ def auroc(scores: np.ndarray, labels: np.ndarray, counts: np.ndarray) -> np.ndar
 
 
 def _auroc(scores: np.ndarray, positive: np.ndarray, counts: np.ndarray) -> np.ndarray:
-    """Count the weighted pairs in the right order: how many of the others lie below each score of the rarer side.
+    """Count the weighted pairs in the right order: how many scores of the commoner label lie below each of the rarer.
 
     A tie lies half below and half above. Counts are small whole numbers and halves, so float32 sums are exact.
     """
@@ -50,8 +41,8 @@ def _auroc(scores: np.ndarray, positive: np.ndarray, counts: np.ndarray) -> np.n
     values, slot = np.unique(scores[rare], return_inverse=True)
     left, right = (np.searchsorted(values, scores[other], side) for side in ("left", "right"))
     halves, ones = np.full(2 * len(other), 0.5, np.float32), np.ones(len(rare), np.float32)
-    places = np.concatenate([left, right]), np.concatenate([other, other])
-    between = csr_matrix((halves, places), shape=(len(values) + 1, len(scores))) @ counts
+    cells = np.concatenate([left, right]), np.concatenate([other, other])
+    between = csr_matrix((halves, cells), shape=(len(values) + 1, len(scores))) @ counts
     at = csr_matrix((ones, (slot, rare)), shape=(len(values), len(scores))) @ counts
     below = np.cumsum(between, axis=0)
     pairs = at.sum(axis=0, dtype=np.float64) * below[-1]
@@ -60,7 +51,7 @@ def _auroc(scores: np.ndarray, positive: np.ndarray, counts: np.ndarray) -> np.n
 
 
 def macro(replicated: np.ndarray) -> np.ndarray:
-    """Return the mean over the classes a replicate has, (..., replicates) from (..., replicates, C); NaN for none."""
+    """Return the mean over the classes defined in a replicate, (..., replicates) of (..., replicates, C); NaN for none."""
     defined = ~np.isnan(replicated)
     with np.errstate(invalid="ignore"):
         means: np.ndarray = np.where(defined, replicated, 0.0).sum(axis=-1) / defined.sum(axis=-1)
@@ -80,7 +71,7 @@ def over_seeds(replicated: np.ndarray) -> np.ndarray:
 
 
 def interval(point: float, replicates: np.ndarray) -> Interval:
-    """Put the percentiles of the replicates (B,) beside a point value; NaN is skipped, nothing left is 0 to 1."""
-    kept = replicates[~np.isnan(replicates)]
-    low, high = np.percentile(kept, PERCENTILES) if len(kept) else (0.0, 1.0)
+    """Return a point value with the percentiles of its replicates (B,); NaN is skipped, and all NaN gives 0 to 1."""
+    defined = replicates[~np.isnan(replicates)]
+    low, high = np.percentile(defined, PERCENTILES) if len(defined) else (0.0, 1.0)
     return Interval(float(point), float(low), float(high))

@@ -1,4 +1,4 @@
-"""Owns joining features and labels by record id, and refusing what would give a number without a meaning."""
+"""Join features and labels by record id, and refuse data that would give a meaningless number."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -11,7 +11,7 @@ from cgdmer.errors import ConfigError, DataError, did_you_mean
 
 
 @dataclass(frozen=True)
-class Part:
+class Split:
     """One split of a task: record ids, their rows in the embedding file, and labels (n, C) in {0, 1}."""
 
     ids: list[str]
@@ -25,43 +25,43 @@ class Cohort:
 
     task: str
     classes: list[str]
-    train: Part
-    val: Part
-    test: Part
+    train: Split
+    val: Split
+    test: Split
     without_features: int
-    """Records of the task that were quarantined before embedding."""
+    """Number of records of the task that were quarantined before embedding."""
 
 
 def cohort(task: str, index: pl.DataFrame, ids: Sequence[str]) -> Cohort:
     """Join the index with an embedding file's record ids.
 
-    Raises ConfigError for an unknown task; DataError where the task's classes are missing from the index, the
-    embeddings are of other records, a split is empty, or no class of the test split has both a positive and a negative.
+    Raises ConfigError for an unknown task; DataError if the index lacks the task's classes, the embeddings
+    are of other records, a split is empty, or no class of the test split has both a positive and a negative.
     """
     source = source_of(task)
     members = tables.members(index, task)
-    _same_records(index["id"], ids, source)
+    _check_same_records(index["id"], ids, source)
     rows = pl.DataFrame({"id": list(ids), "row": np.arange(len(ids))}, schema={"id": pl.String, "row": pl.Int64})
     joined = members.join(rows, on="id", how="inner", maintain_order="left")
-    parts = {split: _part(joined.filter(pl.col("split") == split), task) for split in tables.SPLITS}
-    for split, part in parts.items():
-        if not part.ids:
-            raise DataError(f"{task}: no record of the {split} split has features", fix=_remedy(source))
+    splits = {name: _split(joined.filter(pl.col("split") == name), task) for name in tables.SPLITS}
+    for name, split in splits.items():
+        if not split.ids:
+            raise DataError(f"{task}: no record of the {name} split has features", fix=_remedy(source))
     classes = [name.split("/", 1)[1] for name in tables.label_columns(index, task)]
-    if not scorable(parts["test"].labels).any():
+    if not scorable(splits["test"].labels).any():
         raise DataError(
-            f"{task}: in the {len(parts['test'].ids)} test records every class is all positive or all negative",
+            f"{task}: in the {len(splits['test'].ids)} test records every class is all positive or all negative",
             allowed="at least one class with a positive and a negative test record",
             fix=_remedy(source),
         )
-    return Cohort(task, classes, **parts, without_features=members.height - joined.height)
+    return Cohort(task, classes, **splits, without_features=members.height - joined.height)
 
 
 def source_of(task: str) -> str:
-    """Return the source of a task; ConfigError where there is no such task."""
+    """Return the source of a task; ConfigError for an unknown task."""
     if task not in tables.TASKS:
-        known = list(tables.TASKS)
-        raise ConfigError(f"no task is called '{task}'{did_you_mean(task, known)}", allowed=", ".join(known))
+        tasks = list(tables.TASKS)
+        raise ConfigError(f"no task is called '{task}'{did_you_mean(task, tasks)}", allowed=", ".join(tasks))
     return tables.TASKS[task]
 
 
@@ -89,22 +89,23 @@ def check_finite(features: np.ndarray, ids: Sequence[str], name: str, source: st
         )
 
 
-def _same_records(known: pl.Series, ids: Sequence[str], source: str) -> None:
-    """Every embedded record must be in the index, once."""
-    given = pl.Series("id", list(ids), dtype=pl.String)
-    strange = given.filter(~given.is_in(known.implode()))
-    if len(strange) or given.n_unique() != len(given) or not len(given):
-        fact = f"{len(strange)} of its {len(given)} records are not in the index, for example {strange[:3].to_list()}"
+def _check_same_records(indexed: pl.Series, ids: Sequence[str], source: str) -> None:
+    """Raise DataError unless every embedded record is in the index exactly once."""
+    embedded = pl.Series("id", list(ids), dtype=pl.String)
+    strangers = embedded.filter(~embedded.is_in(indexed.implode()))
+    if len(strangers) or embedded.n_unique() != len(embedded) or not len(embedded):
+        examples = strangers[:3].to_list()
         raise DataError(
-            f"the embedding file is of other records than the index of {source}: {fact}",
-            allowed="ids of the index, each once",
+            f"the embedding file is of other records than the index of {source}: {len(strangers)} of its {len(embedded)} "
+            f"records are not in the index, for example {examples}",
+            allowed="every id of the index at most once",
             fix=f"dvc repro --force embed@<encoder>-{source}",
         )
 
 
-def _part(frame: pl.DataFrame, task: str) -> Part:
+def _split(frame: pl.DataFrame, task: str) -> Split:
     _, labels = tables.labels(frame, task)
-    return Part(frame["id"].to_list(), frame["row"].to_numpy(), labels)
+    return Split(frame["id"].to_list(), frame["row"].to_numpy(), labels)
 
 
 def _remedy(source: str) -> str:

@@ -1,4 +1,4 @@
-"""Owns the paired comparison of two encoders from saved predictions: same records, same replicates, same seeds."""
+"""Compare two encoders from saved predictions, paired: same records, same replicates, same seeds."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -9,15 +9,13 @@ import polars as pl
 from cgdmer.errors import DataError
 from cgdmer.probing import bootstrap, metrics
 from cgdmer.probing.cohort import scorable
+from cgdmer.results import Interval
 
 
 @dataclass(frozen=True)
-class Difference:
-    """Macro AUROC of the first encoder minus that of the second, with its interval."""
+class Difference(Interval):
+    """Macro AUROC of the first encoder minus that of the second."""
 
-    mean: float
-    low: float
-    high: float
     share_above: float
     """Share of replicates in which the first is better."""
 
@@ -25,16 +23,16 @@ class Difference:
 def compare(first: pl.DataFrame, second: pl.DataFrame, replicates: int = 1000) -> Difference:
     """Compare two prediction tables, each filtered to one fraction and one representation.
 
-    Records and training subsets are resampled together, so what is hard for both encoders cancels. DataError where the
-    tables are not of the same records, seeds and classes.
+    Records and training subsets are resampled together, so what is hard for both encoders cancels. DataError unless both
+    tables hold the same records, seeds and classes.
     """
-    return _summed(*paired(first, second, replicates))
+    return _difference(*paired(first, second, replicates))
 
 
 def compare_tasks(pairs: Mapping[str, tuple[np.floating, np.ndarray]]) -> Difference:
-    """Return the difference of the mean over tasks, from what `paired` says of each; tasks are resampled apart."""
+    """Return the difference of the mean over tasks from the results of `paired`; tasks are resampled independently."""
     points = [point for point, _ in pairs.values()]
-    return _summed(np.mean(points), np.nanmean([drawn for _, drawn in pairs.values()], axis=0))
+    return _difference(np.mean(points), np.nanmean([drawn for _, drawn in pairs.values()], axis=0))
 
 
 def paired(first: pl.DataFrame, second: pl.DataFrame, replicates: int = 1000) -> tuple[np.floating, np.ndarray]:
@@ -52,17 +50,17 @@ def paired(first: pl.DataFrame, second: pl.DataFrame, replicates: int = 1000) ->
     return (points - others).mean(), bootstrap.over_seeds(drawn - other_drawn)
 
 
-def _summed(point: np.floating, differences: np.ndarray) -> Difference:
-    found = bootstrap.interval(float(point), differences)
-    return Difference(found.mean, found.low, found.high, float((differences > 0).mean()))
+def _difference(point: np.floating, differences: np.ndarray) -> Difference:
+    difference = bootstrap.interval(float(point), differences)
+    return Difference(difference.mean, difference.low, difference.high, float((differences > 0).mean()))
 
 
 def macros(frame: pl.DataFrame, replicates: int) -> tuple[np.ndarray, np.ndarray]:
     """Return the macro AUROC of each seed (S,) and of its replicates (S, B)."""
-    parts = frame.partition_by("seed", maintain_order=True)
-    labels = parts[0].select(pl.col("^label/.*$")).to_numpy()
-    kept, counts = scorable(labels), bootstrap.draws(len(labels), replicates)
-    scores = [part.select(pl.col("^score/.*$")).to_numpy()[:, kept] for part in parts]
-    points = np.array([metrics.macro(metrics.auroc(score, labels[:, kept])) for score in scores])
-    drawn = np.array([bootstrap.macro(bootstrap.auroc(score, labels[:, kept], counts)) for score in scores])
+    seeds = frame.partition_by("seed", maintain_order=True)
+    labels = seeds[0].select(pl.col("^label/.*$")).to_numpy()
+    scored, counts = scorable(labels), bootstrap.draws(len(labels), replicates)
+    scores = [seed.select(pl.col("^score/.*$")).to_numpy()[:, scored] for seed in seeds]
+    points = np.array([metrics.macro(metrics.auroc(score, labels[:, scored])) for score in scores])
+    drawn = np.array([bootstrap.macro(bootstrap.auroc(score, labels[:, scored], counts)) for score in scores])
     return points, drawn

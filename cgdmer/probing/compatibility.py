@@ -1,25 +1,22 @@
-"""Owns the probe protocols of MERL and MELP on cached features, defects and all, so that a published row can be re-run.
+"""The probe protocols of MERL and MELP on cached features, defects included, so that published rows can be reproduced.
 
 docs/protocols.md B.1, B.2 and B.5. They exist beside the canonical probe and are never the default. Features are cached
-in eval mode, which is exact for MELP and for MERL's ViT; MERL's ResNet let its BatchNorm drift, which is a defect not
-copied, and neither is training in half precision.
+in eval mode, which is exact for MELP and for MERL's ViT. Two details are not reproduced: the BatchNorm statistics of
+MERL's ResNet, which drift during its probe, and training in half precision.
 """
 
-import logging
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, field
-from typing import Any
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 import polars as pl
 
 from cgdmer.errors import DataError
 from cgdmer.probing import bootstrap, linear_probe, metrics, subsets
-from cgdmer.probing.cohort import Cohort, Part, scorable
-from cgdmer.probing.logistic import sigmoid
+from cgdmer.probing.cohort import Cohort, Split, scorable
+from cgdmer.probing.solver import sigmoid
+from cgdmer.results import Positional, ProbeCell, ProbeResult, rounded
 from cgdmer.settings import Probe
-
-log = logging.getLogger(__name__)
 
 SEED = 42
 EPOCHS = 100
@@ -34,7 +31,7 @@ class Protocol:
 
     batch: int
     decoupled: bool
-    """AdamW's decay of weights, not Adam's penalty in the gradient."""
+    """True for AdamW's decay of weights, False for Adam's penalty in the gradient."""
     rate: Callable[[int, int, int], float]
     """Learning rate by (update, epoch, scheduler steps so far)."""
     patience: int | None
@@ -46,12 +43,12 @@ class Protocol:
 
 
 def _merl_rate(update: int, epoch: int, steps: int) -> float:
-    """Fall tenfold once the scheduler has been stepped 40 times: every update, and every epoch besides."""
+    """Fall tenfold after 40 scheduler steps: one per update and one more per epoch."""
     return 1e-3 if steps < 40 else 1e-4
 
 
 def _melp_rate(update: int, epoch: int, steps: int) -> float:
-    """Cosine from 1e-3 to 1e-5 over 100 epochs, stepped once an epoch."""
+    """Cosine from 1e-3 to 1e-5 over 100 epochs, one step per epoch."""
     return 1e-5 + (1e-3 - 1e-5) * (1.0 + float(np.cos(np.pi * epoch / EPOCHS))) / 2.0
 
 
@@ -90,49 +87,49 @@ PROTOCOLS = {
 
 
 def evaluate(
-    cohort: Cohort, features: Mapping[str, np.ndarray], settings: Probe, published: pl.DataFrame | None
-) -> tuple[dict[str, Any], pl.DataFrame]:
-    """Probe as `settings.protocol` does; `published` is the split table in CSV order, which decides the subset."""
-    protocol = PROTOCOLS[settings.protocol]
-    counts = bootstrap.draws(len(cohort.test.ids), settings.bootstrap)
+    cohort: Cohort, features: Mapping[str, np.ndarray], probe: Probe, published: pl.DataFrame | None
+) -> tuple[ProbeResult, pl.DataFrame]:
+    """Probe as `probe.protocol` says; `published` is the split table in CSV order, which decides the subset."""
+    protocol = PROTOCOLS[probe.protocol]
+    counts = bootstrap.draws(len(cohort.test.ids), probe.bootstrap)
     order, subset = training_order(cohort, published)
-    results: dict[str, dict[str, Any]] = {}
+    results: dict[str, dict[str, ProbeCell]] = {}
     tables = []
-    for fraction in settings.fractions:
+    for fraction in probe.fractions:
         rows = order[protocol.subset(len(order), fraction)]
         rows = rows[rows >= 0]
         if not len(rows):
             raise DataError(
-                f"{cohort.task}: {settings.protocol} draws no record at {fraction:g} of {len(order)}",
+                f"{cohort.task}: {probe.protocol} draws no record at {fraction:g} of {len(order)}",
                 fix="take that fraction out of probe.fractions in params.yaml",
             )
         for name, matrix in features.items():
             history = train(protocol, cohort, matrix, rows)
             run = history.chosen(rows, cohort.val.labels)
-            figures = linear_probe.summarise(cohort, [run], counts, [SEED])
-            figures["max_over_test_epochs"] = linear_probe.tidy(max(history.aurocs(cohort.test.labels, "test")))
-            figures["epochs"] = len(history.val)
-            if cohort.task == "ptb_xl_sub" and set(CROSSED[0]) <= set(cohort.classes):
-                figures["positional"] = positional(cohort, history, rows)
-            results.setdefault(str(fraction), {})[name] = figures
+            crossed = cohort.task == "ptb_xl_sub" and set(CROSSED[0]) <= set(cohort.classes)
+            results.setdefault(str(fraction), {})[name] = replace(
+                linear_probe.summarise(cohort, [run], counts, [SEED]),
+                max_over_test_epochs=rounded(max(history.aurocs(cohort.test.labels, "test"))),
+                epochs=len(history.val),
+                positional=positional(cohort, history, rows) if crossed else None,
+            )
             tables.append(linear_probe.predictions(cohort, run, fraction, name))
-    about = {"subset": subset, "defects": list(protocol.defects)}
-    return {**linear_probe.head(cohort, settings.protocol), **about, "results": results}, pl.concat(tables)
+    head = linear_probe.head(cohort, probe.protocol)
+    return ProbeResult(results=results, subset=subset, defects=list(protocol.defects), **head), pl.concat(tables)
 
 
 def training_order(cohort: Cohort, published: pl.DataFrame | None) -> tuple[np.ndarray, str]:
-    """Return positions of the training split in the published CSV's order, -1 for a record that was quarantined.
+    """Return positions of the training split in the published CSV's order, -1 for a quarantined record, and its name.
 
-    Without the published table, or where most of its records are not here, the order of the index stands in; the second
-    value says which.
+    The order of the index is used instead if there is no published table or the corpus lacks most of its records.
     """
-    place = {name: row for row, name in enumerate(cohort.train.ids)}
+    positions = {name: row for row, name in enumerate(cohort.train.ids)}
     if published is not None:
         listed = published.filter(pl.col("split") == "train")["id"].to_list()
-        order = np.array([place.get(name, -1) for name in listed])
-        if (order >= 0).sum() == len(place) > 0.9 * len(order):
+        order = np.array([positions.get(name, -1) for name in listed])
+        if (order >= 0).sum() == len(positions) > 0.9 * len(order):
             return order, "published"
-    return np.arange(len(place)), "same draw from this corpus, not the published records"
+    return np.arange(len(positions)), "same draw from this corpus, not the published records"
 
 
 @dataclass
@@ -143,36 +140,34 @@ class History:
     test: list[np.ndarray] = field(default_factory=list)
 
     def aurocs(self, labels: np.ndarray, split: str) -> list[float]:
-        """Return the macro AUROC of each epoch; 0 where no class can be scored."""
-        kept = scorable(labels)
+        """Return the macro AUROC of each epoch; 0 if no class can be scored."""
+        scored = scorable(labels)
         scores = self.val if split == "val" else self.test
-        if not kept.any():
+        if not scored.any():
             return [0.0] * len(scores)
-        return [metrics.macro(metrics.auroc(score[:, kept], labels[:, kept])) for score in scores]
+        return [metrics.macro(metrics.auroc(score[:, scored], labels[:, scored])) for score in scores]
 
     def chosen(self, rows: np.ndarray, labels: np.ndarray) -> linear_probe.Run:
-        """Return the epoch that is best on validation as a run."""
+        """Return the scores of the epoch that is best on validation."""
         best = int(np.argmax(self.aurocs(labels, "val")))
         return linear_probe.Run(SEED, rows, None, self.val[best], self.test[best])
 
 
-def positional(cohort: Cohort, history: History, rows: np.ndarray) -> dict[str, float]:
-    """Return what reading labels by position gives: three outputs of Sub are scored against other classes' labels."""
+def positional(cohort: Cohort, history: History, rows: np.ndarray) -> Positional:
+    """Score with labels read by position: three outputs of Sub are compared with other classes' labels."""
     crossed = list(range(len(cohort.classes)))
     for trained, scored in zip(*CROSSED, strict=True):
         crossed[cohort.classes.index(trained)] = cohort.classes.index(scored)
     val, test = cohort.val.labels[:, crossed], cohort.test.labels[:, crossed]
-    run, kept = history.chosen(rows, val), scorable(test)
-    return {
-        "mean": linear_probe.tidy(metrics.macro(metrics.auroc(run.test[:, kept], test[:, kept]))),
-        "max_over_test_epochs": linear_probe.tidy(max(history.aurocs(test, "test"))),
-    }
+    run, scored = history.chosen(rows, val), scorable(test)
+    mean = rounded(metrics.macro(metrics.auroc(run.test[:, scored], test[:, scored])))
+    return Positional(mean, rounded(max(history.aurocs(test, "test"))))
 
 
 def train(protocol: Protocol, cohort: Cohort, features: np.ndarray, rows: np.ndarray) -> History:
     """Train a linear layer by mini-batches and score it after every epoch."""
-    parts: tuple[Part, Part, Part] = (cohort.train, cohort.val, cohort.test)
-    X, val, test = (_with_ones(features[part.rows]) for part in parts)
+    splits: tuple[Split, Split, Split] = (cohort.train, cohort.val, cohort.test)
+    X, val, test = (_with_ones(features[split.rows]) for split in splits)
     X, Y = X[rows], cohort.train.labels[rows].astype(np.float32)
     rng = np.random.default_rng(SEED)
     bound = 1.0 / np.sqrt(X.shape[1] - 1)

@@ -1,4 +1,4 @@
-"""Owns the metrics of a multi-label task, class by class: AUROC, average precision, F1 at a given threshold."""
+"""Metrics of a multi-label task, class by class: AUROC, average precision, F1 at a threshold."""
 
 import numpy as np
 
@@ -12,12 +12,12 @@ def auroc(scores: np.ndarray, labels: np.ndarray) -> np.ndarray:
 
 
 def _auroc(scores: np.ndarray, positive: np.ndarray) -> float:
-    """Share of (positive, negative) pairs in the right order."""
-    wanted, others = scores[positive], np.sort(scores[~positive])
-    if not len(wanted) or not len(others):
+    """Return the share of (positive, negative) pairs in the right order."""
+    positives, negatives = scores[positive], np.sort(scores[~positive])
+    if not len(positives) or not len(negatives):
         return float("nan")
-    below = np.searchsorted(others, wanted, "left") + np.searchsorted(others, wanted, "right")
-    return float(below.sum(dtype=np.int64)) / (2.0 * len(wanted) * len(others))
+    below = np.searchsorted(negatives, positives, "left") + np.searchsorted(negatives, positives, "right")
+    return float(below.sum(dtype=np.int64)) / (2.0 * len(positives) * len(negatives))
 
 
 def auprc(scores: np.ndarray, labels: np.ndarray) -> np.ndarray:
@@ -36,9 +36,9 @@ def _average_precision(scores: np.ndarray, positive: np.ndarray) -> float:
 
 
 def best_thresholds(scores: np.ndarray, labels: np.ndarray) -> np.ndarray:
-    """Return for each class the score at or above which F1 on these (validation) records is highest.
+    """Return for each class the score threshold with the highest F1 on these (validation) records.
 
-    A class without a positive gets infinity: nothing is called.
+    A class without a positive gets infinity: no record is called positive.
     """
     return np.array([_best_threshold(scores[:, c], labels[:, c] > 0) for c in range(labels.shape[1])])
 
@@ -59,7 +59,7 @@ def f1(scores: np.ndarray, labels: np.ndarray, thresholds: np.ndarray) -> np.nda
 
 
 def macro(values: np.ndarray) -> float:
-    """Return the mean over the classes that have a value; NaN where none has."""
+    """Return the mean over the classes that have a value; NaN if none has."""
     defined = values[~np.isnan(values)]
     return float(defined.mean()) if len(defined) else float("nan")
 

@@ -1,7 +1,7 @@
-"""Owns the solver of the logistic path for a GPU: exact Newton steps; the objective is that of `logistic`.
+"""Solve the logistic path on a GPU by exact Newton steps; objective and constants are those of `solver`.
 
-A GPU builds a Hessian in less time than a search for a direction takes, so here it is built and factorised. Hessians
-are float32, gradients, factors and the line search float64: steps may be a little off, what they converge to is not.
+A GPU builds a Hessian in less time than conjugate gradients take, so the Hessian is built and factorised. Hessians are
+float32; gradients, factors and the line search are float64, so steps may be slightly inexact but the solution is not.
 """
 
 import logging
@@ -11,24 +11,24 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from cgdmer.probing.logistic import HALVINGS, NEWTON_STEPS, TOLERANCE
+from cgdmer.probing.solver import ARMIJO, HALVINGS, NEWTON_STEPS, ROUND_OFF, TOLERANCE
 
 log = logging.getLogger(__name__)
 
 
 def solve_path(
-    Z: np.ndarray, Y: np.ndarray, start: np.ndarray, strengths: Sequence[float], device: str
+    Z: np.ndarray, Y: np.ndarray, start: np.ndarray, C: Sequence[float], device: str
 ) -> dict[int, np.ndarray]:
-    """Return the solution (r + 1, K) at the position of each strength, weaker regularisation starting from stronger.
+    """Return the solution (r + 1, K) at the position of each C, weaker regularisation starting from stronger.
 
     `Z` (n, r + 1) ends with a column of ones, whose coefficient is not penalised; `Y` (n, K) in {0, 1}.
     """
-    z, y, w = (torch.from_numpy(np.ascontiguousarray(part, np.float64)).to(device) for part in (Z, Y, start))
-    z32, found = z.float(), {}
-    for position in np.argsort(strengths, kind="stable"):
-        w = solve(z, z32, y, 1.0 / strengths[position], w)
-        found[int(position)] = w.cpu().numpy()
-    return found
+    z, y, w = (torch.from_numpy(np.ascontiguousarray(array, np.float64)).to(device) for array in (Z, Y, start))
+    z32, solutions = z.float(), {}
+    for position in np.argsort(C, kind="stable"):
+        w = solve(z, z32, y, 1.0 / C[position], w)
+        solutions[int(position)] = w.cpu().numpy()
+    return solutions
 
 
 def solve(Z: Tensor, Z32: Tensor, Y: Tensor, penalty: float, start: Tensor) -> Tensor:
@@ -42,9 +42,9 @@ def solve(Z: Tensor, Z32: Tensor, Y: Tensor, penalty: float, start: Tensor) -> T
             return W
         y, now = Y[:, live], W[:, live]
         margins = Z @ now
-        chance = margins.sigmoid()
-        gradient = Z.T @ (chance - y) + ridge * now
-        direction = newton_direction(Z32, chance * (1 - chance), ridge[:, 0], gradient)
+        probability = margins.sigmoid()
+        gradient = Z.T @ (probability - y) + ridge * now
+        direction = newton_direction(Z32, probability * (1 - probability), ridge[:, 0], gradient)
         length = line_search(margins, Z @ direction, y, now, direction, ridge, gradient)
         W[:, live] = now + length * direction
         live = live[(length * direction).abs().amax(0) > TOLERANCE]
@@ -54,7 +54,7 @@ def solve(Z: Tensor, Z32: Tensor, Y: Tensor, penalty: float, start: Tensor) -> T
 
 
 def newton_direction(Z: Tensor, weights: Tensor, ridge: Tensor, gradient: Tensor) -> Tensor:
-    """Solve (Z' diag(weights) Z + ridge) d = -gradient for each column; scaled, so that a factor always exists."""
+    """Solve (Z' diag(weights) Z + ridge) d = -gradient for each column, scaled so that a Cholesky factor always exists."""
     columns = []
     for k in range(weights.shape[1]):
         hessian = (Z.T @ (weights[:, k, None].float() * Z)).double() + torch.diag(ridge)
@@ -76,7 +76,7 @@ def line_search(
     before, length = log_loss(margins, Y), torch.ones_like(slope)
     for _ in range(HALVINGS):
         after = log_loss(margins + length * change, Y) + length * linear + length**2 * quadratic
-        worse = after > before + 1e-4 * length * slope + 1e-10 * before.abs()
+        worse = after > before + ARMIJO * length * slope + ROUND_OFF * before.abs()
         if not bool(worse.any()):
             break
         length = torch.where(worse, length / 2, length)

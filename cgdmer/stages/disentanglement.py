@@ -9,6 +9,7 @@ from cgdmer.evaluation import disentanglement as evaluation
 from cgdmer.evaluation.held_out import draw
 from cgdmer.evaluation.reconstruction_errors import reconstruction_errors
 from cgdmer.files import read_json, write_json
+from cgdmer.results import DisentanglementResult
 from cgdmer.shards import concatenate, open_shards
 
 BATCH = 256
@@ -35,12 +36,10 @@ def disentanglement(*, disentanglement: settings.Disentanglement) -> None:
         ]  # fmt: skip
         content = evaluation.content(features[0], features[1], (labels[0], labels[1]), disentanglement.bootstrap)
     errors = reconstruction_errors(encoder.model.cpu(), shards, measured, BATCH)
-    write_json(
-        paths.disentanglement(),
-        {
-            "sources": sources,
-            "n": {"fitted": fitted.height, "measured": measured.height, "statements": len(names)},
-            "content": content,
-            "reconstruction": evaluation.rebuilt(errors, disentanglement.bootstrap),
-        },
+    result = DisentanglementResult(
+        n={"fitted": fitted.height, "measured": measured.height, "statements": len(names)},
+        content=content,
+        reconstruction=evaluation.rebuilt(errors, disentanglement.bootstrap),
+        sources=sources,
     )
+    write_json(paths.disentanglement(), result.to_json())

@@ -28,5 +28,5 @@ def finetune(source: str, *, finetune: settings.Finetune) -> None:
     for task in tasks_of(source):
         result, predictions = evaluate(cohort(task, index, ids), shards, finetune, folder / task)
         tables.write(predictions, paths.predictions("finetune", task))
-        write_json(paths.finetuning(task), {"enabled": True, **result})
+        write_json(paths.finetuning(task), {"enabled": True, **result.to_json()})
     shutil.rmtree(work, ignore_errors=True)

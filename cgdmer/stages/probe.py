@@ -1,5 +1,6 @@
 """Stage probe: cached features of one encoder + labels -> AUROC with intervals and saved predictions, per task."""
 
+from dataclasses import replace
 from typing import Any
 
 import polars as pl
@@ -10,6 +11,7 @@ from cgdmer.files import read_json, write_json
 from cgdmer.probing import compatibility, linear_probe_io
 from cgdmer.probing import linear_probe as canonical
 from cgdmer.probing.cohort import check_finite, cohort, tasks_of
+from cgdmer.results import ProbeResult
 
 
 def probe(encoder: str, source: str, *, probe: settings.Probe) -> None:
@@ -28,28 +30,28 @@ def probe(encoder: str, source: str, *, probe: settings.Probe) -> None:
     index = tables.read(paths.index(source))
     split = read_json(paths.index_facts(source))["split"]
     for task in tasks_of(source):
-        layers: dict[str, linear_probe_io.Layer] = {}
+        layers: dict[str, linear_probe_io.FittedLayer] = {}
         result, predictions = _evaluate(task, index, cached.ids, features, probe, layers)
         if layers:
-            fitted = linear_probe_io.Heads(
-                task, result["classes"], encoder, cached.meta.get("encoder_digest", ""), layers
+            fitted = linear_probe_io.FittedProbe(
+                task, result.classes, encoder, cached.meta.get("encoder_digest", ""), layers
             )
             linear_probe_io.save(paths.fitted_probe(encoder, task), fitted)
         tables.write(predictions, paths.predictions(encoder, task))
-        write_json(paths.probe(encoder, task), {"encoder": encoder, "split": split["kind"], **result})
+        write_json(paths.probe(encoder, task), replace(result, encoder=encoder, split=split["kind"]).to_json())
 
 
 def _evaluate(
     task: str, index: pl.DataFrame, ids: list[str], features: dict[str, Any], probe: settings.Probe,
-    layers: dict[str, linear_probe_io.Layer],
-) -> tuple[dict[str, Any], pl.DataFrame]:  # fmt: skip
+    layers: dict[str, linear_probe_io.FittedLayer],
+) -> tuple[ProbeResult, pl.DataFrame]:  # fmt: skip
     """Run the protocol of the settings on one task; the canonical protocol adds its fitted layers to `layers`."""
     joined = cohort(task, index, ids)
     if probe.protocol == "canonical":
 
         def keep(fraction: float, representation: str, run: canonical.Run) -> None:
             if fraction == max(probe.fractions) and run.layer:
-                layers[representation] = linear_probe_io.Layer(*run.layer)
+                layers[representation] = linear_probe_io.FittedLayer(*run.layer)
 
         return canonical.evaluate(joined, features, probe, keep)
     published = protocol.split_table(paths.PROTOCOL, task) if protocol.available(paths.PROTOCOL) else None

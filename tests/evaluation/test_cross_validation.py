@@ -46,7 +46,7 @@ def test_scores_are_those_of_scikit_learn_and_of_the_fold_s_own_encoder():
     dealt = cross_validation.deal(patients, labels)
     own = [features + fold for fold in range(5)]  # an encoder a fold; a shift is no information
     found = cross_validation.out_of_fold(own, labels, dealt, [0.1])
-    assert found.strengths == [0.1] * 5
+    assert found.C == [0.1] * 5
     for fold in range(5):
         rest, scale = dealt != fold, StandardScaler()
         scale.fit(features[rest])
@@ -67,7 +67,7 @@ def test_labels_of_a_fold_do_not_touch_its_scores_nor_its_strength():
     changed[dealt == 2] = 1 - changed[dealt == 2]
     after = cross_validation.out_of_fold([features] * 5, changed, dealt, strengths)
     assert np.array_equal(before.logits[dealt == 2], after.logits[dealt == 2])
-    assert before.strengths[2] == after.strengths[2]
+    assert before.C[2] == after.C[2]
     assert not np.array_equal(before.logits[dealt != 2], after.logits[dealt != 2])
 
 
@@ -99,21 +99,3 @@ def test_a_patient_s_records_are_resampled_together():
     assert np.array_equal(counts[0], counts[2])
     assert np.array_equal(counts[1], counts[4])
     assert (counts[[0, 1, 3]].sum(0) == 3).all()
-
-
-@pytest.mark.parametrize(
-    ("low", "high", "word"), [(0.01, 0.1, "better than"), (-0.1, -0.01, "worse than"), (-0.1, 0.1, "distinguishable")]
-)
-def test_the_page_says_which_way_it_went(low, high, word):
-    row = {"mean": 0.8, "low": 0.7, "high": 0.9, "per_class": {"a": 0.8, "b": 0.8}}
-    result = {
-        "task": "t", "folds": 5, "records": 10, "patients": 9, "positives": {"a": 3, "b": 4},
-        "left_out": {"quarantined": 0, "same recording as another": 2}, "bootstrap": 50,
-        "training": {"begins_from": "x", "params": {"epochs": 2}, "simulated_records": 4, "real_records": [8, 9]},
-        "encoders": {"ours": {"pooled": row}, "other": {"pooled": row}},
-        "differences": {"other": {"mean": (low + high) / 2, "low": low, "high": high}},
-    }  # fmt: skip
-    page = cross_validation.markdown(result)
-    assert f"{word}" in page.splitlines()[-1]
-    assert "2 same recording as another" in page
-    assert "| ours | pooled | 0.800 | 0.700 to 0.900 | 0.800 | 0.800 |" in page

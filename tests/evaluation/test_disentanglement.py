@@ -6,6 +6,7 @@ from sklearn.linear_model import LogisticRegression
 from sklearn.metrics import roc_auc_score
 
 from cgdmer.evaluation import disentanglement
+from cgdmer.results import Interval
 
 TEXTS = ["sinus rhythm. lvh. abnormal ecg.", "sinus rhythm. normal ecg.", "atrial fibrillation. abnormal ecg."]
 
@@ -35,14 +36,14 @@ def test_content_is_found_where_it_was_planted_and_equals_scikit_learn():
     fitted, made = planted(400, 1)
     measured, other = planted(300, 2)
     found = disentanglement.content(fitted, measured, (made, other), 200)
-    assert found["shared"]["mean"] > 0.8
-    assert found["specific"]["low"] < 0.5 < found["specific"]["high"]
-    assert found["shared minus specific"]["low"] > 0.1
+    assert found["shared"].mean > 0.8
+    assert found["specific"].low < 0.5 < found["specific"].high
+    assert found["shared minus specific"].low > 0.1
     x, y = (group["shared"].astype(float) for group in (fitted, measured))
     x, y = (x - x.mean(0)) / x.std(0), (y - x.mean(0)) / x.std(0)
-    models = [LogisticRegression(C=disentanglement.STRENGTH, tol=1e-8).fit(x, made[:, k]) for k in range(2)]
+    models = [LogisticRegression(C=disentanglement.C, tol=1e-8).fit(x, made[:, k]) for k in range(2)]
     expected = np.mean([roc_auc_score(other[:, k], m.decision_function(y)) for k, m in enumerate(models)])
-    assert found["shared"]["mean"] == pytest.approx(expected, abs=1e-4)
+    assert found["shared"].mean == pytest.approx(expected, abs=1e-4)
 
 
 def test_rebuilt_is_the_mean_over_records_with_a_paired_difference():
@@ -50,6 +51,6 @@ def test_rebuilt_is_the_mean_over_records_with_a_paired_difference():
     found = disentanglement.rebuilt(
         {"both": specific / 2, "shared": shared, "specific": specific, "neither": shared}, 100
     )
-    assert found["shared"]["mean"] == pytest.approx(0.9)
-    assert found["shared minus specific"] == {"mean": 0.6, "low": 0.6, "high": 0.6}
+    assert found["shared"].mean == pytest.approx(0.9)
+    assert found["shared minus specific"] == Interval(0.6, 0.6, 0.6)
     assert disentanglement.rebuilt({}, 100) == {}

@@ -26,7 +26,7 @@ def figures(result):
 def test_twelve_clean_leads_are_the_canonical_probe(evaluated):
     joined, features, (result, _) = evaluated
     canonical, _ = linear_probe.evaluate(joined, {"pooled": features}, SETTINGS)
-    expected, found = canonical["results"]["1.0"]["pooled"], figures(result)[robustness.CLEAN]
+    expected, found = canonical.results["1.0"]["pooled"].to_json(), figures(result)[robustness.CLEAN]
     assert {name: found[name] for name in ("mean", "low", "high", "per_class")} == {
         name: expected[name] for name in ("mean", "low", "high", "per_class")
     }

@@ -9,8 +9,14 @@ from cgdmer import protocol as published
 from cgdmer import settings
 from cgdmer.errors import DataError
 from cgdmer.probing import compatibility, subsets
-from cgdmer.probing.cohort import Cohort, Part, cohort
+from cgdmer.probing.cohort import Cohort, Split, cohort
 from cgdmer.probing.compatibility import PROTOCOLS, Layer, training_order
+
+
+def evaluate(*arguments):
+    """Return the result as it is stored, and the predictions."""
+    result, predictions = compatibility.evaluate(*arguments)
+    return result.to_json(), predictions
 
 
 @pytest.fixture
@@ -41,18 +47,18 @@ def test_learning_rates_are_the_published_ones():
 
 def test_merl_labels_its_maximum_over_test_epochs(joined, features):
     chosen = settings.Probe(protocol="merl", fractions=[1.0], bootstrap=20)
-    result, predictions = compatibility.evaluate(joined, {"pooled": features}, chosen, None)
+    result, predictions = evaluate(joined, {"pooled": features}, chosen, None)
     found = result["results"]["1.0"]["pooled"]
     assert result["protocol"] == "merl"
     assert any("maximum test AUROC" in defect for defect in result["defects"])
     assert found["max_over_test_epochs"] >= found["mean"] > 0.6
-    assert (found["seeds"], found["strength"], found["epochs"]) == ([42], [None], 100)
+    assert (found["seeds"], found["C"], found["epochs"]) == ([42], [None], 100)
     assert predictions.height == 50
 
 
 def test_melp_stops_early_and_scores_softmax(joined, features):
     chosen = settings.Probe(protocol="melp", fractions=[1.0], bootstrap=20)
-    result, predictions = compatibility.evaluate(joined, {"pooled": features}, chosen, None)
+    result, predictions = evaluate(joined, {"pooled": features}, chosen, None)
     scores = predictions.select(pl.col("^score/.*$")).to_numpy()
     np.testing.assert_allclose(scores.sum(axis=1), 1.0, atol=1e-5)
     assert result["results"]["1.0"]["pooled"]["epochs"] >= 6
@@ -77,7 +83,7 @@ def test_records_that_are_not_here_keep_their_place_in_the_published_draw(joined
 def test_the_index_may_be_in_another_order_than_the_published_table(protocol):
     table = published.split_table(protocol, "ptb_xl_form").sort("id")
     parts = {
-        split: Part(part["id"].to_list(), np.arange(part.height), part.drop("id", "split").to_numpy())
+        split: Split(part["id"].to_list(), np.arange(part.height), part.drop("id", "split").to_numpy())
         for (split,), part in table.partition_by("split", as_dict=True).items()
     }
     joined = Cohort("ptb_xl_form", table.columns[2:], **parts, without_features=0)
@@ -95,7 +101,7 @@ def test_another_corpus_says_that_its_subset_is_not_the_published_one(joined):
 def test_a_draw_without_a_record_is_refused(joined, features):
     chosen = settings.Probe(protocol="merl", fractions=[0.001], bootstrap=20)
     with pytest.raises(DataError, match=r"merl draws no record at 0\.001"):
-        compatibility.evaluate(joined, {"pooled": features}, chosen, None)
+        evaluate(joined, {"pooled": features}, chosen, None)
 
 
 def test_labels_by_position_are_scored_beside_labels_by_name(index, features):
@@ -103,5 +109,5 @@ def test_labels_by_position_are_scored_beside_labels_by_name(index, features):
     columns = dict(zip(index.columns[10:], (f"ptb_xl_sub/{name}" for name in names), strict=True))
     joined = cohort("ptb_xl_sub", index.rename(columns), index["id"].to_list())
     chosen = settings.Probe(protocol="merl", fractions=[1.0], bootstrap=20)
-    found = compatibility.evaluate(joined, {"pooled": features}, chosen, None)[0]["results"]["1.0"]["pooled"]
+    found = evaluate(joined, {"pooled": features}, chosen, None)[0]["results"]["1.0"]["pooled"]
     assert found["positional"]["mean"] < found["mean"] - 0.1

@@ -18,6 +18,12 @@ from cgdmer.probing.cohort import cohort
 SETTINGS = settings.Probe(fractions=[0.1, 1.0], seeds=3, C=[1e-3, 0.1, 10.0], bootstrap=50)
 
 
+def evaluate(*arguments):
+    """Return the result as it is stored, and the predictions."""
+    result, predictions = linear_probe.evaluate(*arguments)
+    return result.to_json(), predictions
+
+
 @pytest.fixture
 def joined(index):
     return cohort("cpsc2018", index, index["id"].to_list())
@@ -25,7 +31,7 @@ def joined(index):
 
 @pytest.fixture
 def evaluated(joined, features):
-    return linear_probe.evaluate(joined, {"pooled": features}, SETTINGS)
+    return evaluate(joined, {"pooled": features}, SETTINGS)
 
 
 def test_full_fraction_equals_scikit_learn_with_the_strength_chosen_on_validation(joined, features, evaluated):
@@ -41,7 +47,7 @@ def test_full_fraction_equals_scikit_learn_with_the_strength_chosen_on_validatio
         found.append(macros)
     best = int(np.argmax([on_val for on_val, _ in found]))
     result = evaluated[0]["results"]["1.0"]["pooled"]
-    assert result["strength"] == [SETTINGS.C[best]]
+    assert result["C"] == [SETTINGS.C[best]]
     assert result["mean"] == pytest.approx(found[best][1], abs=1e-4)
 
 
@@ -79,14 +85,14 @@ def test_every_reported_number_can_be_recomputed_from_the_predictions(evaluated)
 
 
 def test_a_second_run_is_identical(joined, features, evaluated):
-    again = linear_probe.evaluate(joined, {"pooled": features}, SETTINGS)
+    again = evaluate(joined, {"pooled": features}, SETTINGS)
     assert json.dumps(again[0]) == json.dumps(evaluated[0])
     assert again[1].equals(evaluated[1])
 
 
 def test_classes_nobody_trained_on_score_one_half_and_are_listed(joined, features):
     joined.train.labels[:, 3] = 0
-    found = linear_probe.evaluate(joined, {"pooled": features}, SETTINGS)[0]["results"]["0.1"]["pooled"]
+    found = evaluate(joined, {"pooled": features}, SETTINGS)[0]["results"]["0.1"]["pooled"]
     assert "STE" in found["classes_without_train_positive"]
     assert found["per_class"]["STE"] == 0.5
     assert min(found["untrained_by_seed"]) >= 1
@@ -94,7 +100,7 @@ def test_classes_nobody_trained_on_score_one_half_and_are_listed(joined, feature
 
 def test_classes_that_the_test_split_lacks_are_left_out_and_listed(joined, features):
     joined.test.labels[:, 3] = 0
-    result = linear_probe.evaluate(joined, {"pooled": features}, SETTINGS)[0]
+    result = evaluate(joined, {"pooled": features}, SETTINGS)[0]
     full = result["results"]["1.0"]["pooled"]
     assert result["classes_left_out"] == ["STE"]
     assert set(full["per_class"]) == {"AFIB", "VPC", "NORM"}
@@ -107,7 +113,7 @@ def test_features_are_standardised_on_the_subset_alone(joined, features):
     others = np.setdiff1d(np.arange(len(joined.train.ids)), kept)
     spoiled[joined.train.rows[others]] = 1e4
     one = settings.Probe(fractions=[0.1], seeds=1, bootstrap=10)
-    first, second = (linear_probe.evaluate(joined, {"x": matrix}, one)[1] for matrix in (features, spoiled))
+    first, second = (evaluate(joined, {"x": matrix}, one)[1] for matrix in (features, spoiled))
     assert first.equals(second)
 
 

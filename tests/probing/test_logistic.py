@@ -6,7 +6,7 @@ from sklearn.linear_model import LogisticRegression
 from sklearn.metrics import roc_auc_score
 
 from cgdmer.errors import ConfigError
-from cgdmer.probing import logistic
+from cgdmer.probing import logistic, solver
 
 STRENGTHS = (1e-4, 1e-2, 1.0, 1e2, 1e3)
 
@@ -54,7 +54,7 @@ def test_gradient_vanishes_at_every_solution():
     path = logistic.fit(axes, Y, STRENGTHS)
     standard = (X.astype(np.float64) - axes.mean) / axes.scale
     for step, strength in enumerate(STRENGTHS):
-        residual = logistic.sigmoid(X.astype(np.float64) @ path.coef[step] + path.intercept[step]) - Y
+        residual = solver.sigmoid(X.astype(np.float64) @ path.coef[step] + path.intercept[step]) - Y
         gradient = strength * standard.T @ residual + path.coef[step] * axes.scale[:, None]
         assert np.abs(gradient).max() < 1e-3 * max(1.0, strength)
         assert np.abs(residual.sum(axis=0)).max() < 1e-3

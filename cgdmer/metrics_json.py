@@ -1,0 +1,89 @@
+"""The content of `reports/metrics.json`: every number of the benchmark."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from typing import Any
+
+from cgdmer.results import (
+    AblationNumbers,
+    Cell,
+    DisentanglementResult,
+    FinetunedCell,
+    Json,
+    RetrievalResult,
+    RobustnessCell,
+    ZeroShotCell,
+)
+from cgdmer.tables import TASKS
+
+Cells = dict[str, dict[str, dict[str, Cell]]]
+"""By task, encoder and representation, at one label fraction."""
+
+
+@dataclass(frozen=True)
+class CorpusNumbers(Json):
+    """Records of one corpus and the digest of its shards."""
+
+    records: int
+    quarantined: int
+    digest: str
+
+
+@dataclass(frozen=True)
+class Metrics(Json):
+    """All numbers; the JSON keys are a contract with other programs."""
+
+    auroc: dict[str, dict[str, dict[str, dict[str, Cell]]]]
+    """By task, label fraction, encoder and representation."""
+    zero_shot: dict[str, ZeroShotCell] = field(default_factory=dict)
+    """By task."""
+    finetuning: dict[str, dict[str, dict[str, FinetunedCell]]] = field(default_factory=dict)
+    """By task, label fraction and what training started from."""
+    ablations: dict[str, AblationNumbers] = field(default_factory=dict)
+    """By profile."""
+    robustness: dict[str, dict[str, dict[str, RobustnessCell]]] = field(
+        default_factory=dict, metadata={"key": "conditions"}
+    )
+    """By task, encoder and condition."""
+    retrieval: RetrievalResult | None = None
+    disentanglement: DisentanglementResult | None = field(default=None, metadata={"key": "parts"})
+    data: dict[str, CorpusNumbers] = field(default_factory=dict)
+    versions: dict[str, str] = field(default_factory=dict)
+
+    @classmethod
+    def from_json(cls, content: Any) -> "Metrics":
+        """Read the content of metrics.json; a stage that did not run left an empty object."""
+        return super().from_json({key: value for key, value in content.items() if value})
+
+    def to_json(self) -> dict[str, Any]:
+        """Return the content of metrics.json."""
+        return {"retrieval": {}, "parts": {}} | super().to_json()
+
+    def fractions(self) -> list[str]:
+        """Return the label fractions that occur, ascending."""
+        return sorted({fraction for task in self.auroc.values() for fraction in task}, key=float)
+
+    def at(self, fraction: str) -> Cells:
+        """Return the cells of one label fraction, tasks in the order of the benchmark."""
+        return {task: self.auroc[task][fraction] for task in TASKS if fraction in self.auroc.get(task, {})}
+
+    def zero_shots(self) -> dict[str, ZeroShotCell]:
+        """Return the zero-shot cells, tasks in the order of the benchmark."""
+        return {task: self.zero_shot[task] for task in TASKS if task in self.zero_shot}
+
+
+def protocols_and_seeds(cells: Iterable[Cell]) -> str:
+    """Write how numbers were made: `canonical protocol, 5 seeds`."""
+    every = list(cells)
+    protocols, seeds = sorted({cell.protocol for cell in every}), sorted({cell.seeds for cell in every})
+    return f"{' and '.join(protocols)} protocol, {' or '.join(map(str, seeds))} seed{'' if seeds == [1] else 's'}"
+
+
+def counts(cells: Iterable[Cell]) -> str:
+    """Write the numbers of test records: `2,158`, or `880 or 901` where they differ."""
+    return " or ".join(f"{n:,}" for n in sorted({cell.n_test for cell in cells}))
+
+
+def every(cells: Cells) -> list[Cell]:
+    """Return all cells of one label fraction."""
+    return [cell for encoders in cells.values() for kinds in encoders.values() for cell in kinds.values()]

@@ -1,0 +1,325 @@
+"""Result types from the probe to the benchmark page, MLflow and the README: intervals, cells, results and tables.
+
+The JSON files in reports/ have the field names as keys, or the `key` that a field names; a field that is None has no
+key. An interval is turned into text by `Interval` and nowhere else.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field, fields, is_dataclass
+from functools import cache
+from types import UnionType
+from typing import Any, Self, Union, get_args, get_origin, get_type_hints
+
+DECIMALS = 6
+"""Stored decimals: finer than the change that one record more or less makes."""
+
+
+class Json:
+    """A dataclass that is read from and written to JSON."""
+
+    @classmethod
+    def from_json(cls, content: Mapping[str, Any]) -> Self:
+        """Build from JSON content; keys that no field names are ignored, and a missing key takes the field's default."""
+        known = {name: (key, hint) for name, key, hint in _layout(cls) if key in content}
+        return cls(**{name: _decode(hint, content[key]) for name, (key, hint) in known.items()})
+
+    def to_json(self) -> dict[str, Any]:
+        """Return JSON content; a field that is None is left out."""
+        values = ((key, getattr(self, name)) for name, key, _ in _layout(type(self)))
+        return {key: _encode(value) for key, value in values if value is not None}
+
+
+@cache
+def _layout(cls: type) -> list[tuple[str, str, Any]]:
+    """Return name, JSON key and type of each field."""
+    hints = get_type_hints(cls)
+    return [(one.name, one.metadata.get("key", one.name), hints[one.name]) for one in fields(cls)]  # type: ignore[arg-type]
+
+
+def _decode(hint: Any, value: Any) -> Any:
+    if get_origin(hint) in (UnionType, Union):
+        hint = next(option for option in get_args(hint) if option is not type(None))
+    if get_origin(hint) is dict:
+        return {name: _decode(get_args(hint)[1], item) for name, item in value.items()}
+    if get_origin(hint) is list:
+        return [_decode(get_args(hint)[0], item) for item in value]
+    return hint.from_json(value) if is_dataclass(hint) and issubclass(hint, Json) and value is not None else value
+
+
+def _encode(value: Any) -> Any:
+    if isinstance(value, Json):
+        return value.to_json()
+    if isinstance(value, dict):
+        return {name: _encode(item) for name, item in value.items()}
+    return [_encode(item) for item in value] if isinstance(value, list) else value
+
+
+def rounded(value: float) -> float:
+    """Round to the decimals that are stored."""
+    return round(float(value), DECIMALS)
+
+
+@dataclass(frozen=True)
+class Interval(Json):
+    """A value with the ends of its 95% interval."""
+
+    mean: float
+    low: float
+    high: float
+
+    def rounded(self) -> "Interval":
+        """Return the interval as it is stored."""
+        return Interval(rounded(self.mean), rounded(self.low), rounded(self.high))
+
+    def value(self, digits: int = 3, *, signed: bool = False) -> str:
+        """Write the value alone: `0.873`, or `+0.873` if signed."""
+        return f"{self.mean:{'+' if signed else ''}.{digits}f}"
+
+    def bounds(self, digits: int = 3, *, signed: bool = False) -> str:
+        """Write the interval alone: `0.850 to 0.900`."""
+        form = f"{'+' if signed else ''}.{digits}f"
+        return f"{self.low:{form}} to {self.high:{form}}"
+
+    def text(self, digits: int = 3, *, signed: bool = False) -> str:
+        """Write both: `0.873 (0.850 to 0.900)`."""
+        return f"{self.value(digits, signed=signed)} ({self.bounds(digits, signed=signed)})"
+
+    def compact(self) -> str:
+        """Write both for a narrow column: `0.873 [0.85, 0.90]`."""
+        return f"{self.mean:.3f} [{self.low:.2f}, {self.high:.2f}]"
+
+
+@dataclass(frozen=True)
+class Cell(Interval):
+    """Macro AUROC of one encoder, representation and label fraction on one task."""
+
+    n_test: int
+    protocol: str
+    seeds: int
+    """Number of training subsets."""
+
+
+@dataclass(frozen=True)
+class FinetunedCell(Cell):
+    """Macro AUROC of a fine-tuned model."""
+
+    n_train: int
+    epoch: list[int]
+    """Epoch chosen on validation, by seed."""
+
+
+@dataclass(frozen=True)
+class RobustnessCell(Cell):
+    """Macro AUROC with fewer leads or on disturbed records, and its change from twelve clean leads."""
+
+    representation: str
+    change: Interval
+
+
+@dataclass(frozen=True)
+class ZeroShotCell(Interval):
+    """Zero-shot macro AUROC on one task."""
+
+    n_test: int
+    protocol: str
+    prompts: str | None = None
+    """Name of the prompt set."""
+    representation: str | None = None
+
+
+@dataclass(frozen=True)
+class DifferenceCell(Interval):
+    """Macro AUROC minus that of the full method, paired by test record."""
+
+    n_test: int
+
+
+@dataclass(frozen=True)
+class Positional(Json):
+    """Macro AUROC when labels are read by position (docs/protocols.md A.3.4)."""
+
+    mean: float
+    max_over_test_epochs: float
+
+
+@dataclass(frozen=True)
+class ProbeCell(Interval):
+    """A probe of one representation at one label fraction, over its training subsets."""
+
+    seeds: list[int]
+    n_test: int
+    per_class: dict[str, float] = field(default_factory=dict)
+    """AUROC of each class that can be scored."""
+    per_class_interval: dict[str, list[float]] = field(default_factory=dict)
+    """[low, high] by class."""
+    classes_without_train_positive: list[str] = field(default_factory=list)
+    n_train: int | None = None
+    distinct_subsets: int | None = None
+    by_seed: list[float] | None = None
+    C: list[float | None] | None = None
+    """Chosen inverse L2 strength of each run."""
+    untrained_by_seed: list[int] | None = None
+    """Number of classes without a training positive, by run."""
+    skipped_replicates: int | None = None
+    auprc: float | None = None
+    f1: float | None = None
+    epoch: list[int] | None = None
+    """Fine-tuning only: the epoch chosen on validation, by seed."""
+    validation: list[float | None] | None = None
+    """Fine-tuning only: macro AUROC on validation at that epoch."""
+    epochs: int | None = None
+    """Published protocols only: epochs trained."""
+    max_over_test_epochs: float | None = None
+    """Published protocols only: the maximum that their code prints; it is chosen on the test split."""
+    positional: Positional | None = None
+    """Published protocols on PTB-XL Sub only."""
+
+    def cell(self, protocol: str) -> Cell:
+        """Return the numbers that a table shows."""
+        return Cell(self.mean, self.low, self.high, self.n_test, protocol, len(self.seeds))
+
+
+@dataclass(frozen=True)
+class ProbeResult(Json):
+    """All probes of one encoder on one task."""
+
+    task: str
+    protocol: str
+    results: dict[str, dict[str, ProbeCell]]
+    """By label fraction, then representation; for fine-tuning, what training started from."""
+    classes: list[str] = field(default_factory=list)
+    classes_left_out: list[str] = field(default_factory=list)
+    """Classes without both a positive and a negative test record."""
+    test_positives: dict[str, int] = field(default_factory=dict)
+    n_train: int | None = None
+    n_val: int | None = None
+    n_test: int = 0
+    n_without_features: int | None = None
+    encoder: str | None = None
+    split: str | None = None
+    """How the corpus is split: published, folds or hash."""
+    subset: str | None = None
+    """Published protocols only: which training subset was drawn."""
+    defects: list[str] | None = None
+    """Published protocols only: defects that are reproduced."""
+
+
+@dataclass(frozen=True)
+class Condition(Interval):
+    """Macro AUROC of one lead set or disturbance, with its change from twelve clean leads."""
+
+    condition: str
+    change: Interval
+    n_test: int
+    per_class: dict[str, float]
+
+
+@dataclass(frozen=True)
+class RobustnessResult(Json):
+    """One encoder on one task with fewer leads and on disturbed test records."""
+
+    encoder: str
+    representation: str
+    protocol: str
+    seeds: list[int]
+    n_test: int
+    leads: list[Condition]
+    """Lead sets; twelve clean leads first."""
+    disturbances: list[Condition]
+
+
+@dataclass(frozen=True)
+class PromptSet(Json):
+    """Prompts of a zero-shot result."""
+
+    name: str
+
+
+@dataclass(frozen=True)
+class ZeroShotResult(Interval):
+    """Zero-shot classification of one task."""
+
+    n_test: int
+    protocol: str
+    prompts: PromptSet | None = None
+
+
+@dataclass(frozen=True)
+class Direction(Json):
+    """Retrieval in one direction."""
+
+    recall: dict[str, float]
+    """Share of queries whose match is among the first k, by k."""
+    median_rank: float
+
+
+@dataclass(frozen=True)
+class Nearest(Json):
+    """A retrieved report."""
+
+    report: str
+    score: float
+    right: bool
+
+
+@dataclass(frozen=True)
+class Example(Json):
+    """A record with the reports nearest to its ECG."""
+
+    id: str
+    source: str
+    report: str
+    nearest: list[Nearest]
+
+
+@dataclass(frozen=True)
+class RetrievalResult(Json):
+    """Retrieval between ECGs and reports."""
+
+    n: int
+    distinct_reports: int
+    chance_recall_at_1: float
+    ecg_to_report: Direction
+    report_to_ecg: Direction
+    sources: list[str]
+    examples: list[Example] | None = None
+
+
+@dataclass(frozen=True)
+class DisentanglementResult(Json):
+    """What shared and specific features hold: report statements (AUROC) and the hidden signal (squared error)."""
+
+    n: dict[str, int]
+    content: dict[str, Interval]
+    reconstruction: dict[str, Interval]
+    sources: list[str] | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class AblationNumbers(Json):
+    """The numbers of one ablation."""
+
+    key: str
+    """Changes with the profile, the full method's results and the code behind them."""
+    auroc: dict[str, dict[str, dict[str, Cell]]]
+    """By task, label fraction and representation."""
+    differences: dict[str, dict[str, DifferenceCell]]
+    """From the full method, by task and label fraction."""
+    zero_shot: dict[str, ZeroShotCell]
+    pretraining: dict[str, dict[str, float]]
+    """Losses of the last `training` step and after the last epoch on `held_out` records."""
+    stale: bool | None = None
+    """Whether the method, its code or the profile changed since; not stored with the ablation."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Ablation(AblationNumbers):
+    """One ablation: its profile, what the profile changes, and the numbers."""
+
+    profile: str
+    does: str
+    overrides: dict[str, Any]
+
+    def numbers(self) -> AblationNumbers:
+        """Return what metrics.json holds of it."""
+        return AblationNumbers(**{one.name: getattr(self, one.name) for one in fields(AblationNumbers)})
