@@ -1,4 +1,4 @@
-"""Owns the judgement whether a corpus may be used: suites over its index and shards, result, page, failing rows."""
+"""Validation of a corpus with Great Expectations: suites over its index and shards, result, page, failing rows."""
 
 from cgdmer.validation.assess import assess, failing_rows, verdict
 from cgdmer.validation.page import render

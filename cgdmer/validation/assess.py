@@ -1,4 +1,4 @@
-"""Owns one corpus's validation: gather its tables, run the suites, add the facts a person wants beside them."""
+"""Validate one corpus: read its tables, run the suites, and add facts that no threshold judges."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
@@ -19,7 +19,7 @@ from cgdmer.validation.suites import Check
 
 @dataclass(frozen=True)
 class Inputs:
-    """Everything that validation reads of one source."""
+    """All that validation reads of one source."""
 
     index: pl.DataFrame
     rows: pl.DataFrame
@@ -29,15 +29,15 @@ class Inputs:
 
 
 def read(source: str) -> Inputs:
-    """Read a source's index, shard rows and quarantines; DataError names a missing file."""
+    """Read the index, shard rows and quarantines of a source. Raises DataError, which names a missing file."""
     folder = paths.shards(source)
     quarantines = (paths.index_quarantine(source), folder / "quarantine.parquet")
-    told = paths.index_facts(source)
+    index_facts = paths.index_facts(source)
     return Inputs(
         index=tables.read(paths.index(source)),
         rows=tables.read(folder / "rows.parquet"),
         manifest=read_json(folder / "manifest.json"),
-        index_facts=read_json(told) if told.is_file() else {},
+        index_facts=read_json(index_facts) if index_facts.is_file() else {},
         quarantine=pl.concat(
             [tables.read(path).select(pl.col("id", "reason").cast(pl.String)) for path in quarantines]
         ),
@@ -45,12 +45,12 @@ def read(source: str) -> Inputs:
 
 
 def assess(source: str, validation: Validation, signal: Signal, docs: Path | None = None) -> dict[str, Any]:
-    """Validate one source and return its result, ready for JSON."""
+    """Validate one source and return its result, ready for JSON; `docs` is a folder for Data Docs."""
     inputs = read(source)
-    looked_at, checks = _plan(source, inputs, validation, signal)
-    entries = run(looked_at, checks, docs=docs)
+    data, checks = _plan(source, inputs, validation, signal)
+    entries = run(data, checks, docs=docs)
     failed = [entry["name"] for entry in entries if entry["state"] == "failed"]
-    whole = "index" in looked_at and "shards" in looked_at
+    complete = "index" in data and "shards" in data
     return {
         "source": source,
         "success": not failed,
@@ -59,8 +59,8 @@ def assess(source: str, validation: Validation, signal: Signal, docs: Path | Non
         "expectations": entries,
         "records": inputs.rows.height,
         "quarantined": dict(inputs.quarantine["reason"].value_counts().sort("reason").iter_rows()),
-        "duplicates": repeated(inputs.rows) if "shards" in looked_at else [],
-        "facts": facts(inputs.index, inputs.rows, inputs.index_facts) if whole else {},
+        "duplicates": repeated(inputs.rows) if "shards" in data else [],
+        "facts": facts(inputs.index, inputs.rows, inputs.index_facts) if complete else {},
         "settings": {"validation": validation.model_dump(), "signal": signal.model_dump()},
     }
 
@@ -68,83 +68,85 @@ def assess(source: str, validation: Validation, signal: Signal, docs: Path | Non
 def _plan(
     source: str, inputs: Inputs, validation: Validation, signal: Signal
 ) -> tuple[dict[str, pl.DataFrame], list[Check]]:
-    """Return the tables and the checks on them; checks on a table whose columns are wrong are skipped and say so."""
-    looked_at = {
+    """Return the tables by name and the checks on them; those on a table with wrong columns are skipped."""
+    data = {
         "index schema": frames.schema(inputs.index, tables.INDEX_COLUMNS),
         "shard schema": frames.schema(inputs.rows, frames.SHARD_COLUMNS),
         "shard form": frames.form(inputs.manifest, inputs.rows.height, signal),
     }
     checks = [
-        suites.equal("index_schema", "index schema", "The index has every column, in its type."),
-        suites.equal("shard_schema", "shard schema", "The shard rows have every column, in its type."),
-        suites.equal("shard_form", "shard form", "Shards have the rate, length, leads and rows that were asked."),
+        suites.equal("index_schema", "index schema", "The index has every column, each of its type."),
+        suites.equal("shard_schema", "shard schema", "The shard rows have every column, each of its type."),
+        suites.equal("shard_form", "shard form", "Shards have the configured rate, length, leads and number of rows."),
     ]
-    indexed, sharded = _agrees(looked_at["index schema"]), _agrees(looked_at["shard schema"])
-    if indexed:
-        looked_at["index"] = frames.index(inputs.index)
-        if sharded:
-            looked_at["shards"] = frames.shards(inputs.rows, inputs.index)
-    about = suites.index(looked_at.get("index", pl.DataFrame()), validation)
-    about += _totals(source, inputs, looked_at) if indexed else []
-    about += suites.shards(validation, signal)
-    missing = "not run: the columns it needs are missing or of another type"
-    return looked_at, checks + [c if c.table in looked_at or c.skipped else replace(c, skipped=missing) for c in about]
+    index_valid, shards_valid = _agrees(data["index schema"]), _agrees(data["shard schema"])
+    if index_valid:
+        data["index"] = frames.index(inputs.index)
+        if shards_valid:
+            data["shards"] = frames.shards(inputs.rows, inputs.index)
+    on_rows = suites.index(data.get("index", pl.DataFrame()), validation)
+    on_rows += _totals(source, inputs, data) if index_valid else []
+    on_rows += suites.shards(validation, signal)
+    reason = "not run: the columns it needs are missing or of another type"
+    return data, checks + [c if c.table in data or c.skipped else replace(c, skipped=reason) for c in on_rows]
 
 
 def _agrees(frame: pl.DataFrame) -> bool:
     return bool((frame["observed"] == frame["expected"]).all())
 
 
-def _totals(source: str, inputs: Inputs, looked_at: dict[str, pl.DataFrame]) -> list[Check]:
-    """Return one check of published counts a task, and add its table where the counts apply."""
+def _totals(source: str, inputs: Inputs, data: dict[str, pl.DataFrame]) -> list[Check]:
+    """Return one check of published counts per task, and add its table to `data` if the counts apply."""
     checks = []
     split = inputs.index_facts.get("split", {})
-    reason = frames.not_pinned(inputs.index, source, str(split.get("kind", "")))
+    reason = frames.why_not_comparable(inputs.index, source, str(split.get("kind", "")))
     for task in frames.tasks(inputs.index):
         name = f"label totals {task}"
         if not reason:
-            looked_at[name] = frames.label_totals(inputs.index, task)
-        says = f"Records and positives of {task} equal the published counts in every split."
-        checks.append(suites.equal(f"label_totals_{task}", name, says, skipped=reason))
+            data[name] = frames.label_totals(inputs.index, task)
+        sentence = f"Records and positives of {task} equal the published counts in every split."
+        checks.append(suites.equal(f"label_totals_{task}", name, sentence, skipped=reason))
     return checks
 
 
 def failing_rows(source: str, expectation: str) -> pl.DataFrame:
-    """Return every row that failed one expectation of the last validation, with the thresholds it used.
+    """Return every row that failed one expectation, by the thresholds of the last validation.
 
-    Raises ConfigError for a name that is no expectation of this source.
+    Raises ConfigError if the source has no expectation of that name.
     """
     settings = read_json(paths.validation(source) / "result.json")["settings"]
     validation, signal = Validation(**settings["validation"]), Signal(**settings["signal"])
-    looked_at, checks = _plan(source, read(source), validation, signal)
+    data, checks = _plan(source, read(source), validation, signal)
     names = [check.name for check in checks]
     if expectation not in names:
-        near = did_you_mean(expectation, names)
-        raise ConfigError(f"{source} has no expectation '{expectation}'{near}", allowed=", ".join(names))
+        hint = did_you_mean(expectation, names)
+        raise ConfigError(f"{source} has no expectation '{expectation}'{hint}", allowed=", ".join(names))
     check = checks[names.index(expectation)]
     if check.skipped:
         return pl.DataFrame(schema={"id": pl.String})
-    frame = looked_at[check.table]
-    ids = run(looked_at, [check], complete=True)[0]["examples"]
-    shown = dict.fromkeys(name for name in ("id", "patient", "split", check.column, "observed", "expected") if name)
-    return frame.filter(pl.col("id").is_in(ids)).select([name for name in shown if name in frame.columns])
+    frame = data[check.table]
+    ids = run(data, [check], complete=True)[0]["examples"]
+    columns = dict.fromkeys(name for name in ("id", "patient", "split", check.column, "observed", "expected") if name)
+    return frame.filter(pl.col("id").is_in(ids)).select([name for name in columns if name in frame.columns])
 
 
 def verdict(result: Mapping[str, Any]) -> None:
-    """Raise ValidationFailed when a critical expectation failed: its name, how many rows, and what to do.
+    """Raise ValidationFailed if a critical expectation failed, with its name, the number of rows and what to do.
 
-    It ends in logs, so it names no record.
+    The message is logged, so it names no record.
     """
     failed = [entry for entry in result["expectations"] if entry["state"] == "failed"]
     if not failed:
         return
     source = result["source"]
     kind = "expectation" if len(failed) == 1 else "expectations"
-    lines = [f"{source}: {len(failed)} critical {kind} failed; nothing downstream may run"]
+    lines = [f"{source}: {len(failed)} critical {kind} failed; no later stage may run"]
     lines += [f"  {entry['name']}: {_count(entry)}. {entry['says']}" for entry in failed]
     command = f"python -m cgdmer check {source} --failed {failed[0]['name']}"
     page = paths.validation(source) / "index.html"
-    raise ValidationFailed("\n".join(lines), fix=f"{command} lists the rows; {page} shows all; then mend the data")
+    raise ValidationFailed(
+        "\n".join(lines), fix=f"{command} lists the rows, {page} shows all results; then fix the data"
+    )
 
 
 def _count(entry: Mapping[str, Any]) -> str:

@@ -1,4 +1,4 @@
-"""Owns the tables that expectations look at: derived columns of index and shards, and settings held against files."""
+"""Tables that the expectations check: index and shards with derived columns, and comparisons of files with settings."""
 
 from collections.abc import Mapping
 from importlib.resources import files
@@ -9,75 +9,63 @@ import polars as pl
 from cgdmer import tables
 from cgdmer.settings import Signal
 
-SHARD_COLUMNS: dict[str, pl.DataType] = {
-    "id": pl.String(),
-    "patient": pl.String(),
-    "split": pl.String(),
-    "report": pl.String(),
-    "valid": pl.Int32(),
-    "missing": pl.UInt16(),
-    "flat": pl.UInt16(),
-    "clipped": pl.Float32(),
-    "amplitude_uv": pl.Int32(),
-    "identity_uv": pl.Float32(),
-    "bridged": pl.Int32(),
-    "signal_digest": pl.String(),
+SHARD_COLUMNS = {
+    name: tables.ROWS_COLUMNS[name] for name in ("id", "patient", "split", "report", *tables.QUALITY_COLUMNS)
 }
-"""What the suites need of `rows.parquet`; more columns may be there."""
+"""Columns of `rows.parquet` that the suites need; it may have more."""
 
 RECORDS = {"ptb_xl": 21799, "cpsc2018": 6877, "csn": 45152}
 """Records of the full published corpora (docs/protocols.md A.3, A.4, A.5)."""
 
 
 def schema(frame: pl.DataFrame, columns: Mapping[str, pl.DataType]) -> pl.DataFrame:
-    """Hold the columns a table must have against those it has: one row a column."""
+    """Compare the columns of a table with those it must have: one row per column."""
     rows = [(name, str(frame.schema.get(name, "missing")), str(dtype)) for name, dtype in columns.items()]
-    return agreement(rows)
+    return comparison(rows)
 
 
 def form(manifest: Mapping[str, Any], rows: int, signal: Signal) -> pl.DataFrame:
-    """Hold a shard manifest against the settings and against its own rows."""
+    """Compare a shard manifest with the settings and with the number of its rows."""
     pairs = {
         "fs": (manifest.get("fs"), signal.fs),
         "samples": (manifest.get("samples"), signal.samples),
         "leads": (len(manifest.get("leads", ())), 12),
         "records": (manifest.get("records"), rows),
     }
-    return agreement([(name, _written(found), _written(wanted)) for name, (found, wanted) in pairs.items()])
+    return comparison([(name, _text(observed), _text(expected)) for name, (observed, expected) in pairs.items()])
 
 
-def agreement(rows: list[tuple[str, str, str]]) -> pl.DataFrame:
-    """Return a table of things that should be equal."""
+def comparison(rows: list[tuple[str, str, str]]) -> pl.DataFrame:
+    """Return a table with the columns `observed` and `expected`, which should be equal in every row."""
     return pl.DataFrame(rows, schema=["id", "observed", "expected"], orient="row")
 
 
-def _written(value: Any) -> str:
+def _text(value: Any) -> str:
     return f"{value:g}" if isinstance(value, int | float) else str(value)
 
 
 def index(frame: pl.DataFrame) -> pl.DataFrame:
-    """Return the index with one derived column for each law that spans rows or columns."""
-    named = pl.col("split") != tables.UNASSIGNED
-    spread = pl.col("split").filter(named).n_unique().over("patient")
+    """Return the index with one derived column per invariant that spans rows or columns."""
+    assigned = pl.col("split") != tables.UNASSIGNED
     report = pl.when(pl.col("report") != "").then(pl.col("report"))
     return frame.select(
         "id", "patient", "split", "fs", "samples", "age", "sex",
         lead_count=pl.col("leads").list.len(),
-        patient_splits=spread,
+        patient_splits=pl.col("split").filter(assigned).n_unique().over("patient"),
         report_words=report.str.split(" ").list.len(),
         report_copies=pl.when(report.is_not_null()).then(pl.len().over("report")),
-        **{f"{task}_labels": _sound(frame, task) for task in tasks(frame)},
+        **{f"{task}_labels": _valid_labels(frame, task) for task in tasks(frame)},
     )  # fmt: skip
 
 
 def tasks(frame: pl.DataFrame) -> list[str]:
     """Return the tasks that have label columns, in the order of the benchmark."""
-    found = {name.split("/")[0] for name in frame.columns if "/" in name}
-    return [task for task in tables.TASKS if task in found]
+    labelled = {name.split("/")[0] for name in frame.columns if "/" in name}
+    return [task for task in tables.TASKS if task in labelled]
 
 
-def _sound(frame: pl.DataFrame, task: str) -> pl.Expr:
-    """Return whether a record's labels are 0 or 1 in every class of a task, or null in all."""
+def _valid_labels(frame: pl.DataFrame, task: str) -> pl.Expr:
+    """Return an expression: a record's labels are 0 or 1 in every class of a task, or null in all."""
     columns = tables.label_columns(frame, task)
     nulls = pl.sum_horizontal(pl.col(column).is_null() for column in columns)
     valid = pl.all_horizontal(pl.col(column).is_in([0, 1]).fill_null(value=True) for column in columns)
@@ -85,7 +73,7 @@ def _sound(frame: pl.DataFrame, task: str) -> pl.Expr:
 
 
 def shards(rows: pl.DataFrame, indexed: pl.DataFrame) -> pl.DataFrame:
-    """Return the shard rows with derived columns; `rows.parquet` keeps flat and missing leads as bit masks."""
+    """Return the shard rows with derived columns; flat and missing leads are bit masks in `rows.parquet`."""
     copies = pl.len().over("signal_digest")
     return rows.select(
         "id", "split", "valid", "clipped", "amplitude_uv", "identity_uv", "bridged",
@@ -98,22 +86,23 @@ def shards(rows: pl.DataFrame, indexed: pl.DataFrame) -> pl.DataFrame:
 
 
 def label_totals(frame: pl.DataFrame, task: str) -> pl.DataFrame:
-    """Hold records and positives of each class in each split against the published counts of the full corpus."""
-    pinned = published().filter(pl.col("task") == task)
+    """Compare records and positives of each class in each split with the published counts of the full corpus."""
+    counts = published().filter(pl.col("task") == task)
     members = tables.members(frame, task)
     rows = []
-    for split, name, count in pinned.select("split", "class", "positives").iter_rows():
-        part = members.filter(pl.col("split").is_in(split.split("+")))
-        found = str(_positives(part, task, name))
-        rows.append((f"{name or 'records'} in {split}", found, str(count)))
-    return agreement(rows)
+    for split, name, count in counts.select("split", "class", "positives").iter_rows():
+        in_split = members.filter(pl.col("split").is_in(split.split("+")))
+        observed = str(_positives(in_split, task, name))
+        rows.append((f"{name or 'records'} in {split}", observed, str(count)))
+    return comparison(rows)
 
 
-def _positives(part: pl.DataFrame, task: str, name: str) -> int | str:
+def _positives(members: pl.DataFrame, task: str, name: str) -> int | str:
+    """Return the positives of a class, or the number of records if the name is empty."""
     if not name:
-        return part.height
+        return members.height
     column = f"{task}/{name}"
-    return int(part[column].cast(pl.Int64).sum()) if column in part.columns else "no such class"
+    return int(members[column].cast(pl.Int64).sum()) if column in members.columns else "no such class"
 
 
 def published() -> pl.DataFrame:
@@ -125,13 +114,13 @@ def published() -> pl.DataFrame:
     return pl.read_csv(text).with_columns(pl.col("class").fill_null(""))
 
 
-def not_pinned(frame: pl.DataFrame, source: str, split: str) -> str:
-    """Say why published counts do not apply to an index; '' when they do."""
-    wanted = RECORDS.get(source)
-    if wanted is None:
+def why_not_comparable(frame: pl.DataFrame, source: str, split: str) -> str:
+    """Return why published counts do not apply to an index, or '' if they do."""
+    published_records = RECORDS.get(source)
+    if published_records is None:
         return "no counts are published"
-    if frame.height != wanted:
-        return f"holds {frame.height:,} of the {wanted:,} published records"
+    if frame.height != published_records:
+        return f"holds {frame.height:,} of the {published_records:,} published records"
     if split == "hash":
         return "the split is a hash of the patient, not the published one"
     return ""

@@ -1,4 +1,4 @@
-"""Owns the validation page of one corpus: verdict first, then each expectation, what was set aside, and the facts."""
+"""The validation page of one corpus: verdict, expectations, quarantined records, repeated signals and facts."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -15,26 +15,28 @@ BADGES = {
 }
 ORDER = list(BADGES)
 SHOWN = 5
-"""Examples named in a row of the table."""
+"""Most examples in a row of the table."""
 PAIRS = 200
-"""Groups of identical signals listed on the page; result.json has all."""
+"""Most groups of identical signals on the page; result.json has all."""
 
 
 def render(result: Mapping[str, Any]) -> str:
     """Return the self-contained page of a validation result."""
     source = str(result["source"])
-    parts = [_expectations(result), _set_aside(result), _duplicates(result), _facts(result)]
+    sections = [_expectations(result), _quarantined(result), _duplicates(result), _facts(result)]
     header = el(
         "header", el("p", "Data validation", class_="kicker"), el("h1", source), _verdict(result), _tiles(result)
     )
-    footer = el("footer", el("p", "Made by the stage validate; result.json beside this page holds the same, in full."))
-    return document(f"{source}: data validation", header, el("main", parts), footer, description=_sentence(result))
+    footer = el(
+        "footer", el("p", "Written by the stage validate; result.json in the same folder holds the full results.")
+    )
+    return document(f"{source}: data validation", header, el("main", sections), footer, description=_sentence(result))
 
 
 def _sentence(result: Mapping[str, Any]) -> str:
     failed, warned = len(result["critical_failed"]), len(result["warnings"])
     if failed:
-        return f"{failed} critical expectation{_s(failed)} failed: nothing downstream may run."
+        return f"{failed} critical expectation{_s(failed)} failed: no later stage may run."
     return "Every critical expectation holds" + (f"; {warned} warning{_s(warned)}." if warned else ".")
 
 
@@ -58,14 +60,14 @@ def badge(state: str) -> Html:
 
 def _tiles(result: Mapping[str, Any]) -> Html:
     entries = result["expectations"]
-    held = sum(entry["state"] in ("passed", "flagged") for entry in entries)
-    asked = sum(entry["applicable"] for entry in entries)
+    passed = sum(entry["state"] in ("passed", "flagged") for entry in entries)
+    applicable = sum(entry["applicable"] for entry in entries)
     facts = result["facts"]
     return tiles([
         ("records in the shards", number(result["records"])),
         ("patients", number(facts["patients"]) if facts else "–"),
         ("quarantined", number(sum(result["quarantined"].values()))),
-        ("expectations that hold", f"{held} of {asked}"),
+        ("expectations that hold", f"{passed} of {applicable}"),
         ("warnings", number(len(result["warnings"]))),
         ("signals that repeat", number(len(result["duplicates"]))),
     ])  # fmt: skip
@@ -75,7 +77,7 @@ def _expectations(result: Mapping[str, Any]) -> Html:
     entries = sorted(result["expectations"], key=lambda entry: ORDER.index(entry["state"]))
     head = ("Expectation", "Outcome", "Observed", "Rows outside", "Examples")
     content = table(
-        "Failed and flagged ones first. Critical ones stop the pipeline; flagged rows are within what is allowed.",
+        "Failures first. A critical failure stops the pipeline; flagged rows are fewer than the expectation allows.",
         head, [_row(entry) for entry in entries], text=(0, 1, 2, 4),
     )  # fmt: skip
     return section("expectations", "Expectations", content)
@@ -89,24 +91,24 @@ def _row(entry: Mapping[str, Any]) -> list[Child]:
     rows = number(count) + (f" ({share:.1%})" if count else "")
     pairs = list(zip(entry["examples"], entry["values"], strict=True))[:SHOWN]
     examples = [
-        [", " if place else "", text, el("span", f" {value}", class_="soft")]
-        for place, (text, value) in enumerate(pairs)
+        [", " if position else "", text, el("span", f" {value}", class_="soft")]
+        for position, (text, value) in enumerate(pairs)
     ]
     return [name, badge(entry["state"]), entry["observed"], rows, examples]
 
 
-def _set_aside(result: Mapping[str, Any]) -> Html:
+def _quarantined(result: Mapping[str, Any]) -> Html:
     reasons = sorted(result["quarantined"].items(), key=lambda item: (-item[1], item[0]))
     if not reasons:
-        return section("quarantined", "Quarantined records", lead="No record had to be set aside.")
+        return section("quarantined", "Quarantined records", lead="No record was quarantined.")
     content = table(
-        "Records that could not be used, by reason.", ("Reason", "Records"), [(r, number(n)) for r, n in reasons]
+        "Records that cannot be used, by reason.", ("Reason", "Records"), [(r, number(n)) for r, n in reasons]
     )
     return section(
         "quarantined",
         "Quarantined records",
         content,
-        lead="Set aside with a reason, counted, never dropped in silence.",
+        lead="Records that cannot be used are quarantined and counted, each with a reason.",
     )
 
 
@@ -114,10 +116,10 @@ def _duplicates(result: Mapping[str, Any]) -> Html:
     groups = result["duplicates"]
     if not groups:
         return section("duplicates", "Signals that repeat", lead="No two records hold the same signal.")
-    rest = len(groups) - PAIRS
+    hidden = len(groups) - PAIRS
     items = [el("li", " = ".join(group)) for group in groups[:PAIRS]]
-    more = el("p", f"{number(rest)} more in result.json.") if rest > 0 else None
-    lead = f"{number(len(groups))} signal{_s(len(groups))} occur in more than one record, the same to the last bit."
+    more = el("p", f"{number(hidden)} more in result.json.") if hidden > 0 else None
+    lead = f"Bit-identical signals that occur in more than one record: {number(len(groups))}."
     return section("duplicates", "Signals that repeat", el("ul", items, class_="plain columns"), more, lead=lead)
 
 
@@ -127,23 +129,25 @@ def _facts(result: Mapping[str, Any]) -> Html | None:
         return None
     counts = {"Records by split": facts["splits"], "Records by sex": facts["sexes"]}
     counts |= {f"Positives in {task}": labels for task, labels in facts["labels"].items()}
-    figures = [figure(bars(_spoken(name, values), list(values.items())), name) for name, values in counts.items()]
-    parts = [_percentiles(facts), el("div", figures, class_="grid"), _reports(facts["reports"]), _told(facts["index"])]
-    return section("facts", "The corpus", parts, lead="What is in it, as the pipeline will see it.")
+    figures = [figure(bars(_alternative(name, values), list(values.items())), name) for name, values in counts.items()]
+    charts = el("div", figures, class_="grid")
+    content = [_percentiles(facts), charts, _reports(facts["reports"]), _index_facts(facts["index"])]
+    return section("facts", "The corpus", content, lead="Its contents as later stages will read them.")
 
 
-def _spoken(title: str, values: Mapping[str, int]) -> str:
+def _alternative(title: str, values: Mapping[str, int]) -> str:
+    """Return the text alternative of a bar chart."""
     return f"{title}: " + ", ".join(f"{name} {value}" for name, value in values.items())
 
 
 def _percentiles(facts: Mapping[str, Any]) -> Html:
-    spreads = {
+    percentiles = {
         "age, years": facts["age"],
         "report length, words": facts["reports"]["words"],
         "largest amplitude, mV": facts["signal"]["amplitude_mv"],
         "lead identity residual, µV": facts["signal"]["identity_uv"],
     }
-    rows = [[name, *(f"{value:g}" for value in part.values())] for name, part in spreads.items() if part]
+    rows = [[name, *(f"{value:g}" for value in values.values())] for name, values in percentiles.items() if values]
     return table("Percentiles over records.", ("", "5th", "median", "95th"), rows)
 
 
@@ -152,22 +156,22 @@ def _reports(reports: Mapping[str, Any]) -> Html:
         return el("p", "The corpus has no free-text reports.")
     caption = (
         f"{number(reports['present'])} reports, {number(reports['distinct'])} of them distinct; "
-        f"{number(reports['repeating'])} records share their words with another. The most frequent:"
+        f"{number(reports['repeating'])} records have a report that another record has too. The most frequent:"
     )
     rows = [(text, number(count)) for text, count in reports["frequent"]]
     return table(caption, ("Report", "Records"), rows or [("not shown (validation.examples in params.yaml)", "")])
 
 
-def _told(told: Mapping[str, Any]) -> Html | None:
-    if not told:
+def _index_facts(index_facts: Mapping[str, Any]) -> Html | None:
+    if not index_facts:
         return None
-    rows = list(_flat(told))
-    return el("details", el("summary", "What the index stage wrote down"),
-              table("Counts and choices.", ("", ""), rows, text=(0, 1)))  # fmt: skip
+    rows = list(_flat(index_facts))
+    return el("details", el("summary", "Facts from the index stage"),
+              table("Counts and settings.", ("", ""), rows, text=(0, 1)))  # fmt: skip
 
 
 def _flat(value: Any, path: str = "") -> list[tuple[str, str]]:
-    """Return nested facts as dotted names and short values."""
+    """Return nested facts as dotted names and values."""
     if isinstance(value, Mapping):
         return [item for key in sorted(value) for item in _flat(value[key], f"{path}.{key}" if path else str(key))]
     return [(path, ", ".join(map(str, value)) if isinstance(value, list) else str(value))]

@@ -1,4 +1,4 @@
-"""Owns running the suites with Great Expectations: tables in, one plain result out, the same on every run."""
+"""Run the suites with Great Expectations: tables in, one plain entry per check out, the same on every run."""
 
 import logging
 import os
@@ -14,33 +14,33 @@ from cgdmer.errors import DataError
 from cgdmer.validation.suites import Check
 
 EXAMPLES = 20
-"""Failing rows named for each expectation."""
+"""Most failing rows that are listed per expectation."""
 
 CHATTY = ("great_expectations", "great_expectations.data_context.types.base")
-"""Loggers that report what concerns no one here; the second sets a level of its own."""
+"""Loggers whose messages are of no use here; the second one sets its own level."""
 
 
 def run(
     frames: Mapping[str, pl.DataFrame], checks: list[Check], *, docs: Path | None = None, complete: bool = False
 ) -> list[dict[str, Any]]:
-    """Run checks on the frames they name and return one entry a check, in their order.
+    """Run checks on the frames they name and return one entry per check, in their order.
 
-    `complete` lists every failing row and not the first few; `docs` is a folder for Great Expectations' own Data Docs
-    (they load fonts and styles from the network). Raises DataError when an expectation cannot be evaluated at all.
+    `complete` lists every failing row instead of the first few. `docs` is a folder for Great Expectations' Data Docs,
+    whose pages load fonts and styles from the network. Raises DataError if an expectation cannot be evaluated.
     """
     names = list(dict.fromkeys(check.table for check in checks if not check.skipped))
     with Engine(complete) as engine:
         outcomes: dict[str, Any] = {}
         for name in names:
-            chosen = [check for check in checks if check.table == name and not check.skipped]
-            outcomes |= engine.validate(name, frames[name], chosen)
+            on_table = [check for check in checks if check.table == name and not check.skipped]
+            outcomes |= engine.validate(name, frames[name], on_table)
         if docs:
             engine.write_docs(docs)
     return [_entry(check, frames.get(check.table), outcomes.get(check.name)) for check in checks]
 
 
 class Engine:
-    """One ephemeral Great Expectations context; the library is imported when it is entered."""
+    """One ephemeral Great Expectations context. The library is slow to import, so that happens on entry."""
 
     def __init__(self, complete: bool) -> None:
         os.environ.setdefault("GX_ANALYTICS_ENABLED", "false")
@@ -61,7 +61,7 @@ class Engine:
         self.context.data_sources.delete("cgdmer")
 
     def validate(self, name: str, frame: pl.DataFrame, checks: list[Check]) -> dict[str, Any]:
-        """Run the checks of one table and return Great Expectations' own result for each name."""
+        """Run the checks of one table and return the result of Great Expectations by the name of the check."""
         asset = self.source.add_dataframe_asset(name).add_batch_definition_whole_dataframe("all")
         suite = self.context.suites.add(self.gx.ExpectationSuite(name, expectations=[self._build(c) for c in checks]))
         definition = self.gx.ValidationDefinition(name=name, data=asset, suite=suite)
@@ -70,14 +70,14 @@ class Engine:
         data = frame.select([column for column in frame.columns if column in columns]).to_pandas()
         outcome = definition.run(batch_parameters={"dataframe": data}, result_format=self.format)
         results = [result.to_json_dict() for result in outcome.results]
-        return {result["expectation_config"]["meta"]["name"]: _sound(result) for result in results}
+        return {result["expectation_config"]["meta"]["name"]: _evaluated(result) for result in results}
 
     def _build(self, check: Check) -> Any:
         kind = getattr(self.gx.expectations, check.kind)
-        return kind(**check.arguments, severity=check.severity, meta={"name": check.name, "notes": check.says})
+        return kind(**check.arguments, severity=check.severity, meta={"name": check.name, "notes": check.sentence})
 
     def write_docs(self, folder: Path) -> None:
-        """Build Data Docs of everything validated so far."""
+        """Write Data Docs of everything validated so far."""
         store = {"class_name": "TupleFilesystemStoreBackend", "base_directory": str(folder.absolute())}
         index = {"class_name": "DefaultSiteIndexBuilder"}
         config = {"class_name": "SiteBuilder", "store_backend": store, "site_index_builder": index}
@@ -86,7 +86,7 @@ class Engine:
 
 
 def _library() -> Any:
-    """Import Great Expectations without what it says while it is imported."""
+    """Import Great Expectations without the warnings and log messages of its import."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", DeprecationWarning)
         logging.getLogger("great_expectations").setLevel(logging.WARNING)
@@ -97,8 +97,8 @@ def _library() -> Any:
     return great_expectations
 
 
-def _sound(result: dict[str, Any]) -> dict[str, Any]:
-    """Return a result that was computed; Great Expectations hides its own exceptions in one that was not."""
+def _evaluated(result: dict[str, Any]) -> dict[str, Any]:
+    """Return the result unless Great Expectations hides an exception in it. Raises DataError with that exception."""
     problem = result.get("exception_info") or {}
     if "raised_exception" in problem and not problem["raised_exception"]:
         return result
@@ -109,10 +109,10 @@ def _sound(result: dict[str, Any]) -> dict[str, Any]:
 
 
 def _entry(check: Check, frame: pl.DataFrame | None, result: dict[str, Any] | None) -> dict[str, Any]:
-    """Return what result.json says of one check."""
+    """Return the entry of one check in result.json."""
     entry: dict[str, Any] = {
         "name": check.name, "table": check.table, "column": check.column, "severity": check.severity,
-        "says": check.says, "applicable": not check.skipped, "note": check.skipped, "success": True,
+        "says": check.sentence, "applicable": not check.skipped, "note": check.skipped, "success": True,
         "unexpected_count": 0, "unexpected_share": 0.0, "observed": "", "examples": [], "values": [],
     }  # fmt: skip
     if frame is not None and not check.skipped:
@@ -131,7 +131,7 @@ def _entry(check: Check, frame: pl.DataFrame | None, result: dict[str, Any] | No
 
 
 def _value(row: Mapping[str, Any], check: Check) -> str:
-    """Return what a failing row holds, as text."""
+    """Return the value of a failing row as text."""
     if "column_A" in check.arguments:
         return f"{row['observed']}, expected {row['expected']}"
     value = row.get(check.column)
@@ -139,7 +139,7 @@ def _value(row: Mapping[str, Any], check: Check) -> str:
 
 
 def _state(entry: Mapping[str, Any]) -> str:
-    """Name the outcome: flagged means that rows fail, but no more than the expectation allows."""
+    """Return the outcome; `flagged` means that some rows fail, but no more than the expectation allows."""
     if not entry["applicable"]:
         return "not applicable"
     if not entry["success"]:
@@ -148,7 +148,7 @@ def _state(entry: Mapping[str, Any]) -> str:
 
 
 def observed(frame: pl.DataFrame, check: Check) -> str:
-    """Say in a few words what a column holds: its range, its few values, or how many are distinct."""
+    """Summarise a column: its range, its few values, or the number of distinct ones."""
     if "column_A" in check.arguments:
         return f"{frame.height:,} compared"
     if not check.column:

@@ -1,4 +1,4 @@
-"""Owns the expectations: what must hold, of which column, how strictly, and what a failure means. Data only."""
+"""The expectations: what each column must satisfy, how strictly, and how severe a failure is. Data only."""
 
 from dataclasses import dataclass, field
 from typing import Any, Literal
@@ -11,8 +11,8 @@ from cgdmer.tables import SPLITS, UNASSIGNED
 Severity = Literal["critical", "warning"]
 
 KNOWN_AGES = 0.99
-"""Share of ages that must be possible: readers turn every documented code for 'unknown' into null, so more than a
-stray value out of range means a wrong column."""
+"""Share of known ages that must be in range. Readers turn every documented code for "unknown" into null, so more than
+a stray value out of range means that the column is wrong."""
 
 
 @dataclass(frozen=True)
@@ -21,50 +21,51 @@ class Check:
 
     name: str
     table: str
-    """Key of the frame it looks at."""
-    says: str
-    """The law, as a sentence for a person."""
+    """Name of the frame it checks."""
+    sentence: str
+    """What must hold, as a sentence for the page."""
     kind: str
     """Class in `great_expectations.expectations`."""
     arguments: dict[str, Any] = field(default_factory=dict)
     severity: Severity = "critical"
     skipped: str = ""
-    """Why it does not apply here; empty when it does."""
+    """Why it does not apply; empty if it does."""
 
     @property
     def column(self) -> str:
-        """The column it looks at; two columns held against each other are named by the first."""
+        """The column it checks; the first of two columns that are compared."""
         return str(self.arguments.get("column", self.arguments.get("column_A", "")))
 
 
-def equal(name: str, table: str, says: str, skipped: str = "") -> Check:
-    """Expect `observed` to equal `expected` in every row of an agreement table."""
+def equal(name: str, table: str, sentence: str, skipped: str = "") -> Check:
+    """Expect `observed` to equal `expected` in every row of a comparison table."""
     arguments = {"column_A": "observed", "column_B": "expected"}
-    return Check(name, table, says, "ExpectColumnPairValuesToBeEqual", arguments, skipped=skipped)
+    return Check(name, table, sentence, "ExpectColumnPairValuesToBeEqual", arguments, skipped=skipped)
 
 
 def between(
-    name: str, table: str, column: str, says: str, low: float | None, high: float | None, *,
+    name: str, table: str, column: str, sentence: str, low: float | None, high: float | None, *,
     mostly: float = 1.0, severity: Severity = "critical",
 ) -> Check:  # fmt: skip
-    """Expect a share `mostly` of the values that are not null to lie in a closed range."""
+    """Expect a share `mostly` of the values that are not null to lie in a closed range; None leaves an end open."""
     arguments = {"column": column, "min_value": low, "max_value": high, "mostly": mostly}
-    return Check(name, table, says, "ExpectColumnValuesToBeBetween", arguments, severity)
+    return Check(name, table, sentence, "ExpectColumnValuesToBeBetween", arguments, severity)
 
 
-def among(name: str, table: str, column: str, says: str, values: list[Any]) -> Check:
+def among(name: str, table: str, column: str, sentence: str, values: list[Any]) -> Check:
+    """Expect every value that is not null to be one of a few."""
     arguments = {"column": column, "value_set": values}
-    return Check(name, table, says, "ExpectColumnValuesToBeInSet", arguments)
+    return Check(name, table, sentence, "ExpectColumnValuesToBeInSet", arguments)
 
 
 def index(frame: pl.DataFrame, settings: Validation) -> list[Check]:
-    """Return the expectations on the index frame; label checks follow the tasks it has."""
+    """Return the expectations on the index frame, with one check of labels per task that it has."""
     checks = [
         Check("records_present", "index", "At least one record is indexed.", "ExpectTableRowCountToBeBetween",
               {"min_value": 1}),
         Check("ids_present", "index", "Every record has an id.", "ExpectColumnValuesToNotBeNull", {"column": "id"}),
         Check("ids_unique", "index", "Every id occurs once.", "ExpectColumnValuesToBeUnique", {"column": "id"}),
-        between("patients_one_split", "index", "patient_splits", "No patient lies in two splits.", None, 1),
+        between("patients_one_split", "index", "patient_splits", "No patient is in two splits.", None, 1),
         among("splits_known", "index", "split", "A split is train, val, test or none.", [*SPLITS, UNASSIGNED]),
         between("fs_plausible", "index", "fs", "Sampling rates lie between 50 and 10,000 Hz.", 50, 10_000),
         between("samples_present", "index", "samples", "Every record has samples.", 1, None),
@@ -80,11 +81,11 @@ def index(frame: pl.DataFrame, settings: Validation) -> list[Check]:
                 f"At most {settings.max_duplicate_reports:.0%} of reports repeat another record's.", 1, 1,
                 mostly=1 - settings.max_duplicate_reports, severity="warning"),
     ]  # fmt: skip
-    marks = [column for column in frame.columns if column.endswith("_labels")]
+    label_columns = [column for column in frame.columns if column.endswith("_labels")]
     return checks + [
         among(f"labels_{column.removesuffix('_labels')}", "index", column,
               "Labels are 0 or 1 in every class of the task, or null in all.", [True])
-        for column in marks
+        for column in label_columns
     ]  # fmt: skip
 
 

@@ -23,7 +23,7 @@ def entry(result, name):
 
 @pytest.fixture(scope="module")
 def sound(tmp_path_factory):
-    """The result of a source without a fault, and the folder it lies in."""
+    """Return the folder and the result of a source without a fault."""
     folder = tmp_path_factory.mktemp("sound")
     with chdir(folder):
         Example().write()
@@ -32,7 +32,7 @@ def sound(tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def faulty(tmp_path_factory):
-    """The result of a source with one fault of every kind, and the folder it lies in."""
+    """Return the folder and the result of a source with one fault of every kind."""
     folder = tmp_path_factory.mktemp("faulty")
     example = Example(manifest={"fs": 250.0}, quarantine=[("x1", "a.hea", "zero gain"), ("x2", "b.hea", "zero gain")])
     number = pl.int_range(pl.len())
@@ -98,9 +98,9 @@ def test_the_same_tables_give_the_same_result(sound):
 )
 def test_each_critical_fault_fails_its_expectation(faulty, name, count, example):
     _, result = faulty
-    found = entry(result, name)
-    assert (found["state"], found["unexpected_count"]) == ("failed", count)
-    assert example in found["examples"]
+    outcome = entry(result, name)
+    assert (outcome["state"], outcome["unexpected_count"]) == ("failed", count)
+    assert example in outcome["examples"]
     assert name in result["critical_failed"]
 
 
