@@ -10,7 +10,7 @@ import polars as pl
 
 from cgdmer import tables
 from cgdmer.errors import DataError
-from cgdmer.files import atomic, read_json, sealed, sha256, unsealed, write_json
+from cgdmer.files import atomic, read_json, sha256, with_digest, without_digest, write_json
 
 META = "meta.json"
 IDS = "ids.parquet"
@@ -47,7 +47,7 @@ def write(folder: Path, ids: Sequence[str], features: Mapping[str, np.ndarray], 
     tables.write(pl.DataFrame({"id": pl.Series(ids, dtype=pl.String)}), folder / IDS)
     files = {path: sha256(folder / path) for path in sorted([IDS, *(f"{name}.npy" for name in features)])}
     content = {"meta": dict(meta), "features": sorted(features), "records": len(ids), "files": files}
-    write_json(folder / META, sealed(content))
+    write_json(folder / META, with_digest(content))
 
 
 def read(folder: Path) -> Embeddings:
@@ -56,7 +56,7 @@ def read(folder: Path) -> Embeddings:
     if not (folder / META).is_file():
         raise DataError(f"{folder / META} is missing", fix=fix)
     try:
-        content = unsealed(read_json(folder / META))
+        content = without_digest(read_json(folder / META))
         names, files, meta = content["features"], content["files"], content["meta"]
     except (ValueError, TypeError, KeyError, AttributeError) as error:
         raise DataError(f"{folder / META} cannot be read: {error}", fix=fix) from error

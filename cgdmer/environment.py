@@ -1,4 +1,4 @@
-"""The CGDMER_* environment variables and this process's memory: where and how fast work runs, never its result."""
+"""CGDMER_* environment variables and memory settings: where and how fast work runs, never its result."""
 
 import ctypes
 import functools
@@ -11,7 +11,7 @@ from cgdmer.errors import ConfigError
 
 @dataclass(frozen=True)
 class Environment:
-    """The variables as they are now; `read` is cheap, call it where a value is needed."""
+    """The current values of the variables; `read` is cheap, so call it where a value is needed."""
 
     raw_root: Path | None
     """CGDMER_RAW_ROOT: a folder that holds local copies of corpora."""
@@ -22,17 +22,17 @@ class Environment:
     devices: str
     """CGDMER_DEVICES: how many processes pretraining and embedding use, or `auto`."""
     workers: int
-    """CGDMER_WORKERS: worker processes; the CPU count where unset."""
+    """CGDMER_WORKERS: number of worker processes; by default the CPU count."""
     executor: str
     """CGDMER_EXECUTOR: `processes`, `serial` or `dask://host:port`."""
     data_docs: Path | None
-    """CGDMER_DATA_DOCS: a folder for Great Expectations' Data Docs; they are not written where unset."""
+    """CGDMER_DATA_DOCS: a folder for the Data Docs of Great Expectations; by default they are not written."""
     tracking: bool
-    """CGDMER_TRACKING: `on` or `off`; off, training tells MLflow nothing while it runs."""
+    """CGDMER_TRACKING: `on` or `off`; with `off`, training sends nothing to MLflow while it runs."""
 
 
 def read() -> Environment:
-    """Read the environment; ConfigError names a malformed variable."""
+    """Read the environment; raise ConfigError for a malformed variable."""
     return Environment(
         raw_root=_path("CGDMER_RAW_ROOT"),
         protocol_root=_path("CGDMER_PROTOCOL_ROOT"),
@@ -60,7 +60,7 @@ def _count(name: str, default: int) -> int:
     if not value:
         return default
     if not value.isdigit() or int(value) < 1:
-        raise ConfigError(f"{name}={value}", allowed="a whole number from 1", fix=f"export {name}={default}")
+        raise ConfigError(f"{name}={value}", allowed="a whole number of at least 1", fix=f"export {name}={default}")
     return int(value)
 
 
@@ -72,19 +72,21 @@ def _switch(name: str) -> bool:
 
 
 TRIM, TOP_PAD, MMAP = -1, -2, -3
-"""Names of glibc's malloc.h: free memory above which the heap shrinks, step in which it grows, size of an own map."""
-MOST, STEP, LARGE = 2**31 - 1, 64 << 20, 32 << 20
+"""M_TRIM_THRESHOLD, M_TOP_PAD and M_MMAP_THRESHOLD of glibc's malloc.h: the free memory above which the heap shrinks,
+the step by which it grows, and the size above which an allocation gets its own map."""
+MALLOC_SETTINGS = ((TRIM, 2**31 - 1), (TOP_PAD, 64 << 20), (MMAP, 32 << 20))
+"""Parameter and value in bytes."""
 
 
 @functools.cache
 def keep_freed_memory() -> bool:
-    """Let freed memory be used again instead of given back; return whether this C library knows how.
+    """Make the C library reuse freed memory instead of returning it; return True if the library supports this.
 
-    A network frees and takes the same megabytes at every layer. By default glibc gives them back and the kernel clears
-    each page anew: a tenth of a training step on a CPU.
+    A network frees and allocates the same megabytes in every layer. By default glibc returns them and the kernel clears
+    each page again, which costs a tenth of a training step on a CPU.
     """
     try:
         tune = ctypes.CDLL(None).mallopt
     except (AttributeError, OSError, TypeError):
         return False
-    return {tune(name, size) for name, size in ((TRIM, MOST), (TOP_PAD, STEP), (MMAP, LARGE))} == {1}
+    return {tune(name, size) for name, size in MALLOC_SETTINGS} == {1}

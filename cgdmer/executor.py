@@ -1,4 +1,8 @@
-"""Owns where many independent jobs run: in this process, in worker processes, or on a Dask cluster."""
+"""Run many independent jobs in this process, in worker processes, or on a Dask cluster.
+
+joblib is not used: it runs ahead of a slow consumer, so results pile up in memory, and its workers outlive a killed
+parent.
+"""
 
 import os
 import threading
@@ -20,11 +24,11 @@ Job = TypeVar("Job")
 Result = TypeVar("Result")
 
 DASK_TIMEOUT = 10.0
-"""Seconds a Dask scheduler has to answer."""
+"""Seconds to wait for a Dask scheduler."""
 
 
-class Serial(Executor):
-    """Runs each job at once in this process: for debuggers and for single jobs."""
+class SerialExecutor(Executor):
+    """Run each job immediately in this process, for debugging and for single jobs."""
 
     def submit(self, fn: Callable[P, Result], /, *args: P.args, **kwargs: P.kwargs) -> Future[Result]:
         future: Future[Result] = Future()
@@ -37,17 +41,17 @@ class Serial(Executor):
 
 @contextmanager
 def open_executor() -> Iterator[Executor]:
-    """Open the executor that CGDMER_EXECUTOR and CGDMER_WORKERS name; ConfigError for an unknown one.
+    """Open the executor that CGDMER_EXECUTOR and CGDMER_WORKERS select; raise ConfigError if it is unknown.
 
-    Jobs and results must pickle. Worker processes start fresh (a fork of a process that has used torch may hang) and
-    end with this process, even when it is killed. One worker is this process itself.
+    Jobs and results must be picklable. Worker processes do not inherit this process (a fork of a process that has used
+    torch may hang) and end with it, even when it is killed. With one worker, jobs run in this process.
     """
     kind, workers = environment.read().executor, environment.read().workers
     if kind.startswith("dask://"):
         with _dask_client(kind) as client:
             yield client.get_executor(pure=False)
     elif kind == "serial" or (kind == "processes" and workers == 1):
-        yield Serial()
+        yield SerialExecutor()
     elif kind == "processes":
         context = get_context("forkserver")
         with ProcessPoolExecutor(workers, context, initializer=_end_with_parent) as pool:
@@ -60,18 +64,18 @@ def open_executor() -> Iterator[Executor]:
         )
 
 
-def each(function: Callable[[Job], Result], jobs: Iterable[Job]) -> Generator[tuple[Job, Result], None, None]:
-    """Yield each job with its result as it is ready, in no fixed order; at most workers + 1 jobs are under way.
+def map_unordered(function: Callable[[Job], Result], jobs: Iterable[Job]) -> Generator[tuple[Job, Result], None, None]:
+    """Yield each job with its result as soon as it is ready; at most workers + 1 jobs are submitted at a time.
 
-    The first failing job ends the rest. CgdmerError when a worker dies.
+    The first failing job cancels the others. Raises CgdmerError if a worker dies.
     """
-    waiting = iter(jobs)
+    pending = iter(jobs)
     with open_executor() as executor:
         limit = _workers(executor) + 1
         running: dict[Future[Result], Job] = {}
         try:
             while True:
-                for job in islice(waiting, limit - len(running)):
+                for job in islice(pending, limit - len(running)):
                     running[executor.submit(function, job)] = job
                 if not running:
                     return
@@ -79,43 +83,44 @@ def each(function: Callable[[Job], Result], jobs: Iterable[Job]) -> Generator[tu
                     result = future.result()
                     yield running.pop(future), result
         except Exception as error:
-            if isinstance(error, BrokenProcessPool) or type(error).__name__ == "KilledWorker":  # the latter is Dask's
-                raise _died(running.values()) from error
+            if isinstance(error, BrokenProcessPool) or type(error).__name__ == "KilledWorker":  # raised by Dask
+                raise _worker_died(running.values()) from error
             raise
         finally:
             for future in running:
                 future.cancel()
 
 
-def ordered(function: Callable[[Job], Result], jobs: Iterable[Job]) -> Generator[tuple[Job, Result], None, None]:
-    """Yield each job with its result in the order of the jobs; at most twice the workers + 1 are under way or waiting.
+def map_ordered(function: Callable[[Job], Result], jobs: Iterable[Job]) -> Generator[tuple[Job, Result], None, None]:
+    """Yield each job with its result in the order of the jobs.
 
-    A single job runs in this process. CgdmerError when a worker dies.
+    At most 2 * workers + 1 jobs are submitted or have unread results. A single job runs in this process. Raises
+    CgdmerError if a worker dies.
     """
-    waiting = iter(jobs)
-    first = list(islice(waiting, 2))
+    pending = iter(jobs)
+    first = list(islice(pending, 2))
     if len(first) < 2:
         yield from ((job, function(job)) for job in first)
         return
     with open_executor() as executor:
         running: deque[tuple[Job, Future[Result]]] = deque()
         try:
-            for job in chain(first, waiting):
+            for job in chain(first, pending):
                 running.append((job, executor.submit(function, job)))
                 if len(running) > 2 * _workers(executor):
                     yield running[0][0], running.popleft()[1].result()
             while running:
                 yield running[0][0], running.popleft()[1].result()
         except BrokenProcessPool as error:
-            raise _died(job for job, _ in running) from error
+            raise _worker_died(job for job, _ in running) from error
         finally:
             for _, future in running:
                 future.cancel()
 
 
 def _workers(executor: Executor) -> int:
-    """Return how many jobs an executor runs at a time."""
-    if isinstance(executor, Serial):
+    """Return the number of jobs that an executor runs at a time; 0 if `submit` blocks."""
+    if isinstance(executor, SerialExecutor):
         return 0
     if isinstance(executor, ProcessPoolExecutor):
         return environment.read().workers
@@ -132,29 +137,29 @@ def _dask_client(address: str) -> Any:
     except (OSError, ValueError) as error:
         raise ConfigError(
             f"CGDMER_EXECUTOR={address}: no scheduler answers ({error})",
-            allowed="the address of a running scheduler, whose workers see this folder under the same path",
-            fix="dask scheduler, then dask worker tcp://host:8786; or unset CGDMER_EXECUTOR",
+            allowed="the address of a running scheduler whose workers see this folder under the same path",
+            fix="start dask scheduler and dask worker tcp://host:8786, or unset CGDMER_EXECUTOR",
         ) from error
 
 
-def _died(jobs: Iterable[object]) -> CgdmerError:
-    """Name what was under way, where a job names the shard it writes; one of them was too much."""
+def _worker_died(jobs: Iterable[object]) -> CgdmerError:
+    """Build the error for a dead worker; it lists the shards in progress, one of which used too much memory."""
     shards = sorted(shard.name for job in jobs if (shard := getattr(job, "shard", None)))
-    at = f" (under way: {', '.join(shards)})" if shards else ""
+    in_progress = f" (in progress: {', '.join(shards)})" if shards else ""
     return CgdmerError(
-        f"a worker process was killed, most often because memory ran out{at}",
-        allowed="one shard in memory a worker",
-        fix="run the same command again, with fewer workers: CGDMER_WORKERS=1; finished work is kept",
+        f"a worker process was killed, most often because memory ran out{in_progress}",
+        allowed="one shard in memory per worker",
+        fix="run the same command again with fewer workers: CGDMER_WORKERS=1; finished work is kept",
     )
 
 
 def _end_with_parent() -> None:
-    """Watch the parent from a thread, because a killed parent does not tell its workers."""
+    """Watch the parent from a thread, because a killed parent cannot stop its workers."""
     parent = parent_process()
     if parent is not None:
-        threading.Thread(target=_outlive, args=(parent,), daemon=True).start()
+        threading.Thread(target=_exit_after, args=(parent,), daemon=True).start()
 
 
-def _outlive(parent: BaseProcess) -> None:
+def _exit_after(parent: BaseProcess) -> None:
     parent.join()
     os._exit(1)

@@ -1,4 +1,4 @@
-"""Owns writing files so that a reader sees the old content or the new, never half: temporary name, fsync, rename."""
+"""Write files atomically (temporary name, fsync, rename), lock them, and compute digests."""
 
 import errno
 import fcntl
@@ -17,18 +17,18 @@ from cgdmer.errors import DataError
 log = logging.getLogger(__name__)
 
 FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
-REFUSED = (*FULL, errno.EROFS, errno.EACCES, errno.EPERM, errno.ENOTDIR, errno.EIO)
-"""What a disk answers that is full, read-only, someone else's or broken."""
-LITTLE = 1 << 16
-"""Bytes; a disk with less left is full, whatever a library's own words for it are."""
+WRITE_ERRORS = (*FULL, errno.EROFS, errno.EACCES, errno.EPERM, errno.ENOTDIR, errno.EIO)
+"""Errors of a disk that is full, read-only, not writable for this user, or broken."""
+MIN_FREE = 1 << 16
+"""Bytes. A disk with less free space counts as full, whatever error a library raises."""
 
 
 @contextmanager
 def atomic(path: Path) -> Iterator[Path]:
-    """Yield a temporary name beside `path`; on success it is fsynced and renamed, on failure removed.
+    """Yield a temporary path in the same folder; on success fsync and rename it to `path`, on failure remove it.
 
-    The temporary name keeps the suffix, because some writers choose a format by it. DataError where the disk is full
-    or does not let us write.
+    The temporary name keeps the suffix, because some writers choose a format by it. Raises DataError if the disk is
+    full or not writable.
     """
     temporary = path.with_name(f".{path.stem}.{os.getpid()}.tmp{path.suffix}")
     try:
@@ -38,41 +38,41 @@ def atomic(path: Path) -> Iterator[Path]:
         os.replace(temporary, path)
         sync(path.parent)
     except Exception as error:
-        if refusal := refused(path, error):
-            raise refusal from error
+        if data_error := write_error(path, error):
+            raise data_error from error
         raise
     finally:
         if path.parent.is_dir():
             temporary.unlink(missing_ok=True)
 
 
-def refused(path: Path, error: Exception) -> DataError | None:
-    """Return what to tell a person when a disk did not take `path`, or None where the error is another one."""
+def write_error(path: Path, error: Exception) -> DataError | None:
+    """Return a DataError that explains why `path` cannot be written, or None if `error` has another cause."""
     number = error.errno if isinstance(error, OSError) else None
-    short = isinstance(error, OSError) and number is None and " written" in str(error)  # numpy keeps the number back
-    full = short or number in FULL or (path.parent.is_dir() and shutil.disk_usage(path.parent).free < LITTLE)
-    if isinstance(error, DataError) or not (full or number in REFUSED):
+    short = isinstance(error, OSError) and number is None and " written" in str(error)  # numpy does not set errno
+    full = short or number in FULL or (path.parent.is_dir() and shutil.disk_usage(path.parent).free < MIN_FREE)
+    if isinstance(error, DataError) or not (full or number in WRITE_ERRORS):
         return None
     why = "no space is left on its disk" if full else os.strerror(number or errno.EIO)
-    fix = "free space there" if full else f"look at ls -ld {path.parent} and mount, and make it writable"
+    fix = "free space there" if full else f"make it writable (see: ls -ld {path.parent}; mount)"
     return DataError(f"{path} cannot be written: {why}", fix=f"{fix}, then run the same command again")
 
 
 @contextmanager
-def exclusive(path: Path) -> Iterator[None]:
-    """Hold a lock that ends with this process; who comes second waits, and says so once."""
+def exclusive_lock(path: Path) -> Iterator[None]:
+    """Hold a lock that is released when this process ends; a second process logs a warning and waits."""
     path.parent.mkdir(parents=True, exist_ok=True)
     with path.open("w") as stream:
         try:
             fcntl.flock(stream, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
-            log.warning("%s: another process does the same work; waiting for it", path.name)
+            log.warning("%s: another process is doing the same work; waiting for it", path.name)
             fcntl.flock(stream, fcntl.LOCK_EX)
         yield
 
 
 def sync(path: Path) -> None:
-    """Force a file's or a folder's content to the disk."""
+    """Flush a file or a folder to disk."""
     descriptor = os.open(path, os.O_RDONLY)
     try:
         os.fsync(descriptor)
@@ -86,7 +86,7 @@ def write_text(path: Path, text: str) -> None:
 
 
 def write_json(path: Path, value: Any) -> None:
-    """Write sorted, indented JSON; NaN is refused, because other programs cannot read it."""
+    """Write sorted, indented JSON; raise ValueError for NaN, which other programs cannot read."""
     write_text(path, json.dumps(value, indent=1, sort_keys=True, allow_nan=False, ensure_ascii=False) + "\n")
 
 
@@ -94,25 +94,33 @@ def read_json(path: Path) -> Any:
     return json.loads(path.read_text(encoding="utf-8"))
 
 
-def sealed(content: dict[str, Any]) -> dict[str, Any]:
-    """Return the content with `digest`, the sha256 of all the rest."""
+def with_digest(content: dict[str, Any]) -> dict[str, Any]:
+    """Return the content with the key `digest`, the sha256 of all other keys."""
     return content | {"digest": _digest(content)}
 
 
-def unsealed(content: dict[str, Any]) -> dict[str, Any]:
-    """Return the content without its digest; ValueError where it is not the one that was sealed."""
-    rest = {key: value for key, value in content.items() if key != "digest"}
-    if content.get("digest") != _digest(rest):
+def without_digest(content: dict[str, Any]) -> dict[str, Any]:
+    """Return the content without its digest; raise ValueError if they do not match."""
+    payload = {key: value for key, value in content.items() if key != "digest"}
+    if content.get("digest") != _digest(payload):
         raise ValueError("it does not match its own digest")
-    return rest
+    return payload
 
 
-def _digest(content: dict[str, Any]) -> str:
+def work_key(*content: Any) -> str:
+    """Return 16 hex digits that name a piece of work by `content`, the JSON values that decide its result.
+
+    Equal content gives equal keys, so a command that was killed finds its own unfinished work again, and no other.
+    """
+    return _digest(content)[:16]
+
+
+def _digest(content: Any) -> str:
     return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()
 
 
 def sha256(path: Path, progress: Callable[[int], None] | None = None) -> str:
-    """Return the hex sha256 of a file, read in blocks; `progress` is told the bytes of each block."""
+    """Return the hex sha256 of a file, read in blocks; `progress` receives the size of each block in bytes."""
     digest = hashlib.sha256()
     with path.open("rb") as stream:
         while block := stream.read(1 << 20):

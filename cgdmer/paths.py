@@ -1,4 +1,4 @@
-"""Owns where every artefact lies, relative to the project root, which is the working directory."""
+"""Paths of all artefacts, relative to the project root, which is the working directory."""
 
 from pathlib import Path
 
@@ -7,7 +7,7 @@ from cgdmer.tables import TASKS
 DATA = Path("data")
 REPORTS = Path("reports")
 STATE = Path(".cgdmer")
-"""Scratch that outlives a killed stage: resume files, partial downloads. Never a DVC output."""
+"""Scratch files that survive a killed stage, such as partial downloads. Never a DVC output."""
 
 PRETRAINING_SET = DATA / "pretraining_set.json"
 PROTOCOL = DATA / "raw" / "protocol"
@@ -19,7 +19,7 @@ REPORT_MD = REPORTS / "report.md"
 
 
 def raw(source: str) -> Path:
-    """Folder with `<source>.zip` or nothing but `manifest.json` and `files.parquet` of a corpus kept elsewhere."""
+    """Return the folder of `<source>.zip`, or of only its manifest if the corpus is kept elsewhere."""
     return DATA / "raw" / source
 
 
@@ -32,7 +32,7 @@ def index_quarantine(source: str) -> Path:
 
 
 def index_facts(source: str) -> Path:
-    """Counts and choices of the index stage, for a person: filters, split kind, label totals."""
+    """Return the file of counts and choices of the index stage: filters, kind of split, label totals."""
     return DATA / "index" / f"{source}.facts.json"
 
 
@@ -41,7 +41,7 @@ def shards(source: str) -> Path:
 
 
 def validation(source: str) -> Path:
-    """Folder with `result.json` and the self-contained `index.html`."""
+    """Return the folder of `result.json` and the self-contained `index.html`."""
     return REPORTS / "validation" / source
 
 
@@ -50,7 +50,7 @@ def embeddings(encoder: str, source: str) -> Path:
 
 
 def probe(encoder: str, task: str) -> Path:
-    """One file a task, in the folder of its source, which is what one stage call writes."""
+    """Return the file of a task, in the folder of its source, which is the output of one stage call."""
     return REPORTS / "probe" / encoder / TASKS[task] / f"{task}.json"
 
 
@@ -59,12 +59,12 @@ def predictions(encoder: str, task: str) -> Path:
 
 
 def finetuning(task: str) -> Path:
-    """One file a task, in the folder of its source; while fine-tuning is off there is `status.json` alone."""
+    """Return the file of a task, in the folder of its source; if fine-tuning is off, it holds only `status.json`."""
     return REPORTS / "finetune" / TASKS[task] / f"{task}.json"
 
 
 def robustness(encoder: str, task: str) -> Path:
-    """Probes with fewer leads and under disturbance."""
+    """Return the results of probes with fewer leads and of disturbed recordings."""
     return REPORTS / "robustness" / encoder / TASKS[task] / f"{task}.json"
 
 
@@ -73,7 +73,7 @@ def robustness_predictions(encoder: str, task: str) -> Path:
 
 
 def fitted_probe(encoder: str, task: str) -> Path:
-    """The fitted layers of a task, beside its predictions."""
+    """Return the fitted layers of a task, in the folder of its predictions."""
     return predictions(encoder, task).with_suffix(".probe.safetensors")
 
 
@@ -90,5 +90,5 @@ def disentanglement() -> Path:
 
 
 def scratch(stage: str, *items: str) -> Path:
-    """Folder for work in progress of one stage call; survives a kill, removed at the end of the stage."""
+    """Return the folder for work in progress of one stage call; it survives a kill and is removed at the end."""
     return STATE.joinpath("work", stage, *items)

@@ -60,7 +60,7 @@ def preprocess(
     jobs = list(_jobs(index, archive, work, settings, seconds))
     quarantined = 0
     bar = progress(total=len(index), unit="record", desc=folder.name)
-    with bar, closing(executor.each(write_shard, jobs)) as results:
+    with bar, closing(executor.map_unordered(write_shard, jobs)) as results:
         for job, refused in results:
             quarantined += refused
             bar.update(len(job.ids))

@@ -1,4 +1,4 @@
-"""Owns progress: a bar on a terminal, a plain line every few seconds in a log."""
+"""Progress display: a bar on a terminal, a plain line every few seconds in a log."""
 
 import sys
 from typing import Any
@@ -6,33 +6,33 @@ from typing import Any
 from tqdm import tqdm
 
 SECONDS = 10.0
-"""Between two lines in a log."""
+"""Seconds between two lines in a log."""
 LINE = "{desc}: {n_fmt}/{total_fmt}{unit}, {percentage:.0f} %, {rate_noinv_fmt}, {remaining} left{postfix}"
 
 
-class Log:
-    """Where a tqdm writes in a log: each of its states ends in a new line, and nothing moves a cursor."""
+class LogStream:
+    """The output stream of a tqdm in a log: each update is one line, without control characters."""
 
     def write(self, text: str) -> None:
-        """Write one state; what else a tqdm writes is white space, to overwrite a line with."""
+        """Write one update; skip the white space with which tqdm overwrites a line."""
         if text.strip():
             sys.stderr.write(f"{text.strip()}\n")
 
     def flush(self) -> None:
-        """Let the log have its lines now."""
+        """Flush the log."""
         sys.stderr.flush()
 
 
-def progress(*arguments: Any, shown: bool = True, at_once: bool = False, **named: Any) -> "tqdm[Any]":
-    """Return a tqdm, which takes the same arguments; its unit stands in the plural in a log.
+def progress(*arguments: Any, shown: bool = True, at_once: bool = False, **options: Any) -> "tqdm[Any]":
+    """Return a tqdm, which takes the same arguments; in a log its unit is in the plural.
 
-    What ends within SECONDS says nothing in a log, unless `at_once`.
+    A loop that ends within SECONDS writes nothing to a log, unless `at_once` is set.
     """
     if shown and not sys.stderr.isatty():
-        named |= {"file": Log(), "position": 0}  # a tqdm below another would write what moves the cursor
-        named["unit"] = f" {named.get('unit', 'it')}s"
-        named |= {"mininterval": SECONDS, "maxinterval": SECONDS, "bar_format": LINE}
-        named["delay"] = 0.0 if at_once else SECONDS
+        options |= {"file": LogStream(), "position": 0}  # a nested tqdm would write cursor movements
+        options["unit"] = f" {options.get('unit', 'it')}s"
+        options |= {"mininterval": SECONDS, "maxinterval": SECONDS, "bar_format": LINE}
+        options["delay"] = 0.0 if at_once else SECONDS
     kind: Any = tqdm
-    made: tqdm[Any] = kind(*arguments, disable=not shown, **named)
-    return made
+    bar: tqdm[Any] = kind(*arguments, disable=not shown, **options)
+    return bar

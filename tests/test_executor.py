@@ -21,13 +21,13 @@ def cluster():
 def test_results_are_those_of_the_function(monkeypatch, kind, workers):
     monkeypatch.setenv("CGDMER_EXECUTOR", kind)
     monkeypatch.setenv("CGDMER_WORKERS", str(workers))
-    assert dict(executor.each(operator.neg, range(20))) == {job: -job for job in range(20)}
+    assert dict(executor.map_unordered(operator.neg, range(20))) == {job: -job for job in range(20)}
 
 
 @pytest.mark.server
 def test_a_dask_cluster_gives_the_same(monkeypatch, cluster):
     monkeypatch.setenv("CGDMER_EXECUTOR", cluster)
-    assert dict(executor.each(operator.neg, range(20))) == {job: -job for job in range(20)}
+    assert dict(executor.map_unordered(operator.neg, range(20))) == {job: -job for job in range(20)}
     with executor.open_executor() as opened:
         assert opened.submit(pow, 2, 5).result(timeout=20) == 32
 
@@ -36,7 +36,7 @@ def test_a_dask_cluster_gives_the_same(monkeypatch, cluster):
 def test_a_job_that_fails_on_a_dask_cluster_brings_its_own_error(monkeypatch, cluster):
     monkeypatch.setenv("CGDMER_EXECUTOR", cluster)
     with pytest.raises(FileNotFoundError):
-        list(executor.each(os.stat, ["/no/such/file"]))
+        list(executor.map_unordered(os.stat, ["/no/such/file"]))
 
 
 def test_few_jobs_are_under_way(monkeypatch):
@@ -45,7 +45,7 @@ def test_few_jobs_are_under_way(monkeypatch):
     pulled = []
     jobs = (pulled.append(job) or job for job in range(30))
     done = 0
-    for _ in executor.each(operator.neg, jobs):
+    for _ in executor.map_unordered(operator.neg, jobs):
         done += 1
         assert len(pulled) - done <= 2
     assert done == 30
@@ -62,7 +62,7 @@ def test_the_first_failure_ends_the_rest(monkeypatch):
         return job
 
     with pytest.raises(DataError, match="the third is bad"):
-        list(executor.each(fail, range(10)))
+        list(executor.map_unordered(fail, range(10)))
     assert seen == [0, 1, 2]
 
 
@@ -70,7 +70,7 @@ def test_errors_of_a_worker_process_come_home_whole(monkeypatch):
     monkeypatch.setenv("CGDMER_EXECUTOR", "processes")
     monkeypatch.setenv("CGDMER_WORKERS", "2")
     with pytest.raises(ConfigError) as caught:
-        list(executor.each(stages.find, ["no_such_stage"]))
+        list(executor.map_unordered(stages.find, ["no_such_stage"]))
     assert caught.value.allowed.startswith("protocol, acquire")
 
 
@@ -78,18 +78,18 @@ def test_a_killed_worker_is_reported_with_the_remedy(monkeypatch):
     monkeypatch.setenv("CGDMER_EXECUTOR", "processes")
     monkeypatch.setenv("CGDMER_WORKERS", "2")
     with pytest.raises(CgdmerError, match=r"worker process was killed.*\n.*\n.*CGDMER_WORKERS=1"):
-        list(executor.each(os._exit, [9]))
+        list(executor.map_unordered(os._exit, [9]))
 
 
 @pytest.mark.parametrize("kind", ["dusk://here:1", "threads", ""])
 def test_an_unknown_executor_is_refused_with_the_choices(monkeypatch, kind):
     monkeypatch.setenv("CGDMER_EXECUTOR", kind)
     with pytest.raises(ConfigError, match="processes, serial, dask://host:port"):
-        list(executor.each(operator.neg, [1]))
+        list(executor.map_unordered(operator.neg, [1]))
 
 
 def test_a_scheduler_that_does_not_answer_is_named(monkeypatch):
     monkeypatch.setenv("CGDMER_EXECUTOR", "dask://127.0.0.1:1")
     monkeypatch.setattr(executor, "DASK_TIMEOUT", 0.5)
     with pytest.raises(ConfigError, match=r"dask://127\.0\.0\.1:1: no scheduler answers"):
-        list(executor.each(operator.neg, [1]))
+        list(executor.map_unordered(operator.neg, [1]))

@@ -111,7 +111,7 @@ def _check_archive(folder: Path, content: dict[str, Any]) -> None:
 
 
 def _write(folder: Path, way: str, source: str, table: pl.DataFrame) -> None:
-    """Write `manifest.json`, the last file of a run; `digest` is the sha256 of what `sha256sum` prints for the files."""
+    """Write `manifest.json`, the last file of a run; `digest` is the sha256 of the output of `sha256sum`."""
     lines = "".join(f"{row['sha256']}  {row['path']}\n" for row in table.iter_rows(named=True))
     content = {
         "way": way,

@@ -1,4 +1,4 @@
-"""Owns writing rows that come batch by batch: Parquet, CSV or a folder of arrays, whole under its name or not there."""
+"""Write rows batch by batch to Parquet, CSV or a folder of arrays; an output appears under its name when complete."""
 
 import csv
 import json
@@ -13,47 +13,50 @@ import numpy as np
 
 from cgdmer import embeddings
 from cgdmer.errors import ConfigError
-from cgdmer.files import atomic, sealed, sha256, write_json
-from cgdmer.recordings.places import Rejected, written
+from cgdmer.files import atomic, sha256, with_digest, write_json
+from cgdmer.recordings.discovery import Rejected, printable
 
 Columns: TypeAlias = Mapping[str, Sequence[Any] | np.ndarray]
 Writer: TypeAlias = Callable[[Columns], None]
-"""Takes columns of equal length: `id`, other lists, and arrays (n,) or (n, D) of numbers."""
-REMEMBERED = 2048
-"""Refusals whose reasons are counted for the error message."""
+"""Takes columns of equal length: `id`, other lists, and numeric arrays (B,) or (B, D)."""
+COUNTED = 2048
+"""Rejected recordings whose reasons are counted for the error message."""
 KEY = "cgdmer"
-"""Name of the JSON among a Parquet file's own metadata."""
+"""Key of the JSON metadata in the schema of a Parquet file."""
 
 
 @contextmanager
 def open_output(path: Path, meta: dict[str, Any]) -> Iterator[Writer]:
-    """Open an output by its suffix: `.parquet`, `.csv`, or a folder where there is none."""
+    """Open an output by its suffix: `.parquet`, `.csv`, or a folder if there is none."""
     kinds = {".parquet": parquet, ".csv": table, "": folder}
     if path.suffix not in kinds:
         raise ConfigError(
-            f"-o {path}: no output is called '{path.suffix}'", allowed=".parquet, .csv, or a folder for .npy arrays"
+            f"--output {path}: '{path.suffix}' is not an output format",
+            allowed=".parquet, .csv, or a folder for .npy arrays",
         )
     if path.suffix and path.is_dir():
-        raise ConfigError(f"-o {path} is a folder", allowed="the name of a file", fix=f"-o {path}/embeddings.parquet")
+        raise ConfigError(
+            f"--output {path} is a folder", allowed="the name of a file", fix=f"--output {path}/embeddings.parquet"
+        )
     with kinds[path.suffix](path, meta) as write:
         yield write
 
 
 @contextmanager
 def parquet(path: Path, meta: dict[str, Any]) -> Iterator[Writer]:
-    """Write row groups as they come; features are fixed-size lists of float32, metadata JSON under `cgdmer`."""
+    """Write one row group per batch; features are fixed-size lists of float32, metadata is JSON under `cgdmer`."""
     import pyarrow as pa
     from pyarrow.parquet import ParquetWriter
 
     with atomic(path) as temporary, ExitStack() as stack:
-        opened: list[ParquetWriter] = []
+        writers: list[ParquetWriter] = []
 
         def write(columns: Columns) -> None:
             frame = pa.table({name: _arrow(values) for name, values in columns.items()})
-            if not opened:
+            if not writers:
                 schema = frame.schema.with_metadata({KEY: json.dumps(meta, sort_keys=True, ensure_ascii=False)})
-                opened.append(stack.enter_context(ParquetWriter(temporary, schema, compression="zstd")))
-            opened[0].write_table(frame.cast(opened[0].schema))
+                writers.append(stack.enter_context(ParquetWriter(temporary, schema, compression="zstd")))
+            writers[0].write_table(frame.cast(writers[0].schema))
 
         yield write
         stack.close()
@@ -61,17 +64,17 @@ def parquet(path: Path, meta: dict[str, Any]) -> Iterator[Writer]:
 
 @contextmanager
 def table(path: Path, meta: dict[str, Any]) -> Iterator[Writer]:
-    """Write a CSV, a column a number, and its metadata as JSON beside it."""
+    """Write a CSV with one column per number, and its metadata as JSON beside it."""
     with atomic(path) as temporary:
         with temporary.open("w", encoding="utf-8", newline="") as stream:
             lines = csv.writer(stream, lineterminator="\n")
-            begun: list[bool] = []
+            header_written: list[bool] = []
 
             def write(columns: Columns) -> None:
                 flat = dict(_flat(columns))
-                if not begun:
+                if not header_written:
                     lines.writerow(flat)
-                    begun.append(True)
+                    header_written.append(True)
                 lines.writerows(zip(*flat.values(), strict=True))
 
             yield write
@@ -80,9 +83,11 @@ def table(path: Path, meta: dict[str, Any]) -> Iterator[Writer]:
 
 @contextmanager
 def folder(path: Path, meta: dict[str, Any]) -> Iterator[Writer]:
-    """Write what `cgdmer.embeddings.read` reads: an array a representation, ids, and `meta.json` last."""
+    """Write the folder that `cgdmer.embeddings.read` reads: one array per representation, ids, and last `meta.json`."""
     if path.is_dir() and any(path.iterdir()) and not (path / embeddings.META).is_file():
-        raise ConfigError(f"-o {path} holds other files", allowed="a new or empty folder, or one written before")
+        raise ConfigError(
+            f"--output {path} holds other files", allowed="a new or empty folder, or one written by this command"
+        )
     count, arrays = 0, {}
     with ExitStack() as stack:
         write_ids = stack.enter_context(parquet(path / embeddings.IDS, {}))
@@ -102,12 +107,12 @@ def folder(path: Path, meta: dict[str, Any]) -> Iterator[Writer]:
     names = sorted([embeddings.IDS, *(f"{name}.npy" for name in arrays)])
     files = {name: sha256(path / name) for name in names}
     content = {"meta": meta, "features": sorted(arrays), "records": count, "files": files}
-    write_json(path / embeddings.META, sealed(content))
+    write_json(path / embeddings.META, with_digest(content))
 
 
 @contextmanager
 def _growing(path: Path, width: int) -> Iterator[Callable[[np.ndarray], None]]:
-    """Write a float32 `.npy` of a number of rows that is known at its end; numpy's header leaves room for it."""
+    """Write a float32 `.npy` whose number of rows is known only at the end; numpy's header leaves room for it."""
     with atomic(path) as temporary, temporary.open("wb") as stream:
         count = 0
 
@@ -127,10 +132,10 @@ def _growing(path: Path, width: int) -> Iterator[Callable[[np.ndarray], None]]:
 
 
 class Rejects:
-    """A CSV of paths and reasons, written as they come; it appears at the end, and only where there are any."""
+    """A CSV of rejected paths and their reasons; it appears when the command ends, if there are any."""
 
     def __init__(self, path: Path) -> None:
-        self.path, self.count, self.usual = path, 0, Counter[str]()
+        self.path, self.count, self.reasons = path, 0, Counter[str]()
         self._stack = ExitStack()
         self._stream: TextIO | None = None
 
@@ -143,14 +148,14 @@ class Rejects:
             self._stream = self._stack.enter_context(temporary.open("w", encoding="utf-8", newline=""))
             csv.writer(self._stream, lineterminator="\n").writerow(("path", "reason"))
         if self._stream is not None:
-            rows = [(each.id, written(each.reason)) for each in rejected]
+            rows = [(each.id, printable(each.reason)) for each in rejected]
             csv.writer(self._stream, lineterminator="\n").writerows(rows)
-        if self.count < REMEMBERED:
-            self.usual.update(each.reason for each in rejected)
+        if self.count < COUNTED:
+            self.reasons.update(each.reason for each in rejected)
         self.count += len(rejected)
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
-        """Keep the list also where the command failed; remove the list of an earlier call where nothing was refused."""
+        """Keep the list even if the command failed; remove the list of an earlier run if nothing was rejected."""
         if self._stream is None:
             self.path.unlink(missing_ok=True)
         self._stack.close()
@@ -169,10 +174,10 @@ def _arrow(values: Sequence[Any] | np.ndarray) -> Any:
 
 
 def _flat(columns: Columns) -> Iterator[tuple[str, Sequence[Any]]]:
-    """Yield columns of single values: one a dimension, lists joined by spaces."""
+    """Yield columns of single values: arrays as one column per dimension, lists joined by spaces."""
     for name, values in columns.items():
         if isinstance(values, np.ndarray) and values.ndim == 2:
-            yield from ((f"{name}_{place}", values[:, place].tolist()) for place in range(values.shape[1]))
+            yield from ((f"{name}_{column}", values[:, column].tolist()) for column in range(values.shape[1]))
         elif isinstance(values, np.ndarray):
             yield name, values.tolist()
         else:

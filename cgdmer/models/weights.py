@@ -1,4 +1,4 @@
-"""Owns a model as files: weights.safetensors, config.json, tokenizer.json; and building one from settings."""
+"""Building a model from settings, and a model on disk: weights.safetensors, config.json and tokenizer.json."""
 
 import hashlib
 from collections.abc import Iterable
@@ -11,14 +11,14 @@ from safetensors.torch import load_file, save_file
 
 from cgdmer import settings
 from cgdmer.errors import DataError
-from cgdmer.files import atomic, read_json, sealed, sha256, unsealed, write_json
+from cgdmer.files import atomic, read_json, sha256, with_digest, without_digest, write_json
 from cgdmer.models import text, tokens
 from cgdmer.models.cgdmer import CGDMER
 from cgdmer.signals.leads import LEADS
 
 WEIGHTS, CONFIG = "weights.safetensors", "config.json"
 FORMAT = 2
-"""Of `config.json`; one of format 1 has no checksums."""
+"""Format of `config.json`; format 1 had no checksums."""
 SECTIONS = {
     "model": settings.Model,
     "masking": settings.Masking,
@@ -31,47 +31,47 @@ def create(
     model: settings.Model, masking: settings.Masking, objective: settings.Objective, signal: settings.Signal,
     reports: Iterable[str], seed: int,
 ) -> CGDMER:  # fmt: skip
-    """Build the model with weights drawn from `seed`, and a tokenizer trained on `reports` or taken from `model.text`.
+    """Build a model with weights drawn from `seed`, and a tokenizer trained on `reports` or taken from `model.text`.
 
-    Without a term that reads reports there is no report tower.
+    When no objective reads reports, the model has no report encoder and no tokenizer.
     """
-    reads = max(objective.contrastive, objective.report_reconstruction, objective.cross_reconstruction) > 0
-    tokenizer = named = None
-    if reads and model.text:
-        named, tokenizer = text.fetch(model.text, model.max_tokens, model.text_frozen_layers)
-    elif reads:
+    reads_reports = max(objective.contrastive, objective.report_reconstruction, objective.cross_reconstruction) > 0
+    tokenizer = text_model = None
+    if reads_reports and model.text:
+        text_model, tokenizer = text.load_pretrained(model.text, model.max_tokens, model.text_frozen_layers)
+    elif reads_reports:
         tokenizer = tokens.train(reports, model.vocabulary, model.max_tokens)
     torch.manual_seed(seed)
-    return CGDMER(model, masking, objective, signal, tokenizer, named)
+    return CGDMER(model, masking, objective, signal, tokenizer, text_model)
 
 
 def save(folder: Path, model: CGDMER, signal: settings.Signal, facts: dict[str, Any]) -> None:
-    """Write the model; `facts` (no time, no path) go into config.json. The same weights give the same bytes."""
+    """Write the model, with `facts` in config.json. Equal content gives equal bytes: no times, no paths."""
     sections = {"model": model.settings, "masking": model.masking, "objective": model.objective, "signal": signal}
     config: dict[str, Any] = {name: section.model_dump() for name, section in sections.items()}
     config |= {"leads": list(LEADS), "unit": "mV", "facts": facts, "format": FORMAT}
-    named = model.report.body if model.report else None
-    config["text"] = named.body.config.to_dict() if isinstance(named, text.NamedText) else None
+    text_model = model.report_encoder.text_model if model.report_encoder else None
+    config["text"] = text_model.body.config.to_dict() if isinstance(text_model, text.HuggingFaceText) else None
     if model.tokenizer:
         model.tokenizer.save(folder)
     state = {name: value.detach().cpu().contiguous() for name, value in sorted(model.state_dict().items())}
     with atomic(folder / WEIGHTS) as temporary:
         save_file(state, temporary)
     names = [WEIGHTS, tokens.FILE] if model.tokenizer else [WEIGHTS]
-    write_json(folder / CONFIG, sealed(config | {"files": {name: sha256(folder / name) for name in names}}))
+    write_json(folder / CONFIG, with_digest(config | {"files": {name: sha256(folder / name) for name in names}}))
 
 
 def digest(folder: Path) -> str:
-    """Return the hex sha256 that names a model: of its weights, config and tokenizer."""
+    """Return the hex sha256 over a model's config, weights and tokenizer."""
     files = [folder / name for name in (CONFIG, WEIGHTS, tokens.FILE) if (folder / name).is_file()]
     content = "\n".join(f"{path.name} {sha256(path)}" for path in files)
     return hashlib.sha256(content.encode()).hexdigest()
 
 
 def load(folder: Path) -> tuple[CGDMER, settings.Signal, dict[str, Any]]:
-    """Read a model strictly, ready for inference, with the form of its signals and its facts.
+    """Read a model in eval mode, with the settings of its signals and the facts that were saved with it.
 
-    DataError for a missing or damaged file, or weights that are not exactly those the config describes.
+    DataError for a missing or damaged file, or for weights that are not exactly those the config describes.
     """
     fix = f"dvc checkout {folder}, or dvc repro pretrain"
     try:
@@ -81,8 +81,8 @@ def load(folder: Path) -> tuple[CGDMER, settings.Signal, dict[str, Any]]:
     except (OSError, ValueError, KeyError, TypeError, SafetensorError) as error:
         raise DataError(f"{folder} is no model of this package: {error}", fix=fix) from error
     tokenizer = tokens.load(folder, sections["model"].max_tokens) if (folder / tokens.FILE).is_file() else None
-    named = text.rebuild(config["text"]) if config["text"] else None
-    model = CGDMER(**sections, tokenizer=tokenizer, text=named)
+    text_model = text.build_from_config(config["text"]) if config["text"] else None
+    model = CGDMER(**sections, tokenizer=tokenizer, text=text_model)
     try:
         model.load_state_dict(state, strict=True)
     except RuntimeError as error:
@@ -91,16 +91,16 @@ def load(folder: Path) -> tuple[CGDMER, settings.Signal, dict[str, Any]]:
 
 
 def _checked(folder: Path) -> dict[str, Any]:
-    """Return a config after comparing all checksums; ValueError names the file that differs."""
+    """Read the config and compare all checksums; ValueError names the file that differs."""
     try:
         config: dict[str, Any] = read_json(folder / CONFIG)
-        config = unsealed(config) if config["format"] == FORMAT else config
+        config = without_digest(config) if config["format"] == FORMAT else config
     except (ValueError, TypeError, KeyError, AttributeError) as error:
         raise ValueError(f"{CONFIG}: {error}") from error
     if config["format"] not in (1, FORMAT):
-        raise ValueError(f"{CONFIG} has format {config['format']}, known are 1 and {FORMAT}")
+        raise ValueError(f"{CONFIG} has format {config['format']}, supported are 1 and {FORMAT}")
     if config["format"] == FORMAT:
-        for name, stated in config["files"].items():
-            if sha256(folder / name) != stated:
+        for name, expected in config["files"].items():
+            if sha256(folder / name) != expected:
                 raise ValueError(f"{name} differs from its sha256 in {CONFIG}")
     return config

@@ -1,4 +1,4 @@
-"""Owns reading many recordings: batches are decoded in worker processes, in order, only a few at once."""
+"""Read many recordings: worker processes decode them in batches, in order, a few batches at a time."""
 
 import logging
 from collections.abc import Callable, Generator, Iterable, Iterator
@@ -10,9 +10,9 @@ import numpy as np
 
 from cgdmer import executor
 from cgdmer.errors import RecordError
-from cgdmer.recordings.places import Place, Rejected
-from cgdmer.recordings.reading import absent, canonical_of, read
-from cgdmer.recordings.stated import Stated
+from cgdmer.recordings.array_metadata import ArrayMetadata
+from cgdmer.recordings.discovery import RecordingPath, Rejected
+from cgdmer.recordings.reading import missing_leads, read, to_canonical
 from cgdmer.settings import Signal
 
 log = logging.getLogger(__name__)
@@ -20,74 +20,76 @@ log = logging.getLogger(__name__)
 Result = TypeVar("Result")
 
 BATCH = 64
-"""Recordings decoded by one job and encoded at once: 1.5 MB at 100 Hz."""
+"""Recordings that one job decodes and that are encoded together: 1.5 MB at 100 Hz."""
 
 
 @dataclass(frozen=True)
 class Job:
-    places: tuple[Place | Rejected, ...]
-    stated: Stated
+    """The recordings of one batch and how to read them."""
+
+    paths: tuple[RecordingPath | Rejected, ...]
+    metadata: ArrayMetadata
     form: Signal
     seconds: float
 
 
 @dataclass(eq=False)
 class Batch:
-    """What a job gave, in the order of its places."""
+    """The decoded recordings of one job, in the order of its paths."""
 
     ids: list[str] = field(default_factory=list)
     signal: np.ndarray = field(default_factory=lambda: np.zeros((0, 0, 0), np.int16))
-    """int16 microvolt (n, 12, T), zero after `valid` samples."""
+    """int16 microvolt (B, 12, T), zero after `valid` samples."""
     valid: list[int] = field(default_factory=list)
     missing: list[tuple[str, ...]] = field(default_factory=list)
     rejected: list[Rejected] = field(default_factory=list)
 
 
 def decode(job: Job) -> Batch:
-    """Read and canonicalise the recordings of a job; whatever is wrong with one is its own reason."""
+    """Read the recordings of a job and bring them into canonical form; one that fails is listed with its reason."""
     batch, rows = Batch(), []
-    for place in job.places:
-        if isinstance(place, Rejected):
-            batch.rejected.append(place)
+    for path in job.paths:
+        if isinstance(path, Rejected):
+            batch.rejected.append(path)
             continue
         try:
-            made = canonical_of(read(place, job.stated), job.form, job.seconds)
+            canonical = to_canonical(read(path, job.metadata), job.form, job.seconds)
         except RecordError as error:
-            batch.rejected.append(Rejected(place.id, _reason(error, place)))
+            batch.rejected.append(Rejected(path.id, _reason(error, path.member)))
         except MemoryError:
-            batch.rejected.append(Rejected(place.id, "too large for the memory of a worker"))
-        except Exception as error:  # a reader's fault in one file must not cost the others
-            log.exception("%s", place.id)
-            batch.rejected.append(Rejected(place.id, f"{type(error).__name__}: {error}"))
+            batch.rejected.append(Rejected(path.id, "too large for the memory of a worker"))
+        except Exception as error:  # a bug that one file triggers must not stop the other files
+            log.exception("%s", path.id)
+            batch.rejected.append(Rejected(path.id, f"{type(error).__name__}: {error}"))
         else:
-            batch.ids.append(place.id)
-            batch.valid.append(made.valid)
-            batch.missing.append(absent(made.quality["missing"]))
-            rows.append(made.signal)
+            batch.ids.append(path.id)
+            batch.valid.append(canonical.valid)
+            batch.missing.append(missing_leads(canonical.quality["missing"]))
+            rows.append(canonical.signal)
     batch.signal = np.stack(rows) if rows else batch.signal
     return batch
 
 
-def results(
-    places: Iterable[Place | Rejected],
-    stated: Stated,
+def map_batches(
+    paths: Iterable[RecordingPath | Rejected],
+    metadata: ArrayMetadata,
     form: Signal,
     seconds: float,
     work: Callable[[Job], Result],
 ) -> Generator[Result, None, None]:
-    """Let workers do `work` on each batch of places and yield what it gives, in order, however many files there are."""
-    jobs = (Job(part, stated, form, seconds) for part in _parts(places))
-    for _, result in executor.ordered(work, jobs):
+    """Run `work` on each batch of recordings in the workers and yield the results in order, one batch at a time."""
+    jobs = (Job(batch, metadata, form, seconds) for batch in _batches(paths))
+    for _, result in executor.map_ordered(work, jobs):
         yield result
 
 
-def _parts(places: Iterable[Place | Rejected]) -> Iterator[tuple[Place | Rejected, ...]]:
-    waiting = iter(places)
-    while part := tuple(islice(waiting, BATCH)):
-        yield part
+def _batches(paths: Iterable[RecordingPath | Rejected]) -> Iterator[tuple[RecordingPath | Rejected, ...]]:
+    remaining = iter(paths)
+    while batch := tuple(islice(remaining, BATCH)):
+        yield batch
 
 
-def _reason(error: RecordError, place: Place) -> str:
-    """Return why, without the name that stands beside it anyway."""
-    reason = error.problem.removeprefix(f"{place.member}: ").removeprefix(f"{place.member} ")
+def _reason(error: RecordError, member: str) -> str:
+    """Return the reason without the file name, which the list of rejects holds in its own column."""
+    reason = error.reason(member, hide_folder=False).removeprefix(f"{member} ")
     return f"{reason} (allowed: {error.allowed})" if error.allowed else reason

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from cgdmer import paths
 from cgdmer.errors import ConfigError, did_you_mean
-from cgdmer.files import exclusive, refused
+from cgdmer.files import exclusive_lock, write_error
 from cgdmer.settings import Settings
 
 STAGES = (
@@ -84,10 +84,10 @@ def call(name: str, items: list[str], settings: Settings) -> None:
     lock = paths.STATE / "locks" / "-".join([name, *items])
     first = os.environ.get("RANK", "0") == "0"  # torchrun's other processes share the work, so only rank 0 locks
     try:
-        with exclusive(lock) if first else nullcontext():
+        with exclusive_lock(lock) if first else nullcontext():
             stage(*items, **sections)
     except OSError as error:
-        if refusal := refused(Path(error.filename or paths.DATA), error):
+        if refusal := write_error(Path(error.filename or paths.DATA), error):
             raise refusal from error
         raise
 

@@ -14,7 +14,7 @@ from support import micro_project as micro
 
 from cgdmer import paths, settings, stages
 from cgdmer.acquisition import tree
-from cgdmer.files import exclusive
+from cgdmer.files import exclusive_lock
 
 BIN = Path(sys.executable).parent
 pytestmark = [pytest.mark.long, pytest.mark.timeout(1500), pytest.mark.xdist_group("faults")]
@@ -74,16 +74,16 @@ def test_a_second_process_waits_for_the_first(tmp_path, caplog):
     lock = tmp_path / "locks" / "embed-csn"
     ready, child = os.pipe(), os.fork()
     if child == 0:
-        with exclusive(lock):
+        with exclusive_lock(lock):
             os.write(ready[1], b"x")
             time.sleep(0.5)
             (tmp_path / "done").touch()
             os._exit(0)
     os.read(ready[0], 1)
-    with exclusive(lock):
+    with exclusive_lock(lock):
         assert (tmp_path / "done").exists()
     os.waitpid(child, 0)
-    assert "another process does the same work; waiting for it" in caplog.text
+    assert "another process is doing the same work; waiting for it" in caplog.text
 
 
 @pytest.mark.parametrize("jump", [-10 * 365 * 86400, 10 * 365 * 86400])

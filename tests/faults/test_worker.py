@@ -32,8 +32,8 @@ def test_the_shard_under_way_is_named_and_a_second_run_ends_well(tmp_path: Path,
     (tmp_path / "scratch").mkdir()
     jobs = list(preprocessing._jobs(index, archive, tmp_path / "scratch/key", SETTINGS, 4.0))
     (tmp_path / "scratch/key").mkdir()
-    with pytest.raises(CgdmerError, match=r"worker process was killed.*under way:.*signals-00002\.npy"):
-        list(preprocessing.executor.each(dies_once, jobs))
+    with pytest.raises(CgdmerError, match=r"worker process was killed.*in progress:.*signals-00002\.npy"):
+        list(preprocessing.executor.map_unordered(dies_once, jobs))
     assert not (tmp_path / "scratch/key/signals-00002.json").exists()
-    assert len(list(preprocessing.executor.each(dies_once, jobs))) == 4
+    assert len(list(preprocessing.executor.map_unordered(dies_once, jobs))) == 4
     assert (tmp_path / "scratch/key/signals-00002.json").is_file()

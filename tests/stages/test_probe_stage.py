@@ -6,7 +6,7 @@ from support.example_task import make_features, make_index
 
 from cgdmer import embeddings, paths, tables
 from cgdmer.errors import DataError
-from cgdmer.files import read_json, sealed, sha256, unsealed, write_json
+from cgdmer.files import read_json, sha256, with_digest, without_digest, write_json
 from cgdmer.settings import Probe
 from cgdmer.stages.probe import probe
 
@@ -60,9 +60,9 @@ def test_features_that_are_not_numbers_stop_it_before_anything_is_written(projec
     matrix = np.load(folder / "pooled.npy")
     matrix[5, 0] = np.nan
     np.save(folder / "pooled.npy", matrix)
-    meta = unsealed(read_json(folder / "meta.json"))
+    meta = without_digest(read_json(folder / "meta.json"))
     meta["files"]["pooled.npy"] = sha256(folder / "pooled.npy")
-    write_json(folder / "meta.json", sealed(meta))
+    write_json(folder / "meta.json", with_digest(meta))
     with pytest.raises(DataError, match="not finite"):
         probe("handcrafted", "cpsc2018", probe=SETTINGS)
     assert not paths.REPORTS.exists()
