@@ -1,6 +1,6 @@
 """CG-DMER: contrastive-generative pretraining of disentangled ECG and report encoders.
 
-The public API is loaded when it is first used, so that `import cgdmer` is instant.
+The public API is imported on first use, so that `import cgdmer` is instant.
 """
 
 from importlib import import_module

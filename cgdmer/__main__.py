@@ -1,4 +1,4 @@
-"""Owns `python -m cgdmer`."""
+"""Run the command line as `python -m cgdmer`."""
 
 import sys
 

@@ -1,9 +1,11 @@
-"""The public Python API: open an encoder, read a recording."""
+"""The public Python API: load an encoder, read a recording."""
 
 from collections.abc import Sequence
 from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING
+
+from cgdmer.errors import not_installed
 
 if TYPE_CHECKING:
     from cgdmer.encoders.cgdmer import Pretrained
@@ -13,16 +15,22 @@ __all__ = ["load_encoder", "read_record"]
 
 
 def load_encoder(source: str | Path) -> "Pretrained":
-    """Open a pretrained encoder from the folder with its weights, or from the registry: `models:/NAME@ALIAS`.
+    """Load a pretrained encoder from the folder with its weights, or from the registry as `models:/NAME@ALIAS`.
 
-    It says its `fs` (Hz), `seconds`, `leads`, `unit` and `dims`, and maps (B, L, T) float mV to features.
+    Its attributes are `fs` (Hz), `seconds`, `leads`, `unit` and `dims`; it maps (B, L, T) float mV to features.
+    ConfigError if the source needs a library that is not installed, such as MLflow for the registry.
     """
-    opened: Pretrained
-    if str(source).startswith("models:/"):
-        opened = import_module("cgdmer.tracking.registry").load_encoder(str(source))
-    else:
-        opened = import_module("cgdmer.encoders.cgdmer").open_folder(Path(source))
-    return opened
+    encoder: Pretrained
+    try:
+        if str(source).startswith("models:/"):
+            encoder = import_module("cgdmer.tracking.registry").load_encoder(str(source))
+        else:
+            encoder = import_module("cgdmer.encoders.cgdmer").open_folder(Path(source))
+    except ModuleNotFoundError as error:
+        if explained := not_installed(error):
+            raise explained from error
+        raise
+    return encoder
 
 
 def read_record(
@@ -35,10 +43,11 @@ def read_record(
 ) -> "Recording":
     """Read one recording (WFDB, .mat, .npy, .csv, EDF, DICOM) into `.signal`, float32 mV (leads, samples) at `.fs` Hz.
 
-    With an encoder it comes as that encoder takes it: twelve leads in order, its rate, filter and length; without, as
-    recorded. `fs`, `unit` and `leads` are needed for arrays alone, which do not say them.
+    With an encoder, return the signal in the form it expects: its twelve leads in order, its sampling rate, filter and
+    length. Without one, return the signal as recorded. Only arrays and tables need `fs`, `unit` and `leads`, because
+    they do not state them.
     """
     recordings = import_module("cgdmer.recordings")
-    stated = recordings.Stated(fs, unit, None if leads is None else tuple(leads)).checked()
-    found: Recording = recordings.read_file(path, encoder.form if encoder else None, stated=stated)
-    return found
+    metadata = recordings.ArrayMetadata(fs, unit, None if leads is None else tuple(leads)).validated()
+    recording: Recording = recordings.read_file(path, encoder.form if encoder else None, metadata=metadata)
+    return recording

@@ -1,4 +1,4 @@
-"""The command line: instant, and an exit code that tells the truth."""
+"""The command line: --help is instant, options have long names, and the exit code is right."""
 
 import subprocess
 import sys
@@ -33,6 +33,43 @@ def test_wrong_words_are_explained_and_the_exit_code_says_so(arguments, code, me
 def test_every_command_is_in_the_table():
     actions = cli.parser()._subparsers._group_actions[0].choices
     assert set(actions) == set(cli.COMMANDS)
+
+
+@pytest.mark.parametrize("command", ["embed", "score", "plot"])
+def test_what_a_person_types_has_a_long_option(command):
+    options = cli.parser()._subparsers._group_actions[0].choices[command]
+    assert vars(options.parse_args(["x", "--output", "y"]))["output"] == "y"
+    assert vars(options.parse_args(["x", "-o", "y"]))["output"] == "y"
+    assert not [
+        action for action in options._actions if action.option_strings and action.option_strings[-1][:2] != "--"
+    ]
+
+
+def test_cross_validation_is_another_name_of_folds():
+    assert cli.COMMANDS["cross-validation"] is cli.COMMANDS["folds"]
+    assert cli.parser().parse_args(["folds"]).command == "folds"
+
+
+@pytest.mark.parametrize(
+    ("module", "extra"), [("mlflow", "pipeline"), ("requests.adapters", "pipeline"), ("edfio", "formats")]
+)
+def test_a_library_that_is_not_installed_is_named_with_its_extra(module, extra, monkeypatch, capsys):
+    def fail(_):
+        raise ModuleNotFoundError(f"No module named {module!r}", name=module)
+
+    monkeypatch.setitem(cli.COMMANDS, "publish", fail)
+    assert cli.main(["publish"]) == 2
+    message = f"cgdmer: {module.split('.')[0]} is not installed\n  to fix: pip install 'cgdmer[{extra}]'\n"
+    assert capsys.readouterr().err == message
+
+
+def test_a_module_of_no_extra_is_an_error_of_the_program(monkeypatch):
+    def fail(_):
+        raise ModuleNotFoundError("No module named 'cgdmer.gone'", name="cgdmer.gone")
+
+    monkeypatch.setitem(cli.COMMANDS, "publish", fail)
+    with pytest.raises(ModuleNotFoundError):
+        cli.main(["publish"])
 
 
 def test_run_in_a_folder_that_is_no_project_says_what_to_do(tmp_path, monkeypatch, capsys):

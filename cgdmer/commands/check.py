@@ -1,4 +1,4 @@
-"""Owns `cgdmer check SOURCE`: what a corpus is, whether it is here, what is missing, which records failed what."""
+"""`cgdmer check SOURCE`: describe a corpus, what of it is present or missing, and which records failed a check."""
 
 from typing import Any
 
@@ -11,13 +11,13 @@ ARTEFACTS = ("raw", "index", "shards", "validation")
 
 
 def describe(source: str, failed: str | None, settings: Settings) -> tuple[bool, str]:
-    """Return whether the corpus is complete up to validation, and a text for a person.
+    """Return whether the corpus is complete up to validation, and a description.
 
-    Raises ConfigError for an unknown source or expectation, DataError where nothing was validated yet.
+    ConfigError for an unknown source or expectation; DataError if the corpus has not been validated yet.
     """
-    known: list[str] = list(settings.corpora)
-    if source not in known:
-        raise ConfigError(f"no source is called '{source}'{did_you_mean(source, known)}", allowed=", ".join(known))
+    sources: list[str] = list(settings.corpora)
+    if source not in sources:
+        raise ConfigError(f"no source is called '{source}'{did_you_mean(source, sources)}", allowed=", ".join(sources))
     if failed:
         return _failed(source, failed)
     return _summary(source, settings)
@@ -46,17 +46,17 @@ def _summary(source: str, settings: Settings) -> tuple[bool, str]:
 
 
 def _ways(source: str, module: Any) -> list[str]:
-    """Say how a corpus gets here, where nothing of it is here."""
+    """Return the ways to get a corpus of which nothing is present."""
     names = ", ".join(name for name in [source, *module.ALIASES] if len(name) < 40)
     return [
-        f"  a copy       put it under a folder as {names} (or .zip); export CGDMER_RAW_ROOT=/that/folder",
-        f"  download     set corpora.{source}.way: download in params.yaml; its licence is then accepted by you",
-        f"  simulated    corpora.{source}.way: simulate, or auto without a copy: no recording of a person",
+        f"  a copy       put it into a folder as {names} (or .zip); export CGDMER_RAW_ROOT=/that/folder",
+        f"  download     set corpora.{source}.way: download in params.yaml; you thereby accept its licence",
+        f"  simulated    set corpora.{source}.way: simulate, or auto without a copy; not recorded from people",
     ]
 
 
 def _state(source: str, artefact: str, present: bool) -> str:
-    """Say in a few words what an artefact holds."""
+    """Summarise what an artefact holds."""
     if not present:
         return "missing"
     if artefact == "raw":
@@ -71,18 +71,18 @@ def _state(source: str, artefact: str, present: bool) -> str:
 
 
 def _quarantined(source: str) -> str:
-    """Count the records that cannot be used, with the most frequent reason."""
-    refused = tables.read(paths.index_quarantine(source))
-    if refused.is_empty():
+    """Return how many records are quarantined, with the most frequent reason."""
+    quarantine = tables.read(paths.index_quarantine(source))
+    if quarantine.is_empty():
         return "0 quarantined"
-    reason = refused["reason"].value_counts().sort("count", "reason", descending=[True, False])["reason"][0]
-    return f"{refused.height} quarantined, most often: {reason} ({paths.index_quarantine(source)})"
+    reason = quarantine["reason"].value_counts().sort("count", "reason", descending=[True, False])["reason"][0]
+    return f"{quarantine.height} quarantined, most often: {reason} ({paths.index_quarantine(source)})"
 
 
 def _failed(source: str, expectation: str) -> tuple[bool, str]:
-    """List the records that failed an expectation."""
+    """Return whether no record failed an expectation, and the records that did."""
     if not (paths.validation(source) / "result.json").is_file():
-        raise DataError(f"{source} was not validated yet", fix=f"dvc repro validate@{source}")
+        raise DataError(f"{source} has not been validated yet", fix=f"dvc repro validate@{source}")
     from cgdmer import validation
 
     rows = validation.failing_rows(source, expectation)

@@ -1,4 +1,4 @@
-"""Owns `cgdmer doctor`: what of this machine would stop or slow the pipeline, each with the command that mends it."""
+"""`cgdmer doctor`: find what would stop or slow the pipeline on this machine, with the command that fixes it."""
 
 import os
 import re
@@ -15,16 +15,18 @@ from typing import Literal
 from cgdmer import environment, paths, settings
 from cgdmer.errors import CgdmerError
 
-FREE_LEAST, FREE_USUAL = 1 << 30, 10 << 30
-"""Bytes free: the demo needs the first, a real corpus in part the second."""
-MEMORY_USUAL = 8 << 30
+MIN_FREE, RECOMMENDED_FREE = 1 << 30, 10 << 30
+"""Bytes free on disk: what the demo needs, and what a real corpus needs in part."""
+RECOMMENDED_MEMORY = 8 << 30
 ANSWER_SECONDS = 3.0
+FROM_ROOT = "run from the project's root"
+PIPELINE = "pip install 'cgdmer[pipeline]'"
 MARKS = {"ok": "ok   ", "note": "note ", "bad": "BAD  "}
 
 
 @dataclass(frozen=True)
 class Finding:
-    """One thing that was looked at; only `bad` fails the examination."""
+    """The result of one check; only `bad` makes the command fail."""
 
     state: Literal["ok", "note", "bad"]
     fact: str
@@ -35,9 +37,9 @@ class Finding:
 
 
 def examine() -> tuple[bool, str]:
-    """Return whether nothing is bad, and all findings as text."""
+    """Return True if nothing is bad, and all findings as text."""
     checks: list[Callable[[], Iterator[Finding]]] = [
-        python, versions, configuration, disk, memory, accelerator, tools, data_cache, servers, optional,
+        python, versions, pipeline, configuration, disk, memory, accelerator, tools, data_cache, servers, optional,
     ]  # fmt: skip
     findings = [finding for check in checks for finding in check()]
     bad = sum(finding.state == "bad" for finding in findings)
@@ -53,29 +55,50 @@ def python() -> Iterator[Finding]:
 
 
 def versions(constraints: Path = Path("constraints.txt")) -> Iterator[Finding]:
-    """Compare what is installed with what was tested together."""
+    """Compare the installed versions with the versions that were tested together."""
     missing = [name for name in _required() if _installed(name) is None]
     if missing:
         yield Finding("bad", f"not installed: {', '.join(missing)}", "pip install -c constraints.txt -e .")
     if not constraints.is_file():
-        yield Finding("note", "no constraints.txt here: versions are not compared", "run from the project's root")
+        yield Finding("note", "no constraints.txt in this folder: versions are not compared", FROM_ROOT)
         return
     pinned = dict(line.split("==") for line in constraints.read_text(encoding="utf-8").split() if "==" in line)
     other = [
-        f"{name} {found} (tested: {version})"
+        f"{name} {installed} (tested: {version})"
         for name, version in sorted(pinned.items())
-        if (found := _installed(name)) is not None and found.split("+")[0] != version
+        if (installed := _installed(name)) is not None and installed.split("+")[0] != version
     ]
     if other:
         yield Finding(
-            "note", f"other versions than tested: {'; '.join(other[:8])}", "pip install -c constraints.txt -e ."
+            "note",
+            f"other versions than tested: {'; '.join(other[:8])}",
+            "pip install -c constraints.txt -e '.[pipeline]'",
         )
     elif not missing:
-        yield Finding("ok", f"{len(pinned)} pinned versions agree with what is installed")
+        yield Finding("ok", f"the installed versions are the {len(pinned)} pinned ones")
+
+
+def pipeline() -> Iterator[Finding]:
+    """Look for the libraries of the extra `pipeline`; without any of them only the light commands are meant to run."""
+    missing = [name for name in _required("pipeline") if _installed(name) is None]
+    if missing and light():
+        yield Finding("note", "the pipeline is not installed: embed, score, plot and the Python API work", PIPELINE)
+    elif missing:
+        yield Finding("bad", f"the pipeline lacks {', '.join(missing)}", PIPELINE)
+    else:
+        yield Finding("ok", "the libraries of the pipeline are installed")
+
+
+def light() -> bool:
+    """Return True if only `pip install cgdmer` was run, without the extra `pipeline`."""
+    return all(_installed(name) is None for name in ("dvc", "mlflow", "prefect"))
 
 
 def configuration() -> Iterator[Finding]:
     for name, read in (("params.yaml", settings.load), ("the environment CGDMER_*", environment.read)):
+        if name == "params.yaml" and light() and not Path(name).exists():
+            yield Finding("note", "no params.yaml in this folder: only the pipeline needs one", FROM_ROOT)
+            continue
         try:
             read()
         except CgdmerError as error:
@@ -85,14 +108,14 @@ def configuration() -> Iterator[Finding]:
 
 
 def disk() -> Iterator[Finding]:
-    """Look at room and at whether each folder that is written to can be."""
+    """Check the free space and the permissions of each folder that is written to."""
     for folder in (paths.DATA, paths.REPORTS, paths.STATE, Path(tempfile.gettempdir())):
-        there = next(path for path in (folder, *folder.absolute().parents) if path.exists())
-        if not _writable(there):
-            yield Finding("bad", f"{folder} cannot be written", f"ls -ld {there}; chown or mount it writable")
+        existing = next(path for path in (folder, *folder.absolute().parents) if path.exists())
+        if not _writable(existing):
+            yield Finding("bad", f"{folder} cannot be written", f"ls -ld {existing}; chown or mount it writable")
             continue
-        free = shutil.disk_usage(there).free
-        state: Literal["ok", "note", "bad"] = "bad" if free < FREE_LEAST else "note" if free < FREE_USUAL else "ok"
+        free = shutil.disk_usage(existing).free
+        state: Literal["ok", "note", "bad"] = "bad" if free < MIN_FREE else "note" if free < RECOMMENDED_FREE else "ok"
         fix = "" if state == "ok" else "dvc gc --workspace, or another disk: dvc cache dir /big/disk"
         yield Finding(state, f"{folder}: writable, {free / (1 << 30):.1f} GiB free", fix)
 
@@ -101,7 +124,7 @@ def memory() -> Iterator[Finding]:
     total = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
     workers = environment_or(lambda: environment.read().workers, "?")
     fact = f"{total / (1 << 30):.0f} GiB of memory, {workers} workers"
-    if total < MEMORY_USUAL:
+    if total < RECOMMENDED_MEMORY:
         yield Finding("note", fact, "export CGDMER_WORKERS=1")
     else:
         yield Finding("ok", fact)
@@ -125,42 +148,40 @@ def accelerator() -> Iterator[Finding]:
 
 
 def tools() -> Iterator[Finding]:
-    for name in ("git", "dvc"):
-        beside = Path(sys.executable).with_name(name)
-        found = shutil.which(name) or (str(beside) if beside.exists() else None)
-        yield (
-            Finding("ok", f"{name} is there")
-            if found
-            else Finding(
-                "bad",
-                f"{name} is not on the PATH",
-                "apt-get install git" if name == "git" else "source .venv/bin/activate",
-            )
-        )
+    """Look for the programs that the pipeline calls."""
+    fixes = {"git": "apt-get install git", "dvc": PIPELINE if light() else "source .venv/bin/activate"}
+    for name, fix in fixes.items():
+        if shutil.which(name) or Path(sys.executable).with_name(name).exists():
+            yield Finding("ok", f"{name} is installed")
+        else:
+            yield Finding("note" if light() else "bad", f"{name} is not on the PATH", fix)
 
 
 def data_cache() -> Iterator[Finding]:
-    """Look at DVC's cache, which `dvc checkout` takes lost outputs from."""
+    """Check DVC's cache, from which `dvc checkout` restores lost outputs."""
     if not Path(".dvc").is_dir():
-        yield Finding("note", "this folder is no DVC project", "run from the project's root")
+        yield Finding("note", "this folder is not a DVC project", FROM_ROOT)
+        return
+    if light():
+        yield Finding("note", "DVC is not installed: its cache is not checked", PIPELINE)
         return
     try:
-        told = subprocess.run(
+        answer = subprocess.run(
             [sys.executable, "-m", "dvc", "cache", "dir"], capture_output=True, text=True, timeout=60, check=False
         )
     except subprocess.TimeoutExpired:
         yield Finding("bad", "dvc does not answer", "dvc doctor")
         return
-    folder = Path(told.stdout.strip() or ".dvc/cache")
-    there = next(path for path in (folder, *folder.absolute().parents) if path.exists())
-    if told.returncode or not _writable(there):
+    folder = Path(answer.stdout.strip() or ".dvc/cache")
+    existing = next(path for path in (folder, *folder.absolute().parents) if path.exists())
+    if answer.returncode or not _writable(existing):
         yield Finding("bad", f"DVC's cache {folder} cannot be written", "dvc cache dir /a/writable/folder")
     else:
-        yield Finding("ok", f"DVC's cache {'is there' if folder.exists() else 'will be made'} and is writable")
+        yield Finding("ok", f"DVC's cache {'exists' if folder.exists() else 'does not exist yet'} and is writable")
 
 
 def servers() -> Iterator[Finding]:
-    """Ask each server that the environment names whether it lives."""
+    """Check that each server that the environment names answers."""
     named = (
         ("MLflow", "MLFLOW_TRACKING_URI", "/health", "mlflow server --host 127.0.0.1 --port 5000"),
         ("Prefect", "PREFECT_API_URL", "/health", "prefect server start"),
@@ -171,7 +192,9 @@ def servers() -> Iterator[Finding]:
             yield Finding("ok", f"{server}: {variable} is not set, a local one is used")
         elif not re.match(r"https?://", address):
             yield Finding("ok", f"{server}: {variable} names local storage")
-        elif (why := _silent(address.rstrip("/") + path)) is None:
+        elif _installed("requests") is None:
+            yield Finding("note", f"{server}: {variable} is not checked", PIPELINE)
+        elif (why := _failure(address.rstrip("/") + path)) is None:
             yield Finding("ok", f"{server} answers at {variable}")
         else:
             yield Finding("bad", f"{server} does not answer at {variable}: {why}", f"{start}; or unset {variable}")
@@ -181,6 +204,7 @@ def optional() -> Iterator[Finding]:
     for name, extra, what in (
         ("edfio", "formats", "EDF recordings"),
         ("pydicom", "formats", "DICOM recordings"),
+        ("wfdb", "formats", "WFDB recordings in rarer formats"),
         ("resvg-py", "png", "PNG pictures"),
         ("distributed", "dask", "Dask clusters"),
     ):
@@ -189,20 +213,22 @@ def optional() -> Iterator[Finding]:
 
 
 def environment_or(read: Callable[[], object], default: str) -> str:
-    """Return a value of the environment as text, where it is not malformed; `configuration` says when it is."""
+    """Return a value of the environment as text, or the default if it is malformed, which `configuration` reports."""
     try:
         return str(read())
     except CgdmerError:
         return default
 
 
-def _required() -> list[str]:
-    """Return the names of the packages that this one cannot do without."""
+def _required(extra: str = "") -> list[str]:
+    """Return the names of the packages that cgdmer requires, or that one of its extras adds."""
     try:
-        stated = metadata.requires("cgdmer") or []
+        requirements = metadata.requires("cgdmer") or []
     except metadata.PackageNotFoundError:
         return []
-    return [match[0] for line in stated if "extra ==" not in line and (match := re.match(r"[\w.-]+", line))]
+    extras = {line: re.search(r"extra == ['\"]([\w-]+)", line) for line in requirements}
+    lines = [line for line, match in extras.items() if (match[1] if match else "") == extra]
+    return [match[0] for line in lines if (match := re.match(r"[\w.-]+", line))]
 
 
 def _installed(name: str) -> str | None:
@@ -220,8 +246,8 @@ def _writable(folder: Path) -> bool:
         return False
 
 
-def _silent(address: str) -> str | None:
-    """Return why an address gave no good answer, None where it did; credentials in it are not repeated."""
+def _failure(address: str) -> str | None:
+    """Return why an address did not answer well, or None if it did; credentials in it are not repeated."""
     import requests
 
     try:

@@ -1,4 +1,4 @@
-"""Owns encoding any number of recordings: decoded and encoded by workers, written in order."""
+"""`cgdmer embed`: encode any number of recordings in worker processes and write the features in order."""
 
 import logging
 import sys
@@ -17,26 +17,26 @@ from cgdmer.commands.encoding import Encoded, encoding
 from cgdmer.commands.outputs import Columns, Rejects, open_output
 from cgdmer.encoders.cgdmer import Pretrained
 from cgdmer.errors import ConfigError, DataError
-from cgdmer.recordings import Stated, find
-from cgdmer.recordings.batches import results
+from cgdmer.recordings import ArrayMetadata, find_recordings
+from cgdmer.recordings.batches import map_batches
 
 log = logging.getLogger(__name__)
 
-HOPELESS = 1024
-"""When so many recordings in a row from the start give nothing, something is wrong with all of them."""
+GIVE_UP_AFTER = 1024
+"""Recordings after which the command stops if none of them could be used."""
 SOME_REJECTED = 6
-"""Exit code when some paths gave nothing and the rest was written."""
+"""Exit code if some recordings were rejected and the others were written."""
 
 
 @dataclass(frozen=True)
 class Request:
-    """What was asked: which recordings, what is stated of them, where the rows go."""
+    """Which recordings to encode, the metadata of arrays among them, and where to write."""
 
     paths: Sequence[str]
     output: Path
-    stated: Stated = field(default_factory=Stated)
+    metadata: ArrayMetadata = field(default_factory=ArrayMetadata)
     seconds: float | None = None
-    """Use the first so many seconds; the encoder's own length where None."""
+    """Seconds to use of each recording, from its start; None for the encoder's own length."""
 
     @property
     def rejects(self) -> Path:
@@ -45,7 +45,7 @@ class Request:
 
 @dataclass(frozen=True)
 class Outcome:
-    """How many rows were written, and what was refused."""
+    """How many recordings were written and how many were rejected."""
 
     written: int
     rejected: int
@@ -56,20 +56,20 @@ class Outcome:
         return SOME_REJECTED if self.rejected else 0
 
     def __str__(self) -> str:
-        told = f"{self.written} recordings in {self.request.output}"
-        return f"{told}, {self.rejected} refused: {self.request.rejects}" if self.rejected else told
+        text = f"{self.written} recordings in {self.request.output}"
+        return f"{text}, {self.rejected} rejected: {self.request.rejects}" if self.rejected else text
 
 
 def encode_all(
     request: Request, encoder: Pretrained, columns: Callable[[dict[str, np.ndarray]], Columns], meta: dict[str, Any]
 ) -> Outcome:
-    """Write a row for each readable recording, made by `columns` of its features; list the others.
+    """Write one row per readable recording, with what `columns` computes from its features; list the others.
 
-    DataError, with no output, where none could be read or the output cannot be written.
+    DataError, without an output, if no recording could be used or the output cannot be written.
     """
     try:
         with Rejects(request.rejects) as rejects:
-            count = _write(request, encoder, columns, {**about(request, encoder), **meta}, rejects)
+            count = _write(request, encoder, columns, {**output_metadata(request, encoder), **meta}, rejects)
     except OSError as error:
         raise DataError(
             f"{request.output} cannot be written: {error.strerror or error}", fix=f"df -h {request.output.parent}"
@@ -77,8 +77,8 @@ def encode_all(
     return Outcome(count, rejects.count, request)
 
 
-def about(request: Request, encoder: Pretrained) -> dict[str, Any]:
-    """Return what a reader of the output must know: model, version, form of the signals, seconds used."""
+def output_metadata(request: Request, encoder: Pretrained) -> dict[str, Any]:
+    """Return the metadata of an output: encoder, version, form of the signals, seconds used."""
     return {
         "encoder": encoder.name,
         "encoder_digest": encoder.digest,
@@ -100,43 +100,43 @@ def _write(
     request: Request, encoder: Pretrained, columns: Callable[[dict[str, np.ndarray]], Columns], meta: dict[str, Any],
     rejects: Rejects,
 ) -> int:  # fmt: skip
-    places = find(request.paths, request.stated, sys.stdin.buffer)
+    recordings = find_recordings(request.paths, request.metadata, sys.stdin.buffer)
     count, bar = 0, tqdm(unit="record", desc=str(request.output), file=sys.stderr, disable=None)
     with open_output(request.output, meta) as write, encoding(encoder) as (work, finish), bar:
-        with closing(results(places, request.stated, encoder.form, meta["seconds"], work)) as found:
-            for done in map(finish, found):
-                rejects.add(done.rejected)
-                if done.ids:
-                    write({**described(done, encoder.fs), **columns(done.features)})
-                count += len(done.ids)
-                bar.update(len(done.ids) + len(done.rejected))
-                if not count and rejects.count >= HOPELESS:
-                    raise _nothing(request, rejects, f"the first {rejects.count} recordings")
+        with closing(map_batches(recordings, request.metadata, encoder.form, meta["seconds"], work)) as results:
+            for encoded in map(finish, results):
+                rejects.add(encoded.rejected)
+                if encoded.ids:
+                    write({**common_columns(encoded, encoder.fs), **columns(encoded.features)})
+                count += len(encoded.ids)
+                bar.update(len(encoded.ids) + len(encoded.rejected))
+                if not count and rejects.count >= GIVE_UP_AFTER:
+                    raise _nothing_written(request, rejects, f"the first {rejects.count} recordings")
         if not count:
-            raise _nothing(request, rejects, f"all {rejects.count} recordings")
+            raise _nothing_written(request, rejects, f"all {rejects.count} recordings")
     return count
 
 
-def described(done: Encoded, fs: float) -> Columns:
-    """Return the columns every output begins with: id, seconds used, leads that are zero."""
-    return {"id": done.ids, "seconds": (done.valid / fs).astype(np.float32), "missing": done.missing}
+def common_columns(encoded: Encoded, fs: float) -> Columns:
+    """Return the first columns of every output: id, seconds used, leads that are zero."""
+    return {"id": encoded.ids, "seconds": (encoded.valid / fs).astype(np.float32), "missing": encoded.missing}
 
 
-def _nothing(request: Request, rejects: Rejects, which: str) -> DataError:
+def _nothing_written(request: Request, rejects: Rejects, which: str) -> DataError:
     if not rejects.count:
         return DataError(
             f"no recording was found in {', '.join(request.paths[:3])}",
             allowed=".hea, .mat, .dat, .npy, .csv, .edf, .dcm; folders, zips, or - for a list of paths",
-            fix="arrays need --fs, --unit and --leads, or a .json of their own",
+            fix="for arrays, pass --fs, --unit and --leads, or write a .json beside each",
         )
-    usual = rejects.usual.most_common(3)
+    reasons = rejects.reasons.most_common(3)
     return DataError(
-        f"{which} could not be used; nothing is written. Most often: "
-        + "; ".join(f"{reason} ({count})" for reason, count in usual),
-        fix=f"look at {request.rejects}",
+        f"{which} could not be used; nothing is written. Most frequent reasons: "
+        + "; ".join(f"{reason} ({count})" for reason, count in reasons),
+        fix=f"see {request.rejects}",
     )
 
 
 def embed(request: Request, model: str) -> Outcome:
-    """Write id, seconds, missing leads and each representation; `model` is what `load_encoder` takes."""
+    """Write id, seconds used, missing leads and each representation; `load_encoder` opens `model`."""
     return encode_all(request, load_encoder(model), lambda features: features, {})

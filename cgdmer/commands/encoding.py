@@ -1,7 +1,7 @@
-"""Owns where recordings are encoded: beside their decoding in single-threaded workers on a CPU, here on a GPU.
+"""Where recordings are encoded: on a CPU in the single-threaded workers that decode them, on a GPU in this process.
 
-One thread a process is faster than one process with many (no waiting for each other at every layer), and gives the same
-bytes whatever the number of workers.
+Many processes with one thread each are faster than one process with many threads, which wait for each other at every
+layer, and they give the same bytes for any number of workers.
 """
 
 from collections.abc import Callable, Iterator
@@ -19,55 +19,55 @@ from cgdmer import environment
 from cgdmer.encoders.cgdmer import Pretrained, open_folder
 from cgdmer.models import weights
 from cgdmer.recordings.batches import Batch, Job, decode
-from cgdmer.recordings.places import Rejected
+from cgdmer.recordings.discovery import Rejected
 
-_opened: dict[str, Pretrained] = {}
-"""Encoders of this process by folder."""
+_encoders: dict[str, Pretrained] = {}
+"""Encoders that this process has loaded, by folder."""
 
 
 @dataclass(frozen=True, eq=False)
 class Encoded:
-    """The rows of a batch that an encoder took, and what was refused on the way."""
+    """The features of a batch, and the recordings that were rejected."""
 
     ids: list[str]
     valid: np.ndarray
     missing: list[tuple[str, ...]]
     features: dict[str, np.ndarray]
-    """float32 (n, D) by name."""
+    """float32 (B, D) by name."""
     rejected: list[Rejected]
 
 
 @contextmanager
 def encoding(encoder: Pretrained) -> Iterator[tuple[Callable[[Job], Any], Callable[[Any], Encoded]]]:
-    """Yield what a worker does with a job, and what this process does with the result."""
+    """Yield two functions: the work of a worker on a job, and the work of this process on the result."""
     if encoder.device.type != "cpu" or environment.read().executor.startswith("dask"):
         yield decode, partial(encode, encoder=encoder)
         return
     with TemporaryDirectory(prefix="cgdmer-") as folder:
         weights.save(Path(folder), encoder.model, encoder.form, {})
-        _opened[folder] = encoder
+        _encoders[folder] = encoder
         try:
-            yield partial(_work, folder=folder), _taken
+            yield partial(_decode_and_encode, folder=folder), _unchanged
         finally:
-            del _opened[folder]
+            del _encoders[folder]
 
 
-def _work(job: Job, folder: str) -> Encoded:
+def _decode_and_encode(job: Job, folder: str) -> Encoded:
     torch.set_num_threads(1)
     environment.keep_freed_memory()
-    if folder not in _opened:
-        _opened[folder] = open_folder(Path(folder))
-    return encode(decode(job), _opened[folder])
+    if folder not in _encoders:
+        _encoders[folder] = open_folder(Path(folder))
+    return encode(decode(job), _encoders[folder])
 
 
-def _taken(result: Encoded) -> Encoded:
+def _unchanged(result: Encoded) -> Encoded:
     return result
 
 
 def encode(batch: Batch, encoder: Pretrained) -> Encoded:
-    """Encode what the encoder can take; too short recordings and features that are no numbers are refused by name."""
+    """Encode a batch; reject recordings shorter than a patch and recordings whose features are not finite."""
     valid, patch = np.array(batch.valid, np.int32), encoder.model.settings.patch
-    refused = [
+    rejected = [
         Rejected(batch.ids[row], f"{valid[row]} samples, fewer than a patch of {patch}")
         for row in np.flatnonzero(valid < patch)
     ]
@@ -76,7 +76,7 @@ def encode(batch: Batch, encoder: Pretrained) -> Encoded:
     if len(rows):
         features = encoder.encode(batch.signal[rows].astype(np.float32) / 1000, valid=valid[rows])
         finite = np.all([np.isfinite(values).all(axis=1) for values in features.values()], axis=0)
-        refused += [Rejected(batch.ids[row], "its features are not finite") for row in rows[~finite]]
+        rejected += [Rejected(batch.ids[row], "its features are not finite") for row in rows[~finite]]
         rows, features = rows[finite], {name: values[finite] for name, values in features.items()}
     ids, missing = [batch.ids[row] for row in rows], [batch.missing[row] for row in rows]
-    return Encoded(ids, valid[rows], missing, features, [*batch.rejected, *refused])
+    return Encoded(ids, valid[rows], missing, features, [*batch.rejected, *rejected])

@@ -33,7 +33,9 @@ def plot(path: str, output: Path | None, metadata: ArrayMetadata) -> str:
         microvolt[LEADS.index(lead)] = recording.signal[row, : microvolt.shape[1]].astype(np.float64) * 1000
     length = recording.signal.shape[1] / recording.fs
     seconds_shown = f"first {SECONDS:g} of {length:g} s" if length > SECONDS else f"{length:g} s"
-    caption = f"{printable(Path(path).name)} · {seconds_shown} at {recording.fs:g} Hz · 25 mm/s · 10 mm/mV · as recorded"
+    caption = (
+        f"{printable(Path(path).name)} · {seconds_shown} at {recording.fs:g} Hz · 25 mm/s · 10 mm/mV · as recorded"
+    )
     picture = printout.standalone(caption, microvolt, recording.fs, LEADS)
     with atomic(target) as temporary:
         if target.suffix == ".png":

@@ -33,7 +33,7 @@ class ScoreOptions:
 
 
 def score(request: Request, model: str, options: ScoreOptions) -> Outcome:
-    """Write id, seconds used, missing leads, a cosine per prompt (`zero_shot/CLASS`) and a probability per probed class.
+    """Write id, seconds used, missing leads, a cosine per prompt (`zero_shot/CLASS`) and a probability per class.
 
     ConfigError for an unknown class or task; DataError for a probe that was fitted for another encoder.
     """

@@ -1,7 +1,7 @@
-"""Owns recordings of one's own: files, folders, zips and lists, read into mV and brought into canonical form."""
+"""The user's own recordings: find them in folders, zips and lists, read them into mV, make them canonical."""
 
-from cgdmer.recordings.places import Place, find
+from cgdmer.recordings.array_metadata import ArrayMetadata
+from cgdmer.recordings.discovery import RecordingPath, find_recordings
 from cgdmer.recordings.reading import Recording, read, read_file
-from cgdmer.recordings.stated import Stated
 
-__all__ = ["Place", "Recording", "Stated", "find", "read", "read_file"]
+__all__ = ["ArrayMetadata", "Recording", "RecordingPath", "find_recordings", "read", "read_file"]

@@ -1,4 +1,4 @@
-"""Owns DICOM ECG objects, read by `pydicom`: the first rhythm group of the waveform sequence."""
+"""Read DICOM ECG objects with `pydicom`: the first rhythm group of the waveform sequence."""
 
 import io
 import logging
@@ -9,21 +9,20 @@ from typing import Any
 import numpy as np
 
 from cgdmer.errors import RecordError
-from cgdmer.signals import LEADS
+from cgdmer.signals import canonical_lead
 from cgdmer.waveforms import Record
 from cgdmer.waveforms.formats import FACTORS
 from cgdmer.waveforms.signal_lines import UNITS
 
-SAMPLES = {"SS": "<i2", "SB": "<i1", "SL": "<i4"}
-"""Sample interpretations of ECG objects (PS3.3 C.10.9.1.5), little endian."""
+SAMPLES = ("SS", "SB", "SL")
+"""Sample interpretations of ECG objects (PS3.3 C.10.9.1.5): signed linear integers of 16, 8 and 32 bits."""
 UNCOMPRESSED = ("1.2.840.10008.1.2", "1.2.840.10008.1.2.1")
-"""Transfer syntaxes that are read: little endian, nothing to inflate."""
+"""Transfer syntaxes that are read: implicit and explicit little endian, nothing to inflate."""
 _LEAD = re.compile(r"(?:lead\s+)?(I{1,3}|aV[RLF]|V[1-6])\b", re.IGNORECASE)
-_STANDARD = {lead.lower(): lead for lead in LEADS}
 
 
 def read_dicom(data: bytes, name: str) -> Record:
-    """Read the standard leads of a 12-lead or general ECG object; patient attributes are not taken over."""
+    """Read the standard leads of a 12-lead or general ECG object; no attribute of the patient is read."""
     try:
         import pydicom
     except ImportError as error:
@@ -35,58 +34,70 @@ def read_dicom(data: bytes, name: str) -> Record:
             return _read(pydicom.dcmread(io.BytesIO(data), stop_before_pixels=True), name)
     except RecordError:
         raise
-    except Exception as error:  # pydicom raises whatever its parts raise
+    except Exception as error:  # pydicom passes on whatever its parsers raise
         raise RecordError(f"{name}: pydicom cannot read it: {type(error).__name__}: {error}") from error
 
 
 def _read(dataset: Any, name: str) -> Record:
     syntax = dataset.file_meta.TransferSyntaxUID
     if str(syntax) not in UNCOMPRESSED:
-        raise RecordError(f"{name} is packed as {syntax.name}", allowed="uncompressed, little endian")
-    return _record(_rhythm(dataset, name), name)
+        raise RecordError(f"{name} is compressed as {syntax.name}", allowed="uncompressed, little endian")
+    index = _rhythm(dataset, name)
+    group = dataset.WaveformSequence[index]
+    channels = _channels(group, name)
+    stored = _samples(dataset, index, name)
+    rows = [_millivolt(stored[row], group.ChannelDefinitionSequence[row], group, name) for row in channels.values()]
+    return Record(np.array(rows, dtype=np.float32), float(group.SamplingFrequency), tuple(channels), [])
 
 
-def _rhythm(dataset: Any, name: str) -> Any:
-    """Return the first group that is a rhythm strip and no averaged beat."""
-    groups = dataset.get("WaveformSequence") or []
-    for group in groups:
+def _rhythm(dataset: Any, name: str) -> int:
+    """Return the index of the first group that is a rhythm strip and not an averaged beat."""
+    for index, group in enumerate(dataset.get("WaveformSequence") or []):
         if "MEDIAN" not in str(group.get("MultiplexGroupLabel", "")).upper():
-            return group
+            return index
     raise RecordError(f"{name} holds no rhythm waveform", allowed="a DICOM ECG object")
 
 
-def _record(group: Any, name: str) -> Record:
-    count, samples = int(group.NumberOfWaveformChannels), int(group.NumberOfWaveformSamples)
-    kind, data = SAMPLES.get(str(group.WaveformSampleInterpretation)), bytes(group.WaveformData)
-    channels = list(group.ChannelDefinitionSequence)
-    if kind is None or count < 1 or samples < 1 or len(channels) != count:
-        raise RecordError(f"{name}: {count} channels of {samples} {group.WaveformSampleInterpretation} samples")
-    dtype = np.dtype(kind)
-    if count * samples * dtype.itemsize > len(data):
-        raise RecordError(f"{name} states {count} x {samples} samples and holds {len(data):,} bytes")
-    stored = np.frombuffer(data, dtype, count * samples).reshape(samples, count).T
-    named: dict[str, int] = {}
+def _channels(group: Any, name: str) -> dict[str, int]:
+    """Return the channel of each standard lead."""
+    count, channels = int(group.NumberOfWaveformChannels), list(group.ChannelDefinitionSequence)
+    if count < 1 or len(channels) != count:
+        raise RecordError(f"{name}: {count} channels and {len(channels)} channel definitions")
+    rows: dict[str, int] = {}
     for row, channel in enumerate(channels):
         if (lead := _lead(channel)) is not None:
-            if lead in named:
+            if lead in rows:
                 raise RecordError(f"{name} holds lead {lead} more than once")
-            named[lead] = row
-    if not named:
-        raise RecordError(f"{name} names no lead of the twelve", allowed="channel sources such as 'Lead I', 'Lead V1'")
-    rows = [_millivolt(stored[row], channels[row], group, name) for row in named.values()]
-    return Record(np.array(rows, dtype=np.float32), float(group.SamplingFrequency), tuple(named), [])
+            rows[lead] = row
+    if not rows:
+        raise RecordError(f"{name} names no standard lead", allowed="channel sources such as 'Lead I', 'Lead V1'")
+    return rows
+
+
+def _samples(dataset: Any, index: int, name: str) -> np.ndarray:
+    """Return the stored integers (L, T) of a group, whose size is checked before anything is allocated."""
+    from pydicom.waveforms import multiplex_array
+
+    group = dataset.WaveformSequence[index]
+    count, samples = int(group.NumberOfWaveformChannels), int(group.NumberOfWaveformSamples)
+    kind, size = str(group.WaveformSampleInterpretation), len(group.WaveformData)
+    if kind not in SAMPLES or samples < 1:
+        raise RecordError(f"{name}: {samples} {kind} samples", allowed=f"at least one, stored as {', '.join(SAMPLES)}")
+    if count * samples * int(group.WaveformBitsAllocated) // 8 > size:
+        raise RecordError(f"{name} states {count} x {samples} samples and holds {size:,} bytes")
+    return np.asarray(multiplex_array(dataset, index)).T
 
 
 def _lead(channel: Any) -> str | None:
-    """Return the lead that a channel's source names, None where it is another signal."""
+    """Return the lead that a channel's source names, or None for another signal."""
     sources = channel.get("ChannelSourceSequence") or []
     meaning = str(sources[0].get("CodeMeaning", "")) if sources else str(channel.get("ChannelLabel", ""))
     match = _LEAD.match(meaning.strip())
-    return _STANDARD[match[1].lower()] if match else None
+    return canonical_lead(match[1]) if match else None
 
 
 def _millivolt(stored: np.ndarray, channel: Any, group: Any, name: str) -> np.ndarray:
-    """Scale one channel as PS3.3 C.10.9.1.4 says: sample times sensitivity times correction, plus baseline."""
+    """Scale one channel to mV (PS3.3 C.10.9.1.4): sample times sensitivity times correction, plus baseline."""
     code = channel.get("ChannelSensitivityUnitsSequence")
     unit = UNITS.get(str(code[0].CodeValue)) if code else None
     if unit is None or channel.get("ChannelSensitivity") is None:

@@ -1,4 +1,4 @@
-"""Owns EDF and EDF+ recordings, read by `edfio` after their header was found to fit their size."""
+"""Read EDF and EDF+ recordings with `edfio`, after a check that the file is as long as its header states."""
 
 import re
 import warnings
@@ -7,19 +7,18 @@ from typing import Any
 import numpy as np
 
 from cgdmer.errors import RecordError
-from cgdmer.signals import LEADS
+from cgdmer.signals import canonical_lead
 from cgdmer.waveforms import Record
 from cgdmer.waveforms.formats import FACTORS
 from cgdmer.waveforms.signal_lines import UNITS
 
-FIXED, A_SIGNAL, MOST_SIGNALS = 256, 256, 512
-"""Bytes of the header's fixed part and of a signal's; more signals than any ECG has."""
+FIXED_BYTES, SIGNAL_BYTES, MAX_SIGNALS = 256, 256, 512
+"""Bytes of the header's fixed part and of its part for one signal; more signals than any ECG has."""
 _PREFIX = re.compile(r"^(?:ECG|EKG|LEAD)[\s:_-]+", re.IGNORECASE)
-_STANDARD = {lead.lower(): lead for lead in LEADS}
 
 
 def read_edf(data: bytes, name: str) -> Record:
-    """Read the standard leads among an EDF's signals, whatever else it holds; they must share one rate."""
+    """Read the standard leads among an EDF's signals and ignore other signals; the leads must share one rate."""
     try:
         import edfio
     except ImportError as error:
@@ -28,46 +27,45 @@ def read_edf(data: bytes, name: str) -> Record:
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
-            found = edfio.read_edf(data, header_encoding="latin-1")
-            return _record(found, name)
+            return _record(edfio.read_edf(data, header_encoding="latin-1"), name)
     except RecordError:
         raise
-    except Exception as error:  # edfio raises whatever its parts raise
+    except Exception as error:  # edfio passes on whatever its parsers raise
         raise RecordError(f"{name}: edfio cannot read it: {type(error).__name__}: {error}") from error
 
 
-def _record(found: Any, name: str) -> Record:
-    named: dict[str, Any] = {}
-    for signal in found.signals:
-        lead = _STANDARD.get(_PREFIX.sub("", signal.label.strip()).lower())
-        if lead in named:
+def _record(edf: Any, name: str) -> Record:
+    signals: dict[str, Any] = {}
+    for signal in edf.signals:
+        lead = canonical_lead(_PREFIX.sub("", signal.label.strip()))
+        if lead in signals:
             raise RecordError(f"{name} holds lead {lead} more than once")
         if lead is not None:
-            named[lead] = signal
-    if not named:
-        labels = ", ".join(repr(signal.label) for signal in found.signals[:12])
-        raise RecordError(f"{name} holds no lead of the twelve; its signals are {labels or 'none'}")
-    rates = {float(signal.sampling_frequency) for signal in named.values()}
-    units = {lead: UNITS.get(signal.physical_dimension.strip()) for lead, signal in named.items()}
+            signals[lead] = signal
+    if not signals:
+        labels = ", ".join(repr(signal.label) for signal in edf.signals[:12])
+        raise RecordError(f"{name} holds no standard lead; its signals are {labels or 'none'}")
+    rates = {float(signal.sampling_frequency) for signal in signals.values()}
+    units = {lead: UNITS.get(signal.physical_dimension.strip()) for lead, signal in signals.items()}
     if len(rates) > 1 or None in units.values():
-        stated = sorted({signal.physical_dimension for signal in named.values()})
+        stated = sorted({signal.physical_dimension for signal in signals.values()})
         raise RecordError(f"{name}: rates {sorted(rates)} Hz, units {stated}", allowed="one rate; mV, V or uV")
-    rows = [signal.data * FACTORS[units[lead] or "mV"] for lead, signal in named.items()]
-    return Record(np.array(rows, dtype=np.float32), rates.pop(), tuple(named), [])
+    rows = [signal.data * FACTORS[units[lead] or "mV"] for lead, signal in signals.items()]
+    return Record(np.array(rows, dtype=np.float32), rates.pop(), tuple(signals), [])
 
 
 def _check_size(data: bytes, name: str) -> None:
-    """Raise RecordError unless the file holds the samples that its header states: EDF's own fields, two bytes each."""
+    """Raise RecordError unless the file holds all samples that its header states, two bytes each."""
     try:
-        records, signals = int(data[236:244]), int(data[252:FIXED])
-        start = FIXED + 216 * signals
-        if not 0 < signals <= MOST_SIGNALS or records < 1:
+        records, signals = int(data[236:244]), int(data[252:FIXED_BYTES])
+        start = FIXED_BYTES + 216 * signals
+        if not 0 < signals <= MAX_SIGNALS or records < 1:
             raise ValueError(f"{signals} signals in {records} records")
-        each = [int(data[at : at + 8]) for at in range(start, start + 8 * signals, 8)]
+        samples = [int(data[at : at + 8]) for at in range(start, start + 8 * signals, 8)]
     except ValueError as error:
-        raise RecordError(f"{name} is no EDF: {error}", allowed="a finished EDF or EDF+ file") from error
-    stated = FIXED + A_SIGNAL * signals + 2 * records * sum(each)
-    if min(each) < 1 or stated > len(data):
-        raise RecordError(f"{name} states {stated:,} bytes and holds {len(data):,}", allowed="a file that is all there")
+        raise RecordError(f"{name} is not EDF: {error}", allowed="a finished EDF or EDF+ file") from error
+    stated = FIXED_BYTES + SIGNAL_BYTES * signals + 2 * records * sum(samples)
+    if min(samples) < 1 or stated > len(data):
+        raise RecordError(f"{name} states {stated:,} bytes and holds {len(data):,}", allowed="a complete file")
     if data[192:197] == b"EDF+D":
-        raise RecordError(f"{name} is interrupted (EDF+D)", allowed="one uninterrupted recording")
+        raise RecordError(f"{name} is discontinuous (EDF+D)", allowed="one continuous recording")

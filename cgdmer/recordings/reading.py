@@ -1,4 +1,4 @@
-"""Owns reading one recording, whatever its format, and bringing it into the form an encoder takes."""
+"""Read one recording of any format and bring it into the form that an encoder expects."""
 
 import os
 from dataclasses import dataclass
@@ -8,12 +8,12 @@ import numpy as np
 
 from cgdmer.archives import Archive
 from cgdmer.errors import ConfigError, RecordError
-from cgdmer.preprocessing import twelve
+from cgdmer.preprocessing import drop_extra_leads
+from cgdmer.recordings.array_metadata import ArrayMetadata, from_sidecar
 from cgdmer.recordings.arrays import read_csv, read_npy
 from cgdmer.recordings.dicom import read_dicom
+from cgdmer.recordings.discovery import RecordingPath, Rejected, find_recordings, open_root
 from cgdmer.recordings.edf import read_edf
-from cgdmer.recordings.places import Place, Rejected, archive_of, find
-from cgdmer.recordings.stated import Stated, from_sidecar
 from cgdmer.settings import Signal
 from cgdmer.signals import LEADS, Canonical, canonical
 from cgdmer.waveforms import Record, read_record
@@ -27,7 +27,7 @@ class Recording:
     """One recording as an array."""
 
     signal: np.ndarray
-    """float32 mV (leads, samples); NaN where a sample is missing, unless it was brought into canonical form."""
+    """float32 mV (leads, samples); NaN where a sample is missing, unless in canonical form."""
     fs: float
     """Hz."""
     leads: tuple[str, ...]
@@ -36,56 +36,63 @@ class Recording:
     """Rows that are zero because the lead was neither recorded nor could be derived."""
 
 
-def read(place: Place, stated: Stated) -> Record:
+def read(path: RecordingPath, metadata: ArrayMetadata) -> Record:
     """Read a recording by the suffix of its file; RecordError says why it cannot be read."""
-    archive, member = archive_of(place.root), place.member
+    archive, member = open_root(path.root), path.member
     stem, suffix = os.path.splitext(member)
     kind = suffix.lower()
     if kind in (".npy", ".csv"):
         data = archive.read(member, SIGNAL_LIMIT)
-        return (read_npy if kind == ".npy" else read_csv)(data, member, _stated(archive, stem, stated))
+        return (read_npy if kind == ".npy" else read_csv)(data, member, _with_sidecar(archive, stem, metadata))
     if kind == ".edf":
         return read_edf(archive.read(member, SIGNAL_LIMIT), member)
     if kind in (".dcm", ".dicom"):
         return read_dicom(archive.read(member, SIGNAL_LIMIT), member)
     if kind == ".dat":
-        raise RecordError(f"{member} has no header {stem}.hea beside it, which says what it holds")
+        raise RecordError(f"{member} has no header {stem}.hea beside it, which states its format")
     return read_record(archive, member)
 
 
-def canonical_of(record: Record, form: Signal, seconds: float) -> Canonical:
-    """Bring a record into canonical form exactly as shards are made."""
-    signal, leads = twelve(record.signal, record.leads)
+def to_canonical(record: Record, form: Signal, seconds: float) -> Canonical:
+    """Bring a record into canonical form, exactly as shards are written."""
+    signal, leads = drop_extra_leads(record.signal, record.leads)
     return canonical(signal, record.fs, leads, form, seconds)
 
 
-def absent(missing: int) -> tuple[str, ...]:
-    """Name the leads of a bit mask."""
-    return tuple(lead for place, lead in enumerate(LEADS) if missing >> place & 1)
+def missing_leads(mask: int) -> tuple[str, ...]:
+    """Return the names of the leads whose bits are set in `mask`."""
+    return tuple(lead for bit, lead in enumerate(LEADS) if mask >> bit & 1)
 
 
 def read_file(
-    path: str | Path, form: Signal | None = None, *, stated: Stated | None = None, seconds: float | None = None
+    path: str | Path,
+    form: Signal | None = None,
+    *,
+    metadata: ArrayMetadata | None = None,
+    seconds: float | None = None,
 ) -> Recording:
-    """Read one file: as recorded where `form` is None, else filtered, resampled, ordered and cut as the form says."""
-    given = stated or Stated()
-    found = list(find([str(path)], given)) if not os.path.isdir(path) else []
-    if len(found) != 1:
+    """Read one file: as recorded if `form` is None, else filtered, resampled, ordered and cut to that form.
+
+    ConfigError for a folder or zip, RecordError if the file cannot be read.
+    """
+    metadata = metadata or ArrayMetadata()
+    recordings = list(find_recordings([str(path)], metadata)) if not os.path.isdir(path) else []
+    if len(recordings) != 1:
         raise ConfigError(f"{path} is not one recording", allowed="one file", fix="cgdmer embed FOLDER")
-    place = found[0]
-    if isinstance(place, Rejected):
-        raise RecordError(f"{place.id}: {place.reason}")
-    record = read(place, given)
+    recording = recordings[0]
+    if isinstance(recording, Rejected):
+        raise RecordError(f"{recording.id}: {recording.reason}")
+    record = read(recording, metadata)
     if form is None:
         return Recording(record.signal, record.fs, tuple(record.leads))
-    made = canonical_of(record, form, form.seconds if seconds is None else seconds)
-    signal = made.signal[:, : made.valid].astype(np.float32) / 1000
-    return Recording(signal, form.fs, LEADS, absent(made.quality["missing"]))
+    result = to_canonical(record, form, form.seconds if seconds is None else seconds)
+    signal = result.signal[:, : result.valid].astype(np.float32) / 1000
+    return Recording(signal, form.fs, LEADS, missing_leads(result.quality["missing"]))
 
 
-def _stated(archive: Archive, stem: str, stated: Stated) -> Stated:
-    """Let a file's own sidecar, where there is one, go before what was stated for all."""
+def _with_sidecar(archive: Archive, stem: str, metadata: ArrayMetadata) -> ArrayMetadata:
+    """Return the facts of the file's own sidecar if there is one, completed from `metadata`."""
     name = f"{stem}.json"
     if name not in archive:
-        return stated
-    return from_sidecar(archive.read(name, SIDECAR_LIMIT), name).over(stated)
+        return metadata
+    return from_sidecar(archive.read(name, SIDECAR_LIMIT), name).or_default(metadata)

@@ -1,4 +1,4 @@
-"""`cgdmer doctor`: each thing that is broken is found, and the exit code and the mending command say so."""
+"""`cgdmer doctor` finds each problem, states the command that fixes it, and exits with 1."""
 
 import http.server
 import shutil
@@ -30,9 +30,9 @@ def test_a_sound_machine_passes_and_a_broken_setting_does_not(tmp_path, capsys):
     assert "nothing to fix" in capsys.readouterr().out
     (tmp_path / "params.yaml").write_text("matrix: 1")
     assert cli.main(["doctor"]) == 1
-    told = capsys.readouterr().out
-    assert "BAD" in told
-    assert "to fix: edit params.yaml" in told
+    output = capsys.readouterr().out
+    assert "BAD" in output
+    assert "to fix: edit params.yaml" in output
 
 
 def test_versions_are_held_against_the_constraints(tmp_path):
@@ -44,8 +44,33 @@ def test_versions_are_held_against_the_constraints(tmp_path):
 
 
 def test_a_missing_package_is_bad(monkeypatch):
-    monkeypatch.setattr(doctor, "_required", lambda: ["numpy", "no-such-package"])
+    monkeypatch.setattr(doctor, "_required", lambda extra="": ["numpy", "no-such-package"])
     assert ("bad", "not installed: no-such-package", "pip install -c constraints.txt -e .") in states(doctor.versions())
+
+
+def test_a_light_install_is_noted_and_a_broken_pipeline_is_bad(tmp_path, monkeypatch, capsys):
+    libraries = ("dvc", "mlflow", "prefect", "great-expectations")
+    monkeypatch.setattr(doctor, "_required", lambda extra="": list(libraries) if extra else [])
+    monkeypatch.setattr(doctor, "_installed", lambda name: None if name in libraries else "1")
+    (tmp_path / "params.yaml").unlink()
+    fix = "pip install 'cgdmer[pipeline]'"
+    assert [(state, command) for state, _, command in states(doctor.pipeline())] == [("note", fix)]
+    assert cli.main(["doctor"]) == 0
+    assert "no params.yaml in this folder: only the pipeline needs one" in capsys.readouterr().out
+    monkeypatch.setattr(doctor, "_installed", lambda name: None if name == "mlflow" else "1")
+    assert states(doctor.pipeline()) == [("bad", "the pipeline lacks mlflow", fix)]
+
+
+def test_the_libraries_of_an_extra_are_read_from_the_metadata(monkeypatch):
+    lines = [
+        "numpy>=2",
+        'dvc<4,>=3.67; extra == "pipeline"',
+        "mlflow>=3; extra == 'pipeline'",
+        'edfio; extra == "formats"',
+    ]
+    monkeypatch.setattr(doctor.metadata, "requires", lambda name: lines)
+    assert doctor._required() == ["numpy"]
+    assert doctor._required("pipeline") == ["dvc", "mlflow"]
 
 
 def test_little_room_and_a_folder_that_cannot_be_written_are_bad(monkeypatch):
@@ -62,7 +87,7 @@ class Answer(http.server.BaseHTTPRequestHandler):
         self.end_headers()
 
     def log_message(self, *words):
-        """Say nothing."""
+        """Keep the output quiet."""
 
 
 def test_servers_are_asked_whether_they_live(monkeypatch):
@@ -72,8 +97,8 @@ def test_servers_are_asked_whether_they_live(monkeypatch):
     try:
         monkeypatch.setenv("MLFLOW_TRACKING_URI", address)
         monkeypatch.setenv("PREFECT_API_URL", f"{address}/api")
-        (_, lives, _), (state, silent, fix) = states(doctor.servers())
-        assert lives == "MLflow answers at MLFLOW_TRACKING_URI"
+        (_, answers, _), (state, silent, fix) = states(doctor.servers())
+        assert answers == "MLflow answers at MLFLOW_TRACKING_URI"
         assert (state, silent) == ("bad", "Prefect does not answer at PREFECT_API_URL: HTTP 404")
         assert "prefect server start" in fix
     finally:
@@ -94,7 +119,7 @@ def test_a_gpu_that_is_asked_for_and_not_there_is_bad(monkeypatch):
 
 
 def test_dvcs_cache_is_looked_at(tmp_path, monkeypatch):
-    assert "no DVC project" in states(doctor.data_cache())[0][1]
+    assert "not a DVC project" in states(doctor.data_cache())[0][1]
     (tmp_path / ".dvc").mkdir()
     monkeypatch.setattr(
         doctor.subprocess, "run", lambda *words, **named: doctor.subprocess.CompletedProcess([], 251, "", "")

@@ -90,7 +90,8 @@ def test_a_saved_probe_gives_the_probabilities_of_its_own_predictions(fitted, en
 def test_a_probe_of_another_encoder_is_refused(fitted, capsys):
     path = paths.fitted_probe("cgdmer", "cpsc2018")
     head = linear_probe_io.load(path)
-    linear_probe_io.save(path, linear_probe_io.FittedProbe(head.task, head.classes, head.encoder, "0" * 64, head.layers))
+    other = linear_probe_io.FittedProbe(head.task, head.classes, head.encoder, "0" * 64, head.layers)
+    linear_probe_io.save(path, other)
     assert run("--probe", str(path)) == 3
     assert "is fitted for encoder cgdmer 000000000000" in capsys.readouterr().err
     assert not os.path.exists("scores.parquet")

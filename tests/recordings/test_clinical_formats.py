@@ -103,10 +103,10 @@ def test_edf_with_bare_names_is_read_and_one_without_leads_is_named(tmp_path):
     ("at", "field", "reason"),
     [
         (236, b"99999999", "states"),
-        (236, b"-1      ", "no EDF"),
-        (252, b"9999", "no EDF"),
-        (252, b"abcd", "no EDF"),
-        (192, b"EDF+D", "interrupted"),
+        (236, b"-1      ", "not EDF"),
+        (252, b"9999", "not EDF"),
+        (252, b"abcd", "not EDF"),
+        (192, b"EDF+D", "discontinuous"),
     ],
 )
 def test_an_edf_header_is_held_against_its_size(at, field, reason, tmp_path):

@@ -9,7 +9,7 @@ from support import example_recordings as example
 
 import cgdmer
 from cgdmer.errors import ConfigError, RecordError
-from cgdmer.recordings import Stated, read_file
+from cgdmer.recordings import ArrayMetadata, read_file
 from cgdmer.signals import LEADS
 
 WRITERS = {"wfdb": example.wfdb, "npy": example.npy, "csv": example.csv, "edf": example.edf}
@@ -32,51 +32,54 @@ def test_a_record_goes_by_header_signal_or_bare_name(suffix, tmp_path):
 
 def test_an_array_may_lie_either_way_and_in_any_unit(tmp_path):
     np.save(tmp_path / "a.npy", np.rint(example.millivolt().T * 1000).astype(np.int16))
-    found = read_file(tmp_path / "a.npy", stated=Stated(500.0, "uV", LEADS))
+    found = read_file(tmp_path / "a.npy", metadata=ArrayMetadata(500.0, "uV", LEADS))
     np.testing.assert_allclose(found.signal, example.millivolt(), atol=1e-5)
 
 
 def test_a_sidecar_goes_before_what_is_stated_for_all(tmp_path):
     path = example.npy(tmp_path, "a")
-    assert read_file(path, stated=Stated(250.0, "V", LEADS)).fs == 500.0
+    assert read_file(path, metadata=ArrayMetadata(250.0, "V", LEADS)).fs == 500.0
 
 
-@pytest.mark.parametrize("stated", [Stated(), Stated(fs=500.0), Stated(500.0, "mV"), Stated(unit="mV", leads=LEADS)])
-def test_nothing_is_guessed_and_the_reason_says_what_to_give(stated, tmp_path):
+@pytest.mark.parametrize(
+    "metadata",
+    [ArrayMetadata(), ArrayMetadata(fs=500.0), ArrayMetadata(500.0, "mV"), ArrayMetadata(unit="mV", leads=LEADS)],
+)
+def test_nothing_is_guessed_and_the_reason_says_what_to_give(metadata, tmp_path):
     path = example.npy(tmp_path, "a", sidecar=False)
-    with pytest.raises(RecordError, match="nothing is guessed: state --fs, --unit and --leads"):
-        read_file(path, stated=stated)
+    with pytest.raises(RecordError, match="nothing is guessed: pass --fs, --unit and --leads"):
+        read_file(path, metadata=metadata)
 
 
 def test_a_table_without_a_header_needs_lead_names(tmp_path):
     np.savetxt(tmp_path / "a.csv", example.millivolt().T, delimiter=";", fmt="%.4f")
-    with pytest.raises(RecordError, match="does not say its leads"):
-        read_file(tmp_path / "a.csv", stated=Stated(500.0, "mV"))
-    found = read_file(tmp_path / "a.csv", stated=Stated(500.0, "mV", LEADS))
+    with pytest.raises(RecordError, match="does not state its leads"):
+        read_file(tmp_path / "a.csv", metadata=ArrayMetadata(500.0, "mV"))
+    found = read_file(tmp_path / "a.csv", metadata=ArrayMetadata(500.0, "mV", LEADS))
     np.testing.assert_allclose(found.signal, example.millivolt(), atol=1e-4)
 
 
 @pytest.mark.parametrize(
     ("text", "reason"),
     [
-        ("", "does not say"),
+        ("", "does not state"),
         ("I,II,pulse\n1,2,3\n", "'pulse'"),
-        ("I,II\n1,two\n", "no table of numbers"),
-        ("I,II\n1,2\n3\n", "no table of numbers"),
+        ("I,II\n1,two\n", "not a table of numbers"),
+        ("I,II\n1,2\n3\n", "not a table of numbers"),
         ("I,II\n", "holds no sample"),
     ],
 )
 def test_a_bad_table_says_what_is_wrong(text, reason, tmp_path):
     (tmp_path / "a.csv").write_text(text)
     with pytest.raises(RecordError, match=reason):
-        read_file(tmp_path / "a.csv", stated=Stated(500.0, "mV"))
+        read_file(tmp_path / "a.csv", metadata=ArrayMetadata(500.0, "mV"))
 
 
 @pytest.mark.parametrize(
     ("content", "reason"),
     [
-        ("{", "no JSON"),
-        ("[" * 60_000, "no JSON"),
+        ("{", "not JSON"),
+        ("[" * 60_000, "not JSON"),
         (" " * 70_000, "65,536 bytes"),
         ("[1]", "holds list"),
         (json.dumps({"leds": 1}), "did you mean 'leads'"),
@@ -116,7 +119,7 @@ def test_a_folder_or_nothing_is_no_recording(tmp_path):
     with pytest.raises(RecordError, match="missing"):
         read_file(tmp_path / "gone.hea")
     (tmp_path / "a.doc").write_text("")
-    with pytest.raises(RecordError, match="no suffix of a recording"):
+    with pytest.raises(RecordError, match="not the suffix of a recording"):
         read_file(tmp_path / "a.doc")
 
 
@@ -130,13 +133,13 @@ def test_a_huge_or_false_array_header_is_refused_before_anything_is_allocated(sh
     header = f"{{'descr': '<f8', 'fortran_order': False, 'shape': {shape}, }}".encode().ljust(118) + b"\n"
     (tmp_path / "a.npy").write_bytes(b"\x93NUMPY\x01\x00" + len(header).to_bytes(2, "little") + header + bytes(96))
     with pytest.raises(RecordError, match=r"a\.npy"):
-        read_file(tmp_path / "a.npy", stated=Stated(500.0, "mV", LEADS))
+        read_file(tmp_path / "a.npy", metadata=ArrayMetadata(500.0, "mV", LEADS))
 
 
 def test_pickled_objects_are_refused(tmp_path):
     np.save(tmp_path / "a.npy", np.array([[{}] * 12], dtype=object), allow_pickle=True)
     with pytest.raises(RecordError, match="holds object"):
-        read_file(tmp_path / "a.npy", stated=Stated(500.0, "mV", LEADS))
+        read_file(tmp_path / "a.npy", metadata=ArrayMetadata(500.0, "mV", LEADS))
 
 
 def test_a_link_is_followed_to_the_record_it_leads_to(tmp_path):

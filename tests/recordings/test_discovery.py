@@ -8,14 +8,17 @@ import pytest
 from support import example_recordings as example
 
 from cgdmer.errors import DataError, RecordError
-from cgdmer.recordings import Place, Stated, find, read
-from cgdmer.recordings.places import Rejected, paths_of
+from cgdmer.recordings import ArrayMetadata, RecordingPath, find_recordings, read
+from cgdmer.recordings.discovery import Rejected, read_paths
 
 STRANGE = ["plain", "with space", 'quote\'s "double"', "new\nline", "ümläut-心电图", "-dash", "tab\there", "semi;colon"]
 
 
-def ids(*paths, listing=b"", stated=None):
-    return [found.id for found in find([str(path) for path in paths], stated or Stated(), io.BytesIO(listing))]
+def ids(*paths, listing=b"", metadata=None):
+    return [
+        found.id
+        for found in find_recordings([str(path) for path in paths], metadata or ArrayMetadata(), io.BytesIO(listing))
+    ]
 
 
 @pytest.fixture
@@ -26,9 +29,9 @@ def folder(tmp_path):
 
 
 def test_any_name_is_found_in_name_order_and_read(folder):
-    found = list(find([str(folder)], Stated()))
+    found = list(find_recordings([str(folder)], ArrayMetadata()))
     assert [place.member for place in found] == sorted(f"{name}.hea" for name in STRANGE)
-    assert all(read(place, Stated()).signal.shape == (12, 2500) for place in found)
+    assert all(read(place, ArrayMetadata()).signal.shape == (12, 2500) for place in found)
 
 
 def test_bytes_that_are_no_text_are_written_out(tmp_path):
@@ -37,7 +40,7 @@ def test_bytes_that_are_no_text_are_written_out(tmp_path):
     header = example.wfdb(tmp_path / "b", "r0")
     os.link(header, path)
     os.link(tmp_path / "b" / "r0.dat", tmp_path / "a" / "r0.dat")
-    (found,) = find([str(tmp_path / "a")], Stated())
+    (found,) = find_recordings([str(tmp_path / "a")], ArrayMetadata())
     assert found.id.endswith(r"bad\xff.hea")
 
 
@@ -58,8 +61,8 @@ def test_arrays_in_a_folder_are_taken_where_somebody_described_them(tmp_path, ca
     example.npy(tmp_path, "bare", sidecar=False)
     (tmp_path / "metadata.csv").write_text("a,b\n")
     assert [os.path.basename(name) for name in ids(tmp_path)] == ["described.npy"]
-    assert "2 .npy and .csv are passed over" in caplog.text
-    assert len(ids(tmp_path, stated=Stated(500.0, "mV"))) == 3
+    assert "2 .npy and .csv are skipped" in caplog.text
+    assert len(ids(tmp_path, metadata=ArrayMetadata(500.0, "mV"))) == 3
 
 
 def test_a_zip_is_searched_like_a_folder(tmp_path):
@@ -74,7 +77,7 @@ def test_a_zip_is_searched_like_a_folder(tmp_path):
 def test_a_zip_that_leads_out_is_refused_whole(tmp_path):
     with zipfile.ZipFile(tmp_path / "bad.zip", "w") as archive:
         archive.writestr("../../r0.hea", "r0 1 500 10")
-    (found,) = find([str(tmp_path / "bad.zip")], Stated())
+    (found,) = find_recordings([str(tmp_path / "bad.zip")], ArrayMetadata())
     assert isinstance(found, Rejected)
     assert "leads out" in found.reason
 
@@ -84,10 +87,10 @@ def test_links_that_lead_out_of_a_given_folder_are_refused_and_circles_are_not_w
     (tmp_path / "given").mkdir()
     (tmp_path / "given" / "link.hea").symlink_to(header)
     (tmp_path / "given" / "circle").symlink_to(tmp_path / "given")
-    (place,) = find([str(tmp_path / "given")], Stated())
-    assert isinstance(place, Place)
+    (place,) = find_recordings([str(tmp_path / "given")], ArrayMetadata())
+    assert isinstance(place, RecordingPath)
     with pytest.raises(RecordError, match="leads out"):
-        read(place, Stated())
+        read(place, ArrayMetadata())
 
 
 def test_a_list_is_parted_by_line_or_by_nul(folder):
@@ -100,9 +103,9 @@ def test_a_list_is_parted_by_line_or_by_nul(folder):
 
 def test_a_list_is_read_block_by_block():
     many = b"\n".join(b"a" * 100 + str(number).encode() for number in range(5000))
-    assert len(list(paths_of(io.BytesIO(many)))) == 5000
+    assert len(list(read_paths(io.BytesIO(many)))) == 5000
     with pytest.raises(DataError, match="above 32,768 bytes"):
-        list(paths_of(io.BytesIO(b"a" * 200_000)))
+        list(read_paths(io.BytesIO(b"a" * 200_000)))
 
 
 def test_a_folder_that_cannot_be_listed_is_rejected_by_name(tmp_path, monkeypatch):
@@ -114,6 +117,6 @@ def test_a_folder_that_cannot_be_listed_is_rejected_by_name(tmp_path, monkeypatc
     def refuse():
         raise PermissionError(13, "Permission denied")
 
-    found = list(find([str(tmp_path)], Stated()))
+    found = list(find_recordings([str(tmp_path)], ArrayMetadata()))
     assert [place.id.removeprefix(str(tmp_path)) for place in found] == ["/a/r0.hea", "/locked/"]
     assert isinstance(found[1], Rejected)

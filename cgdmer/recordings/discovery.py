@@ -1,0 +1,206 @@
+"""Find recordings in files, folders, zips and lists of paths: in a fixed order, each recording once."""
+
+import hashlib
+import logging
+import os
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import BinaryIO
+
+from cgdmer.archives import Archive, open_archive
+from cgdmer.archives.folder import Folder
+from cgdmer.archives.members import MEMBER_LIMIT, outside
+from cgdmer.archives.zip_archive import Zip
+from cgdmer.errors import DataError, RecordError
+from cgdmer.recordings.array_metadata import ArrayMetadata
+
+log = logging.getLogger(__name__)
+
+SELF_DESCRIBING = (".hea", ".edf", ".dcm", ".dicom")
+"""Files that state their own rate, unit and leads."""
+ARRAYS = (".npy", ".csv")
+"""Files that need metadata; a folder search skips one that has none, because it may hold something else."""
+SIGNAL_FILES = (".mat", ".dat")
+"""Files read through the header beside them; only a `.mat` can also be read without one."""
+SUFFIXES = (*SELF_DESCRIBING, *ARRAYS, *SIGNAL_FILES)
+BLOCK = 1 << 16
+MAX_PATH = 1 << 15
+"""Bytes of the longest path in a list."""
+
+
+@dataclass(frozen=True, slots=True)
+class RecordingPath:
+    """Where one recording is: `member` of the folder or zip `root`; outputs call it `id`."""
+
+    id: str
+    root: str
+    member: str
+
+
+@dataclass(frozen=True, slots=True)
+class Rejected:
+    """A path that gave no recording, with the reason."""
+
+    id: str
+    reason: str
+
+
+class UserFolder(Archive):
+    """A folder of the user: file names may hold any character the disk allows, but no path may leave the folder."""
+
+    def read(self, name: str, limit: int = MEMBER_LIMIT) -> bytes:
+        if name.startswith("/") or "\0" in name or ".." in name.split("/"):
+            raise outside(name)
+        return self.open().read(name, limit)
+
+    def __contains__(self, name: str) -> bool:
+        return self.open().has(name)
+
+    def __reduce__(self) -> tuple[type[Archive], tuple[Path, str]]:
+        return UserFolder, (self.path, self.prefix)
+
+
+def open_root(root: str) -> Archive:
+    """Open the folder or zip that holds a recording."""
+    return UserFolder(Path(root)) if os.path.isdir(root) else open_archive(Path(root))
+
+
+def find_recordings(
+    paths: Iterable[str], metadata: ArrayMetadata, listing: BinaryIO | None = None
+) -> Iterator[RecordingPath | Rejected]:
+    """Yield the recordings of each path in the order of the paths; `-` stands for the paths in `listing`.
+
+    Folders and zips are searched in name order. A recording that several paths name is yielded once. Digests of names
+    are remembered only if there are several paths, so that a single folder of any size needs no memory.
+    """
+    names = list(paths)
+    several = "-" in names or len(names) > 1
+    is_new: Callable[[str], bool] = _Seen() if several else lambda key: True
+    for name in names:
+        for path in read_paths(listing) if name == "-" and listing else [name]:
+            for key, recording in _recordings_at(path, metadata):
+                if is_new(key):
+                    yield recording
+
+
+def read_paths(listing: BinaryIO) -> Iterator[str]:
+    """Yield the paths of a list: separated by NUL if its first block holds one (`find -print0`), else one per line."""
+    block = listing.read(BLOCK)
+    separator, tail = b"\0" if b"\0" in block else b"\n", b""
+    while block:
+        *complete, tail = (tail + block).split(separator)
+        yield from (os.fsdecode(path) for path in complete if path)
+        if len(tail) > MAX_PATH:
+            raise DataError(f"the list holds a path above {MAX_PATH:,} bytes", allowed="one path per line, or NUL")
+        block = listing.read(BLOCK)
+    if tail:
+        yield os.fsdecode(tail)
+
+
+def printable(path: str) -> str:
+    """Return a path as valid text: bytes that are not UTF-8 become `\\xNN`."""
+    return os.fsencode(path).decode("utf-8", "backslashreplace")
+
+
+class _Seen:
+    """The names seen so far, as digests of 16 bytes."""
+
+    def __init__(self) -> None:
+        self._digests: set[bytes] = set()
+
+    def __call__(self, key: str) -> bool:
+        """Return True the first time a name is passed."""
+        digest = hashlib.blake2b(os.fsencode(key), digest_size=16).digest()
+        if digest in self._digests:
+            return False
+        self._digests.add(digest)
+        return True
+
+
+def _recordings_at(path: str, metadata: ArrayMetadata) -> Iterator[tuple[str, RecordingPath | Rejected]]:
+    """Yield the recordings of a path, each with a key that is the same for every spelling of its path."""
+    absolute = os.path.abspath(path)
+    if os.path.isdir(path):
+        names = _walk(os.path.realpath(path))
+    elif path.lower().endswith(".zip") and os.path.isfile(path):
+        try:
+            archive = open_archive(Path(path))
+        except DataError as error:
+            yield absolute, Rejected(printable(path), error.problem)
+            return
+        names = iter(archive.names())
+    else:
+        recording = _single_file(path)
+        if isinstance(recording, RecordingPath):
+            absolute = os.path.join(recording.root, recording.member)
+        yield absolute, recording
+        return
+    root = os.path.realpath(path)
+    for member in _select_recordings(names, root, metadata):
+        name, key = printable(os.path.join(path, member)), os.path.join(root, member)
+        if member.endswith("/"):
+            yield key, Rejected(name, "the folder cannot be listed")
+        else:
+            yield key, RecordingPath(name, root, member)
+
+
+def _single_file(path: str) -> RecordingPath | Rejected:
+    """Return the recording that a file belongs to; a WFDB record may be named without its suffix."""
+    stem, suffix = os.path.splitext(path)
+    if not os.path.exists(path) and os.path.isfile(f"{path}.hea"):
+        path = f"{path}.hea"
+    elif suffix.lower() in SIGNAL_FILES and os.path.isfile(f"{stem}.hea"):
+        path = f"{stem}.hea"
+    elif suffix.lower() not in SUFFIXES:
+        return Rejected(printable(path), "missing" if not os.path.lexists(path) else _unknown_suffix(suffix))
+    root, member = os.path.split(os.path.realpath(path))
+    return RecordingPath(printable(path), root, member)
+
+
+def _unknown_suffix(suffix: str) -> str:
+    allowed = ", ".join((*SUFFIXES, ".zip"))
+    return f"'{printable(suffix)}' is not the suffix of a recording (allowed: {allowed} and folders)"
+
+
+def _walk(root: str, folder: str = "") -> Iterator[str]:
+    """Yield the files below a folder in name order, with the names of one folder at a time in memory.
+
+    Links to folders are not followed. A folder that cannot be listed is yielded with a slash at its end.
+    """
+    try:
+        with os.scandir(os.path.join(root, folder)) as scan:
+            entries = sorted((entry.name, entry.is_dir(follow_symlinks=False)) for entry in scan)
+    except OSError:
+        yield f"{folder.rstrip('/')}/"
+        return
+    for name, is_folder in entries:
+        if is_folder:
+            yield from _walk(root, f"{folder}{name}/")
+        else:
+            yield folder + name
+
+
+def _select_recordings(names: Iterator[str], root: str, metadata: ArrayMetadata) -> Iterator[str]:
+    """Yield the names that are recordings; warn about arrays and tables without metadata."""
+    archive, skipped = open_root(root), 0
+    for name in names:
+        stem, suffix = os.path.splitext(name)
+        kind = suffix.lower()
+        if name.endswith("/") or kind in SELF_DESCRIBING or (kind == ".mat" and not _exists(archive, f"{stem}.hea")):
+            yield name
+        elif kind in ARRAYS:
+            if metadata.has_fs_and_unit or _exists(archive, f"{stem}.json"):
+                yield name
+            else:
+                skipped += 1
+    if skipped:
+        log.warning("%s: %d .npy and .csv are skipped; pass --fs and --unit to read them", printable(root), skipped)
+
+
+def _exists(archive: Archive, name: str) -> bool:
+    try:
+        store: Folder | Zip = archive.open()
+        return store.has(name)
+    except RecordError:
+        return False
