@@ -1,7 +1,8 @@
-"""Every command in a document exists: programs, targets, subcommands and options are parsed, Python is compiled."""
+"""Documents hold what they say: commands, links, settings, citations, code examples, signatures and numbers."""
 
 import ast
 import importlib.metadata
+import inspect
 import re
 import shlex
 import subprocess
@@ -10,8 +11,12 @@ from pathlib import Path
 
 import pytest
 import yaml
+from support import closure
+from support import example_recordings as example
 
-from cgdmer import cli, settings
+import cgdmer
+from cgdmer import cli, errors, recordings, settings, tables
+from cgdmer.files import read_json
 
 ROOT = Path(__file__).resolve().parents[1]
 PAGES = sorted([*ROOT.glob("*.md"), *ROOT.glob("docs/*.md"), *ROOT.glob("data/*.md")])
@@ -19,7 +24,7 @@ BLOCK = re.compile(r"^```(\w*)\n(.*?)^```", re.M | re.S)
 COMMANDS = {"make", "python", "cgdmer", "dvc", "prefect", "mlflow", "docker", "git", "pip", "torchrun", "pre-commit"}
 PLAIN = {"cd", "export", "curl", "kubectl", "pg_dump", "pg_restore", "psql", "cp", "rsync", "tar", "mkdir", "find",
          "ls", "apt-get", "sudo", "createdb", "hf", "test", "rm", "sha256sum", "ssh", "env", "uv"}  # fmt: skip
-"""Programs that are not ours and not in the environment; only their lines' quoting is checked."""
+"""Programs of others that the environment does not have; only the quoting of their lines is checked."""
 TARGETS = set(re.findall(r"^([a-z][a-z-]*):", (ROOT / "Makefile").read_text(), re.M))
 
 
@@ -28,7 +33,7 @@ def blocks(page):
 
 
 def lines(page):
-    """Every line of an untagged or shell block that begins with a program, continued lines joined, comments dropped."""
+    """Yield the lines of untagged and shell blocks that begin with a program; join continued lines, drop comments."""
     for kind, body in blocks(page):
         if kind not in ("", "sh", "bash", "console"):
             continue
@@ -45,9 +50,9 @@ def program(line):
     return words[0].rsplit("/", 1)[-1] if words else ""
 
 
-FOUND = [(page, line) for page in PAGES for line in lines(page)]
-named = pytest.mark.parametrize(
-    ("page", "line"), FOUND, ids=[f"{page.relative_to(ROOT)}: {line}" for page, line in FOUND]
+LINES = [(page, line) for page in PAGES for line in lines(page)]
+each_line = pytest.mark.parametrize(
+    ("page", "line"), LINES, ids=[f"{page.relative_to(ROOT)}: {line}" for page, line in LINES]
 )
 
 
@@ -59,11 +64,11 @@ def split(line):
 
 
 def test_documents_hold_commands():
-    assert len(FOUND) >= 45
-    assert {page.name for page, _ in FOUND} >= {"README.md", "CONTRIBUTING.md"}
+    assert len(LINES) >= 45
+    assert {page.name for page, _ in LINES} >= {"README.md", "CONTRIBUTING.md"}
 
 
-@named
+@each_line
 def test_a_command_exists(page, line):
     for part in re.split(r"\s(?:\|\||&&|\||;)\s", line):
         words = split(part)
@@ -84,9 +89,9 @@ def is_module(words):
     if words[2] == "cgdmer":
         parses(words[2:])
     else:
-        place = ROOT.joinpath(*words[2].split("."))
-        owned = words[2].split(".")[0] in ("benchmarks", "flows", "tests")
-        assert not owned or place.with_suffix(".py").is_file() or (place / "__main__.py").is_file(), place
+        path = ROOT.joinpath(*words[2].split("."))
+        ours = words[2].split(".")[0] in ("benchmarks", "cgdmer", "flows", "tests")
+        assert not ours or path.with_suffix(".py").is_file() or (path / "__main__.py").is_file(), path
 
 
 def parses(words):
@@ -97,21 +102,16 @@ def parses(words):
 
 
 def has_subcommand(words):
-    """The subcommands a line names, before its first option or value, are in the tool's own help."""
-    tool, rest = words[0].rsplit("/", 1)[-1], []
-    for word in words[1:]:
-        if word.startswith("-"):
-            continue
-        if not re.fullmatch(r"[a-z][a-z-]*", word):
-            break
-        rest.append(word)
-    assert not rest or known(tool, rest[0]), f"{tool} has no command {rest[0]}"
+    """Check that the first subcommand of a line is in the tool's own help."""
+    tool = words[0].rsplit("/", 1)[-1]
+    word = next((word for word in words[1:] if not word.startswith("-")), "")
+    assert not re.fullmatch(r"[a-z][a-z-]*", word) or in_help(tool, word), f"{tool} has no command {word}"
 
 
 HELP: dict[str, str] = {}
 
 
-def known(tool, word):
+def in_help(tool, word):
     if tool not in HELP:
         program = Path(sys.executable).with_name(tool)
         HELP[tool] = subprocess.run([program, "--help"], capture_output=True, text=True, check=True).stdout
@@ -131,8 +131,8 @@ def test_python_compiles_and_imports_what_exists(page, body):
 
 
 def submodule(module, name):
-    place = ROOT.joinpath(*module.split("."), name)
-    return place.with_suffix(".py").is_file() or place.is_dir()
+    path = ROOT.joinpath(*module.split("."), name)
+    return path.with_suffix(".py").is_file() or path.is_dir()
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
@@ -164,3 +164,122 @@ def test_yaml_in_documents_parses():
 def test_the_documented_python_version_is_the_declared_one():
     assert importlib.metadata.metadata("cgdmer")["Requires-Python"] == ">=3.11"
     assert "Python 3.11 or newer" in (ROOT / "README.md").read_text()
+
+
+CITING = [
+    path
+    for folder in ("cgdmer", "flows", "tests", "benchmarks", "params", "docs")
+    for path in sorted((ROOT / folder).rglob("*"))
+    if path.suffix in (".py", ".md", ".yaml", ".json") and "protocols.md" in path.read_text(encoding="utf-8")
+]
+SECTION = re.compile(r"(?<![\w./-])([A-H]\.\d+(?:\.\d+)?)(?![\w-]|\.\d)")
+
+
+def test_every_cited_section_of_the_protocols_is_a_heading():
+    text = (ROOT / "docs/protocols.md").read_text(encoding="utf-8")
+    headings = set(re.findall(r"^#+ ([A-H]\.\d+(?:\.\d+)?) ", text, re.M))
+    cited = {section: path for path in CITING for section in SECTION.findall(path.read_text(encoding="utf-8"))}
+    assert len(cited) >= 20
+    assert {section: path.name for section, path in cited.items() if section not in headings} == {}
+
+
+def test_glossary_terms_are_defined_once_and_in_full_sentences():
+    rows = re.findall(r"^\| ([^|]+) \| ([^|]+) \|$", (ROOT / "docs/glossary.md").read_text(), re.M)
+    terms = {term: meaning for term, meaning in rows if term not in ("word", "---")}
+    assert len(terms) >= 25
+    assert len(terms) == len([term for term, _ in rows if term not in ("word", "---")])
+    assert [term for term, meaning in terms.items() if not meaning.endswith((".", ".)"))] == []
+
+
+EXAMPLES = [(page, body) for page, body in PYTHON if 'load_encoder("data/models/pretrain")' in body]
+
+
+@pytest.mark.parametrize(("page", "body"), EXAMPLES, ids=[page.name for page, _ in EXAMPLES])
+def test_an_example_of_the_api_runs(page, body, tmp_path, monkeypatch):
+    (tmp_path / "data/models").mkdir(parents=True)
+    (tmp_path / "data/models/pretrain").symlink_to(example.model())
+    for name in ("record", "my_record"):
+        example.wfdb(tmp_path, name)
+    monkeypatch.chdir(tmp_path)
+    exec(compile(body, page.name, "exec"), {})
+
+
+API = (ROOT / "docs/api.md").read_text()
+
+
+def test_the_examples_are_run():
+    assert {page.name for page, _ in EXAMPLES} >= {"README.md", "api.md", "own_recordings.md"}
+
+
+@pytest.mark.parametrize("documented", re.findall(r"^### `([^`]+)`$", API, re.M))
+def test_a_documented_signature_is_the_real_one(documented):
+    name, parameters = documented.removesuffix(")").split("(", 1)
+    owner, name = name.split(".")
+    function = getattr(cgdmer if owner == "cgdmer" else type(cgdmer.load_encoder(example.model())), name)
+    real = [
+        parameter.replace(annotation=inspect.Parameter.empty)
+        for parameter in inspect.signature(function).parameters.values()
+        if parameter.name != "self"
+    ]
+    assert f"({parameters})" == str(inspect.Signature(real))
+
+
+def rows_of(heading):
+    """Return the first word of each table row below a heading of docs/api.md."""
+    return re.findall(r"^\| `(\w+)` \|", API.split(f"## {heading}\n")[1].split("\n#")[0], re.M)
+
+
+def test_documented_attributes_and_errors_exist(tmp_path):
+    encoder = cgdmer.load_encoder(example.model())
+    recording = cgdmer.read_record(example.wfdb(tmp_path, "record"), encoder)
+    assert [name for name in rows_of("An encoder") if not hasattr(encoder, name)] == []
+    assert rows_of("A recording") == list(inspect.signature(type(recording)).parameters)
+    assert isinstance(recording, recordings.Recording)
+    public = {
+        name: kind.code for name, kind in vars(errors).items() if isinstance(kind, type) and name != "CgdmerError"
+    }
+    table = dict(re.findall(r"^\| `(\w+)` \| (\d+) \|", API.split("## Errors")[1], re.M))
+    assert {name: int(code) for name, code in table.items()} == {kind.__name__: kind.code for kind in kinds}
+
+
+LINES_OF_CODE = re.compile(r"^\| `(\w+)` \|[^|]*\|[^|]*\| ([\d,]+) \|$", re.M)
+
+
+def test_lines_of_code_per_stage_are_current():
+    """Within 10 % or 200 lines; `python -m tests.support.closure` prints what they are."""
+    stated = dict(LINES_OF_CODE.findall((ROOT / "ARCHITECTURE.md").read_text()))
+    stages = yaml.safe_load((ROOT / "dvc.yaml").read_text())["stages"]
+    assert list(stated) == list(stages)
+    lines = closure.lines_by_stage()
+    stale = {name: lines[name] for name, text in stated.items() if off(int(text.replace(",", "")), lines[name])}
+    assert stale == {}, "python -m tests.support.closure"
+
+
+def off(stated, real):
+    return abs(stated - real) > max(200, 0.1 * real)
+
+
+def test_the_headline_table_holds_the_numbers_of_the_reports():
+    metrics = read_json(ROOT / "reports/metrics.json")
+    if (ROOT / "params.yaml").read_bytes() != (ROOT / "params/demo.yaml").read_bytes():
+        pytest.skip("params.yaml is not the demo's: python -m cgdmer profile demo && dvc repro")
+    readme = (ROOT / "README.md").read_text()
+    rows = re.findall(r"^\| ([\w -]+) \| ([\d.]+ \[.*) \| (\d+) \|$", readme, re.M)
+    tasks = [name.lower().replace("-", "_").replace(" ", "_") for name, _, _ in rows]
+    assert tasks == list(tables.TASKS)
+    for task, (_, columns, n_test) in zip(tasks, rows, strict=True):
+        cells = metrics["auroc"][task]["1.0"]
+        wanted = [*(cells[name]["pooled"] for name in ("cgdmer", "random", "handcrafted")), metrics["zero_shot"][task]]
+        assert columns.split(" | ") == [shown(cell) for cell in wanted]
+        assert int(n_test) == wanted[0]["n_test"]
+
+
+def test_the_cross_validation_table_holds_the_numbers_of_its_report():
+    encoders = read_json(ROOT / "reports/folds/ptb_xl_super.json")["encoders"]
+    rows = re.findall(r"^\| [^|]+ \| (0\.\d+ \[[^|]*\]) \|$", (ROOT / "README.md").read_text(), re.M)
+    names = ("cgdmer", "cgdmer, simulated corpora only", "random", "handcrafted")
+    assert rows == [shown(encoders[name]["pooled"]) for name in names]
+
+
+def shown(cell):
+    return f"{cell['mean']:.3f} [{cell['low']:.2f}, {cell['high']:.2f}]"
