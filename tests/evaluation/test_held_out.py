@@ -7,8 +7,8 @@ from cgdmer.shards import open_shards
 
 
 def test_only_records_of_the_split_with_a_report_are_drawn(tmp_path):
-    write_folder(tmp_path, [40, 40])
-    shards = open_shards(tmp_path)
+    write_folder(tmp_path / "ptb_xl", [40, 40])
+    shards = open_shards(tmp_path / "ptb_xl")
     everything = draw(shards, "test", 10**6)
     rows = shards.rows
     assert (rows["split"].gather(everything["row"]) == "test").all()
