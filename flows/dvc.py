@@ -1,4 +1,4 @@
-"""Owns running one DVC stage from a flow: its log line by line, waiting for locks, and stopping it gently."""
+"""Runs one DVC stage for a flow: passes its log on, waits for DVC's locks, and stops it so that it saves its work."""
 
 import glob
 import json
@@ -14,85 +14,88 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 
 from cgdmer.errors import CgdmerError, Preempted, Unavailable
-from flows import guard, quiet
+from flows import guard, services
 
+Log = Callable[[str], None]
+"""Takes one line of output."""
 BUSY = "is busy, it is being blocked by"
-"""What DVC says when another DVC process works on a path; for the repository's own lock it is told to wait."""
+"""DVC's message when another DVC process uses a path. For the repository's own lock, `--wait-for-lock` waits."""
 LOCK_WAIT = 3600.0
-"""Seconds to wait for another DVC process before giving up."""
-DATA = ("protocol", "acquire", "index", "shards", "validate", "pretraining_set")
+"""Longest wait for another DVC process, in seconds."""
+DATA_STAGES = ("protocol", "acquire", "index", "shards", "validate", "pretraining_set")
 """Stages that read and write more than they compute."""
-STAGES = max(4, os.cpu_count() or 1)
-"""How many of those work at once in one flow run."""
+DATA_SLOTS = max(4, os.cpu_count() or 1)
+"""Number of data stages that run at the same time in one flow run."""
 PAUSE = 2.0
-"""Seconds, up to twice which lie between two tries to get hold of a path."""
+"""Shortest pause in seconds before DVC is called again while a path is busy; the longest is twice that."""
 GRACE = 120.0
-"""Seconds a stopped stage has to write its checkpoint."""
-AGAIN = (Unavailable.code, Preempted.code, -signal.SIGTERM, -signal.SIGINT, -signal.SIGKILL, 143, 137, 130)
-"""Exit codes after which the same stage may be run again: it kept its work, or a server was away."""
+"""Seconds that a stopped stage has to write its checkpoint."""
+RETRY_CODES = (Unavailable.code, Preempted.code, -signal.SIGTERM, -signal.SIGINT, -signal.SIGKILL, 143, 137, 130)
+"""Exit codes after which the same stage may succeed: it saved its work, or a server did not answer."""
 
 
 class StageError(CgdmerError):
-    """A stage failed for good: running it again as it is would fail again."""
+    """A stage failed, and running it again without a change would fail again."""
 
 
 class StageInterrupted(CgdmerError):
-    """A stage stopped early and kept its work, or was not let in: run it again."""
+    """A stage stopped early and saved its work, or could not start: run it again."""
 
     code = Preempted.code
 
 
-def computing() -> int:
-    """Return how many other stages work at once: one, and one more a GPU.
+def compute_slots() -> int:
+    """Return how many stages may compute at the same time: one, plus one for each GPU.
 
-    On a CPU each takes all cores. Two at once would wait for each other at every operation, many times slower than one
-    after the other.
+    On a CPU every stage uses all cores. Two at the same time would wait for each other at every operation and take many
+    times longer than one after the other.
     """
     return 1 + len(glob.glob("/dev/nvidia[0-9]*"))
 
 
 class Running:
-    """The stages that this process runs now; `stop` ends them all, and lets no other begin."""
+    """The stages that this process runs now; `stop` ends all of them and lets no other start."""
 
     def __init__(self) -> None:
         self.processes: set[subprocess.Popen[str]] = set()
         self.changed: set[str] | None = None
         self.lock, self.stopped = threading.Lock(), False
-        self.reading, self.computing = threading.BoundedSemaphore(STAGES), threading.BoundedSemaphore(computing())
+        self.data_slots = threading.BoundedSemaphore(DATA_SLOTS)
+        self.compute_slots = threading.BoundedSemaphore(compute_slots())
 
-    def place(self, stage: str) -> threading.BoundedSemaphore:
-        """Return what lets a stage begin when there is room for one of its kind."""
-        return self.reading if stage.split("@")[0] in DATA else self.computing
+    def slots(self, stage: str) -> threading.BoundedSemaphore:
+        """Return the semaphore that limits stages of this kind."""
+        return self.data_slots if stage.split("@")[0] in DATA_STAGES else self.compute_slots
 
     def start(self, command: list[str]) -> subprocess.Popen[str]:
-        """Start a command under the guard, in a session of its own, so that no signal for us reaches it."""
+        """Start a command under the guard, in its own session, so that signals sent to this process do not reach it."""
         words = [sys.executable, guard.__file__, str(GRACE), *command]
         with self.lock:
             if self.stopped:
                 raise StageInterrupted("the flow run is being stopped", fix="run it again")
             process = subprocess.Popen(
                 words, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
-                env=quiet.environment(), start_new_session=True,
+                env=services.process_environment(), start_new_session=True,
             )  # fmt: skip
             self.processes.add(process)
         return process
 
-    def look(self) -> None:
-        """Ask DVC once which stages have changed, so that none has to be started only to say that it has not."""
+    def read_status(self) -> None:
+        """Ask DVC once which stages have changed, so that unchanged stages need no DVC process of their own."""
         code, lines = execute(["dvc", "--wait-for-lock", "status", "--json"], lambda line: None)
         try:
             self.changed = set(json.loads("\n".join(lines))) if code == 0 else None
         except (json.JSONDecodeError, TypeError):
             self.changed = None
 
-    def settled(self, stage: str) -> bool:
-        """Tell whether a stage had not changed; once one has begun, the answer may be old, and DVC is asked again."""
-        settled = self.changed is not None and stage not in self.changed
-        self.changed = self.changed if settled else None
-        return settled
+    def is_unchanged(self, stage: str) -> bool:
+        """Return True if DVC reported no change in a stage. After the first stage that runs, the report is outdated."""
+        unchanged = self.changed is not None and stage not in self.changed
+        self.changed = self.changed if unchanged else None
+        return unchanged
 
     def stop(self) -> None:
-        """Tell every stage to stop, now."""
+        """Stop every stage now."""
         with self.lock:
             self.stopped = True
             for process in self.processes:
@@ -104,7 +107,7 @@ running = Running()
 
 @contextmanager
 def stopping() -> Iterator[None]:
-    """Let no stage outlive the block: on an exception, a cancellation among them, all are told to stop."""
+    """Let no stage outlive the block: any exception, cancellation included, stops all of them."""
     running.stopped, running.changed = False, None
     try:
         yield
@@ -114,52 +117,51 @@ def stopping() -> Iterator[None]:
 
 
 def release(process: subprocess.Popen[str]) -> None:
-    """Close the guard's standard input, which tells it to stop its stage."""
+    """Close the guard's standard input, which makes the guard stop its stage."""
     if process.stdin and not process.stdin.closed:
         process.stdin.close()
 
 
-def reproduce(
-    stage: str, say: Callable[[str], None], timeout: float | None = None, options: Sequence[str] = ()
-) -> bool:
-    """Run `dvc repro --single-item STAGE`; return whether it ran (False: nothing had changed).
+def reproduce(stage: str, log: Log, timeout: float | None = None, options: Sequence[str] = ()) -> bool:
+    """Run `dvc repro --single-item STAGE`; return True if the stage ran, False if nothing had changed.
 
-    Raises StageInterrupted where a rerun continues the work, StageError for everything else. Waits while another
-    DVC process works on the same paths. When this thread or process ends, the stage is told to and has GRACE seconds.
+    Raises StageInterrupted if running the stage again continues its work, else StageError. Waits while another DVC
+    process uses the same paths. When this thread or process ends, the stage is stopped and has GRACE seconds to save
+    its work. `timeout` is in seconds.
     """
-    if running.settled(stage):
+    if running.is_unchanged(stage):
         return False
     deadline = time.monotonic() + LOCK_WAIT
     while True:
-        with running.place(stage):
-            code, lines = execute(["dvc", "--wait-for-lock", "repro", *options, "--single-item", stage], say, timeout)
+        with running.slots(stage):
+            code, lines = execute(["dvc", "--wait-for-lock", "repro", *options, "--single-item", stage], log, timeout)
         text = "\n".join(lines)
         if code == 0:
             return f"Running stage '{stage}'" in text
         if BUSY not in text:
-            raise _explain(stage, code, lines)
+            raise _stage_error(stage, code, lines)
         if time.monotonic() > deadline:
             raise StageInterrupted(f"{stage}: another DVC process was busy for {LOCK_WAIT:.0f} s", fix="run it again")
-        say(f"{stage}: another DVC process is busy with its files, waiting")
+        log(f"{stage}: waiting for another DVC process that uses its files")
         time.sleep(PAUSE * random.uniform(1, 2))
 
 
-def _explain(stage: str, code: int, lines: list[str]) -> CgdmerError:
-    """Turn an exit code and a log into the error that decides on a retry."""
-    found = re.search(r"exited with (-?\d+)", "\n".join(lines))
-    inner = int(found.group(1)) if found else code
-    said = "\n".join(line for line in lines[-12:] if line.strip())
-    kind = StageInterrupted if inner in AGAIN else StageError
-    return kind(f"stage {stage} ended with code {inner}\n{said}", fix=f"dvc repro --single-item {stage}")
+def _stage_error(stage: str, code: int, lines: list[str]) -> CgdmerError:
+    """Return the error for an exit code and a log; its type decides whether the stage is retried."""
+    match = re.search(r"exited with (-?\d+)", "\n".join(lines))
+    inner = int(match.group(1)) if match else code
+    last_lines = "\n".join(line for line in lines[-12:] if line.strip())
+    kind = StageInterrupted if inner in RETRY_CODES else StageError
+    return kind(f"stage {stage} ended with code {inner}\n{last_lines}", fix=f"dvc repro --single-item {stage}")
 
 
-def execute(command: list[str], say: Callable[[str], None], timeout: float | None = None) -> tuple[int, list[str]]:
-    """Run a command under the guard, passing each line on; return its code and lines."""
+def execute(command: list[str], log: Log, timeout: float | None = None) -> tuple[int, list[str]]:
+    """Run a command under the guard, pass each line to `log`, and return its exit code and lines."""
     process = running.start(command)
-    late = threading.Event()
+    timed_out = threading.Event()
 
     def give_up() -> None:
-        late.set()
+        timed_out.set()
         release(process)
 
     timer = threading.Timer(timeout, give_up) if timeout else None
@@ -171,15 +173,15 @@ def execute(command: list[str], say: Callable[[str], None], timeout: float | Non
         for line in process.stdout:
             lines.append(line.rstrip())
             if lines[-1]:
-                say(lines[-1])
+                log(lines[-1])
     finally:
         if timer:
             timer.cancel()
         release(process)
-        process.stdout.read()  # a guard that stops its stage must not wait for a reader
+        process.stdout.read()  # a guard that stops its stage must not block on a full pipe
         process.stdout.close()
         process.wait()
         running.processes.discard(process)
-    if late.is_set():
-        raise StageError(f"{' '.join(command)} was stopped after its time limit of {timeout:.0f} s; its work is kept")
+    if timed_out.is_set():
+        raise StageError(f"{' '.join(command)} was stopped after its time limit of {timeout:.0f} s; its work is saved")
     return process.returncode, lines

@@ -1,8 +1,8 @@
-"""Owns `python guard.py SECONDS COMMAND...`: a DVC command that never outlives the flow run that wants it.
+"""`python guard.py SECONDS COMMAND...` runs a DVC command that never outlives the flow run that started it.
 
-The flow run holds the other end of standard input. When that closes, because the run was cancelled, timed out or was
-killed with SIGKILL, the stage is told to stop and has SECONDS to leave its checkpoint. Plain files and no imports of
-the project: it starts in a twentieth of a second.
+The flow run holds the guard's standard input open. It closes when the run is cancelled, times out or is killed with
+SIGKILL. The guard then stops the stage, which has SECONDS to write its checkpoint. The guard imports nothing of the
+project, so that it starts within 50 ms.
 """
 
 import contextlib
@@ -16,7 +16,7 @@ import time
 import psutil
 
 POLL = 0.1
-"""Seconds between two looks at processes that were told to stop."""
+"""Seconds between two checks whether the stopped processes have ended."""
 
 
 def main() -> int:
@@ -26,7 +26,7 @@ def main() -> int:
     threading.Thread(target=watch, args=(psutil.Process(process.pid), grace), daemon=True).start()
     assert process.stdout is not None
     for line in process.stdout:
-        with contextlib.suppress(OSError):  # nobody reads any more, but the stage must not meet a broken pipe
+        with contextlib.suppress(OSError):  # without a reader, keep draining: the stage must not get a broken pipe
             sys.stdout.buffer.write(line)
             sys.stdout.buffer.flush()
     code = process.wait()
@@ -34,41 +34,41 @@ def main() -> int:
 
 
 def watch(dvc: psutil.Process, grace: float) -> None:
-    """Wait for the end of standard input, then stop DVC and its stage."""
+    """Wait until standard input closes, then stop DVC and its stage."""
     while os.read(0, 1024):
         pass
     stop(dvc, grace)
 
 
 def stop(dvc: psutil.Process, grace: float) -> None:
-    """Stop the stage first, so that DVC sees it end and puts its locks away; what is left after `grace` s is killed.
+    """Stop the stage first, so that DVC sees it end and removes its locks; after `grace` seconds kill what is left.
 
-    While a stage runs DVC ignores SIGINT; at other times it is what makes DVC end in order.
+    DVC ignores SIGINT while a stage runs. At other times SIGINT makes DVC end in an orderly way.
     """
-    family = _family(dvc)
-    for process in family:
-        _tell(process, signal.SIGTERM)
-    _tell(dvc, signal.SIGINT)
+    descendants = _descendants(dvc)
+    for process in descendants:
+        _send_signal(process, signal.SIGTERM)
+    _send_signal(dvc, signal.SIGINT)
     deadline = time.monotonic() + grace
-    while time.monotonic() < deadline and any(_alive(process) for process in [dvc, *family]):
+    while time.monotonic() < deadline and any(_is_alive(process) for process in [dvc, *descendants]):
         time.sleep(POLL)
-    for process in [*_family(dvc), *family, dvc]:
-        _tell(process, signal.SIGKILL)
+    for process in [*_descendants(dvc), *descendants, dvc]:
+        _send_signal(process, signal.SIGKILL)
 
 
-def _family(process: psutil.Process) -> list[psutil.Process]:
+def _descendants(process: psutil.Process) -> list[psutil.Process]:
     try:
         return process.children(recursive=True)
     except psutil.NoSuchProcess:
         return []
 
 
-def _tell(process: psutil.Process, number: int) -> None:
+def _send_signal(process: psutil.Process, number: int) -> None:
     with contextlib.suppress(psutil.NoSuchProcess):
         process.send_signal(number)
 
 
-def _alive(process: psutil.Process) -> bool:
+def _is_alive(process: psutil.Process) -> bool:
     try:
         return process.status() != psutil.STATUS_ZOMBIE
     except psutil.NoSuchProcess:

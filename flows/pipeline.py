@@ -1,4 +1,4 @@
-"""Owns the flow `cgdmer`: which stage waits for which, from raw corpora to a registered encoder."""
+"""The flow `cgdmer`: the order of all stages, from raw corpora to registered encoders."""
 
 from collections.abc import Sequence
 from typing import Literal
@@ -8,38 +8,38 @@ from prefect.futures import PrefectFuture
 from prefect.task_runners import ThreadPoolTaskRunner
 
 from cgdmer import settings
-from flows import artifacts, dvc, recovery, tasks
+from flows import artifacts, dvc, provision, tasks
 
 Until = Literal["validate", "pretrain", "report"]
 Future = PrefectFuture[bool]
 Futures = dict[str, Future]
 THREADS = 64
-"""Tasks that are submitted at once; most of them wait for others, and `dvc.STAGES` limits those that work."""
+"""Number of tasks submitted at once. Most of them wait for others; `dvc.Running` limits how many stages run."""
 
 
 @flow(name="cgdmer", task_runner=ThreadPoolTaskRunner(max_workers=THREADS), persist_result=False)  # type: ignore[arg-type]
 def cgdmer(until: Until = "report", record: bool = True, promote: bool = True) -> str:
-    """Reproduce the pipeline stage by stage; what has not changed is skipped by DVC.
+    """Reproduce the pipeline stage by stage; DVC skips what has not changed.
 
-    The settings are the project's `params.yaml`, so that a run and `dvc repro` give the same result.
+    The settings are those in `params.yaml`, so a run and `dvc repro` give the same results.
 
     Args:
         until: Stop after validation, after pretraining, or with the report.
-        record: Record the results in MLflow and register the encoders; only with the report.
-        promote: Let the gate decide whether the candidate becomes champion; only with `record`.
+        record: Record the results in MLflow and register the encoders; only after the report.
+        promote: Promote the candidate to champion if it passes the gate; only with `record`.
     """
-    recovery.settle()
+    provision.crash_orphaned_tasks()
     with dvc.stopping():
-        dvc.running.look()
+        dvc.running.read_status()
         _pipeline(until)
-    get_run_logger().info("the pipeline stands up to '%s'", until)
+    get_run_logger().info("the pipeline is up to date to '%s'", until)
     if until == "report" and record:
         tasks.publish(promote)
     return until
 
 
 def _pipeline(until: Until) -> None:
-    """Start every task at once, each waiting for those it needs, and wait for the last."""
+    """Submit all tasks, each waiting for those it depends on, and wait for the last ones."""
     matrix = settings.load().matrix
     validated = _data(matrix)
     artifacts.validation(matrix.sources, wait_for=list(validated.values()))
@@ -55,12 +55,12 @@ def _pipeline(until: Until) -> None:
 
 
 def start(task: Task[[str], bool], stage: str, after: Sequence[Future] = ()) -> Future:
-    """Start a stage's task once others have ended well."""
+    """Submit a stage's task, which starts once all tasks in `after` have succeeded."""
     return task.submit(stage, wait_for=list(after), return_state=False)
 
 
 def _data(matrix: settings.Matrix) -> Futures:
-    """Start acquire, index, shards and validate of every source; sources run beside each other."""
+    """Submit acquire, index, shards and validate of every source; return source to its last task."""
     protocol = start(tasks.stage, "protocol")
     validated: Futures = {}
     for source in matrix.sources:
@@ -72,12 +72,12 @@ def _data(matrix: settings.Matrix) -> Futures:
 
 
 def _pretraining(validated: list[Future]) -> Future:
-    pool = start(tasks.stage, "pretraining_set", validated)
-    return start(tasks.pretrain, "pretrain", [pool])
+    pretraining_set = start(tasks.stage, "pretraining_set", validated)
+    return start(tasks.pretrain, "pretrain", [pretraining_set])
 
 
 def _benchmark(matrix: settings.Matrix, validated: Futures, pretrained: Future) -> Future:
-    """Start embedding, probes, zero-shot, retrieval; the report waits for all of them."""
+    """Submit all stages of the benchmark; return the stage `report`, which waits for them."""
     ends = [start(tasks.stage, name, [pretrained]) for name in ("retrieval", "disentanglement")]
     for source in matrix.benchmarks:
         embedded: Futures = {}

@@ -1,4 +1,4 @@
-"""Owns what a Prefect server must hold before a deployment runs: work pool, GPU limit, and who notices dead runs."""
+"""Prepares a Prefect server for the deployments: work pool, GPU limit, and cleaning up after runs that were killed."""
 
 import asyncio
 import contextlib
@@ -6,21 +6,33 @@ from datetime import timedelta
 
 from prefect.client.orchestration import PrefectClient, get_client
 from prefect.client.schemas.actions import WorkPoolCreate
-from prefect.client.schemas.objects import StateType
+from prefect.client.schemas.filters import (
+    FlowRunFilter,
+    FlowRunFilterState,
+    FlowRunFilterStateType,
+    TaskRunFilter,
+    TaskRunFilterState,
+    TaskRunFilterStateType,
+)
+from prefect.client.schemas.objects import TERMINAL_STATES, StateType
 from prefect.events.actions import ChangeFlowRunState
 from prefect.events.schemas.automations import AutomationCore, EventTrigger, Posture
 from prefect.exceptions import ObjectAlreadyExists
+from prefect.states import Crashed
 
 from flows.services import POOL
 from flows.tasks import GPU
 
 SILENCE = timedelta(seconds=90)
-"""A run that sent a heartbeat and then, for so long, neither another nor its end is dead; one comes every 30 s."""
+"""A run without a heartbeat for this long counts as crashed; it sends one every 30 s."""
 WATCH = "cgdmer: a run that fell silent has crashed"
+"""Name of the automation; it is created only if the server has none of that name."""
+ENDED_FLOWS = FlowRunFilter(state=FlowRunFilterState(type=FlowRunFilterStateType(any_=sorted(TERMINAL_STATES))))
+RUNNING_TASKS = TaskRunFilter(state=TaskRunFilterState(type=TaskRunFilterStateType(any_=[StateType.RUNNING])))
 
 
 async def provision() -> None:
-    """Make what is missing; again, it changes nothing but the number of devices."""
+    """Create what is missing; a second call changes nothing but the number of devices."""
     async with get_client() as client:
         await _pool(client)
         await client.create_concurrency_limit(tag=GPU, concurrency_limit=devices())
@@ -34,17 +46,17 @@ async def _pool(client: PrefectClient) -> None:
 
 
 def devices() -> int:
-    """Return the number of GPUs, and 1 where there is none: the CPU is one device too."""
+    """Return the number of GPUs, or 1 without a GPU: the CPU counts as one device."""
     import torch
 
     return max(1, torch.cuda.device_count())
 
 
 def watch() -> AutomationCore:
-    """Return the automation that calls a run crashed whose heartbeat stopped, as after SIGKILL or a power cut."""
+    """Return the automation that marks a run as crashed when its heartbeat stops, as after SIGKILL or a power cut."""
     return AutomationCore(
         name=WATCH,
-        description="Its process was killed with all that watched it. The next run resumes from the last checkpoint.",
+        description="Its process was killed. The next run resumes from the last checkpoint.",
         trigger=EventTrigger(
             match={"prefect.resource.id": "prefect.flow-run.*"},
             after={"prefect.flow-run.heartbeat"},
@@ -63,6 +75,19 @@ def watch() -> AutomationCore:
             )
         ],
     )
+
+
+def crash_orphaned_tasks() -> int:
+    """Mark tasks as crashed that are still listed as running although their flow run has ended; return how many.
+
+    A process that gets SIGKILL reports nothing to the server. The automation above ends its flow run but not its tasks,
+    and Prefect frees a GPU slot only when the task that holds it ends.
+    """
+    with get_client(sync_client=True) as client:
+        orphans = client.read_task_runs(flow_run_filter=ENDED_FLOWS, task_run_filter=RUNNING_TASKS)
+        for task_run in orphans:
+            client.set_task_run_state(task_run.id, Crashed(message="its flow run has ended"), force=True)
+    return len(orphans)
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""Owns what the local stack consists of: the command, environment, address and health of each service."""
+"""The services of the local stack: command, environment, address and health check of each one."""
 
 import os
 import socket
@@ -9,19 +9,27 @@ from pathlib import Path
 
 from cgdmer import paths
 from cgdmer.errors import ConfigError
-from flows import quiet
 
 HOST = "127.0.0.1"
 FOLDER = paths.STATE / "serve"
 """Logs, process ids and the Prefect profile of the running stack."""
 POOL = "cgdmer"
 PORTS = {"prefect": 4200, "mlflow": 5000, "reports": 4280}
-"""What CGDMER_PREFECT_PORT, CGDMER_MLFLOW_PORT and CGDMER_REPORTS_PORT change."""
+"""Default ports; CGDMER_PREFECT_PORT, CGDMER_MLFLOW_PORT and CGDMER_REPORTS_PORT change them."""
+TELEMETRY_OFF = {
+    "DO_NOT_TRACK": "true",
+    "DVC_NO_ANALYTICS": "1",
+    "GX_ANALYTICS_ENABLED": "false",
+    "HF_HUB_DISABLE_TELEMETRY": "1",
+    "MLFLOW_DISABLE_TELEMETRY": "true",
+    "PREFECT_SERVER_ANALYTICS_ENABLED": "false",
+}
+"""Variables that turn telemetry off in every tool. The Makefile exports the same ones; a test compares them."""
 
 
 @dataclass(frozen=True)
 class Service:
-    """A process of the stack; one without a health address is well as long as it lives."""
+    """A process of the stack. Without a health address it counts as healthy as long as it lives."""
 
     name: str
     command: list[str]
@@ -31,7 +39,7 @@ class Service:
     """Seconds from SIGTERM to SIGKILL."""
 
     def healthy(self) -> bool:
-        """Tell whether it answers."""
+        """Return True if the health address answers."""
         try:
             with urllib.request.urlopen(self.health, timeout=5) as answer:  # noqa: S310 - a loopback address of ours
                 return bool(answer.status == 200)
@@ -41,14 +49,14 @@ class Service:
 
 def ports() -> dict[str, int]:
     """Return the port of each server; ConfigError for a malformed variable."""
-    found = {}
+    chosen = {}
     for name, default in PORTS.items():
         variable = f"CGDMER_{name.upper()}_PORT"
         value = os.environ.get(variable) or str(default)
         if not value.isdigit() or not 1024 <= int(value) < 65536:
             raise ConfigError(f"{variable}={value}", allowed="1024 to 65535", fix=f"export {variable}={default}")
-        found[name] = int(value)
-    return found
+        chosen[name] = int(value)
+    return chosen
 
 
 def urls() -> dict[str, str]:
@@ -56,7 +64,7 @@ def urls() -> dict[str, str]:
 
 
 def servers() -> list[Service]:
-    """Return the servers, all on the loopback interface alone."""
+    """Return the servers; all of them listen on the loopback interface only."""
     port, url = ports(), urls()
     bind = ["--host", HOST, "--port"]
     store = ["--backend-store-uri", f"sqlite:///{Path('mlflow.db').resolve()}"]
@@ -67,7 +75,7 @@ def servers() -> list[Service]:
         Service(
             "prefect",
             [_program("prefect"), "server", "start", *bind, str(port["prefect"])],
-            _prefect() | {"PREFECT_SERVER_TASKS_TAG_CONCURRENCY_SLOT_WAIT_SECONDS": "1"},  # a free GPU is not left idle
+            _prefect() | {"PREFECT_SERVER_TASKS_TAG_CONCURRENCY_SLOT_WAIT_SECONDS": "1"},  # do not leave a GPU idle
             f"{url['prefect']}/api/health",
         ),
         Service(
@@ -81,18 +89,18 @@ def servers() -> list[Service]:
 
 
 def worker() -> Service:
-    """Return the worker; the flow runs it starts inherit where MLflow and the report are."""
+    """Return the worker; its flow runs inherit the addresses of MLflow and the report."""
     url = urls()
-    told = {
+    variables = {
         "MLFLOW_TRACKING_URI": url["mlflow"],
         "CGDMER_REPORTS_URL": url["reports"],
         "PYTHONPATH": os.pathsep.join(filter(None, [str(Path.cwd()), os.environ.get("PYTHONPATH")])),
         "PREFECT_WORKER_QUERY_SECONDS": "2",
         "PREFECT_FLOWS_HEARTBEAT_FREQUENCY": "30",
-        "PREFECT_CLIENT_MAX_RETRIES": "8",  # minutes without a server end no run
+        "PREFECT_CLIENT_MAX_RETRIES": "8",  # a run survives minutes without a server
     }
     command = [_program("prefect"), "worker", "start", "--pool", POOL, "--name", "local"]
-    return Service("worker", command, _prefect() | told, patience=150.0)
+    return Service("worker", command, _prefect() | variables, patience=150.0)
 
 
 def _prefect() -> dict[str, str]:
@@ -109,7 +117,7 @@ def _program(name: str) -> str:
 
 
 def free(port: int) -> bool:
-    """Tell whether nobody listens there."""
+    """Return True if no process listens on the port."""
     with socket.socket() as probe:
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
@@ -121,4 +129,10 @@ def free(port: int) -> bool:
 
 def environment(service: Service) -> dict[str, str]:
     """Return the whole environment of a service."""
-    return quiet.environment(**service.environment)
+    return process_environment(**service.environment)
+
+
+def process_environment(**more: str) -> dict[str, str]:
+    """Return this process's environment with this Python's programs first on the path, telemetry off, and `more`."""
+    path = {"PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ.get('PATH', '')}"}
+    return os.environ | path | TELEMETRY_OFF | more

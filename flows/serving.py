@@ -1,4 +1,4 @@
-"""Owns `python -m flows.serving start | stop | status`: the local stack as one supervised group of processes."""
+"""`python -m flows.serving start | stop | status`: runs the local stack as one supervised group of processes."""
 
 import contextlib
 import json
@@ -18,99 +18,99 @@ from flows import services
 from flows.services import FOLDER, Service
 
 PROCESSES = FOLDER / "processes.json"
-"""Process id and start time of the supervisor and of each service; gone once all have ended."""
+"""Process id and start time of the supervisor and of each service; removed once all have ended."""
 READY = FOLDER / "ready"
+"""Exists while all services run."""
 START_LIMIT = 600.0
-"""Seconds the servers have to answer."""
+"""Seconds that the servers have to become healthy."""
 PAUSE = 5.0
-"""Seconds before a service that died is started again."""
+"""Seconds before a service that ended is restarted."""
 log = logging.getLogger("cgdmer.serving")
 
 
 class Supervisor:
-    """Starts the services, starts again what dies, and ends all of them when told to."""
+    """Starts the services, restarts any that ends, and ends all of them on SIGTERM."""
 
     def __init__(self) -> None:
         self.processes: dict[str, subprocess.Popen[bytes]] = {}
-        self.told = False
+        self.stopping = False
 
     def run(self) -> None:
-        """Supervise until SIGTERM; whatever happens, leave no process behind."""
-        for number in (signal.SIGTERM, signal.SIGINT):  # a handler also undoes the ignored SIGINT of a shell's `&`
-            signal.signal(number, self._tell)
-        wanted = [*services.servers(), services.worker()]
+        """Supervise until SIGTERM; leave no process behind, whatever happens."""
+        for number in (signal.SIGTERM, signal.SIGINT):  # a shell's `&` ignores SIGINT; a handler undoes that
+            signal.signal(number, self._stop)
+        servers, worker = services.servers(), services.worker()
         try:
-            for service in wanted[:-1]:
+            for service in servers:
                 self.start(service)
-            self.wait_healthy(wanted[:-1])
-            if not self.told:
-                subprocess.run(
-                    [sys.executable, "-m", "flows.provision"], env=services.environment(wanted[-1]), check=True
-                )
-                self.start(wanted[-1])
+            self.wait_healthy(servers)
+            if not self.stopping:
+                subprocess.run([sys.executable, "-m", "flows.provision"], env=services.environment(worker), check=True)
+                self.start(worker)
                 write_text(READY, "")
-            while not self.told:
-                self.look(wanted)
+            while not self.stopping:
+                self.restart_ended([*servers, worker])
                 time.sleep(0.5)
         finally:
-            for service in reversed(wanted):
+            for service in [worker, *reversed(servers)]:
                 self.end(service)
             PROCESSES.unlink(missing_ok=True)
             READY.unlink(missing_ok=True)
 
-    def _tell(self, _number: int, _frame: FrameType | None) -> None:
-        self.told = True
+    def _stop(self, _number: int, _frame: FrameType | None) -> None:
+        self.stopping = True
 
     def start(self, service: Service) -> None:
-        with (FOLDER / f"{service.name}.log").open("ab") as said:
+        with (FOLDER / f"{service.name}.log").open("ab") as output:
             self.processes[service.name] = subprocess.Popen(
-                service.command, env=services.environment(service), stdin=subprocess.DEVNULL, stdout=said, stderr=said,
-                start_new_session=True,
+                service.command, env=services.environment(service), stdin=subprocess.DEVNULL,
+                stdout=output, stderr=output, start_new_session=True,
             )  # fmt: skip
-        self.note()
+        self.write_processes()
 
-    def note(self) -> None:
-        """Write down who runs, for `stop` and for the next `start`."""
+    def write_processes(self) -> None:
+        """Write the process ids to PROCESSES, for `stop` and for the next `start`."""
         pids = {"supervisor": os.getpid()} | {name: process.pid for name, process in self.processes.items()}
-        found = {name: {"pid": pid, "created": _created(pid)} for name, pid in pids.items()}
-        write_json(PROCESSES, {name: entry for name, entry in found.items() if entry["created"]})
+        entries = {name: {"pid": pid, "created": _created(pid)} for name, pid in pids.items()}
+        write_json(PROCESSES, {name: entry for name, entry in entries.items() if entry["created"]})
 
-    def wait_healthy(self, wanted: list[Service]) -> None:
+    def wait_healthy(self, servers: list[Service]) -> None:
+        """Wait until all servers are healthy; ConfigError if one ends or START_LIMIT passes."""
         deadline = time.monotonic() + START_LIMIT
-        while not self.told and not all(service.healthy() for service in wanted):
-            dead = [service.name for service in wanted if self.processes[service.name].poll() is not None]
-            if dead or time.monotonic() > deadline:
-                names = ", ".join(dead) or "the servers"
+        while not self.stopping and not all(service.healthy() for service in servers):
+            ended = [service.name for service in servers if self.processes[service.name].poll() is not None]
+            if ended or time.monotonic() > deadline:
+                names = ", ".join(ended) or "the servers"
                 raise ConfigError(f"{names} did not start", fix=f"read {FOLDER}/*.log")
             time.sleep(0.3)
 
-    def look(self, wanted: list[Service]) -> None:
-        """Start again what died, and say so in the log."""
-        for service in wanted:
+    def restart_ended(self, all_services: list[Service]) -> None:
+        """Restart every service that ended, and log it."""
+        for service in all_services:
             code = self.processes[service.name].poll()
             if code is not None:
-                log.error("%s ended with code %d and is started again", service.name, code)
+                log.error("%s ended with code %d and is restarted", service.name, code)
                 time.sleep(PAUSE)
                 self.start(service)
 
     def end(self, service: Service) -> None:
-        """Tell a service to end, then the flow runs it started; what is left after its patience is killed.
+        """Send SIGTERM to a service, then to the flow runs it started; kill what is left after the service's patience.
 
-        Guards and stages are not told: their flow run does that, and waits for the checkpoint.
+        Guards and stages get no signal from here: their flow run stops them and waits for the checkpoint.
         """
         process = self.processes.get(service.name)
         if process is None or process.poll() is not None:
             return
-        itself = psutil.Process(process.pid)
-        started, all_below = itself.children(), itself.children(recursive=True)
-        end([itself], service.patience)
-        end(started, service.patience)
-        end(all_below, 10.0)
+        main_process = psutil.Process(process.pid)
+        children, descendants = main_process.children(), main_process.children(recursive=True)
+        end([main_process], service.patience)
+        end(children, service.patience)
+        end(descendants, 10.0)
         process.wait()
 
 
 def end(processes: list[psutil.Process], patience: float) -> None:
-    """Send SIGTERM, again after a third of the patience, and SIGKILL after all of it."""
+    """Send SIGTERM, again after a third of `patience` seconds, and SIGKILL after all of them."""
     for number, wait in ((signal.SIGTERM, patience / 3), (signal.SIGTERM, patience * 2 / 3), (signal.SIGKILL, 10.0)):
         for process in processes:
             with contextlib.suppress(psutil.NoSuchProcess):
@@ -128,34 +128,34 @@ def _created(pid: int) -> float:
 
 
 def alive() -> dict[str, psutil.Process]:
-    """Return the processes of the stack that live, by name; a reused process id is not mistaken for one."""
+    """Return the live processes of the stack by name; the start time tells a reused process id."""
     try:
-        noted = read_json(PROCESSES)
+        entries = read_json(PROCESSES)
     except (FileNotFoundError, json.JSONDecodeError):
         return {}
     return {
         name: psutil.Process(entry["pid"])
-        for name, entry in noted.items()
+        for name, entry in entries.items()
         if _created(entry["pid"]) == entry["created"]
     }
 
 
 def start() -> None:
-    """Start the stack in the background and wait until it is healthy; ConfigError where it cannot be started."""
+    """Start the stack in the background and wait until it is healthy; ConfigError if it cannot start."""
     if running := alive():
-        raise ConfigError(f"the stack runs already ({', '.join(running)})", fix="make stop")
+        raise ConfigError(f"the stack is running already ({', '.join(running)})", fix="make stop")
     for name, port in services.ports().items():
         if not services.free(port):
             fix = f"make serve CGDMER_{name.upper()}_PORT={port + 10}"
-            raise ConfigError(f"port {port}, wanted for {name}, is taken", fix=fix)
+            raise ConfigError(f"port {port} for {name} is taken", fix=fix)
     FOLDER.mkdir(parents=True, exist_ok=True)
     READY.unlink(missing_ok=True)
     api = f"{services.urls()['prefect']}/api"
     write_text(FOLDER / "profiles.toml", f'active = "local"\n\n[profiles.local]\nPREFECT_API_URL = "{api}"\n')
-    with (FOLDER / "supervisor.log").open("ab") as said:
+    with (FOLDER / "supervisor.log").open("ab") as output:
         supervisor = subprocess.Popen(
             [sys.executable, "-m", "flows.serving", "supervise"],
-            stdin=subprocess.DEVNULL, stdout=said, stderr=said, start_new_session=True,
+            stdin=subprocess.DEVNULL, stdout=output, stderr=output, start_new_session=True,
         )  # fmt: skip
     while not READY.exists():
         if supervisor.poll() is not None:
@@ -173,26 +173,24 @@ def describe() -> str:
 
 
 def stop() -> None:
-    """Stop the stack and wait for it; also the parts of one whose supervisor was killed."""
-    found = alive()
-    if not found:
-        sys.stdout.write("the stack does not run\n")
+    """Stop the stack and wait until it has ended, even if its supervisor was killed."""
+    processes = alive()
+    if not processes:
+        sys.stdout.write("the stack is not running\n")
         return
-    if "supervisor" in found:
-        end([found["supervisor"]], 400.0)
-    left = [process for name, process in alive().items() if name != "supervisor"]
-    end([child for process in left for child in [process, *process.children(recursive=True)]], 10.0)
+    if "supervisor" in processes:
+        end([processes["supervisor"]], 400.0)
+    remaining = [process for name, process in alive().items() if name != "supervisor"]
+    end([child for process in remaining for child in [process, *process.children(recursive=True)]], 10.0)
     PROCESSES.unlink(missing_ok=True)
     READY.unlink(missing_ok=True)
     sys.stdout.write("stopped\n")
 
 
 def status() -> None:
-    """Say what runs."""
-    found = alive()
-    sys.stdout.write(
-        "".join(f"{name:<11}process {process.pid}\n" for name, process in found.items()) or "nothing runs\n"
-    )
+    """Print the running processes."""
+    lines = [f"{name:<11}process {process.pid}\n" for name, process in alive().items()]
+    sys.stdout.write("".join(lines) or "nothing is running\n")
 
 
 def supervise() -> None:

@@ -89,10 +89,10 @@ def test_what_waits_waits_for_health_or_completion():
 
 def test_the_image_turns_telemetry_off_for_every_service():
     dockerfile = (ROOT / "docker/Dockerfile").read_text()
-    from flows import quiet
+    from flows import services
 
-    assert set(quiet.TELEMETRY_OFF) == TELEMETRY
-    for name, value in quiet.TELEMETRY_OFF.items():
+    assert set(services.TELEMETRY_OFF) == TELEMETRY
+    for name, value in services.TELEMETRY_OFF.items():
         assert f"{name}={value}" in dockerfile
         assert all(name not in (service.get("environment") or {}) for service in SERVICES.values())
 

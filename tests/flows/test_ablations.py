@@ -1,4 +1,4 @@
-"""Running ablations with a scripted DVC: what is asked of it, what is skipped, and one failure among several."""
+"""Running ablations with a scripted DVC: its commands, what is skipped, and one failure among several."""
 
 import os
 import shutil
@@ -19,7 +19,7 @@ ROOT = Path(__file__).resolve().parents[2]
 
 @pytest.fixture
 def project(tmp_path, monkeypatch):
-    """The settings, a method's weights, rows that cost nothing, and a record of every command."""
+    """The settings, weights of the method, and results that cost nothing to compute."""
     monkeypatch.chdir(tmp_path)
     shutil.copytree(ROOT / "params", tmp_path / "params")
     shutil.copy(ROOT / "params/demo.yaml", tmp_path / "params.yaml")
@@ -32,7 +32,7 @@ def project(tmp_path, monkeypatch):
 
 @pytest.fixture
 def commands(project, monkeypatch):
-    """Stand in for DVC and git: experiments succeed and can be found, unless their profile is in `broken`."""
+    """Replace DVC and git: experiments succeed and exist afterwards, unless their profile is in `broken`."""
     given, made = [], {}
 
     def execute(command, say):

@@ -1,4 +1,4 @@
-"""Running DVC from a flow: what is worth another try, waiting for locks, stopping gently. No server is needed."""
+"""Running DVC from a flow: what is retried, waiting for locks, stopping so that work is saved. No server is needed."""
 
 import os
 import signal
@@ -15,7 +15,7 @@ from flows import dvc
 
 @pytest.fixture
 def fake(tmp_path, monkeypatch):
-    """Put a script named `dvc` first on the path; it gets the number of earlier calls in CALLS."""
+    """Put a script named `dvc` first on the path; `$n` in its body is the number of earlier calls."""
 
     def write(body: str) -> Path:
         (tmp_path / "bin").mkdir(exist_ok=True)
@@ -26,7 +26,7 @@ def fake(tmp_path, monkeypatch):
         return tmp_path
 
     monkeypatch.setenv("PATH", f"{tmp_path}/bin:{os.environ['PATH']}")
-    monkeypatch.setattr(dvc.quiet, "environment", lambda: dict(os.environ))
+    monkeypatch.setattr(dvc.services, "process_environment", lambda: dict(os.environ))
     return write
 
 
@@ -45,11 +45,11 @@ STATUS = """case "$*" in *status*) echo '{"pretrain": [{"changed deps": {"a": "m
 def test_what_had_not_changed_starts_no_dvc_until_a_stage_has_begun(fake):
     folder = fake(STATUS)
     with dvc.stopping():
-        dvc.running.look()
+        dvc.running.read_status()
         assert [dvc.reproduce(name, lambda _: None) for name in ("index@csn", "pretraining_set")] == [False, False]
         assert (folder / "n").read_text().strip() == "1"
         dvc.reproduce("pretrain", lambda _: None)
-        dvc.reproduce("pretraining_set", lambda _: None)  # what pretrain waited for, but nobody can know that here
+        dvc.reproduce("pretraining_set", lambda _: None)  # it comes before pretrain, but a run cannot know that
         assert (folder / "n").read_text().strip() == "3"
 
 
@@ -57,7 +57,7 @@ def test_what_had_not_changed_starts_no_dvc_until_a_stage_has_begun(fake):
 def test_without_an_answer_every_stage_is_asked(fake, body):
     folder = fake(f"""case "$*" in *status*) {body};; *) exit 0;; esac""")
     with dvc.stopping():
-        dvc.running.look()
+        dvc.running.read_status()
         dvc.reproduce("pretraining_set", lambda _: None)
     assert (folder / "n").read_text().strip() == "2"
 
@@ -65,7 +65,7 @@ def test_without_an_answer_every_stage_is_asked(fake, body):
 def test_what_dvc_said_holds_for_one_flow_run(fake):
     folder = fake(STATUS)
     with dvc.stopping():
-        dvc.running.look()
+        dvc.running.read_status()
     dvc.running.changed = set()
     with dvc.stopping():
         dvc.reproduce("pretraining_set", lambda _: None)
@@ -100,7 +100,7 @@ STAGE = "trap '' INT; python3 -c '\nimport signal, sys, time\n" + (
     'signal.signal(signal.SIGTERM, stop)\nprint("started", flush=True)\ntime.sleep(60)\n\'; code=$?; '
     "touch locks-put-away; echo \"ERROR: failed to reproduce 'pretrain': cmd exited with $code\"; exit 255"
 )
-"""What DVC does while a stage runs: ignore SIGINT, wait for the stage, put its locks away, and say how it ended."""
+"""What DVC does while a stage runs: ignore SIGINT, wait for the stage, remove its locks, and print how it ended."""
 
 
 def test_a_stage_ends_by_itself_and_dvc_puts_its_locks_away(fake, monkeypatch):
@@ -143,7 +143,7 @@ def test_what_is_stopped_begins_nothing_and_is_not_tried_again(fake):
 
 
 def test_a_stage_does_not_outlive_a_flow_run_that_is_killed(fake, monkeypatch):
-    """SIGKILL leaves no time to say anything: the guard notices that nobody holds its standard input any more."""
+    """SIGKILL leaves no time to stop the stage: the guard notices that its standard input was closed."""
     folder = fake(STAGE)
     monkeypatch.chdir(folder)
     victim = os.fork()
@@ -157,8 +157,8 @@ def test_a_stage_does_not_outlive_a_flow_run_that_is_killed(fake, monkeypatch):
 
 @pytest.mark.parametrize(("stage", "most"), [("index", 2), ("probe@cgdmer", 1)])
 def test_stages_of_one_run_do_not_all_work_at_once(fake, monkeypatch, stage, most):
-    monkeypatch.setattr(dvc.running, "reading", threading.BoundedSemaphore(2))
-    monkeypatch.setattr(dvc.running, "computing", threading.BoundedSemaphore(1))
+    monkeypatch.setattr(dvc.running, "data_slots", threading.BoundedSemaphore(2))
+    monkeypatch.setattr(dvc.running, "compute_slots", threading.BoundedSemaphore(1))
     folder = fake("mkdir $$.now; ls -d *.now | wc -l; sleep 0.3; rmdir $$.now")
     monkeypatch.chdir(folder)
     counts: list[str] = []
@@ -172,17 +172,17 @@ def test_stages_of_one_run_do_not_all_work_at_once(fake, monkeypatch, stage, mos
 
 
 def test_every_stage_is_of_one_kind():
-    assert set(dvc.DATA) < set(STAGES)
+    assert set(dvc.DATA_STAGES) < set(STAGES)
 
 
 @pytest.mark.parametrize("gpus", [0, 2])
 def test_beside_each_gpu_one_more_stage_computes(monkeypatch, gpus):
     monkeypatch.setattr(dvc.glob, "glob", lambda pattern: [f"/dev/nvidia{n}" for n in range(gpus)])
-    assert dvc.computing() == 1 + gpus
+    assert dvc.compute_slots() == 1 + gpus
 
 
-def wait_for(true, seconds=30.0):
+def wait_for(condition, seconds=120.0):
     deadline = time.monotonic() + seconds
-    while not true():
+    while not condition():
         assert time.monotonic() < deadline
         time.sleep(0.05)

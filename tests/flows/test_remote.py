@@ -1,4 +1,4 @@
-"""Sharing results over a DVC remote: taken from it first, left there after, and what happens while it is away."""
+"""Sharing results over a DVC remote: taken from it first, pushed to it after, and what happens while it is away."""
 
 import os
 import stat
@@ -16,7 +16,7 @@ ROOT = Path(__file__).resolve().parents[2]
 
 @pytest.fixture
 def fake(tmp_path, monkeypatch):
-    """Put a script named `dvc` first on the path that writes down how it was called."""
+    """Put a script named `dvc` first on the path that writes its arguments to a file."""
 
     def write(body: str) -> Path:
         (tmp_path / "bin").mkdir(exist_ok=True)
@@ -27,13 +27,13 @@ def fake(tmp_path, monkeypatch):
 
     python = tmp_path / "bin" / "python"
     python.parent.mkdir()
-    module = f'[ "$1" = -m ] && shift && exec {tmp_path}/bin/dvc "$@"'  # flows.sharing is written down as well
+    module = f'[ "$1" = -m ] && shift && exec {tmp_path}/bin/dvc "$@"'  # calls of flows.remote are written down as well
     python.write_text(f'#!/bin/sh\n{module}\nexec {sys.executable} "$@"\n')
     python.chmod(0o755)
     monkeypatch.setenv("PATH", f"{tmp_path}/bin:{os.environ['PATH']}")
     monkeypatch.setattr(sys, "executable", str(python))
     monkeypatch.setattr(remote.time, "sleep", lambda _: None)
-    monkeypatch.setattr(remote, "_chosen", set())
+    monkeypatch.setattr(remote, "_defaults", set())
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("CGDMER_DVC_REMOTE", "shared")
     return write
@@ -52,7 +52,7 @@ def test_a_result_made_here_is_committed_and_pushed_with_its_run_cache(fake):
     assert words(calls) == [
         "remote default --local shared",
         "repro --pull --single-item index@csn",
-        "flows.sharing shared index@csn",
+        "flows.remote shared index@csn",
     ]
     assert not list(Path(".cgdmer/unshared").iterdir())
 
@@ -77,15 +77,15 @@ def test_without_the_variable_nothing_is_shared(fake, monkeypatch):
 
 def test_a_push_that_failed_is_tried_again_and_then_by_the_next_try_of_the_task(fake):
     calls = fake(
-        RAN + """\ncase "$*" in *sharing*) echo 'ERROR: Could not connect to the endpoint URL'; exit 1;; esac"""
+        RAN + """\ncase "$*" in *flows.remote*) echo 'ERROR: Could not connect to the endpoint URL'; exit 1;; esac"""
     )
     with pytest.raises(Unavailable, match="connect"):
         remote.reproduce("index@csn", lambda _: None)
-    assert sum("flows.sharing" in line for line in words(calls)) == remote.TRIES
+    assert sum("flows.remote" in line for line in words(calls)) == remote.TRIES
     calls = fake("")
     calls.unlink()
     assert remote.reproduce("index@csn", lambda _: None) is False
-    assert words(calls)[-1] == "flows.sharing shared index@csn"
+    assert words(calls)[-1] == "flows.remote shared index@csn"
 
 
 def test_a_remote_that_is_away_is_told_from_a_stage_that_failed(fake):
@@ -98,7 +98,7 @@ def test_a_remote_that_is_away_is_told_from_a_stage_that_failed(fake):
 
 
 def test_a_wrong_key_is_no_passing_trouble(fake):
-    fake(RAN + """\ncase "$*" in *sharing*) echo 'ERROR: Forbidden: access denied'; exit 1;; esac""")
+    fake(RAN + """\ncase "$*" in *flows.remote*) echo 'ERROR: Forbidden: access denied'; exit 1;; esac""")
     with pytest.raises(dvc.StageError, match="Forbidden"):
         remote.reproduce("index@csn", lambda _: None)
 

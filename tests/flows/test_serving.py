@@ -22,7 +22,7 @@ def project(tmp_path_factory):
 
 
 def stopping_leaves_nothing_and_a_taken_port_is_refused(project):
-    """What is checked last, in whatever order the tests come."""
+    """Check this last, whatever the order of the tests."""
     pids = family(project)
     project.run(sys.executable, "-m", "flows.serving", "stop")
     assert not [pid for pid in pids if psutil.pid_exists(pid) and psutil.Process(pid).status() != psutil.STATUS_ZOMBIE]
@@ -36,7 +36,7 @@ def stopping_leaves_nothing_and_a_taken_port_is_refused(project):
 
 
 def family(project) -> set[int]:
-    """Every process of the stack, and what those started."""
+    """Return the ids of all processes of the stack and of their descendants."""
     living = [psutil.Process(entry["pid"]) for entry in project.processes().values()]
     return {process.pid for one in living for process in [one, *one.children(recursive=True)]}
 
@@ -59,7 +59,7 @@ def test_only_loopback_is_listened_on(project):
 
 
 def test_a_second_stack_is_refused(project):
-    assert "runs already" in project.run(sys.executable, "-m", "flows.serving", "start", code=2)
+    assert "running already" in project.run(sys.executable, "-m", "flows.serving", "start", code=2)
 
 
 def test_a_failed_expectation_fails_the_run_at_once(project):
@@ -81,5 +81,5 @@ def test_a_failed_expectation_fails_the_run_at_once(project):
 def test_a_killed_worker_is_started_again(project):
     before = project.processes()["worker"]["pid"]
     os.kill(before, signal.SIGKILL)
-    project.until(lambda: project.processes()["worker"]["pid"] != before, 60)
+    project.until(lambda: project.processes()["worker"]["pid"] != before, 240)
     assert "worker ended with code -9" in (project.folder / ".cgdmer/serve/supervisor.log").read_text()

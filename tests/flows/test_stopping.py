@@ -1,4 +1,4 @@
-"""Pretraining in a real deployment: cancelled, killed with its worker, gone on with; its server killed beneath it."""
+"""Pretraining in a real deployment: cancelled, killed with its worker, resumed; and its server killed while it runs."""
 
 import json
 import os
@@ -12,7 +12,7 @@ from support.served_project import served
 
 pytestmark = [pytest.mark.long, pytest.mark.server, pytest.mark.timeout(900), pytest.mark.xdist_group("stopping")]
 EPOCHS = 150
-"""So many that a training is still under way when it is stopped for the second time."""
+"""Enough that training is still running when it is stopped for the second time."""
 
 
 @pytest.fixture(scope="module")
@@ -23,7 +23,7 @@ def project(tmp_path_factory):
 
 
 def unlike_before(project, seed):
-    """Give pretraining something to do, whatever ran before."""
+    """Change the seed, so that pretraining has to run whatever ran before."""
     path = project.folder / "params.yaml"
     content = yaml.safe_load(path.read_text())
     content["train"]["seed"] = seed
@@ -31,17 +31,17 @@ def unlike_before(project, seed):
 
 
 def steps(project):
-    """Steps that the training has written down."""
+    """Return the last step in the log of the training."""
     found = list((project.folder / ".cgdmer").rglob("pretrain/*/steps.jsonl"))
     lines = found[0].read_text().splitlines() if found else []
     return max((json.loads(line)["step"] for line in lines if line.endswith("}")), default=0)
 
 
 def begin(project, after):
-    """Start a deployment's run and return its id once it has trained some steps more than `after`."""
+    """Start a run of the deployment and return its id once it is 30 steps beyond `after`."""
     said = project.run("prefect", "deployment", "run", "cgdmer/pretrain")
     run = re.search(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}", said)[0]
-    project.until(lambda: steps(project) >= after + 30, 180)
+    project.until(lambda: steps(project) >= after + 30, 300)
     return run
 
 
@@ -50,7 +50,7 @@ def state(project, run):
 
 
 def stages(project):
-    """Processes of stages that work in the project's folder."""
+    """Return the processes of `pretrain` that run in the project's folder."""
     found = []
     for process in psutil.process_iter(["cmdline", "cwd"]):
         words = process.info["cmdline"] or []
@@ -68,15 +68,15 @@ def test_a_stopped_pretraining_is_gone_on_with(project):
     unlike_before(project, seed=101)
     cancelled = begin(project, after=0)
     project.run("prefect", "flow-run", "cancel", cancelled)
-    project.until(lambda: state(project, cancelled) == "CANCELLED", 120)
-    project.until(lambda: not stages(project), 60)
+    project.until(lambda: state(project, cancelled) == "CANCELLED", 240)
+    project.until(lambda: not stages(project), 240)
     first = steps(project)
 
     crashed = begin(project, after=first)
     worker = psutil.Process(project.processes()["worker"]["pid"])
-    for process in [worker, *worker.children()]:  # a guard is left, as the kernel would leave it
+    for process in [worker, *worker.children()]:  # the guards survive, as when the kernel kills a process
         os.kill(process.pid, signal.SIGKILL)
-    project.until(lambda: not stages(project), 150)
+    project.until(lambda: not stages(project), 240)
     second = steps(project)
     assert second > first
     project.until(lambda: state(project, crashed) == "CRASHED", 240)
@@ -97,8 +97,8 @@ def test_a_run_outlives_its_server(project):
     server = project.processes()["prefect"]["pid"]
     for process in [*psutil.Process(server).children(recursive=True), psutil.Process(server)]:
         process.kill()
-    project.until(lambda: project.processes()["prefect"]["pid"] != server, 60)
-    project.until(lambda: answered(project, run) == "COMPLETED", 300)
+    project.until(lambda: project.processes()["prefect"]["pid"] != server, 240)
+    project.until(lambda: answered(project, run) == "COMPLETED", 450)
     summary = json.loads((project.folder / "reports/pretrain/summary.json").read_text())
     assert summary["epochs"][-1]["epoch"] == EPOCHS
     tasks = project.ask("task_runs/filter", {"task_runs": {"flow_run_id": {"any_": [run]}}})
@@ -106,7 +106,7 @@ def test_a_run_outlives_its_server(project):
 
 
 def answered(project, run):
-    """The state of a run, or None while the server is away."""
+    """Return the state of a run, or None while the server does not answer."""
     try:
         return state(project, run)
     except OSError:

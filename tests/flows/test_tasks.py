@@ -1,4 +1,4 @@
-"""Tasks without a server: which failures are worth another try, what is shown, and that nothing phones home."""
+"""Tasks without a server: which failures are retried, what a run shows, and that telemetry is off."""
 
 import re
 import tomllib
@@ -9,7 +9,7 @@ import yaml
 from prefect.states import Failed
 
 from cgdmer.errors import ConfigError, DataError, Unavailable, ValidationFailed
-from flows import artifacts, dvc, pipeline, quiet, services, tasks
+from flows import artifacts, dvc, pipeline, services, tasks
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -27,12 +27,12 @@ ROOT = Path(__file__).resolve().parents[2]
     ],
 )
 def test_only_what_may_pass_is_tried_again(error, again):
-    assert tasks.worth_another_try(None, None, Failed(data=error)) is again
+    assert tasks.may_succeed_later(None, None, Failed(data=error)) is again
 
 
 def test_a_run_that_is_being_stopped_tries_nothing_again(monkeypatch):
     monkeypatch.setattr(dvc.running, "stopped", True)
-    assert tasks.worth_another_try(None, None, Failed(data=ConnectionError())) is False
+    assert tasks.may_succeed_later(None, None, Failed(data=ConnectionError())) is False
 
 
 def test_pretraining_takes_a_place_on_a_device_and_has_limits():
@@ -40,7 +40,7 @@ def test_pretraining_takes_a_place_on_a_device_and_has_limits():
     assert tasks.GPU in tasks.gpu_stage.tags
     for task in (tasks.stage, tasks.acquire, tasks.pretrain, tasks.gpu_stage, tasks.publish):
         assert task.retries > 0
-        assert task.retry_condition_fn is tasks.worth_another_try
+        assert task.retry_condition_fn is tasks.may_succeed_later
         assert task.cache_policy is tasks.NO_CACHE
 
 
@@ -78,9 +78,9 @@ def test_deployments_give_parameters_the_flow_takes():
 
 def test_telemetry_is_off_in_the_makefile_as_in_what_the_stack_starts():
     exported = dict(re.findall(r"^export (\w+) := (.+)$", (ROOT / "Makefile").read_text(), re.M))
-    assert quiet.TELEMETRY_OFF.items() <= exported.items()
+    assert services.TELEMETRY_OFF.items() <= exported.items()
     for service in [*services.servers(), services.worker()]:
-        assert quiet.TELEMETRY_OFF.items() <= services.environment(service).items()
+        assert services.TELEMETRY_OFF.items() <= services.environment(service).items()
     typed = tomllib.loads((ROOT / "prefect.toml").read_text())
     assert typed["server"]["analytics_enabled"] is False
 

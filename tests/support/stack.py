@@ -17,7 +17,7 @@ from pathlib import Path
 import psutil
 import yaml
 
-from flows import quiet
+from flows import services
 
 ROOT = Path(__file__).resolve().parents[2]
 BIN = Path(sys.executable).parent
@@ -124,7 +124,7 @@ class Stack:
             "PREFECT_PROFILES_PATH": str(self.folder / "none"),
         }
         inherited = {"OMP_NUM_THREADS": "1", "PREFECT_WORKER_QUERY_SECONDS": "1", "CGDMER_WORKERS": "1"}
-        return quiet.environment(**home, **inherited) | variables | self.over.get(service, {}) | more
+        return services.process_environment(**home, **inherited) | variables | self.over.get(service, {}) | more
 
     def placed(self, text: str) -> str:
         """Return compose's text with its variables filled in and container addresses as they are here."""
