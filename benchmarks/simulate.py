@@ -1,4 +1,4 @@
-"""Owns the speed of the simulator on one core, beside evaluating every wave of every beat over the whole record."""
+"""Speed of the simulator on one core, compared with evaluating every wave of every beat on the whole time axis."""
 
 import json
 import platform
@@ -25,11 +25,11 @@ def naive(case: Case, seed: int, number: int) -> np.ndarray:
             width = np.where(time_ms < onset * 1000 + wave.centre, wave.rise, wave.fall)
             bump = np.exp(-0.5 * ((time_ms - onset * 1000 - wave.centre) / width) ** 2)
             line += np.array(wave.vector)[:, None] * bump
-    return torso.twelve(torso.combine(torso.LEAD_VECTORS * 1000, line) + noise(line.shape[1], FS, random))
+    return torso.twelve_leads(torso.multiply(torso.LEAD_VECTORS * 1000, line) + noise(line.shape[1], FS, random))
 
 
 def main() -> None:
-    """Measure both in turns and print records per second of one core."""
+    """Time both alternately and print records per second on one core."""
     cases = draw_cases(1, 0, RECORDS)
     ours, baseline = [], []
     for _ in range(ROUNDS):

@@ -1,4 +1,4 @@
-"""A physiological 12-lead ECG with findings and report sentences; no file formats."""
+"""Simulation of physiological 12-lead ECGs with findings and report sentences; no file formats."""
 
 from cgdmer.simulator.findings import FINDINGS, Case, draw_cases
 from cgdmer.simulator.gallery import gallery

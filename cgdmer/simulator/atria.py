@@ -1,4 +1,4 @@
-"""Owns atrial activity: P waves, the waves of fibrillation, the line of flutter."""
+"""Atrial activity: P waves, fibrillation waves and flutter waves."""
 
 import numpy as np
 
@@ -8,26 +8,32 @@ from cgdmer.simulator.findings import Case
 from cgdmer.simulator.waves import Vector, Wave
 
 P_LENGTH = 0.20
-"""Seconds of a P wave's template."""
+"""Length of the template of a P wave, in seconds."""
 _RIGHT: Vector = (-3.0, -2.0, -2.0)
 _LEFT: Vector = (0.0, -3.0, 3.0)
 
 
 def atrial_waves(case: Case) -> list[Wave]:
-    """Return the P wave from its onset: right atrium to the front and feet, left atrium to the left and back."""
-    found = case.findings
+    """Return the two waves of a P wave, timed from its onset.
+
+    The right atrium points to the front and feet, the left atrium to the left and back.
+    """
+    findings = case.findings
     right: Vector = (0.03, 0.085, -0.05)
     left: Vector = (0.062, 0.055, 0.05)
-    late = 0.0
-    if "right_atrial_enlargement" in found:
+    delay = 0.0
+    if "right_atrial_enlargement" in findings:
         right = (0.03, 0.24, -0.12)
-    if "left_atrial_enlargement" in found:
-        left, late = (0.10, 0.07, 0.15), 24.0
-    return [Wave(38, 15, 16, right, _RIGHT), Wave(64 + late, 16, 17, left, _LEFT)]
+    if "left_atrial_enlargement" in findings:
+        left, delay = (0.10, 0.07, 0.15), 24.0
+    return [Wave(38, 15, 16, right, _RIGHT), Wave(64 + delay, 16, 17, left, _LEFT)]
 
 
 def fibrillation(time: Array, random: Draws) -> Array:
-    """Return waves of 4 to 8 Hz whose rate and height wander, largest towards V1: leads (8, T) in mV."""
+    """Return fibrillation waves, (8, T) in mV: 4 to 8 Hz, of varying rate and amplitude, largest in V1.
+
+    `time` is (T,) in seconds.
+    """
     out = np.zeros((3, len(time)))
     for direction in ((0.1, 0.75, -0.9), (0.3, -0.2, -0.6)):
         wander = random.uniform(0.10, 0.22) * sine(random.uniform(0.3, 1.1) * time + random.random())
@@ -35,11 +41,14 @@ def fibrillation(time: Array, random: Draws) -> Array:
         height = 1 + 0.5 * sine(random.uniform(0.3, 0.9) * time + random.random())
         line = height * (sine(phase) + 0.35 * sine(2 * phase + 0.1))
         out += np.array(direction)[:, None] * line
-    return torso.combine(torso.LEAD_VECTORS, out * random.uniform(0.015, 0.05))
+    return torso.multiply(torso.LEAD_VECTORS, out * random.uniform(0.015, 0.05))
 
 
 def flutter(time: Array, onset: Array, random: Draws) -> Array:
-    """Return a saw-tooth that falls slowly and rises fast in inferior leads, in step with the beats (8, T) in mV."""
+    """Return flutter waves, (8, T) in mV: a sawtooth that falls slowly and rises fast in the inferior leads.
+
+    A whole number of cycles fits the shortest RR interval. `time` (T,) and `onset` (n,) of the beats are in seconds.
+    """
     shortest = float(np.diff(onset).min())
     cycle = shortest / max(1, round(shortest / 0.2))
     phase = (time - onset[0] + random.uniform(0, cycle)) / cycle
@@ -47,4 +56,4 @@ def flutter(time: Array, onset: Array, random: Draws) -> Array:
     phase = np.where(phase < 0.7, phase / 1.4, 0.5 + (phase - 0.7) / 0.6)
     saw = 0.5 * cosine(phase) + 0.5 * (np.abs(4 * phase - 2) - 1)
     direction = np.array([[0.0], [0.8], [-0.55]]) * random.uniform(0.11, 0.19)
-    return torso.combine(torso.LEAD_VECTORS, direction * saw)
+    return torso.multiply(torso.LEAD_VECTORS, direction * saw)

@@ -1,4 +1,4 @@
-"""Owns what a simulated patient has: findings drawn together, with the intervals and the rate that follow from them."""
+"""Findings of simulated records, drawn jointly, with the heart rate, intervals and axis that follow from them."""
 
 from dataclasses import dataclass
 
@@ -51,13 +51,13 @@ SINUS = frozenset(RHYTHMS[:4])
 NORMAL_SHARE = 0.4
 """Share of normal records; PTB-XL has 9,514 NORM among 21,388 (docs/protocols.md A.3.1)."""
 
-_RHYTHM_ODDS = (0.52, 0.09, 0.09, 0.06, 0.13, 0.04, 0.03, 0.04)
-_CONDUCTION_ODDS = (0.06, 0.08, 0.08, 0.02, 0.08, 0.06, 0.03)
-_INFARCTION_ODDS = (0.08, 0.06, 0.10, 0.04, 0.02)
-_REPOLARISATION_ODDS = (0.10, 0.05, 0.07, 0.06, 0.07, 0.09, 0.05, 0.05, 0.04)
-_CHAMBER_ODDS = (0.16, 0.04, 0.06, 0.04)
-_ECTOPY_ODDS = (0.09, 0.11, 0.02)
-_VOLTAGE_ODDS = (0.04, 0.04, 0.04)
+_RHYTHM_PROBABILITIES = (0.52, 0.09, 0.09, 0.06, 0.13, 0.04, 0.03, 0.04)
+_CONDUCTION_PROBABILITIES = (0.06, 0.08, 0.08, 0.02, 0.08, 0.06, 0.03)
+_INFARCTION_PROBABILITIES = (0.08, 0.06, 0.10, 0.04, 0.02)
+_REPOLARISATION_PROBABILITIES = (0.10, 0.05, 0.07, 0.06, 0.07, 0.09, 0.05, 0.05, 0.04)
+_CHAMBER_PROBABILITIES = (0.16, 0.04, 0.06, 0.04)
+_ECTOPY_PROBABILITIES = (0.09, 0.11, 0.02)
+_VOLTAGE_PROBABILITIES = (0.04, 0.04, 0.04)
 
 _RATE = {
     "sinus_rhythm": (74.0, 9.0, 60.0, 98.0),
@@ -69,96 +69,97 @@ _RATE = {
     "supraventricular_tachycardia": (172.0, 14.0, 150.0, 205.0),
     "paced": (68.0, 6.0, 58.0, 85.0),
 }
-"""Beats a minute: mean, deviation, lowest, highest."""
+"""Heart rate in beats per minute: mean, standard deviation, lowest, highest."""
 
 _QRS = {"lbbb": 150.0, "rbbb": 138.0, "incomplete_rbbb": 112.0, "incomplete_lbbb": 114.0, "ivcd": 122.0, "wpw": 130.0}
-"""Milliseconds; others are about 92."""
+"""Mean QRS duration in milliseconds; without any of these it is about 92."""
 
 
 @dataclass(frozen=True)
 class Case:
-    """One simulated record: what drives its signal, its report and its labels."""
+    """One simulated record: the cause of its signal, its report and its labels."""
 
     findings: frozenset[str]
     age: float
     """Years."""
     sex: str
     heart_rate: float
-    """Beats a minute."""
+    """Beats per minute."""
     pr_ms: float
     qrs_ms: float
     qt_ms: float
     axis: float
-    """Degrees in the frontal plane."""
+    """QRS axis in the frontal plane, in degrees."""
 
     @property
     def rhythm(self) -> str:
+        """The one rhythm among the findings."""
         return next(name for name in RHYTHMS if name in self.findings)
 
 
 def stream(seed: int, number: int, purpose: int) -> Draws:
-    """Return the random stream of one record and purpose, so that a record depends on (seed, number) only."""
+    """Return the random stream of one record and purpose. A record thus depends on (seed, number) only."""
     return Draws(seed, number, purpose)
 
 
 def draw_cases(seed: int, first: int, count: int) -> list[Case]:
-    """Draw the cases of records `first` to `first + count`."""
+    """Draw the cases of `count` records from number `first` on."""
     return [_draw(stream(seed, number, 0)) for number in range(first, first + count)]
 
 
 def _draw(random: Draws) -> Case:
-    age = float(round(_within(random.normal(60, 17), 18, 95)))
+    age = float(round(_clip(random.normal(60, 17), 18, 95)))
     sex = "male" if random.random() < 0.52 else "female"
     if random.random() < NORMAL_SHARE:
         findings = {"normal", "sinus_rhythm" if random.random() < 0.88 else "sinus_arrhythmia"}
     else:
         findings = _abnormal(random)
-    return _measured(frozenset(findings), age, sex, random)
+    return _complete(frozenset(findings), age, sex, random)
 
 
 def _abnormal(random: Draws) -> set[str]:
-    """Draw findings that exclude each other where they must; at least one is not a plain sinus rhythm."""
-    found = random.some(RHYTHMS, _RHYTHM_ODDS) or {RHYTHMS[0]}
-    (rhythm,) = found
+    """Draw compatible findings, at least one of which is abnormal."""
+    findings = random.at_most_one(RHYTHMS, _RHYTHM_PROBABILITIES) or {RHYTHMS[0]}
+    (rhythm,) = findings
     if rhythm == "paced":
-        return found
-    found |= random.some(CONDUCTION, _CONDUCTION_ODDS)
-    if not found & {"lbbb", "wpw"}:
-        found |= random.some(INFARCTIONS, _INFARCTION_ODDS)
-        found |= random.some(REPOLARISATION, _REPOLARISATION_ODDS)
-        found |= random.some(CHAMBERS, _CHAMBER_ODDS)
+        return findings
+    findings |= random.at_most_one(CONDUCTION, _CONDUCTION_PROBABILITIES)
+    if not findings & {"lbbb", "wpw"}:
+        findings |= random.at_most_one(INFARCTIONS, _INFARCTION_PROBABILITIES)
+        findings |= random.at_most_one(REPOLARISATION, _REPOLARISATION_PROBABILITIES)
+        findings |= random.at_most_one(CHAMBERS, _CHAMBER_PROBABILITIES)
     if rhythm in SINUS:
-        found |= random.some(ECTOPY, _ECTOPY_ODDS)
-        if "wpw" not in found and random.random() < 0.09:
-            found.add("first_degree_av_block")
+        findings |= random.at_most_one(ECTOPY, _ECTOPY_PROBABILITIES)
+        if "wpw" not in findings and random.random() < 0.09:
+            findings.add("first_degree_av_block")
     else:
-        found -= {"left_atrial_enlargement", "right_atrial_enlargement"}
-    found |= random.some(VOLTAGE, _VOLTAGE_ODDS)
-    if {"lvh", "low_voltage"} <= found:
-        found.discard("low_voltage")
-    if found <= {"sinus_rhythm", "sinus_arrhythmia"}:
-        found.add(random.choice(("nonspecific_t", "lvh", "inferior_infarction", "lafb", "premature_ventricular")))
-    return found
+        findings -= {"left_atrial_enlargement", "right_atrial_enlargement"}
+    findings |= random.at_most_one(VOLTAGE, _VOLTAGE_PROBABILITIES)
+    if {"lvh", "low_voltage"} <= findings:
+        findings.discard("low_voltage")
+    if findings <= {"sinus_rhythm", "sinus_arrhythmia"}:
+        findings.add(random.choice(("nonspecific_t", "lvh", "inferior_infarction", "lafb", "premature_ventricular")))
+    return findings
 
 
-def _measured(findings: frozenset[str], age: float, sex: str, random: Draws) -> Case:
-    """Draw rate, intervals and axis as the findings ask; QT by Hodges' formula."""
+def _complete(findings: frozenset[str], age: float, sex: str, random: Draws) -> Case:
+    """Draw rate, intervals and axis to match the findings; QT follows the rate by Hodges' formula."""
     rhythm = next(name for name in RHYTHMS if name in findings)
     mean, deviation, low, high = _RATE[rhythm]
-    rate = _within(random.normal(mean, deviation), low, high)
-    pr = _within(random.normal(158 - 0.2 * (rate - 70), 16), 122, 196)
+    rate = _clip(random.normal(mean, deviation), low, high)
+    pr = _clip(random.normal(158 - 0.2 * (rate - 70), 16), 122, 196)
     if "first_degree_av_block" in findings:
         pr = random.uniform(212, 300)
     elif "wpw" in findings:
         pr = random.uniform(88, 112)
-    wide = "paced" if rhythm == "paced" else next((name for name in _QRS if name in findings), "")
-    qrs = _within(random.normal(_QRS.get(wide, 154.0 if wide == "paced" else 92.0), 5), 78, 175)
+    cause = "paced" if rhythm == "paced" else next((name for name in _QRS if name in findings), "")
+    qrs = _clip(random.normal(_QRS.get(cause, 154.0 if cause == "paced" else 92.0), 5), 78, 175)
     if "lbbb" in findings or rhythm == "paced":
         qrs = max(qrs, 138.0)
     if "rbbb" in findings:
         qrs = max(qrs, 126.0)
     corrected = random.uniform(485, 540) if "long_qt" in findings else random.normal(404 + 6 * (sex == "female"), 13)
-    qt = _within(corrected + 1.75 * (60 - rate) + 0.6 * (qrs - 92), 230, 600)
+    qt = _clip(corrected + 1.75 * (60 - rate) + 0.6 * (qrs - 92), 230, 600)
     return Case(findings, age, sex, rate, pr, qrs, qt, _axis(findings, age, random))
 
 
@@ -169,8 +170,8 @@ def _axis(findings: frozenset[str], age: float, random: Draws) -> float:
         return random.uniform(95, 130)
     if findings & {"lbbb", "lvh"}:
         return random.normal(5, 18)
-    return _within(random.normal(54 - 0.5 * (age - 40), 23), -28, 92)
+    return _clip(random.normal(54 - 0.5 * (age - 40), 23), -28, 92)
 
 
-def _within(value: float, low: float, high: float) -> float:
+def _clip(value: float, low: float, high: float) -> float:
     return min(max(value, low), high)

@@ -1,4 +1,4 @@
-"""Owns eight showcase records, for a person to judge the simulator by."""
+"""Eight showcase records that show what the simulator can do."""
 
 import numpy as np
 
@@ -44,11 +44,11 @@ SHOWCASE: tuple[tuple[str, Case], ...] = (
 )
 
 SEED = 2614
-"""A draw in which each of the eight shows what its title says, the hypertrophy by voltage too."""
+"""A seed for which each record clearly shows its finding, including the voltage of the hypertrophy."""
 
 
 def gallery(seconds: float = 10.0, fs: float = 500.0) -> list[tuple[str, np.ndarray]]:
-    """Return title and recording, int16 microvolt (12, T), of the eight."""
+    """Return title and recording, int16 microvolt (12, T), of each showcase record."""
     cases = [case for _, case in SHOWCASE]
     signals = simulate(cases, seed=SEED, first=0, seconds=seconds, fs=fs)
     return [(title, signal) for (title, _), signal in zip(SHOWCASE, signals, strict=True)]

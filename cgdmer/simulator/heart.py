@@ -1,4 +1,4 @@
-"""Owns the shape of a ventricular beat: the waves of QRS, ST segment and T wave, changed by the findings."""
+"""Shape of a ventricular beat: the waves of QRS, ST segment and T wave, as the findings change them."""
 
 from dataclasses import replace
 
@@ -8,10 +8,10 @@ from cgdmer.simulator import torso
 from cgdmer.simulator.draws import Draws, cosine, sine
 from cgdmer.simulator.findings import Case
 from cgdmer.simulator.repolarisation import repolarisation
-from cgdmer.simulator.waves import BASE, FREE_WALL, FRONT, RIGHT_HEART, SEPTUM, Vector, Wave, scaled, turned, varied
+from cgdmer.simulator.waves import BASE, FREE_WALL, FRONT, RIGHT_HEART, SEPTUM, Vector, Wave, rotated, scaled, varied
 
 BEFORE, AFTER = 0.10, 0.68
-"""Seconds of a ventricular template before and after QRS onset."""
+"""Length of a ventricular template before and after QRS onset, in seconds."""
 
 _NECROSIS: dict[str, tuple[Vector, float, Vector]] = {
     "anterior_infarction": ((-0.42, 0.0, 0.86), 24, FRONT),
@@ -20,46 +20,50 @@ _NECROSIS: dict[str, tuple[Vector, float, Vector]] = {
     "lateral_infarction": ((-0.66, 0.0, -0.05), 21, FREE_WALL),
     "posterior_infarction": ((0.0, 0.0, -0.66), 50, BASE),
 }
-"""The vector that dead muscle leaves, when (milliseconds) and where; it keeps to its leads, whatever the axis."""
-_RIGHT_SIZED = {"rbbb", "incomplete_rbbb", "wpw"}
-"""Findings that add to a QRS of usual width."""
+"""Activation that infarcted muscle lacks: vector in mV, time in milliseconds, position in cm. It does not rotate with the
+axis, so each infarction shows in its own leads."""
+_NOT_STRETCHED = {"rbbb", "incomplete_rbbb", "wpw"}
+"""Findings that append a wave to a QRS of normal width instead of stretching it."""
 _DISCORDANT = {"lbbb", "incomplete_lbbb", "wpw", "lvh", "rvh"}
-"""Findings whose T wave follows the QRS wherever it turns; else it turns less."""
+"""Findings whose T wave rotates fully with the QRS; otherwise it rotates less."""
 
 
 def ventricular_waves(case: Case, random: Draws, horizontal: float = 0.0) -> list[Wave]:
-    """Return the waves of a conducted beat, turned to the case's axis and by `horizontal` degrees about the body."""
-    found = case.findings
-    if "paced" in found:
+    """Return the waves of a conducted beat, rotated to the axis of the case.
+
+    `horizontal` is an additional rotation about the long axis of the body, in degrees.
+    """
+    findings = case.findings
+    if "paced" in findings:
         turn = torso.rotation(random.normal(0, 8), horizontal)
         waves = [*_paced(), *repolarisation(case, (-0.26, 0.46, -0.36), (-0.05, 0.1, -0.08))]
-        return [varied(turned(wave, turn), random) for wave in waves]
-    qrs, twave, segment = _depolarisation(case)
-    frontal = case.axis - (30.0 if found & {"lbbb", "lvh"} else 45.0)
+        return [varied(rotated(wave, turn), random) for wave in waves]
+    qrs, t_vector, st_vector = _depolarisation(case)
+    frontal = case.axis - (30.0 if findings & {"lbbb", "lvh"} else 45.0)
     turn = torso.rotation(frontal, horizontal)
-    lesser = turn if found & _DISCORDANT else torso.rotation(0.35 * frontal, horizontal)
+    t_turn = turn if findings & _DISCORDANT else torso.rotation(0.35 * frontal, horizontal)
     return [
-        *(varied(turned(wave, turn), random) for wave in _enlarged(case, qrs)),
+        *(varied(rotated(wave, turn), random) for wave in _enlarged(case, qrs)),
         *_scars(case, random),
-        *(varied(turned(wave, lesser), random) for wave in repolarisation(case, twave, segment)),
+        *(varied(rotated(wave, t_turn), random) for wave in repolarisation(case, t_vector, st_vector)),
     ]
 
 
 def _depolarisation(case: Case) -> tuple[list[Wave], Vector, Vector]:
-    """Return QRS waves, and the T vector and ST vector that follow from them."""
-    found, width = case.findings, case.qrs_ms
-    if found & {"lbbb", "incomplete_lbbb"}:
-        part = 1.0 if "lbbb" in found else 0.55
-        qrs = _left_block(0.6 + 0.4 * part, width)
-        return qrs, (-0.34 * part, 0.06, -0.46), (-0.10 * part, 0.0, -0.16 * part)
-    qrs = _narrow(1.0 if found & _RIGHT_SIZED else width / 92)
-    if "rbbb" in found:
+    """Return the QRS waves, and the T and ST vectors in mV that follow from them."""
+    findings, width = case.findings, case.qrs_ms
+    if findings & {"lbbb", "incomplete_lbbb"}:
+        degree = 1.0 if "lbbb" in findings else 0.55
+        qrs = _left_block(0.6 + 0.4 * degree, width)
+        return qrs, (-0.34 * degree, 0.06, -0.46), (-0.10 * degree, 0.0, -0.16 * degree)
+    qrs = _narrow(1.0 if findings & _NOT_STRETCHED else width / 92)
+    if "rbbb" in findings:
         late = Wave(0.70 * width, 0.12 * width, 0.10 * width, (-0.50, -0.06, -0.28), RIGHT_HEART)
         return [*qrs, late], (0.34, 0.26, 0.14), (0.0, 0.0, 0.0)
-    if "incomplete_rbbb" in found:
+    if "incomplete_rbbb" in findings:
         late = Wave(0.72 * width, 0.09 * width, 0.08 * width, (-0.16, -0.06, -0.18), RIGHT_HEART)
         return [*qrs, late], (0.34, 0.26, 0.02), (0.0, 0.0, 0.0)
-    if "wpw" in found:
+    if "wpw" in findings:
         delta = Wave(26, 13, 17, (0.42, 0.26, -0.30))
         later = [replace(wave, centre=wave.centre + 24, rise=wave.rise * 1.2) for wave in qrs[1:]]
         return [delta, *later], (0.06, 0.16, -0.02), (0.0, 0.0, 0.0)
@@ -67,7 +71,10 @@ def _depolarisation(case: Case) -> tuple[list[Wave], Vector, Vector]:
 
 
 def _narrow(scale: float) -> list[Wave]:
-    """Septum to the right and front, free wall to the left, base to the back; `scale` stretches it in time."""
+    """Return a normal QRS: septum to the right and front, free wall to the left, base to the back.
+
+    `scale` stretches it in time.
+    """
     return [
         Wave(12 * scale, 7 * scale, 7 * scale, (-0.17, -0.06, -0.26), SEPTUM),
         Wave(38 * scale, 10 * scale, 10 * scale, (1.04, 0.66, 0.26), FREE_WALL),
@@ -75,18 +82,18 @@ def _narrow(scale: float) -> list[Wave]:
     ]
 
 
-def _left_block(strength: float, width: float) -> list[Wave]:
-    """No septal wave, slow and notched to the left and back."""
+def _left_block(degree: float, width: float) -> list[Wave]:
+    """Return the QRS of a left bundle branch block: no septal wave, slow and notched to the left and back."""
     unit = width / 150
     return [
         Wave(30 * unit, 14 * unit, 16 * unit, (0.30, 0.24, 0.06), RIGHT_HEART),
-        Wave(62 * unit, 17 * unit, 17 * unit, (0.74 * strength, 0.40, 0.98 * strength)),
-        Wave(106 * unit, 19 * unit, 17 * unit, (0.76 * strength, 0.14, 0.90 * strength), FREE_WALL),
+        Wave(62 * unit, 17 * unit, 17 * unit, (0.74 * degree, 0.40, 0.98 * degree)),
+        Wave(106 * unit, 19 * unit, 17 * unit, (0.76 * degree, 0.14, 0.90 * degree), FREE_WALL),
     ]
 
 
 def _paced() -> list[Wave]:
-    """From the apex of the right ventricle: to the left, up and back."""
+    """Return a paced QRS: from the apex of the right ventricle to the left, up and back."""
     return [
         Wave(34, 15, 18, (0.30, -0.42, 0.10)),
         Wave(74, 20, 20, (0.46, -0.98, 0.62)),
@@ -95,22 +102,22 @@ def _paced() -> list[Wave]:
 
 
 def _enlarged(case: Case, qrs: list[Wave]) -> list[Wave]:
-    """Lay hypertrophy and voltage over a QRS."""
-    found = case.findings
-    size = (0.36 if "low_voltage" in found else 1.0) * (1.55 if "high_voltage" in found else 1.0)
+    """Return a QRS with the changes of hypertrophy and of low or high voltage."""
+    findings = case.findings
+    size = (0.36 if "low_voltage" in findings else 1.0) * (1.55 if "high_voltage" in findings else 1.0)
     waves = [scaled(wave, size) for wave in qrs]
-    if "lvh" in found:  # the free wall and the base grow, the septum does not
+    if "lvh" in findings:  # the free wall and the base grow, the septum does not
         waves[1:] = [scaled(wave, 1.5, 1.0, 1.6) for wave in waves[1:]]
-    if "rvh" in found:
+    if "rvh" in findings:
         waves.append(Wave(44, 12, 13, (-0.80, 0.22, -0.50), RIGHT_HEART))
     return waves
 
 
 def _scars(case: Case, random: Draws) -> list[Wave]:
-    """Return what infarcted muscle takes from a QRS, and lone Q waves."""
+    """Return the waves that infarctions and isolated Q waves add to a QRS."""
     waves = [
-        scaled(Wave(centre, 11, 14, vector, place), random.uniform(0.8, 1.2))
-        for name, (vector, centre, place) in _NECROSIS.items()
+        scaled(Wave(centre, 11, 14, vector, position), random.uniform(0.8, 1.2))
+        for name, (vector, centre, position) in _NECROSIS.items()
         if name in case.findings
     ]
     if "abnormal_q" in case.findings:
@@ -120,7 +127,7 @@ def _scars(case: Case, random: Draws) -> list[Wave]:
 
 
 def ectopic_waves(random: Draws) -> list[Wave]:
-    """Return the waves of a ventricular beat: wide, tall, from anywhere, T against QRS."""
+    """Return the waves of a premature ventricular beat: wide, tall, of random origin, T wave opposite to the QRS."""
     angle, depth = np.array(random.random()), random.uniform(-0.9, 0.9)
     x, y = float(cosine(angle)), 0.9 * float(sine(angle))
     size = random.uniform(1.2, 1.8)

@@ -1,30 +1,30 @@
-"""Owns what is in a recording beside the heart: baseline, mains, muscle, and electrodes that move."""
+"""Noise of a recording: baseline wander, mains interference, muscle noise and moving electrodes."""
 
 import numpy as np
 
-from cgdmer.simulator.draws import Array, Draws, about_exp, cosine, sine
+from cgdmer.simulator.draws import Array, Draws, approximate_exp, cosine, sine
 
 SLOW = 25.0
-"""Hz: what is slow is computed at this rate and drawn out linearly."""
+"""Rate in Hz at which slow noise is computed; it is then interpolated linearly."""
 _LIMBS = 3
-"""Electrodes come as RA, LA, LL, V1 to V6."""
+"""Number of limb electrodes. The electrodes are RA, LA, LL, V1 to V6."""
 
 
 def noise(samples: int, fs: float, random: Draws) -> Array:
-    """Return noise in microvolt (8, samples) for I, II, V1-V6, made at the nine electrodes."""
+    """Return noise in microvolt, (8, samples) for I, II, V1-V6; it arises at the nine electrodes."""
     out = _muscle(samples, random)
     factor = max(1, round(fs / SLOW))
     time = np.arange(samples // factor + 2) * (factor / fs)
     slow = _wander(time, random)
     if random.random() < 0.06:
         _shift(slow, time, random)
-    out = _leads(out) + _drawn_out(_leads(slow), factor, samples)
+    out = _leads(out) + _upsample(_leads(slow), factor, samples)
     _mains(out, fs, random)
     return out
 
 
 def _leads(electrodes: Array) -> Array:
-    """Return I, II and V1-V6 against Wilson's terminal, (8, T) of (9, T)."""
+    """Return leads (8, T), I, II and V1-V6 against Wilson's terminal, of electrode potentials (9, T)."""
     right, left, leg = electrodes[:_LIMBS]
     out = np.empty((8, electrodes.shape[1]))
     out[0], out[1] = left - right, leg - right
@@ -33,8 +33,11 @@ def _leads(electrodes: Array) -> Array:
 
 
 def _muscle(samples: int, random: Draws) -> Array:
-    """Smoothed white noise; limb electrodes, on muscle, have more of it, and one of them may tremble."""
-    level = random.skewed(2.1, 0.5) * random.uniforms(0.6, 1.4, 9, 1)
+    """Return muscle noise at the electrodes, (9, samples) in microvolt: smoothed white noise, stronger on the limbs.
+
+    One limb electrode may have tremor.
+    """
+    level = random.log_normal(2.1, 0.5) * random.uniforms(0.6, 1.4, 9, 1)
     level[_LIMBS:] *= 0.6
     if random.random() < 0.15:
         level[random.integer(0, _LIMBS)] *= random.uniform(2, 6)
@@ -43,7 +46,8 @@ def _muscle(samples: int, random: Draws) -> Array:
 
 
 def _wander(time: Array, random: Draws) -> Array:
-    depth = random.skewed(16.0, 0.75)
+    """Return baseline wander at the electrodes, (9, T) in microvolt: three sines per electrode, below 0.45 Hz."""
+    depth = random.log_normal(16.0, 0.75)
     out = np.zeros((9, len(time)))
     for _ in range(3):
         phase = random.uniform(0.05, 0.45) * time
@@ -53,21 +57,21 @@ def _wander(time: Array, random: Draws) -> Array:
 
 
 def _shift(out: Array, time: Array, random: Draws) -> None:
-    """Move one electrode: a step that fades, in place."""
+    """Add the movement of one electrode, a step that decays, in place."""
     start, height = random.uniform(0, float(time[-1])), random.normal(0, 260)
     fade = 1 / (1 + np.maximum(time - start, 0.0) / random.uniform(0.2, 0.9))
     out[random.integer(0, 9)] += np.where(time >= start, height * fade * fade, 0.0)
 
 
-def _drawn_out(slow: Array, factor: int, samples: int) -> Array:
-    """Interpolate linearly to `factor` times the rate (rows, samples)."""
-    share = np.arange(factor) / factor
+def _upsample(slow: Array, factor: int, samples: int) -> Array:
+    """Interpolate rows linearly to `factor` times the rate and return (rows, samples)."""
+    fraction = np.arange(factor) / factor
     rise = slow[:, 1:] - slow[:, :-1]
-    return (slow[:, :-1, None] + rise[:, :, None] * share).reshape(len(slow), -1)[:, :samples]
+    return (slow[:, :-1, None] + rise[:, :, None] * fraction).reshape(len(slow), -1)[:, :samples]
 
 
 def _mains(out: Array, fs: float, random: Draws) -> None:
-    """Add 50 Hz in three records of four, 60 Hz in the others, mostly weak, in place."""
+    """Add mains interference, mostly weak, in place: 50 Hz in three of four records, 60 Hz in the others."""
     frequency = 50.0 if random.random() < 0.75 else 60.0
-    gains = 1.6 * about_exp(random.normal(0, 0.8)) * random.uniforms(0.3, 1.5, 8, 1)
+    gains = 1.6 * approximate_exp(random.normal(0, 0.8)) * random.uniforms(0.3, 1.5, 8, 1)
     out += gains * sine(np.arange(out.shape[1]) * (frequency / fs) + random.random())

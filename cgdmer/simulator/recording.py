@@ -1,29 +1,29 @@
-"""Owns putting a record together: beats placed in the leads, atrial activity, noise."""
+"""Assembly of a record: beats in the leads, atrial activity and noise."""
 
 from collections.abc import Sequence
 
 import numpy as np
 
 from cgdmer.simulator import atria, heart, torso
-from cgdmer.simulator.draws import Array, Draws, about_exp
+from cgdmer.simulator.draws import Array, Draws, approximate_exp
 from cgdmer.simulator.findings import Case, stream
 from cgdmer.simulator.noise import noise
 from cgdmer.simulator.rhythm import VENTRICULAR, Beats, beats
-from cgdmer.simulator.waves import template, turned, varied
+from cgdmer.simulator.waves import rotated, template, varied
 
-CHEST_SPREAD = 0.12
-"""Logarithmic deviation of each chest lead's gain: chests and electrode places differ."""
+CHEST_GAIN_LOG_STD = 0.12
+"""Standard deviation of the log gain of each chest lead: chests and electrode positions differ."""
 
 
 def simulate(cases: Sequence[Case], seed: int, first: int, seconds: float = 10.0, fs: float = 500.0) -> np.ndarray:
-    """Return the recordings of cases `first`, `first + 1`, ... as int16 microvolt (n, 12, T), canonical leads.
+    """Return the recordings of `cases`, numbered from `first` on, as int16 microvolt (n, 12, T) in canonical leads.
 
-    The same seed gives the same bytes on every machine (see `draws`). Identities hold within one unit.
+    The same seed gives the same bytes on every machine (see `draws`). Lead identities hold within 1 microvolt.
     """
     samples = round(seconds * fs)
     out = np.empty((len(cases), 12, samples), dtype=np.int16)
-    for place, case in enumerate(cases):
-        out[place] = _record(case, samples, fs, stream(seed, first + place, 1))
+    for index, case in enumerate(cases):
+        out[index] = _record(case, samples, fs, stream(seed, first + index, 1))
     return out
 
 
@@ -32,31 +32,33 @@ def _record(case: Case, samples: int, fs: float, random: Draws) -> np.ndarray:
     leads = np.zeros((8, samples))
     _ventricles(leads, case, rhythm, fs, random)
     leads += _atria(case, rhythm, samples, fs, random)
-    size = random.skewed(1000.0, 0.2) * (1.0 if case.sex == "male" else 0.9)
+    size = random.log_normal(1000.0, 0.2) * (1.0 if case.sex == "male" else 0.9)
     gains = np.full((8, 1), size)
-    gains[2:, 0] = [size * about_exp(random.normal(0, CHEST_SPREAD)) for _ in range(6)]
+    gains[2:, 0] = [size * approximate_exp(random.normal(0, CHEST_GAIN_LOG_STD)) for _ in range(6)]
     leads *= gains
     if case.rhythm == "paced":
         _spikes(leads, rhythm, fs, random)
     leads += noise(samples, fs, random)
-    return torso.twelve(leads)
+    return torso.twelve_leads(leads)
 
 
 def _ventricles(out: Array, case: Case, rhythm: Beats, fs: float, random: Draws) -> None:
-    """Place a template at each beat, in place; respiration changes its size and turns it a little."""
+    """Add a template at each beat, in place; respiration scales and rotates it slightly."""
     length = heart.BEFORE + heart.AFTER
     waves = heart.ventricular_waves(case, random, random.normal(0, 11))
     shapes = [template(waves, heart.BEFORE, length, fs)]
     if (rhythm.kind == VENTRICULAR).any():
         shapes.append(template(heart.ectopic_waves(random), heart.BEFORE, length, fs))
     depth = random.uniform(0.02, 0.07)
-    for onset, kind, swing in zip(rhythm.onset.tolist(), rhythm.kind.tolist(), rhythm.swing.tolist(), strict=True):
-        still, sideways = shapes[kind]
-        _place(out, still, sideways, 1 + depth * swing, 0.6 * depth * swing, round((onset - heart.BEFORE) * fs))
+    for onset, kind, breath in zip(
+        rhythm.onset.tolist(), rhythm.kind.tolist(), rhythm.respiration.tolist(), strict=True
+    ):
+        shape, tilt = shapes[kind]
+        _add(out, shape, tilt, 1 + depth * breath, 0.6 * depth * breath, round((onset - heart.BEFORE) * fs))
 
 
 def _atria(case: Case, rhythm: Beats, samples: int, fs: float, random: Draws) -> Array:
-    """Return P waves, fibrillation waves or a flutter line (8, T) in mV."""
+    """Return P waves, fibrillation waves or flutter waves, (8, T) in mV."""
     out = np.zeros((8, samples))
     time = np.arange(samples) / fs
     if case.rhythm == "atrial_fibrillation":
@@ -64,16 +66,16 @@ def _atria(case: Case, rhythm: Beats, samples: int, fs: float, random: Draws) ->
     if case.rhythm == "atrial_flutter":
         return atria.flutter(time, rhythm.onset, random)
     turn = torso.rotation(0.2 * (case.axis - 45), random.normal(0, 8))
-    waves = [varied(turned(wave, turn), random) for wave in atria.atrial_waves(case)]
-    still, sideways = template(waves, 0.0, atria.P_LENGTH, fs) * random.uniform(0.8, 1.25)
+    waves = [varied(rotated(wave, turn), random) for wave in atria.atrial_waves(case)]
+    shape, tilt = template(waves, 0.0, atria.P_LENGTH, fs) * random.uniform(0.8, 1.25)
     for onset, scale in zip(rhythm.p_onset.tolist(), rhythm.p_scale.tolist(), strict=True):
-        if onset == onset:
-            _place(out, still, sideways, scale, 0.0, round(onset * fs))
+        if onset == onset:  # not NaN
+            _add(out, shape, tilt, scale, 0.0, round(onset * fs))
     return out
 
 
 def _spikes(leads: Array, rhythm: Beats, fs: float, random: Draws) -> None:
-    """Add a pacing spike of two milliseconds before each QRS, in place."""
+    """Add a pacing spike of one sample, 8 ms before each QRS, in place; (8, T) in microvolt."""
     sign = np.where(random.uniforms(0, 1, 8) < 0.35, -1, 1)
     height = random.uniform(600, 1900) * random.uniforms(0.3, 1.0, 8) * sign
     for onset in rhythm.onset.tolist():
@@ -82,9 +84,12 @@ def _spikes(leads: Array, rhythm: Beats, fs: float, random: Draws) -> None:
             leads[:, start] += height
 
 
-def _place(out: Array, still: Array, sideways: Array, size: float, turn: float, begin: int) -> None:
-    """Add a shape (8, n), sized and turned, to leads (8, T) at a sample, in place; what lies outside falls away."""
-    low, high = max(begin, 0), min(begin + still.shape[1], out.shape[1])
+def _add(out: Array, shape: Array, tilt: Array, scale: float, turn: float, begin: int) -> None:
+    """Add a shape (8, n) to leads (8, T) from sample `begin` on, in place, and cut it off at both ends of the record.
+
+    `tilt` (8, n) is the change of the shape per radian of rotation, `turn` the rotation in radians.
+    """
+    low, high = max(begin, 0), min(begin + shape.shape[1], out.shape[1])
     if low < high:
-        part = slice(low - begin, high - begin)
-        out[:, low:high] += still[:, part] * size + sideways[:, part] * turn if turn else still[:, part] * size
+        inside = slice(low - begin, high - begin)
+        out[:, low:high] += shape[:, inside] * scale + tilt[:, inside] * turn if turn else shape[:, inside] * scale

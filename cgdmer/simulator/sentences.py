@@ -1,9 +1,9 @@
-"""Owns the words of a simulated machine report: several wordings a finding, in the order machines use, with slips."""
+"""Text of a simulated machine report: several wordings per finding, in the usual order, with occasional errors."""
 
 from cgdmer.simulator.findings import FINDINGS, Case, stream
 
 SLIP = 0.03
-"""Chance that a report leaves one finding out, and that it states one that is not there."""
+"""Probability that a report omits one finding, and that it states one that is absent."""
 
 WORDINGS: dict[str, tuple[str, ...]] = {
     "sinus_rhythm": ("Sinus rhythm", "Normal sinus rhythm", "Sinus rhythm"),
@@ -66,14 +66,14 @@ RATES = {
 
 
 def report_lines(case: Case, seed: int, number: int) -> list[str]:
-    """Return the lines of one report; normal records share a handful of texts, as machine reports do."""
+    """Return the lines of one report. Normal records share a few texts, as in real machine reports."""
     random = stream(seed, number, 2)
     stated = [name for name in FINDINGS if name in case.findings and name != "normal"]
     if len(stated) > 1 and random.random() < SLIP:
         stated.pop(random.integer(1, len(stated)))
     if random.random() < SLIP:
         stated.append(random.choice(("nonspecific_st", "nonspecific_t", "lvh", "left_atrial_enlargement")))
-    lines = [_worded(name, case, random.random(), random.random()) for name in dict.fromkeys(stated)]
+    lines = [_wording(name, case, random.random(), random.random()) for name in dict.fromkeys(stated)]
     if case.axis < -30 and "lafb" not in case.findings and case.rhythm != "paced":
         lines.append("Left axis deviation")
     elif case.axis > 95:
@@ -81,7 +81,8 @@ def report_lines(case: Case, seed: int, number: int) -> list[str]:
     return [*lines, _verdict(case, len(stated), random.random())]
 
 
-def _worded(name: str, case: Case, first: float, second: float) -> str:
+def _wording(name: str, case: Case, first: float, second: float) -> str:
+    """Return a wording of a finding, with the ventricular rate if it applies; `first`, `second` are uniform draws."""
     choices = WORDINGS[name]
     words = choices[int(first * len(choices))]
     if name in RATES and second < 0.6 and "with" not in words and "Probable" not in words:
@@ -93,8 +94,9 @@ def _worded(name: str, case: Case, first: float, second: float) -> str:
 
 
 def _verdict(case: Case, stated: int, draw: float) -> str:
+    """Return the closing line of a report that states `stated` findings; `draw` is a uniform draw."""
     if "normal" in case.findings and stated == 1:
         return "Normal ECG" if draw < 0.9 else "Normal ECG except for rate"
     mild = {"nonspecific_st", "nonspecific_t", "low_t", "premature_atrial", "incomplete_rbbb", "sinus_bradycardia"}
-    rest = case.findings - mild - {"sinus_rhythm", "sinus_arrhythmia"}
-    return "Borderline ECG" if not rest and draw < 0.8 else "Abnormal ECG"
+    severe = case.findings - mild - {"sinus_rhythm", "sinus_arrhythmia"}
+    return "Borderline ECG" if not severe and draw < 0.8 else "Abnormal ECG"

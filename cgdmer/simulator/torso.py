@@ -1,4 +1,4 @@
-"""Owns the way from the heart vector to twelve leads in microvolt, limb leads by their identities."""
+"""From the heart vector to twelve leads in microvolt; four limb leads follow from lead identities."""
 
 import numpy as np
 
@@ -17,23 +17,23 @@ LEAD_VECTORS = np.array(
         [0.831, 0.076, 0.230],
     ]
 )
-"""I, II, V1 to V6 from (x, y, z) in the middle of the heart: Dower et al., J. Electrocardiol. 13 (1980), z to the
-back."""
+"""Leads I, II, V1 to V6 of a dipole (x, y, z) in the middle of the heart, z to the back: Dower et al., J.
+Electrocardiol. 13 (1980)."""
 CHEST = np.array([[-5, -1, -8], [1, -1, -10], [5, 1, -9], [9, 3, -7], [12, 3, -2], [13, 3, 2]], dtype=float)
-"""Places of V1 to V6 in cm from the middle of the heart; ours, along Dower's vectors."""
+"""Positions of V1 to V6 in cm from the middle of the heart; ours, along Dower's vectors."""
 
 
 def rotation(frontal: float, horizontal: float) -> Array:
-    """Return the matrix (3, 3) that turns the heart in the frontal and the horizontal plane, angles in degrees."""
+    """Return the matrix (3, 3) that rotates the heart in the frontal and the horizontal plane; angles in degrees."""
     turns = np.array([frontal, horizontal]) / 360
     (a, b), (c, d) = cosine(turns), sine(turns)
     front = np.array([[a, -c, 0.0], [c, a, 0.0], [0.0, 0.0, 1.0]])
     flat = np.array([[b, 0.0, -d], [0.0, 1.0, 0.0], [d, 0.0, b]])
-    return combine(flat, front)
+    return multiply(flat, front)
 
 
-def combine(matrix: Array, vectors: Array) -> Array:
-    """Multiply (n, 3) by (3, T) term by term: no BLAS, whose order of sums differs between machines."""
+def multiply(matrix: Array, vectors: Array) -> Array:
+    """Multiply (n, 3) by (3, T) term by term. BLAS would sum in an order that differs between machines."""
     return np.asarray(
         matrix[:, 0, None] * vectors[None, 0]
         + matrix[:, 1, None] * vectors[None, 1]
@@ -41,14 +41,14 @@ def combine(matrix: Array, vectors: Array) -> Array:
     )
 
 
-def amplitudes(vectors: Array, places: Array) -> Array:
-    """Return what dipoles (n, 3) in mV at places (n, 3) in cm give in the eight leads (8, n).
+def amplitudes(vectors: Array, positions: Array) -> Array:
+    """Return the amplitudes (8, n) in mV of dipoles (n, 3) in mV at positions (n, 3) in cm.
 
-    A chest lead sees a dipole by the inverse square of its distance; limb electrodes are far, so they do not care.
+    The amplitude in a chest lead falls with the square of the distance; limb electrodes are too far for that to matter.
     """
-    out = combine(LEAD_VECTORS, vectors.T)
-    gap = CHEST[:, None, :] - places[None]
-    out[2:] *= _square(CHEST)[:, None] / _square(gap)
+    out = multiply(LEAD_VECTORS, vectors.T)
+    offset = CHEST[:, None, :] - positions[None]
+    out[2:] *= _square(CHEST)[:, None] / _square(offset)
     return out
 
 
@@ -58,10 +58,10 @@ def _square(vectors: Array) -> Array:
     return np.asarray(x * x + y * y + z * z)
 
 
-def twelve(independent: Array) -> np.ndarray:
-    """Complete I, II, V1-V6 (8, T) in microvolt to the twelve canonical leads, int16 (12, T).
+def twelve_leads(independent: Array) -> np.ndarray:
+    """Return the twelve canonical leads, int16 (12, T), of I, II, V1-V6 (8, T); both in microvolt.
 
-    Limb leads are derived after rounding, so Einthoven's law holds exactly and Goldberger's within one unit.
+    Limb leads are derived after rounding, so Einthoven's identity holds exactly and Goldberger's within 1 microvolt.
     """
     rounded = np.clip(np.rint(independent), -32000, 32000).astype(np.int32)
     first, second = rounded[0], rounded[1]
