@@ -1,4 +1,4 @@
-"""Reading a corpus in place: a folder or a zip, every file by its path inside."""
+"""Read a corpus in place, from a folder or a zip: each file by its path inside."""
 
 from cgdmer.archives.archive import Archive, open_archive
 

@@ -1,4 +1,4 @@
-"""Owns reading a corpus where it lies, as a folder or as PhysioNet's zip, through one interface."""
+"""Read a corpus in place through one interface, whether it is a folder or PhysioNet's zip."""
 
 import os
 from functools import lru_cache
@@ -12,10 +12,10 @@ from cgdmer.errors import DataError
 
 
 class Archive:
-    """Files of a corpus by POSIX path below `prefix`.
+    """The files of a corpus by POSIX path below `prefix`.
 
-    Opened on first use, also in a worker process that received it by pickle; closing lets go of the file, and a later
-    read opens it again.
+    An archive is opened on first use, also in a worker process that received it by pickle. After `close` the next read
+    opens it again.
     """
 
     def __init__(self, path: Path, prefix: str = "") -> None:
@@ -27,7 +27,7 @@ class Archive:
         return [name[len(self.prefix) :] for name in self.open().names(self.prefix)]
 
     def read(self, name: str, limit: int = MEMBER_LIMIT) -> bytes:
-        """Return a file's content; RecordError where it is missing, damaged, unsafe or above `limit` bytes."""
+        """Return a file's content; RecordError if it is missing, damaged, unsafe or larger than `limit` bytes."""
         check_name(name)
         return self.open().read(self.prefix + name, limit)
 
@@ -41,13 +41,13 @@ class Archive:
         return self.open().has(self.prefix + name)
 
     def rooted(self, prefix: str) -> "Archive":
-        """Return the part of this archive below a folder; '' is all of it. It shares what is open."""
-        part = Archive(self.path, self.prefix)
+        """Return a view of this archive below a folder; '' is all of it. Both share the open file."""
+        view = Archive(self.path, self.prefix)
         if prefix.strip("/"):
             check_name(prefix.strip("/"))
-            part.prefix += prefix.strip("/") + "/"
-        part._opened = self._opened
-        return part
+            view.prefix += prefix.strip("/") + "/"
+        view._opened = self._opened
+        return view
 
     def close(self) -> None:
         if self._opened:
@@ -64,7 +64,7 @@ class Archive:
         return Archive, (self.path, self.prefix)
 
     def open(self) -> Folder | Zip:
-        """Open now what is opened on first use; DataError where a zip is truncated, damaged or unsafe."""
+        """Open the folder or zip unless it is open; DataError if a zip is truncated, damaged or unsafe."""
         if self._opened is None:
             try:
                 status = self.path.stat()
@@ -75,7 +75,7 @@ class Archive:
 
 
 def open_archive(path: Path) -> Archive:
-    """Open a folder or a zip; DataError where it is neither, truncated, damaged or holds unsafe names."""
+    """Open a folder or a zip; DataError if it is neither, is truncated or damaged, or holds unsafe names."""
     if not path.exists():
         raise DataError(f"{path} is missing", allowed="a folder or a .zip", fix=f"ls -d {path.parent}/*")
     if not path.is_dir() and path.suffix.lower() != ".zip":
@@ -87,5 +87,5 @@ def open_archive(path: Path) -> Archive:
 
 @lru_cache(maxsize=4)
 def _store(path: str, identity: tuple[int, int, int]) -> Folder | Zip:
-    """Share a zip's directory, which takes seconds to read, between the archives of a process on one unchanged file."""
+    """Open a store once per process and unchanged file, because reading a zip's directory can take seconds."""
     return Folder(path) if os.path.isdir(path) else Zip(path)

@@ -1,4 +1,4 @@
-"""Owns reading a corpus that lies in a folder; links are followed only where they end inside it."""
+"""Read a corpus in a folder; links are followed only if their target is inside the folder."""
 
 import logging
 import os
@@ -20,19 +20,23 @@ class Folder:
         self._top = os.path.realpath(root).rstrip("/") + "/"
 
     def names(self, prefix: str) -> list[str]:
-        """Return the readable files below `prefix`, sorted; what may not be read is counted in a warning."""
-        readable, passed = [], 0
+        """Return the readable files below `prefix`, sorted; warn with the number of files that are skipped."""
+        readable, skipped = [], 0
         for name, inside in self._walk(prefix):
             if inside and not UNSAFE.search(name):
                 readable.append(name)
             else:
-                passed += 1
-        if passed:
-            log.warning("%s: %d links that lead out of it or names no table can hold are left out", self._top, passed)
+                skipped += 1
+        if skipped:
+            log.warning(
+                "%s: %d files are skipped: links that lead out of it, or names that no table can hold",
+                self._top,
+                skipped,
+            )
         return sorted(readable)
 
     def _walk(self, prefix: str) -> Iterator[tuple[str, bool]]:
-        """Yield every file and whether it lies inside; folders that are links are not entered, they may be circles."""
+        """Yield every file and whether it is inside; links to folders are not followed, they may be cycles."""
         pending = [prefix]
         while pending:
             folder = pending.pop()
@@ -75,10 +79,10 @@ class Folder:
             os.close(descriptor)
 
     def close(self) -> None:
-        """Nothing stays open between reads."""
+        """Do nothing: no file stays open between reads."""
 
     def _open(self, name: str) -> tuple[int, int]:
-        """Open a regular file that really lies inside the folder; return its descriptor and size."""
+        """Open a regular file whose real path is inside the folder; return its descriptor and size."""
         try:
             descriptor = os.open(self._top + name, _FLAGS)
         except (FileNotFoundError, NotADirectoryError) as error:
@@ -91,15 +95,15 @@ class Folder:
         os.close(descriptor)
         if stat.S_ISREG(status.st_mode):
             raise outside(name)
-        raise RecordError(f"{name} is not a file", allowed="a regular file", fix="check what lies at that path")
+        raise RecordError(f"{name} is not a file", allowed="a regular file", fix="check what is at that path")
 
     def _holds(self, descriptor: int, name: str) -> bool:
-        """Ask the kernel where an open file lies, one call; where it does not say, resolve the path."""
+        """Return True if an open file is inside the folder; the kernel tells in one call, else resolve the path."""
         try:
             if os.readlink(f"/proc/self/fd/{descriptor}").startswith(self._top):
                 return True
         except OSError:
-            log.debug("no /proc here; links are resolved by path")
+            log.debug("no /proc on this system; links are resolved by path")
         return self._resolves(name)
 
     def _resolves(self, name: str) -> bool:

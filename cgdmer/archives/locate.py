@@ -1,4 +1,4 @@
-"""Owns finding a corpus on this machine: an explicit root, or a folder or zip of a usual name under the raw root."""
+"""Find a corpus on this machine: at an explicit root, or as a folder or zip with a usual name in the raw root."""
 
 import logging
 import re
@@ -11,7 +11,7 @@ from cgdmer.settings import Corpus
 log = logging.getLogger(__name__)
 
 MIRRORS = ("", "physionet.org/files", "files")
-"""Where copies lie below the raw root: directly, or as a recursive `wget` of PhysioNet leaves them."""
+"""Folders below the raw root that may hold copies: itself, and where a recursive `wget` of PhysioNet puts them."""
 
 
 def locate(
@@ -21,19 +21,18 @@ def locate(
     raw_root: Path | None,
     recognises: Callable[[Path, bool], bool] | None = None,
 ) -> Path | None:
-    """Return the folder or zip that holds a corpus outside the project, or None where there is none.
+    """Return the folder or zip that holds a corpus outside the project, or None.
 
-    1. `corpus.root`, where set, is the answer; DataError where nothing lies there.
+    1. `corpus.root` if it is set; DataError if nothing exists there.
     2. Else a folder or `.zip` in `raw_root` (or in its `physionet.org/files`) whose name is `source` or one of
-       `aliases`, whatever its case, hyphens and underscores. An earlier alias goes before a later one, a folder
-       before a zip.
-    3. Else one whose name goes on after an alias, as PhysioNet's `ptb-xl-a-large-...-1.0.3.zip` does, and that
-       `recognises` accepts; DataError when several do, because choosing between versions is not ours to do.
-    4. Else `raw_root` itself, when its own name is an alias or it holds the corpus directly, not in a folder below.
+       `aliases`, in any case and with any hyphens and underscores. Earlier aliases and folders have precedence over
+       later aliases and zips.
+    3. Else a folder or zip whose name continues after an alias, such as PhysioNet's `ptb-xl-a-large-...-1.0.3.zip`, and
+       that `recognises` accepts; DataError if there are several, because the user must choose the version.
+    4. Else `raw_root` itself, if its own name is an alias or it holds the corpus directly, not in a folder below.
 
-    None is an answer for `way: auto` only; whoever needs a copy raises `not_found`. `corpus.way` is not looked at.
-    `recognises(path, at_top)` returns whether a path holds this corpus,
-    with `at_top` directly; without it names decide alone.
+    `corpus.way` is ignored; a caller that needs a copy raises `not_found` for None. `recognises(path, at_top)` returns
+    whether a path holds this corpus, with `at_top` directly; without it only names are compared.
     """
     if corpus.root is not None:
         return _explicit(source, corpus.root)
@@ -48,7 +47,7 @@ def locate(
 
 
 def not_found(source: str, aliases: tuple[str, ...], raw_root: Path | None) -> DataError:
-    """Build the error for a corpus that should be on this machine and is not."""
+    """Return the error for a corpus that should be on this machine and is not."""
     where = f"under CGDMER_RAW_ROOT={raw_root}" if raw_root else "because CGDMER_RAW_ROOT is not set"
     return DataError(
         f"no local copy of {source} {where}",
@@ -62,8 +61,8 @@ def _explicit(source: str, root: str) -> Path:
     if not (path.is_dir() or path.is_file()):
         raise DataError(
             f"corpora.{source}.root: {root} does not exist",
-            allowed="a folder or a .zip laid out like PhysioNet's",
-            fix=f"set corpora.{source}.root in params.yaml to where the copy lies, or to null",
+            allowed="a folder or a .zip with PhysioNet's layout",
+            fix=f"set corpora.{source}.root in params.yaml to the path of the copy, or to null",
         )
     return path
 
@@ -81,20 +80,20 @@ def _candidates(raw_root: Path) -> list[Path]:
 def _continued(
     source: str, names: tuple[str, ...], candidates: list[Path], recognises: Callable[[Path, bool], bool] | None
 ) -> Path | None:
-    """Return the one candidate whose name starts with a corpus name and a separator, and that holds the corpus."""
+    """Return the candidate that holds the corpus and whose name starts with one of its names and a separator."""
     starts = ["[-_ ]?".join(map(re.escape, re.split("[-_ ]", name))) for name in names]
     pattern = re.compile(f"({'|'.join(starts)})[-_ .]", re.IGNORECASE)
     named = [path for path in candidates if pattern.match(_stem(path))]
-    held = [path for path in named if recognises is None or recognises(path, False)]
-    for path in sorted(set(named) - set(held)):
+    matches = [path for path in named if recognises is None or recognises(path, False)]
+    for path in sorted(set(named) - set(matches)):
         log.warning("%s is named like %s but is damaged or holds something else; it is not used", path, source)
-    if len(held) > 1:
+    if len(matches) > 1:
         raise DataError(
-            f"several local copies could be {source}: {', '.join(str(path) for path in held)}",
+            f"several local copies could be {source}: {', '.join(str(path) for path in matches)}",
             allowed="one",
-            fix=f"set corpora.{source}.root in params.yaml to the one that is meant",
+            fix=f"set corpora.{source}.root in params.yaml to the one to use",
         )
-    return held[0] if held else None
+    return matches[0] if matches else None
 
 
 def _itself(raw_root: Path, names: list[str], recognises: Callable[[Path, bool], bool] | None) -> Path | None:

@@ -1,18 +1,18 @@
-"""Owns the rules for every member of a corpus: what a safe name is, how large a file may be, how a refusal reads."""
+"""Rules for the files of a corpus: safe names, the largest size, and the errors for files that violate them."""
 
 import re
 
 from cgdmer.errors import RecordError
 
 MEMBER_LIMIT = 1 << 30
-"""Bytes of the largest file that is read whole; PhysioNet's largest tables are a fifth of it."""
+"""Bytes of the largest file that is read at once; PhysioNet's largest tables have a fifth of it."""
 
 UNSAFE = re.compile(r"^[A-Za-z]:|\\|(?:^|/)\.{0,2}(?:/|$)|[\x00-\x1f\x7f\ud800-\udfff]")
 """Drive letters, backslashes, absolute paths, `.`, `..` and empty parts, control and undecodable characters."""
 
 
 def check_name(name: str) -> None:
-    """Raise RecordError where a name could lead out of the corpus."""
+    """Raise RecordError if a name could lead out of the corpus."""
     if UNSAFE.search(name):
         raise outside(name)
 
@@ -21,7 +21,7 @@ def outside(name: str) -> RecordError:
     return RecordError(
         f"'{name}' leads out of the corpus and is refused",
         allowed="relative paths below the corpus's own top folder, and links that stay inside it",
-        fix="put the file itself there, or leave its record out",
+        fix="replace the link by the file itself, or leave its record out",
     )
 
 
@@ -31,9 +31,9 @@ def missing(name: str) -> RecordError:
 
 def too_large(name: str, size: int, limit: int) -> RecordError:
     return RecordError(
-        f"{name} holds {size:,} bytes, more than is read at once",
+        f"{name} holds {size:,} bytes, more than the limit for one file",
         allowed=f"at most {limit:,} bytes",
-        fix="check that it is the file it says it is",
+        fix="check that it is the right file",
     )
 
 

@@ -1,4 +1,4 @@
-"""Owns reading the members of a zip in place: positioned reads, inflation bounded by what is declared, checked CRC."""
+"""Read the members of a zip in place: positioned reads, inflation up to the declared size, checked CRC."""
 
 import os
 import struct
@@ -10,14 +10,14 @@ from cgdmer.errors import DataError, RecordError
 
 STORED, DEFLATED = 0, 8
 RATIO_LIMIT, RATIO_FROM = 200, 1 << 24
-"""A member above 16 MiB that claims to inflate more than 200-fold is a bomb; a small, flat recording may."""
+"""A member above 16 MiB that inflates more than 200-fold is a bomb; a small, flat recording may inflate so far."""
 
 _LOCAL = struct.Struct("<26x2H")  # lengths of the name and the extra field that stand before a member's data
 _ENCRYPTED = 1
 
 
 class Zip:
-    """Members of one zip by name. Nothing depends on a file position, so threads and forks may share it."""
+    """Members of one zip by name. Reads use no file position, so threads and forks may share it."""
 
     def __init__(self, path: str) -> None:
         self._descriptor = -1
@@ -28,19 +28,19 @@ class Zip:
             raise DataError(f"{path} cannot be read: {error.strerror}", fix=f"ls -l {path}") from error
 
     def names(self, prefix: str) -> list[str]:
-        return sorted(name for name in self._directory.places if name.startswith(prefix))
+        return sorted(name for name in self._directory.offsets if name.startswith(prefix))
 
     def has(self, name: str) -> bool:
-        return name in self._directory.places
+        return name in self._directory.offsets
 
     def size(self, name: str) -> int:
-        if name not in self._directory.places:
+        if name not in self._directory.offsets:
             raise missing(name)
         return self._directory.member(name).size
 
     def read(self, name: str, limit: int) -> bytes:
-        """Return a member's content; RecordError where it is missing, damaged, locked or too large."""
-        if name not in self._directory.places:
+        """Return a member's content; RecordError if it is missing, damaged, encrypted or too large."""
+        if name not in self._directory.offsets:
             raise missing(name)
         member = self._directory.member(name)
         largest = min(limit, max(RATIO_FROM, RATIO_LIMIT * member.packed))
@@ -59,7 +59,7 @@ class Zip:
         return content
 
     def close(self) -> None:
-        """Let go of the file; the next read opens it again."""
+        """Close the file; the next read opens it again."""
         if self._descriptor >= 0:
             os.close(self._descriptor)
             self._descriptor = -1
@@ -82,7 +82,7 @@ class Zip:
 
 
 def _inflate(name: str, packed: bytes, size: int) -> bytes:
-    """Inflate to the declared size and at most one byte more, whatever the stream would yield."""
+    """Inflate at most one byte more than the declared size, however much the stream holds."""
     try:
         return zlib.decompressobj(-zlib.MAX_WBITS).decompress(packed, size + 1)
     except zlib.error as error:

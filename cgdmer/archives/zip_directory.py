@@ -1,6 +1,6 @@
-"""Owns the central directory of a zip: found, checked and held as bytes, with one number a member.
+"""The central directory of a zip: found, checked and kept as bytes, with one integer per member.
 
-`zipfile` builds an object a member; the 1.6 million members of MIMIC-IV-ECG would cost every worker about 1 GB.
+`zipfile` builds one object per member; the 1.6 million members of MIMIC-IV-ECG would cost each worker about 1 GB.
 Layout: PKWARE APPNOTE 4.3 to 4.5, zip64 included.
 """
 
@@ -13,18 +13,18 @@ from cgdmer.archives.members import UNSAFE, damaged_member
 from cgdmer.errors import DataError
 
 _END = struct.Struct("<4s4H2IH")  # end of central directory
-_LOCATOR = struct.Struct("<4sIQI")  # says where the zip64 end is
+_LOCATOR = struct.Struct("<4sIQI")  # holds the offset of the zip64 end
 _END64 = struct.Struct("<4sQ2H2I4Q")
 _ENTRY = struct.Struct("<4s6H3I5H2I")  # one member
 _FLAGS, _LENGTHS = struct.Struct("<8xH"), struct.Struct("<28x3H")  # parts of a member: flags; name, extra, comment
 _UTF8 = 1 << 11
-_FULL = 0xFFFFFFFF  # the true value stands in a zip64 field
+_FULL = 0xFFFFFFFF  # the true value is in a zip64 field
 _COUNT_RANGE = 1 << 16  # some writers count members modulo this
 
 
 @dataclass(frozen=True, slots=True)
 class Member:
-    """What the directory says of one member; sizes in bytes, `offset` of its local header in the file."""
+    """The directory's entry of one member; sizes in bytes, `offset` of its local header in the file."""
 
     flags: int
     method: int
@@ -35,20 +35,20 @@ class Member:
 
 
 class Directory:
-    """All members of the zip open at `descriptor`; DataError where it is truncated, damaged or unsafe."""
+    """All members of the zip open at `descriptor`; DataError if it is truncated, damaged or unsafe."""
 
     def __init__(self, descriptor: int, path: str) -> None:
         self._file_size = os.fstat(descriptor).st_size
         count, size, offset, end = _find(descriptor, self._file_size, path)
-        self._shift = end - size - offset  # bytes that stand before the zip proper
+        self._shift = end - size - offset  # bytes before the zip proper
         if self._shift < 0 or size > end:
-            raise broken(path, "its directory lies outside the file")
+            raise broken(path, "its directory is outside the file")
         self._content = os.pread(descriptor, size, end - size)
-        self.places = dict(self._entries(path))
-        """Where each member's entry stands, by name; folders are left out."""
+        self.offsets = dict(self._entries(path))
+        """Offset of each member's entry in the directory, by name; folders are left out."""
         if (self._count - count) % _COUNT_RANGE:
             raise broken(path, f"its directory lists {self._count} of {count} members")
-        unsafe = next(filter(UNSAFE.search, self.places), None)
+        unsafe = next(filter(UNSAFE.search, self.offsets), None)
         if unsafe is not None:
             raise DataError(
                 f"{path}: member '{unsafe}' leads out of the archive; nothing of it is read",
@@ -57,30 +57,30 @@ class Directory:
             )
 
     def _entries(self, path: str) -> Iterator[tuple[str, int]]:
-        content, place, self._count = self._content, 0, 0
+        content, position, self._count = self._content, 0, 0
         lengths, flags, head = _LENGTHS.unpack_from, _FLAGS.unpack_from, _ENTRY.size
-        while place + head <= len(content) and content.startswith(b"PK\1\2", place):
-            name_length, extra, comment = lengths(content, place)
-            raw = content[place + head : place + head + name_length]
-            name = raw.decode("utf-8" if flags(content, place)[0] & _UTF8 else "cp437", "surrogateescape")
+        while position + head <= len(content) and content.startswith(b"PK\1\2", position):
+            name_length, extra, comment = lengths(content, position)
+            raw = content[position + head : position + head + name_length]
+            name = raw.decode("utf-8" if flags(content, position)[0] & _UTF8 else "cp437", "surrogateescape")
             self._count += 1
             if not name.endswith("/") or UNSAFE.search(name[:-1]):
-                yield name, place
-            place += head + name_length + extra + comment
-        if place != len(content):
+                yield name, position
+            position += head + name_length + extra + comment
+        if position != len(content):
             raise broken(path, f"its directory breaks off after {self._count} members")
 
     def member(self, name: str) -> Member:
-        """Return a member that exists; RecordError where its entry points outside the file."""
-        place = self.places[name]
-        fields = _ENTRY.unpack_from(self._content, place)
+        """Return a member that exists; RecordError if its entry points outside the file."""
+        entry = self.offsets[name]
+        fields = _ENTRY.unpack_from(self._content, entry)
         flags, method, crc, packed, size, offset = (fields[at] for at in (3, 4, 7, 8, 9, 16))
         if _FULL in (packed, size, offset):
-            begin = place + _ENTRY.size + fields[10]
+            begin = entry + _ENTRY.size + fields[10]
             wide = _zip64(self._content[begin : begin + fields[11]])
             size, packed, offset = (next(wide, 0) if value == _FULL else value for value in (size, packed, offset))
         if offset + self._shift + packed > self._file_size:
-            raise damaged_member(name, "it lies outside the file")
+            raise damaged_member(name, "it is outside the file")
         return Member(flags, method, crc, packed, size, offset + self._shift)
 
 
@@ -88,11 +88,11 @@ def _find(descriptor: int, file_size: int, path: str) -> tuple[int, int, int, in
     """Return the directory's member count, size, claimed offset and true end."""
     begin = max(0, file_size - _END.size - _COUNT_RANGE)
     tail = os.pread(descriptor, file_size - begin, begin)
-    place = tail.rfind(b"PK\5\6")
-    if place < 0 or place + _END.size > len(tail):
+    position = tail.rfind(b"PK\5\6")
+    if position < 0 or position + _END.size > len(tail):
         raise broken(path, "its end is missing")
-    _, disk, _, _, count, size, offset, _ = _END.unpack_from(tail, place)
-    end = begin + place
+    _, disk, _, _, count, size, offset, _ = _END.unpack_from(tail, position)
+    end = begin + position
     locator = os.pread(descriptor, _LOCATOR.size, max(0, end - _LOCATOR.size))
     if locator.startswith(b"PK\6\7"):
         record = os.pread(descriptor, _END64.size, max(0, end - _LOCATOR.size - _END64.size))
@@ -106,19 +106,19 @@ def _find(descriptor: int, file_size: int, path: str) -> tuple[int, int, int, in
 
 
 def _zip64(extra: bytes) -> Iterator[int]:
-    """Yield the 64-bit values of a member's zip64 field, in their order."""
-    place = 0
-    while place + 4 <= len(extra):
-        kind, length = struct.unpack_from("<2H", extra, place)
+    """Yield the 64-bit values of a member's zip64 field in order."""
+    position = 0
+    while position + 4 <= len(extra):
+        kind, length = struct.unpack_from("<2H", extra, position)
         if kind == 1:
-            yield from struct.unpack_from(f"<{min(length, len(extra) - place - 4) // 8}Q", extra, place + 4)
+            yield from struct.unpack_from(f"<{min(length, len(extra) - position - 4) // 8}Q", extra, position + 4)
             return
-        place += 4 + length
+        position += 4 + length
 
 
 def broken(path: str, why: str) -> DataError:
     return DataError(
-        f"{path} is no readable zip: {why}",
+        f"{path} is not a readable zip: {why}",
         allowed="a complete zip archive in one file",
         fix=f"unzip -tq {path}; then remove it and get it again",
     )

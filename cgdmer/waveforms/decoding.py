@@ -15,7 +15,7 @@ _FIX = "get the record again, or leave it in quarantine"
 
 
 def decode_record(archive: Archive, member: str, header: Header, verify: bool) -> Record:
-    """Decode a record of the plain kind, one signal file after another."""
+    """Decode a plain record, one signal file after another."""
     folder, samples = member[: member.rfind("/") + 1], header.samples
     integers, signals = [], []
     for file, kind, offset, first, last in _blocks(header):
@@ -41,14 +41,14 @@ def _blocks(header: Header) -> Iterator[tuple[str, int, int, int, int]]:
         first = last
 
 
-def _check_length(what: str, kind: int, available: int, samples: int, leads: int) -> None:
-    """Raise RecordError where a file is shorter than its header says, before anything of that size is allocated."""
+def _check_length(file: str, kind: int, available: int, samples: int, leads: int) -> None:
+    """Raise RecordError if a file is shorter than its header states, before anything of that size is allocated."""
     if samples < 1:
-        raise RecordError(f"{what} holds no sample", allowed="at least one sample a lead", fix=_FIX)
+        raise RecordError(f"{file} holds no sample", allowed="at least one sample per lead", fix=_FIX)
     if available < size(kind, samples * leads):
         held = max(0, available) * 8 // (BITS[kind] * leads)
         raise RecordError(
-            f"{what} holds {held:,} of the {samples:,} samples its header states",
-            allowed="a signal as long as its header says",
+            f"{file} holds {held:,} of the {samples:,} samples its header states",
+            allowed="a signal as long as its header states",
             fix=_FIX,
         )

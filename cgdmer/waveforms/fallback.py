@@ -1,4 +1,4 @@
-"""Owns reading with `wfdb`, inside fixed bounds, what is not plain: other formats, frames, skew, segments."""
+"""Read records that are not plain with `wfdb`, inside fixed bounds: other formats, frames, skew, segments."""
 
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -12,19 +12,19 @@ from cgdmer.waveforms.formats import FACTORS
 from cgdmer.waveforms.header import HEADER_LIMIT, NO_FILE, Header, parse_header
 from cgdmer.waveforms.record import SIGNAL_LIMIT, Record
 
-SAMPLES_FROM, SAMPLES_A_BYTE = 1 << 20, 64
-"""A header may claim a million samples, or 64 a byte of its signal files: compressed formats need no more."""
+MAX_SAMPLES, SAMPLES_PER_BYTE = 1 << 20, 64
+"""A header may claim a million samples, or 64 per byte of its signal files: compressed formats need no more."""
 
 
 def read_with_wfdb(archive: Archive, member: str, header: Header) -> Record:
-    """Copy a record's files out, because `wfdb` reads folders only, and let it decode them."""
+    """Copy a record's files into a temporary folder, because `wfdb` reads only folders, and let `wfdb` decode them."""
     with TemporaryDirectory(prefix="cgdmer-") as folder:
-        described, stored = _copy(archive, member, header, Path(folder))
+        headers, size = _copy(archive, member, header, Path(folder))
         try:
-            return _read(Path(folder) / _stem(member), header, described, stored)
+            return _read(Path(folder) / _stem(member), header, headers, size)
         except RecordError as error:
             raise RecordError(f"{member}: {error.problem}", allowed=error.allowed, fix=error.fix) from None
-        except Exception as error:  # wfdb raises whatever its parts raise
+        except Exception as error:  # wfdb passes on whatever its parsers raise
             raise RecordError(
                 f"{member}: wfdb cannot read it: {type(error).__name__}: {error}",
                 allowed="a record of the WFDB formats",
@@ -33,49 +33,51 @@ def read_with_wfdb(archive: Archive, member: str, header: Header) -> Record:
 
 
 def _copy(archive: Archive, member: str, header: Header, folder: Path) -> tuple[list[Header], int]:
-    """Write the header, its segments' headers and all signal files; return the headers with leads, and signal bytes."""
-    base, described, stored = member[: member.rfind("/") + 1], [], 0
+    """Write all headers and signal files; return the headers that have leads, and the bytes of the signal files."""
+    base, headers, size = member[: member.rfind("/") + 1], [], 0
     pending = [(_stem(member), header)]
     if header.segments:
         names = [name for name in dict.fromkeys(header.files) if name != NO_FILE]
         pending += [(n, parse_header(archive.read(f"{base}{n}.hea", HEADER_LIMIT), f"{base}{n}.hea")) for n in names]
-    for name, part in pending:
+    for name, pending_header in pending:
         (folder / f"{name}.hea").write_bytes(archive.read(f"{base}{name}.hea", HEADER_LIMIT))
-        if part.segments:
+        if pending_header.segments:
             continue
-        described.append(part)
-        for file in set(part.files) - {NO_FILE}:
+        headers.append(pending_header)
+        for file in set(pending_header.files) - {NO_FILE}:
             data = archive.read(base + file, SIGNAL_LIMIT)
-            stored += len(data)
+            size += len(data)
             (folder / file).write_bytes(data)
-    return described, stored
+    return headers, size
 
 
-def _read(path: Path, header: Header, described: list[Header], stored: int) -> Record:
-    import wfdb
-
+def _read(path: Path, header: Header, headers: list[Header], size: int) -> Record:
+    try:
+        import wfdb
+    except ImportError as error:
+        raise RecordError("this WFDB format needs wfdb: pip install 'cgdmer[formats]'") from error
     head = wfdb.rdheader(str(path))
-    _check_claims(head, stored)
+    _check_claims(head, size)
     record = wfdb.rdrecord(str(path))
-    units = {lead: unit for part in described for lead, unit in zip(part.leads, part.units, strict=True)}
+    units = {lead: unit for each in headers for lead, unit in zip(each.leads, each.units, strict=True)}
     leads = tuple(record.sig_name) if header.segments else header.leads
     factors = np.array([FACTORS[units[lead]] for lead in leads])
     if record.p_signal is None or not record.p_signal.size:
-        raise RecordError("it holds no sample", allowed="at least one sample a lead")
+        raise RecordError("it holds no sample", allowed="at least one sample per lead")
     signal = np.ascontiguousarray((record.p_signal * factors).T, np.float32)
     return Record(signal, header.fs, leads, header.comments)
 
 
-def _check_claims(head: Any, stored: int) -> None:
-    """Raise RecordError where a header claims more than its files can hold, before `wfdb` allocates it."""
+def _check_claims(head: Any, size: int) -> None:
+    """Raise RecordError if a header claims more samples than its files can hold, before `wfdb` allocates them."""
     leads = sum(head.samps_per_frame) if hasattr(head, "samps_per_frame") else head.n_sig
     lengths = sum(getattr(head, "seg_len", [])) or head.sig_len or 0
     skew = max((skew or 0 for skew in getattr(head, "skew", [])), default=0)
     claimed = (max(lengths, head.sig_len or 0) + skew) * leads
-    if claimed > max(SAMPLES_FROM, SAMPLES_A_BYTE * stored):
+    if claimed > max(MAX_SAMPLES, SAMPLES_PER_BYTE * size):
         raise RecordError(
-            f"it claims {claimed:,} samples and its files hold {stored:,} bytes",
-            allowed=f"{SAMPLES_A_BYTE} samples a byte",
+            f"it claims {claimed:,} samples and its files hold {size:,} bytes",
+            allowed=f"{SAMPLES_PER_BYTE} samples per byte",
             fix="get the record again, or leave it in quarantine",
         )
 

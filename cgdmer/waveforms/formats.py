@@ -1,4 +1,4 @@
-"""Owns WFDB's sample formats (physionet.org/physiotools/wag/signal-5.htm): bytes to integers, integers to mV."""
+"""WFDB's sample formats (physionet.org/physiotools/wag/signal-5.htm): bytes to integers, integers to mV."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -7,15 +7,15 @@ import numpy as np
 import numpy.typing as npt
 
 BITS = {16: 16, 24: 24, 32: 32, 80: 8, 212: 12}
-"""Bits a sample takes in the formats decoded here."""
+"""Bits per sample of the formats decoded here."""
 FORMATS = tuple(BITS)
 FACTORS = {"mV": 1.0, "V": 1000.0, "uV": 0.001}
 """Physical unit to mV."""
 _EXACT = 1 << 23
-"""Integers up to twice this are exact in float32."""
+"""Integers of up to twice this magnitude are exact in float32."""
 
 Integers = npt.NDArray[Any]
-"""Signed integers of whatever width the format needs."""
+"""Signed integers of the width that the format needs."""
 
 
 def size(kind: int, count: int) -> int:
@@ -24,7 +24,7 @@ def size(kind: int, count: int) -> int:
 
 
 def decode(data: bytes, kind: int, offset: int, count: int) -> Integers:
-    """Return `count` samples, flat, in file order; the caller has checked that `data` holds them."""
+    """Return `count` samples as a flat array in file order; the caller has checked that `data` holds them."""
     if kind in (16, 32):
         return np.frombuffer(data, f"<i{kind // 8}", count, offset)
     stored = np.frombuffer(data, np.uint8, size(kind, count), offset)
@@ -36,7 +36,7 @@ def decode(data: bytes, kind: int, offset: int, count: int) -> Integers:
 
 
 def _three_bytes(stored: npt.NDArray[np.uint8]) -> Integers:
-    """Put each sample into the high bytes of an int32 and let an arithmetic shift extend its sign."""
+    """Move each sample into the high bytes of an int32 and extend its sign by an arithmetic shift."""
     wide = np.zeros((len(stored) // 3, 4), np.uint8)
     wide[:, 1:] = stored.reshape(-1, 3)
     return wide.view("<i4").ravel() >> 8
@@ -83,13 +83,13 @@ def millivolt(
 
 
 def _column(values: Sequence[float]) -> Any:
-    """Return one number for all leads where they agree, else a column (L, 1)."""
+    """Return one number if all leads share it, else a column (L, 1)."""
     return float(values[0]) if len(set(values)) == 1 else np.array(values, np.float64)[:, None]
 
 
 def checksums_match(digital: Integers, checksums: Sequence[int | None]) -> bool | None:
-    """Compare the 16-bit sums of a signal (L, T) with its header's; None where the header has none."""
+    """Return True if the 16-bit sums of a signal (L, T) equal its header's, or None if the header has none."""
     if None in checksums:
         return None
     sums = digital.sum(axis=1, dtype=np.int16 if digital.dtype.itemsize == 2 else np.int64)
-    return all((int(found) - (stated or 0)) % 65536 == 0 for found, stated in zip(sums, checksums, strict=True))
+    return all((int(actual) - (stated or 0)) % 65536 == 0 for actual, stated in zip(sums, checksums, strict=True))

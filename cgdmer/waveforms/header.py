@@ -1,4 +1,4 @@
-"""Owns reading WFDB headers (physionet.org/physiotools/wag/header-5.htm): record line, files, comments."""
+"""Read WFDB headers (physionet.org/physiotools/wag/header-5.htm): record line, files, comments."""
 
 import re
 from collections.abc import Sequence
@@ -13,35 +13,35 @@ HEADER_LIMIT = 1 << 20
 MAX_FS = 100_000.0
 """Hz; no surface ECG is sampled faster."""
 DEFAULT_FS = 250.0
-"""Hz, what the format says of a rate that is left out."""
+"""Hz, the format's default for a rate that is left out."""
 NO_FILE = "~"
-"""Stands for a signal or segment without a file, in records of several segments."""
+"""Name of a signal or segment without a file, in records of several segments."""
 PLAIN_NAME = re.compile(r"[\w-]+(?:\.[\w-]+)*")
-"""Of a record or file: no path, no leading or doubled dot."""
+"""Valid name of a record or file: no path, no leading or doubled dot."""
 
 _FS = re.compile(r"((?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d{1,3})?)(?:/.*)?")
 _COUNT = re.compile(r"\d{1,12}")
-_MEND = "correct the header, or leave the record in quarantine"
+_FIX = "correct the header, or leave the record in quarantine"
 
 
 @dataclass(frozen=True, slots=True)
 class Header:
-    """One record as its header describes it; the tuples have one entry a lead, in stored order."""
+    """One record as its header describes it; the tuples have one entry per lead, in stored order."""
 
     name: str
     fs: float
     """Hz."""
     samples: int
-    """Samples a lead; 0 where the header leaves it to the signal file's size."""
+    """Samples per lead; 0 if the signal file's size decides."""
     leads: tuple[str, ...]
-    """Names as written; '' where there is none."""
+    """Names as written; '' for a lead without a name."""
     files: tuple[str, ...]
     """Plain file names beside the header."""
     formats: tuple[int, ...]
     gains: tuple[float, ...]
     """ADC units per physical unit."""
     baselines: tuple[int, ...]
-    """The ADC value of zero."""
+    """The ADC values of 0 V."""
     units: tuple[str, ...]
     """mV, V or uV."""
     offsets: tuple[int, ...]
@@ -49,17 +49,17 @@ class Header:
     checksums: tuple[int | None, ...]
     comments: list[str]
     segments: int = 0
-    """How many records `files` names as segments; 0 for an ordinary record."""
+    """How many segments `files` names; 0 for a record of one segment."""
     plain: bool = True
-    """No segments, one sample a frame, no skew and only formats decoded here; else it takes `wfdb` to read."""
+    """Whether `decoding` reads it: no segments, one sample per frame, no skew, known formats; else `wfdb` must."""
 
 
 def parse_header(data: bytes, name: str) -> Header:
-    """Read a header; RecordError, with `name` in front, says what cannot be used."""
+    """Parse a header; RecordError, prefixed with `name`, for anything that cannot be used."""
     try:
         return _parse(_text(data))
     except RecordError as error:
-        raise RecordError(f"{name}: {error.problem}", allowed=error.allowed, fix=error.fix or _MEND) from None
+        raise RecordError(f"{name}: {error.problem}", allowed=error.allowed, fix=error.fix or _FIX) from None
 
 
 def _text(data: bytes) -> str:
@@ -78,14 +78,14 @@ def _parse(text: str) -> Header:
         elif line:
             lines.append(line)
     if not lines:
-        raise RecordError("the header is empty", allowed="a record line, then one line a lead")
+        raise RecordError("the header is empty", allowed="a record line, then one line per lead")
     name, segments, signals, fs, samples = _record_line(lines[0])
     if segments:
         return _several_segments(name, segments, fs, samples, lines[1:], comments)
     if len(lines) - 1 != signals or not signals:
-        found = len(lines) - 1
+        described = len(lines) - 1
         raise RecordError(
-            f"the header counts {signals} leads and describes {found}", allowed="one line a lead, one or more"
+            f"the header counts {signals} leads and describes {described}", allowed="one line per lead, one or more"
         )
     files, layout, checksums = signal_lines(lines[1:])
     _check_files(files, layout)
@@ -96,7 +96,7 @@ def _parse(text: str) -> Header:
 
 
 def _record_line(line: str) -> tuple[str, int, int, float, int]:
-    """Return name, segments (0 for an ordinary record), leads, fs and samples a lead."""
+    """Return name, segments (0 for a record of one segment), number of leads, fs and samples per lead."""
     fields = line.split()
     name, slash, segments = fields[0].partition("/")
     if not PLAIN_NAME.fullmatch(name) or (slash and not (_COUNT.fullmatch(segments) and int(segments))):
@@ -119,28 +119,30 @@ def _several_segments(
 ) -> Header:
     names = tuple(line.split()[0] for line in lines)
     if len(names) != segments:
-        raise RecordError(f"the header counts {segments} segments and names {len(names)}", allowed="one line a segment")
+        raise RecordError(
+            f"the header counts {segments} segments and names {len(names)}", allowed="one line per segment"
+        )
     for segment in names:
         if segment != NO_FILE and not PLAIN_NAME.fullmatch(segment):
-            raise _no_plain_name("segment", segment)
+            raise _not_a_plain_name("segment", segment)
     none: tuple[int, ...] = ()
     return Header(name, fs, samples, (), names, none, none, none, (), none, none, comments, segments, plain=False)
 
 
 def _check_files(files: tuple[str, ...], layout: Layout) -> None:
-    """Raise RecordError for a file name with a path, or a file described in two ways."""
+    """Raise RecordError for a file name with a path, or for a file with two formats or offsets."""
     for file in set(files):
         if file != NO_FILE and not PLAIN_NAME.fullmatch(file):
-            raise _no_plain_name("signal file", file)
+            raise _not_a_plain_name("signal file", file)
     blocks = [block for block, _ in groupby(zip(files, layout.formats, layout.offsets, strict=True))]
     if len(blocks) != len(set(files)):
         raise RecordError(
-            "leads of one signal file stand apart or differ in format or byte offset",
-            allowed="the leads of a file one after another, all in its one format",
+            "the leads of one signal file are separated, or differ in format or byte offset",
+            allowed="the leads of a file on consecutive lines, all in one format",
         )
 
 
-def _no_plain_name(kind: str, name: str) -> RecordError:
+def _not_a_plain_name(kind: str, name: str) -> RecordError:
     return RecordError(
         f"{kind} '{name[:80]}' is not a plain file name", allowed="a file beside the header, named without a path"
     )

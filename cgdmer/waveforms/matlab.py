@@ -1,6 +1,7 @@
-"""Owns CPSC2018's first published form: a MATLAB 5 file with a struct `ECG` of sex, age and data (12, T) in mV, 500 Hz.
+"""Read CPSC2018 as first published: MATLAB 5 files with a struct `ECG` of sex, age and data (12, T) in mV at 500 Hz.
 
-Read here and not by `scipy.io.loadmat`, which allocates what a damaged file's dimensions claim.
+`scipy.io.loadmat` is not used, because it allocates what the dimensions of a damaged file claim: a file of 216 bytes
+can cost 1 GB (tests/waveforms/test_matlab.py).
 Layout: MathWorks, "MAT-File Format", level 5.
 """
 
@@ -29,11 +30,11 @@ Value = dict[str, "Value"] | str | npt.NDArray[np.generic] | None
 
 
 def read_struct(data: bytes, name: str) -> Record:
-    """Read the `ECG` struct; age and sex become comments as the challenge's headers write them."""
+    """Read the struct `ECG`; age and sex become comments, in the form of the challenge's headers."""
     try:
         ecg = dict(_variables(data)).get("ECG")
     except (ValueError, IndexError, struct.error, zlib.error, RecursionError) as error:
-        raise _refused(name, f"is no readable MATLAB 5 file: {error}") from error
+        raise _refused(name, f"is not a readable MATLAB 5 file: {error}") from error
     fields = ecg if isinstance(ecg, dict) else {}
     signal = fields.get("data")
     if not isinstance(signal, np.ndarray) or signal.ndim != 2 or signal.shape[0] != len(LEADS) or not signal.shape[1]:
@@ -52,7 +53,7 @@ def _refused(name: str, why: str) -> RecordError:
 
 
 def _text(value: Value) -> str:
-    """Write a field as a comment; a whole number without a decimal point, nothing for a missing one."""
+    """Format a field as a comment: whole numbers without a decimal point, '' for a missing field."""
     if isinstance(value, np.ndarray) and value.size == 1 and np.isfinite(value.item()):
         return f"{value.item():g}"
     return value.strip() if isinstance(value, str) else ""
@@ -61,7 +62,7 @@ def _text(value: Value) -> str:
 def _variables(data: bytes) -> Iterator[tuple[str, Value]]:
     """Yield the variables of a file by name."""
     if not data.startswith(b"MATLAB 5.0") or data[126:128] not in (b"IM", b"MI"):
-        raise ValueError("it does not begin as one")
+        raise ValueError("its first bytes are not those of one")
     order = "<" if data[126:128] == b"IM" else ">"
     for kind, content in _elements(data, 128, order):
         if kind == _COMPRESSED:
@@ -74,40 +75,44 @@ def _variables(data: bytes) -> Iterator[tuple[str, Value]]:
             yield _matrix(content, order)
 
 
-def _elements(data: bytes, place: int, order: str) -> Iterator[tuple[int, bytes]]:
-    """Yield each element's type and content; small elements hold theirs in the tag, others are padded to 8 bytes."""
-    while place + 8 <= len(data):
-        kind, length = struct.unpack_from(f"{order}2I", data, place)
+def _elements(data: bytes, offset: int, order: str) -> Iterator[tuple[int, bytes]]:
+    """Yield each element's type and content. Small elements hold it in their tag; others are padded to 8 bytes."""
+    while offset + 8 <= len(data):
+        kind, length = struct.unpack_from(f"{order}2I", data, offset)
         if kind >> 16:
-            kind, length, begin, place = kind & 0xFFFF, kind >> 16, place + 4, place + 8
+            kind, length, begin, offset = kind & 0xFFFF, kind >> 16, offset + 4, offset + 8
         else:
-            begin = place + 8
-            place = begin + (length if kind == _COMPRESSED else -(-length // 8) * 8)
-        if begin + length > len(data) or (place - begin == 4 and length > 4):
+            begin = offset + 8
+            offset = begin + (length if kind == _COMPRESSED else -(-length // 8) * 8)
+        if begin + length > len(data) or (offset - begin == 4 and length > 4):
             raise ValueError("an element is cut off")
         yield kind, data[begin : begin + length]
 
 
 def _matrix(content: bytes, order: str) -> tuple[str, Value]:
-    """Return an array's name and value: a struct as a dict, text as str, numbers as an array, None for the rest."""
-    parts = list(_elements(content, 0, order))
-    if len(parts) < 3:
+    """Return an array's name and value: dict for a struct, str for text, array for numbers, None for other classes."""
+    elements = list(_elements(content, 0, order))
+    if len(elements) < 3:
         return "", None
-    flags, dims, name = np.frombuffer(parts[0][1], f"{order}u4"), np.frombuffer(parts[1][1], f"{order}i4"), parts[2][1]
-    return name.decode("latin-1"), _value(int(flags[0]) & 0xFF if len(flags) else 0, dims.tolist(), parts[3:], order)
+    flags, dims, name = (
+        np.frombuffer(elements[0][1], f"{order}u4"),
+        np.frombuffer(elements[1][1], f"{order}i4"),
+        elements[2][1],
+    )
+    return name.decode("latin-1"), _value(int(flags[0]) & 0xFF if len(flags) else 0, dims.tolist(), elements[3:], order)
 
 
-def _value(kind: int, dims: list[int], parts: list[tuple[int, bytes]], order: str) -> Value:
-    if kind == _STRUCT and len(parts) > 1 and math.prod(dims) == 1:
-        width = int(np.frombuffer(parts[0][1], f"{order}i4")[0])
-        names = parts[1][1]
+def _value(kind: int, dims: list[int], elements: list[tuple[int, bytes]], order: str) -> Value:
+    if kind == _STRUCT and len(elements) > 1 and math.prod(dims) == 1:
+        width = int(np.frombuffer(elements[0][1], f"{order}i4")[0])
+        names = elements[1][1]
         fields = [
             names[at : at + width].split(b"\0")[0].decode("latin-1") for at in range(0, len(names), max(1, width))
         ]
-        return {field: _matrix(part, order)[1] for field, (_, part) in zip(fields, parts[2:], strict=False)}
-    if not parts:
+        return {field: _matrix(element, order)[1] for field, (_, element) in zip(fields, elements[2:], strict=False)}
+    if not elements:
         return None
-    stored, content = parts[0]
+    stored, content = elements[0]
     if kind == _CHAR and stored in _TEXTS:
         return content.decode(_TEXTS[stored] + {"<": "-le", ">": "-be"}[order] * (_TEXTS[stored] == "utf-16"))
     if kind > _CHAR + 1 and stored in _NUMBERS:

@@ -23,6 +23,6 @@ class Record:
     """Names as written."""
     comments: list[str]
     digital: Integers | None = None
-    """ADC values (L, T); None where the file holds physical values or `wfdb` decoded it."""
+    """ADC values (L, T); None if the file holds physical values or `wfdb` decoded it."""
     checksum_ok: bool | None = None
-    """Whether the sums in the header hold; None where they were not asked for or the header has none."""
+    """Whether the checksums of the header match; None if they were not compared or the header has none."""

@@ -1,4 +1,4 @@
-"""Owns the signal lines of a WFDB header: what each says of a lead's format, gain, unit and name."""
+"""Parse the signal lines of a WFDB header: format, gain, unit and name of each lead."""
 
 import re
 from collections.abc import Sequence
@@ -9,13 +9,13 @@ from cgdmer.errors import RecordError
 from cgdmer.waveforms.formats import FORMATS
 
 UNITS = {"V": "V", "mV": "mV", "mv": "mV", "uV": "uV", "uv": "uV", "µV": "uV", "μV": "uV"}
-"""Units as written (micro sign and Greek mu among them) to units as known."""
+"""Spellings of units, with the micro sign and with the Greek mu, to their standard names."""
 ALL_FORMATS = (0, 8, 16, 24, 32, 61, 80, 160, 212, 310, 311, 508, 516, 524)
 """physionet.org/physiotools/wag/signal-5.htm; 0 is a lead without a file."""
 DEFAULT_GAIN, DEFAULT_UNIT = 200.0, "mV"
-"""What the format says of a gain or unit that is left out."""
+"""The format's defaults for a gain or unit that is left out."""
 MIN_GAIN, MAX_GAIN, MAX_BASELINE = 1e-12, 1e12, 1 << 31
-"""Beyond them float32 mV overflows or vanishes."""
+"""Beyond these limits float32 mV overflows or underflows."""
 
 _FORMAT = re.compile(r"(\d{1,3})(?:x(\d{1,6}))?(?::(\d{1,9}))?(?:\+(\d{1,12}))?")
 _GAIN = re.compile(r"(-?(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d{1,3})?)?(?:\((-?\d{1,10})\))?(?:/(\S*))?")
@@ -23,7 +23,7 @@ _INTEGER = re.compile(r"-?\d{1,12}")
 
 
 class Layout(NamedTuple):
-    """What the signal lines of a corpus share from record to record."""
+    """The parts of the signal lines that the records of a corpus share."""
 
     leads: tuple[str, ...]
     formats: tuple[int, ...]
@@ -35,16 +35,16 @@ class Layout(NamedTuple):
 
 
 def signal_lines(lines: Sequence[str]) -> tuple[tuple[str, ...], Layout, tuple[int | None, ...]]:
-    """Return files, layout and checksums; the usual nine fields go the short way."""
+    """Return files, layout and checksums; lines with all nine fields take the fast path."""
     rows = [line.split(None, 8) for line in lines]
     try:
         return _columns(rows)
     except ValueError:
-        return _columns([_filled(row) for row in rows])
+        return _columns([_with_defaults(row) for row in rows])
 
 
 def _columns(rows: Sequence[Sequence[str]]) -> tuple[tuple[str, ...], Layout, tuple[int | None, ...]]:
-    """Transpose the rows; ValueError where one is not the nine fields, with a whole number where one belongs."""
+    """Transpose the rows; ValueError unless each has nine fields, with integers in the integer fields."""
     files, formats, gains, resolutions, zeros, initials, checksums, blocks, leads = zip(*rows, strict=True)
     layout = _layout(formats, gains, resolutions, zeros, blocks, leads)
     for initial in initials:
@@ -52,16 +52,16 @@ def _columns(rows: Sequence[Sequence[str]]) -> tuple[tuple[str, ...], Layout, tu
     return files, layout, tuple([int(checksum) if checksum else None for checksum in checksums])
 
 
-def _filled(row: Sequence[str]) -> list[str]:
-    """Give a line that leaves fields out the format's defaults; what follows the last number is the lead's name."""
+def _with_defaults(row: Sequence[str]) -> list[str]:
+    """Fill in the format's defaults for fields left out; the text after the last number is the lead's name."""
     if len(row) < 2:
         raise RecordError(f"signal line '{' '.join(row)[:80]}'", allowed="FILE FORMAT GAIN ... LEAD")
-    rest, numbers = list(row[3:]), ["0", "0", "0", "", "0"]
-    for place in range(len(numbers)):
-        if not rest or not _INTEGER.fullmatch(rest[0]):
+    fields, numbers = list(row[3:]), ["0", "0", "0", "", "0"]
+    for index in range(len(numbers)):
+        if not fields or not _INTEGER.fullmatch(fields[0]):
             break
-        numbers[place] = rest.pop(0)
-    return [row[0], row[1], row[2] if len(row) > 2 else "", *numbers, " ".join(rest)]
+        numbers[index] = fields.pop(0)
+    return [row[0], row[1], row[2] if len(row) > 2 else "", *numbers, " ".join(fields)]
 
 
 @lru_cache(maxsize=512)
@@ -69,7 +69,7 @@ def _layout(
     formats: tuple[str, ...], gains: tuple[str, ...], resolutions: tuple[str, ...], zeros: tuple[str, ...],
     blocks: tuple[str, ...], leads: tuple[str, ...],
 ) -> Layout:  # fmt: skip
-    """Parse the columns that seldom differ between records, once for all that have the same."""
+    """Parse the columns that seldom differ between records; the result is cached."""
     for number in (*resolutions, *blocks):
         int(number)
     stored = [_format(text) for text in formats]
@@ -86,7 +86,7 @@ def _layout(
 
 
 def _format(text: str) -> tuple[int, int, bool]:
-    """Return format, byte offset, and whether it is decoded here: known, one sample a frame, no skew."""
+    """Return format, byte offset, and whether `decoding` reads it: known, one sample per frame, no skew."""
     match = _FORMAT.fullmatch(text)
     if not match or int(match[1]) not in ALL_FORMATS:
         raise RecordError(f"signal format '{text}'", allowed=", ".join(map(str, ALL_FORMATS)))

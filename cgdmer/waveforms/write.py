@@ -1,4 +1,4 @@
-"""Owns writing records as PhysioNet's corpora do: a WFDB header with a plain signal file or a MATLAB 4 matrix `val`."""
+"""Write records as PhysioNet's corpora do: a WFDB header with a plain signal file or a MATLAB 4 matrix `val`."""
 
 import struct
 from collections.abc import Sequence
@@ -12,7 +12,7 @@ _MATRIX = struct.Struct("<5i4s")
 _INT16 = 30
 """MATLAB 4's type number of little-endian int16 matrices."""
 FORMATS = {"16": ".dat", "16+24": ".mat"}
-"""Format as the header states it, to the signal file's suffix; 24 is the length of the matrix's own header."""
+"""Suffix of the signal file by the format in the header; 24 is the length of the matrix's own header in bytes."""
 
 
 def record_bytes(
@@ -29,8 +29,8 @@ def record_bytes(
 ) -> dict[str, bytes]:
     """Return a record's files by name: header, then signal.
 
-    `digital`: ADC values (L, T), -32768 where a sample is missing. `gain`: ADC units per mV. `date` follows the sample
-    count as it stands: WFDB writes '13:37:00 03/11/2180', the challenges '12-May-2020 12:33:59'.
+    `digital`: ADC values (L, T), -32768 where a sample is missing. `gain`: ADC units per mV. `date` is written verbatim
+    after the sample count: WFDB writes '13:37:00 03/11/2180', the challenges '12-May-2020 12:33:59'.
     ValueError for a shape, name or text that would not read back.
     """
     if fmt not in FORMATS or not PLAIN_NAME.fullmatch(name):

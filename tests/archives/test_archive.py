@@ -103,7 +103,7 @@ def test_links_are_followed_inside_the_folder_only(tmp_path, caplog):
     (corpus / "away").symlink_to(tmp_path)
     archive = open_archive(corpus)
     assert archive.names() == ["inner", "real"]
-    assert "4 links that lead out" in caplog.text
+    assert "4 files are skipped: links that lead out" in caplog.text
     assert archive.read("inner") == b"real"
     for name in ("outer", "away/secret"):
         assert name not in archive
@@ -130,7 +130,7 @@ def test_a_name_no_table_can_hold_is_left_out(tmp_path, caplog):
     (tmp_path / os.fsdecode(b"bad\xff")).write_bytes(b"")
     (tmp_path / "good").write_bytes(b"")
     assert open_archive(tmp_path).names() == ["good"]
-    assert "1 links that lead out of it or names" in caplog.text
+    assert "1 files are skipped: links that lead out of it, or names" in caplog.text
 
 
 @pytest.mark.parametrize("name", ["../../x", "/etc/passwd", "C:\\x", "d:x", "a/../b", "a\\..\\b"])
@@ -162,7 +162,7 @@ def test_a_bomb_is_refused_by_what_it_declares(tmp_path):
         archive.writestr("bomb", bytes(RATIO_FROM + (1 << 20)))
         archive.writestr("flat", bytes(120_000))
     archive = open_archive(tmp_path / "c.zip")
-    with pytest.raises(RecordError, match=r"bomb holds 17,825,792 bytes, more than is read at once"):
+    with pytest.raises(RecordError, match=r"bomb holds 17,825,792 bytes, more than the limit for one file"):
         archive.read("bomb")
     assert archive.read("flat") == bytes(120_000)
 
@@ -204,7 +204,7 @@ def test_a_truncated_zip_is_an_error_wherever_it_is_cut(small_zip):
     whole = small_zip.read_bytes()
     for length in range(0, len(whole), 7):
         small_zip.write_bytes(whole[:length])
-        with pytest.raises(DataError, match=r"no readable zip[\s\S]*a complete zip[\s\S]*unzip -tq"):
+        with pytest.raises(DataError, match=r"not a readable zip[\s\S]*a complete zip[\s\S]*unzip -tq"):
             open_archive(small_zip)
 
 

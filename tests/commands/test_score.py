@@ -109,7 +109,7 @@ def test_a_damaged_probe_is_named(fitted, capsys):
     path = paths.fitted_probe("cgdmer", "cpsc2018")
     path.write_bytes(path.read_bytes()[:-100])
     assert run("--probe", "cpsc2018") == 3
-    assert "is no saved probe" in capsys.readouterr().err
+    assert "is not a saved probe" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize(

@@ -1,4 +1,4 @@
-"""Damaged records by the hundred: a record or a clear error, never another exception, never a large allocation."""
+"""Hundreds of damaged records: each gives a record or a clear error, never another exception or a large allocation."""
 
 import io
 import random
@@ -45,28 +45,28 @@ RECORDS = {
 }
 
 
-def damage(content: bytes, chance: random.Random) -> bytes:
+def damage(content: bytes, rng: random.Random) -> bytes:
     """Flip bits, cut, repeat or overwrite a piece, put a digit where something stood."""
-    data, place = bytearray(content), chance.randrange(len(content))
-    match chance.randrange(5):
+    data, place = bytearray(content), rng.randrange(len(content))
+    match rng.randrange(5):
         case 0:
             return bytes(data[:place])
         case 1:
-            data[place : place + chance.randrange(9)] = data[: chance.randrange(20)]
+            data[place : place + rng.randrange(9)] = data[: rng.randrange(20)]
         case 2:
-            data[place] = chance.choice(b"0123456789/-+x:.() ~\n\0\xff")
+            data[place] = rng.choice(b"0123456789/-+x:.() ~\n\0\xff")
         case 3:
-            data[place:place] = bytes(chance.choice(b"0123456789") for _ in range(chance.randrange(1, 12)))
+            data[place:place] = bytes(rng.choice(b"0123456789") for _ in range(rng.randrange(1, 12)))
         case 4:
-            for _ in range(chance.randrange(1, 4)):
-                data[chance.randrange(len(data))] ^= 1 << chance.randrange(8)
+            for _ in range(rng.randrange(1, 4)):
+                data[rng.randrange(len(data))] ^= 1 << rng.randrange(8)
     return bytes(data)
 
 
 @pytest.mark.filterwarnings("ignore::RuntimeWarning")
 @pytest.mark.parametrize("kind", RECORDS)
 def test_a_damaged_record_reads_or_says_why(tmp_path, kind):
-    files, chance, refused = RECORDS[kind], random.Random(7), 0
+    files, rng, refused = RECORDS[kind], random.Random(7), 0
     for name, content in files.items():
         (tmp_path / name).write_bytes(content)
     archive, member = open_archive(tmp_path), next(name for name in ("r.hea", "r.mat") if name in files)
@@ -74,8 +74,8 @@ def test_a_damaged_record_reads_or_says_why(tmp_path, kind):
     tracemalloc.start()
     try:
         for _ in range(150):
-            name = chance.choice(sorted(files))
-            (tmp_path / name).write_bytes(damage(files[name], chance))
+            name = rng.choice(sorted(files))
+            (tmp_path / name).write_bytes(damage(files[name], rng))
             try:
                 record = read_record(archive, member, verify=True)
                 assert record.signal.ndim == 2

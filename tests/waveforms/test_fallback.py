@@ -1,4 +1,6 @@
-"""What is not of the plain kind is read by `wfdb`, from a folder and from a zip, and its claims are bounded."""
+"""Records that are not plain are read by `wfdb`, from a folder and from a zip, and their claims are bounded."""
+
+import sys
 
 import numpy as np
 import pytest
@@ -8,7 +10,7 @@ from cgdmer.archives import open_archive
 from cgdmer.errors import RecordError
 from cgdmer.waveforms import read_record
 
-CHANCE = np.random.default_rng(0)
+RNG = np.random.default_rng(0)
 
 
 def assert_read_as_wfdb_does(pack, folder, factor: float = 1.0) -> None:
@@ -34,19 +36,19 @@ def test_other_formats_frames_and_skew(pack, folder, signal, unit, factor):
     if not signal.startswith("16x") and not signal.startswith("16:"):
         lines[2] = lines[2].replace(" 16 ", f" {signal} ")
     (folder / "r.hea").write_text("\n".join(lines))
-    (folder / "r.dat").write_bytes(CHANCE.bytes(36))
+    (folder / "r.dat").write_bytes(RNG.bytes(36))
     assert_read_as_wfdb_does(pack, folder, factor)
 
 
 @pytest.mark.parametrize("fmt", ["508", "516", "524"])
 def test_compressed_formats(pack, folder, write_with_wfdb, fmt):
-    write_with_wfdb(folder, "r", CHANCE.integers(-100, 100, (50, 2)), fmt, [100.0] * 2, [0] * 2)
+    write_with_wfdb(folder, "r", RNG.integers(-100, 100, (50, 2)), fmt, [100.0] * 2, [0] * 2)
     assert_read_as_wfdb_does(pack, folder)
 
 
 def segments(folder, write_with_wfdb) -> None:
     for name, samples in (("r_1", 5), ("r_2", 4)):
-        write_with_wfdb(folder, name, CHANCE.integers(-100, 100, (samples, 2)), "16", [100.0] * 2, [0] * 2)
+        write_with_wfdb(folder, name, RNG.integers(-100, 100, (samples, 2)), "16", [100.0] * 2, [0] * 2)
 
 
 def test_several_segments(pack, folder, write_with_wfdb):
@@ -88,3 +90,10 @@ def test_what_wfdb_cannot_or_should_not_read_is_refused(pack, lines, message):
     with pytest.raises(RecordError, match=message) as caught:
         read_record(open_archive(pack(files)), "r.hea")
     assert caught.value.fix
+
+
+def test_without_wfdb_the_reason_names_the_extra(pack, monkeypatch):
+    monkeypatch.setitem(sys.modules, "wfdb", None)
+    files = {"r.hea": b"r 1 500 10\nr.dat 61 100/mV\n", "r.dat": bytes(20)}
+    with pytest.raises(RecordError, match=r"r\.hea: this WFDB format needs wfdb: pip install 'cgdmer\[formats\]'"):
+        read_record(open_archive(pack(files)), "r.hea")

@@ -120,7 +120,7 @@ def test_a_header_of_several_segments():
         (["r 1 500 10", LINE.replace("(0)", "(9999999999)")], "baseline 9999999999"),
         (["r 1 500 10", LINE.replace("mV", "mmHg")], r"unit 'mmHg' of lead 'II' is unknown[\s\S]*mV, V, uV"),
         (["r 1 500 10", LINE.replace("mV", "MV")], "unit 'MV'"),
-        (["r 3 500 10", "a.dat 16", "b.dat 16", "a.dat 16"], "stand apart"),
+        (["r 3 500 10", "a.dat 16", "b.dat 16", "a.dat 16"], "are separated"),
         (["r 2 500 10", "a.dat 16", "a.dat 212"], "differ in format"),
         (["r 2 500 10", "a.dat 16", "a.dat 16+2"], "byte offset"),
         (["r/2 1 500 10", "r_1 5"], "counts 2 segments and names 1"),

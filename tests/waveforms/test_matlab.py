@@ -1,6 +1,9 @@
-"""The struct files of CPSC2018 read as SciPy reads them."""
+"""The struct files of CPSC2018 are read as SciPy reads them, within bounds of memory that SciPy does not keep."""
 
 import io
+import struct
+import tracemalloc
+import zlib
 
 import numpy as np
 import pytest
@@ -68,13 +71,50 @@ def test_another_content_is_refused(data):
 @pytest.mark.parametrize(
     ("data", "message"),
     [
-        (b"", "does not begin as one"),
-        (b"MATLAB 7.3 MAT-file" + bytes(200), "does not begin as one"),
-        (record_bytes("r", np.ones((12, 9), np.int16), 500, LEADS, fmt="16+24")["r.mat"], "does not begin as one"),
+        (b"", "its first bytes are not those of one"),
+        (b"MATLAB 7.3 MAT-file" + bytes(200), "its first bytes are not those of one"),
+        (
+            record_bytes("r", np.ones((12, 9), np.int16), 500, LEADS, fmt="16+24")["r.mat"],
+            "its first bytes are not those of one",
+        ),
         (mat({"data": SIGNAL})[:-9], "an element is cut off"),
         (mat({"data": SIGNAL}, compressed=False)[:-9], "an element is cut off"),
     ],
 )
 def test_another_file_is_refused(data, message):
-    with pytest.raises(RecordError, match=rf"A1\.mat is no readable MATLAB 5 file: [\s\S]*{message}"):
+    with pytest.raises(RecordError, match=rf"A1\.mat is not a readable MATLAB 5 file: [\s\S]*{message}"):
         read_struct(data, "A1.mat")
+
+
+def element(kind: int, content: bytes) -> bytes:
+    return struct.pack("<2I", kind, len(content)) + content + bytes(-len(content) % 8)
+
+
+def claiming(array_class: int, dims: tuple[int, int], *elements: bytes) -> bytes:
+    """Return a variable ECG that claims dimensions; its content is what `elements` hold."""
+    flags, shape = struct.pack("<2I", array_class, 0), struct.pack("<2i", *dims)
+    return element(14, b"".join((element(6, flags), element(5, shape), element(1, b"ECG"), *elements)))
+
+
+HEADER = b"MATLAB 5.0".ljust(124) + struct.pack("<H", 0x0100) + b"IM"
+FIELDS = element(5, struct.pack("<i", 8)) + element(1, b"data\0\0\0\0")
+BOMB = zlib.compress(claiming(6, (12, 1 << 23), element(9, bytes(12 << 26))), 9)
+
+
+@pytest.mark.parametrize(
+    ("data", "limit"),
+    [
+        pytest.param(HEADER + claiming(1, (1 << 14, 1 << 13)), 1 << 20, id="184 bytes claim 2**27 cells"),
+        pytest.param(HEADER + claiming(2, (1 << 14, 1 << 13), FIELDS), 1 << 20, id="216 bytes claim 2**27 structs"),
+        pytest.param(HEADER + struct.pack("<2I", 15, len(BOMB)) + BOMB, 600 << 20, id="800 kB inflate to 805 MB"),
+    ],
+)
+def test_a_file_that_claims_more_than_it_holds_is_refused_before_it_is_allocated(data, limit):
+    """`scipy.io.loadmat` allocates 1.07 GB for each of the first two files and all that the third inflates to."""
+    tracemalloc.start()
+    try:
+        with pytest.raises(RecordError):
+            read_struct(data, "A1.mat")
+        assert tracemalloc.get_traced_memory()[1] < limit
+    finally:
+        tracemalloc.stop()

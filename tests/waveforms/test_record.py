@@ -1,4 +1,4 @@
-"""Records are decoded to the last bit as `wfdb` decodes them, and what cannot be used says why."""
+"""Records are decoded as `wfdb` decodes them, bit by bit; one that cannot be used gives a reason."""
 
 import os
 
@@ -79,9 +79,9 @@ def test_a_record_reads_the_same_from_folder_and_zip(pack):
 
 
 def test_several_signal_files_of_different_formats(tmp_path, write_with_wfdb):
-    chance = np.random.default_rng(0)
+    rng = np.random.default_rng(0)
     for name, kind, count in (("a", "16", 2), ("b", "212", 1), ("c", "24", 1)):
-        write_with_wfdb(tmp_path, name, chance.integers(-2048, 2048, (7, count)), kind, [1000.0] * count, [5] * count)
+        write_with_wfdb(tmp_path, name, rng.integers(-2048, 2048, (7, count)), kind, [1000.0] * count, [5] * count)
     lines = [line for name in "abc" for line in (tmp_path / f"{name}.hea").read_text().splitlines()[1:]]
     (tmp_path / "r.hea").write_text("\n".join(["r 4 500 7", *lines]))
     record = read_record(open_archive(tmp_path), "r.hea", verify=True)
@@ -160,7 +160,7 @@ def test_a_signal_file_that_is_a_link_out_is_refused(tmp_path):
 
 def test_only_headers_and_structs_are_records(tmp_path):
     (tmp_path / "r.dat").write_bytes(b"")
-    with pytest.raises(RecordError, match=r"r\.dat is no record"):
+    with pytest.raises(RecordError, match=r"r\.dat is not a record"):
         read_record(open_archive(tmp_path), "r.dat")
 
 
