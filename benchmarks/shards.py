@@ -1,9 +1,10 @@
-"""Records to shards: decode, canonicalise, write, beside the usual loop of wfdb, filtfilt and resample; one core.
+"""From records to shards on one core: decode, canonicalise and write, against a loop of wfdb, filtfilt and resample.
 
 Run: python -m benchmarks.shards
 
-Both read the same files in turns; rates are records/s of CPU time. Ours also finds gaps, flat and clipped leads, checks
-lead identities, hashes every signal and the file, and syncs it to the disk; the usual loop saves its array.
+Both read the same files in turn; rates are records per second of CPU time. `cgdmer` also detects gaps and flat and
+clipped leads, checks lead identities, hashes every signal and the file, and syncs the file to disk; the loop only saves
+its array.
 """
 
 import json
@@ -29,27 +30,29 @@ SETTINGS = Signal()
 def main() -> None:
     with tempfile.TemporaryDirectory() as scratch:
         members, origin = lay_out(Path(scratch))
-        pairs = [(ours(Path(scratch), members), usual(Path(scratch), members)) for _ in range(ROUNDS)]
-        fault = largest_difference(Path(scratch), members[:COMPARED])
-    mine, theirs = np.median(pairs, axis=0).tolist()
-    print(f"{len(members)} records of 12 x 5,000 samples ({origin}), {ROUNDS} rounds in turns, median rate of one core")
-    print(f"ours  {mine:7,.0f} records/s\nusual {theirs:7,.0f} records/s, ratio {mine / theirs:.1f}")
-    print(f"largest difference of ours from the float64 reference: {fault:.2f} microvolt (rounding alone gives 0.50)")
+        pairs = [(rate(Path(scratch), members), baseline_rate(Path(scratch), members)) for _ in range(ROUNDS)]
+        difference = largest_difference(Path(scratch), members[:COMPARED])
+    ours, baseline = np.median(pairs, axis=0).tolist()
+    print(
+        f"{len(members)} records of 12 x 5,000 samples ({origin}), {ROUNDS} alternating rounds, median rate on one core"
+    )
+    print(f"cgdmer   {ours:7,.0f} records/s\nbaseline {baseline:7,.0f} records/s, ratio {ours / baseline:.1f}")
+    print(f"largest difference from the float64 reference: {difference:.2f} microvolt (rounding alone gives 0.50)")
     result = {
         "name": "shards",
-        "ratio": round(mine / theirs, 2),
-        "ours": round(mine),
-        "baseline": round(theirs),
+        "ratio": round(ours / baseline, 2),
+        "ours": round(ours),
+        "baseline": round(baseline),
         "unit": "records/s",
         "machine": f"{processor()}, {os.cpu_count()} cores",
         "records": origin,
-        "largest_difference_uv": round(fault, 3),
+        "largest_difference_uv": round(difference, 3),
     }
     print(json.dumps(result))
 
 
 def lay_out(folder: Path) -> tuple[list[str], str]:
-    """Write the recordings `COPIES` times as WFDB format 16; return the header names and where the signals are from."""
+    """Write the recordings `COPIES` times as WFDB format 16; return the header names and the origin of the signals."""
     digital, origin = recordings()
     digital = digital * COPIES
     for number, signal in enumerate(digital):
@@ -58,27 +61,27 @@ def lay_out(folder: Path) -> tuple[list[str], str]:
     return [f"r{number:05d}.hea" for number in range(len(digital))], origin
 
 
-def ours(folder: Path, members: list[str]) -> float:
+def rate(folder: Path, members: list[str]) -> float:
     job = Job(folder / "out/signals-00000.npy", open_archive(folder), members, members, SETTINGS, 10.0)
     job.note.unlink(missing_ok=True)
     start = time.process_time()
     refused = write_shard(job)
-    spent = time.process_time() - start
+    seconds = time.process_time() - start
     assert refused == 0
-    return len(members) / spent
+    return len(members) / seconds
 
 
-def usual(folder: Path, members: list[str]) -> float:
+def baseline_rate(folder: Path, members: list[str]) -> float:
     rows = np.empty((len(members), 12, SETTINGS.samples), dtype=np.int16)
     start = time.process_time()
     for row, member in zip(rows, members, strict=True):
-        row[:] = usual_record(folder / member)
-    np.save(folder / "usual.npy", rows)
+        row[:] = baseline_record(folder / member)
+    np.save(folder / "baseline.npy", rows)
     return len(members) / (time.process_time() - start)
 
 
-def usual_record(header: Path) -> np.ndarray:
-    """Return int16 microvolt (12, samples) as most code bases make it."""
+def baseline_record(header: Path) -> np.ndarray:
+    """Return int16 microvolt (12, samples), filtered and resampled as most code bases do it."""
     signal, fields = wfdb.rdsamp(str(header.with_suffix("")))
     b, a = dsp.butter(SETTINGS.order, [SETTINGS.low, SETTINGS.high], "bandpass", fs=fields["fs"])
     filtered = dsp.filtfilt(b, a, signal, axis=0)
@@ -86,14 +89,14 @@ def usual_record(header: Path) -> np.ndarray:
 
 
 def largest_difference(folder: Path, members: list[str]) -> float:
-    """Return the largest distance of our shard from the reference, microvolt."""
+    """Return the largest difference of the shard from the reference, microvolt."""
     signals, archive = np.load(folder / "out/signals-00000.npy", mmap_mode="r"), open_archive(folder)
     exact = (reference(read_record(archive, member).signal) * 1000 for member in members)
-    return max(float(np.abs(row - wanted).max()) for row, wanted in zip(signals, exact, strict=False))
+    return max(float(np.abs(row - expected).max()) for row, expected in zip(signals, exact, strict=False))
 
 
 def reference(signal: np.ndarray) -> np.ndarray:
-    """Return (12, 1000) mV in float64: mirrored for ever, Fourier-resampled, filtered by scipy in both directions."""
+    """Return (12, 1000) mV in float64: mirrored periodically, Fourier-resampled, filtered by scipy in both directions."""
     signal = signal.astype(np.float64)
     period = np.concatenate([signal, signal[:, ::-1]], axis=1)
     filtered = np.tile(dsp.resample(period, 2 * SETTINGS.samples, axis=1), (1, 7))

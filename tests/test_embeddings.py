@@ -1,4 +1,4 @@
-"""Features come back as they were written, by id, or not at all."""
+"""Features are read as they were written, by record id; damaged files are refused."""
 
 import hashlib
 
@@ -18,13 +18,13 @@ def features(seed: int = 0) -> dict[str, np.ndarray]:
 
 def test_what_is_written_is_read(tmp_path):
     embeddings.write(tmp_path / "e", IDS, features(), {"encoder": "random", "fs": 100.0})
-    found = embeddings.read(tmp_path / "e")
-    assert found.ids == IDS
-    assert found.meta == {"encoder": "random", "fs": 100.0}
-    assert found.features.keys() == features().keys()
+    cached = embeddings.read(tmp_path / "e")
+    assert cached.ids == IDS
+    assert cached.meta == {"encoder": "random", "fs": 100.0}
+    assert cached.features.keys() == features().keys()
     for name, values in features().items():
-        assert (found.features[name] == values).all()
-        assert found.features[name].dtype == np.float32
+        assert (cached.features[name] == values).all()
+        assert cached.features[name].dtype == np.float32
 
 
 def test_the_same_features_are_the_same_bytes(tmp_path):
@@ -36,10 +36,10 @@ def test_the_same_features_are_the_same_bytes(tmp_path):
 
 
 def test_rows_are_found_by_id_in_the_order_asked(tmp_path):
-    found = embeddings.Embeddings(IDS, features(), {})
-    assert found.rows_of(["c", "a", "c"]).tolist() == [2, 0, 2]
+    cached = embeddings.Embeddings(IDS, features(), {})
+    assert cached.rows_of(["c", "a", "c"]).tolist() == [2, 0, 2]
     with pytest.raises(DataError, match=r"1 of 2 records have no features, for example \['x'\]"):
-        found.rows_of(["a", "x"])
+        cached.rows_of(["a", "x"])
 
 
 @pytest.mark.parametrize("value", [np.nan, np.inf])

@@ -1,4 +1,4 @@
-"""Shards are right, the same whoever makes them, and survive a kill; bad records are kept apart with their reasons."""
+"""Shards are correct, the same on any executor, and survive a kill; bad records are quarantined with their reasons."""
 
 import hashlib
 import os
@@ -53,17 +53,17 @@ def once(corpus, tmp_path_factory):
 def test_rows_are_the_records_in_index_order(corpus, once):
     folder, index = corpus
     shards = open_shards(once, verify=True)
-    kept = index.filter(pl.col("id") != "r009")
-    assert shards.rows["id"].to_list() == kept["id"].to_list()
+    usable = index.filter(pl.col("id") != "r009")
+    assert shards.rows["id"].to_list() == usable["id"].to_list()
     assert shards.rows.select("patient", "split", "report", "age", "sex").equals(
-        kept.select("patient", "split", "report", "age", "sex")
+        usable.select("patient", "split", "report", "age", "sex")
     )
     assert [shards.manifests[0].shards[f"signals-{k:05d}.npy"] for k in range(4)] == [8, 7, 8, 6]
     for row, member in ((0, "r000.hea"), (9, "r010.hea"), (28, "r029.hea")):
         record = read_record(open_archive(folder), member)
-        made = canonical(record.signal, record.fs, record.leads, SETTINGS, 10.0)
-        assert (shards.gather(np.array([row]))[0] == made.signal).all()
-        assert shards.rows["signal_digest"][row] == made.quality["signal_digest"]
+        recording = canonical(record.signal, record.fs, record.leads, SETTINGS, 10.0)
+        assert (shards.gather(np.array([row]))[0] == recording.signal).all()
+        assert shards.rows["signal_digest"][row] == recording.quality["signal_digest"]
 
 
 def test_columns_are_those_promised(once):
@@ -172,14 +172,14 @@ def wait_for_workers_of(folder: Path) -> None:
 
 
 def marked(folder: Path) -> list[str]:
-    found = []
+    processes = []
     for environ in Path("/proc").glob("[0-9]*/environ"):
         try:
             if f"MARK={folder}\0".encode() in environ.read_bytes():
-                found.append(environ.parent.name)
+                processes.append(environ.parent.name)
         except OSError:
             continue
-    return found
+    return processes
 
 
 def test_a_finished_shard_that_was_damaged_is_made_again(corpus, once, tmp_path, monkeypatch):
@@ -232,8 +232,8 @@ def test_a_shard_of_bad_records_alone_is_empty_and_harmless(tmp_path, monkeypatc
 
 
 def test_leads_beside_the_twelve_are_left_out_and_a_foreign_name_is_not():
-    given = np.arange(30.0).reshape(15, 2)
-    kept, leads = preprocessing.drop_extra_leads(given, ["VX", *LEADS, "VY", "VZ"])
+    signal = np.arange(30.0).reshape(15, 2)
+    twelve, leads = preprocessing.drop_extra_leads(signal, ["VX", *LEADS, "VY", "VZ"])
     assert leads == list(LEADS)
-    np.testing.assert_array_equal(kept, given[1:13])
-    assert preprocessing.drop_extra_leads(given[:12], [*LEADS[:11], "Q"])[1] == [*LEADS[:11], "Q"]
+    np.testing.assert_array_equal(twelve, signal[1:13])
+    assert preprocessing.drop_extra_leads(signal[:12], [*LEADS[:11], "Q"])[1] == [*LEADS[:11], "Q"]

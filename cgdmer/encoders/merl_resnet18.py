@@ -1,9 +1,8 @@
 """Adapter of MERL's ResNet18 (ICML 2024): a 1-D ResNet without max-pooling whose last feature map is averaged.
 
 Layout and input from docs/protocols.md A.1.3, B.5 and D.1: 500 Hz, 10 s, the lead order of MIMIC-IV-ECG (aVF before
-aVL), one minimum and maximum over all leads; features are 512 wide. Names of tensors are those of the customary 1-D
-BasicBlock; loading is strict, so a checkpoint that names them otherwise, or brings a classifier, is refused with the
-names.
+aVL), one minimum and maximum over all leads; features are 512 wide. The tensors have the usual names of a 1-D
+BasicBlock. Loading is strict: a checkpoint with other names, or with a classifier, is refused with a list of the names.
 """
 
 from torch import Tensor, nn

@@ -16,19 +16,19 @@ SVG = "{http://www.w3.org/2000/svg}"
 def traces(path):
     """Return the paths of traces after the four calibration pulses, as arrays of (x, y) mm."""
     root = ET.parse(path).getroot()
-    found = [node.get("d") for node in root.iter(f"{SVG}path") if node.get("class") == "trace"][4:]
-    return root, [np.array(re.findall(r"[ML](\S+) ([\d.-]+)", d), float) for d in found]
+    paths = [node.get("d") for node in root.iter(f"{SVG}path") if node.get("class") == "trace"][4:]
+    return root, [np.array(re.findall(r"[ML](\S+) ([\d.-]+)", d), float) for d in paths]
 
 
 def test_it_is_true_to_scale(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     path = example.wfdb(tmp_path, "a record", seconds=10.0)
     assert cli.main(["plot", str(path)]) == 0
-    root, found = traces(tmp_path / "a record.svg")
-    assert len(found) == 13
+    root, strips = traces(tmp_path / "a record.svg")
+    assert len(strips) == 13
     assert root.get("width").endswith("mm")
     assert float(root.get("width")[:-2]) == float(root.get("viewBox").split()[2])
-    strip = found[-1]
+    strip = strips[-1]
     assert np.ptp(strip[:, 0]) == pytest.approx(25 * 10.0, abs=0.1), "25 mm a second"
     assert np.ptp(strip[:, 1]) == pytest.approx(10 * np.ptp(example.millivolt(0, 10.0)[1]), abs=0.03), (
         "10 mm a millivolt"
@@ -45,8 +45,8 @@ def test_absent_leads_gaps_and_hostile_names_are_drawn_safely(tmp_path):
     out = tmp_path / "out.svg"
     words = ["--fs", "500", "--unit", "mV", "--leads", "I,II"]
     assert cli.main(["plot", str(tmp_path / "<b>&.npy"), "-o", str(out), *words]) == 0
-    root, found = traces(out)
-    assert len(found) == 3
+    root, strips = traces(out)
+    assert len(strips) == 3
     assert "V3 not recorded" in [node.text for node in root.iter(f"{SVG}text")]
     assert root.find(f"{SVG}title").text.startswith("<b>&.npy")
     assert [node.get("d").count("M") for node in root.iter(f"{SVG}path") if node.get("class") == "trace"][-1] == 2

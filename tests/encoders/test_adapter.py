@@ -1,4 +1,4 @@
-"""Adapters: strict, never a pickle, and the network sees the leads, rate, length and scale it was trained on."""
+"""Adapters: strict loading, no pickles, and the leads, rate, length and scale that the network was trained on."""
 
 import subprocess
 import sys
@@ -21,14 +21,14 @@ FORM = Form(fs=250.0, seconds=5.0, leads=("II", "V1", "I"), scale=lambda signal:
 
 
 class Probe(nn.Module):
-    """Remembers what it was given; its features are the means of the leads."""
+    """Remembers its input; its features are the means of the leads."""
 
     def __init__(self):
         super().__init__()
         self.gain = nn.Parameter(torch.ones(1))
 
     def forward(self, x):
-        self.given = x
+        self.input = x
         return self.gain * x.abs().mean(dim=2)
 
 
@@ -49,24 +49,24 @@ def test_the_network_gets_its_own_leads_rate_and_length(file):
     encoder, network = opened(file)
     time = np.arange(400) / 100
     signal = np.stack([np.sin(2 * np.pi * (1 + k) * time) for k in range(12)])[None].astype(np.float32)
-    found = encoder.encode(signal)["pooled"]
-    given = network.given.numpy()
-    assert given.shape == (1, 3, 1250)
-    assert not given[:, :, 1000:].any()
+    features = encoder.encode(signal)["pooled"]
+    received = network.input.numpy()
+    assert received.shape == (1, 3, 1250)
+    assert not received[:, :, 1000:].any()
     inside = slice(100, 900)
     for channel, lead in enumerate(FORM.leads):
         expected = np.sin(2 * np.pi * (1 + LEADS.index(lead)) * np.arange(1000) / 250)
-        np.testing.assert_allclose(given[0, channel, inside], expected[inside], atol=0.02)
-    np.testing.assert_allclose(found, 2 * np.abs(given).mean(axis=2), rtol=1e-5)
+        np.testing.assert_allclose(received[0, channel, inside], expected[inside], atol=0.02)
+    np.testing.assert_allclose(features, 2 * np.abs(received).mean(axis=2), rtol=1e-5)
 
 
 def test_leads_not_given_and_padding_are_zero(file):
     encoder, network = opened(file)
     encoder.encode(np.ones((1, 2, 400), np.float32), leads=["I", "V1"], valid=np.array([200]))
-    given = network.given.numpy()
-    assert not given[0, 0].any()
-    assert abs(given[0, 1, 300] - 1) < 0.1
-    assert np.abs(given[0, 1, 520:]).max() < 0.1
+    received = network.input.numpy()
+    assert not received[0, 0].any()
+    assert abs(received[0, 1, 300] - 1) < 0.1
+    assert np.abs(received[0, 1, 520:]).max() < 0.1
 
 
 def test_a_pickle_is_refused_with_the_command_that_converts_it(tmp_path):

@@ -1,4 +1,4 @@
-"""docs/adding_an_encoder.md does what it says: its file, put into a copy of the package, keeps the contract."""
+"""docs/adding_an_encoder.md: its file, put into a copy of the package, passes the contract tests."""
 
 import os
 import re

@@ -1,4 +1,4 @@
-"""Whatever lies in cgdmer/encoders must keep the promises of `Encoder`."""
+"""Every encoder in cgdmer/encoders implements the interface `Encoder`."""
 
 import importlib
 
@@ -28,7 +28,7 @@ def encoder(request, tmp_path_factory):
 
 
 def weights_files(name, folder):
-    """Write untrained weights for an adapter, and return the settings that name them; nothing for other encoders."""
+    """Write untrained weights for an adapter and return the settings that name them; empty for other encoders."""
     module = importlib.import_module(f"cgdmer.encoders.{name}")
     if not hasattr(module, "network"):
         return {}
@@ -56,11 +56,11 @@ def test_it_says_what_it_takes_and_gives(encoder):
 
 
 def test_features_are_finite_float32_of_the_promised_width(encoder):
-    found = encoder.encode(beats())
-    assert {name: value.shape for name, value in found.items()} == {
+    features = encoder.encode(beats())
+    assert {name: value.shape for name, value in features.items()} == {
         name: (3, width) for name, width in encoder.dims.items()
     }
-    assert all(value.dtype == np.float32 and np.isfinite(value).all() for value in found.values())
+    assert all(value.dtype == np.float32 and np.isfinite(value).all() for value in features.values())
 
 
 def test_the_signal_is_not_changed_and_the_features_repeat(encoder):
@@ -83,20 +83,20 @@ def test_padding_is_ignored(encoder):
     signal = beats(2)
     padded = signal.copy()
     padded[0, :, 300:] = 0
-    found = encoder.encode(padded, valid=np.array([300, 500]))
+    features = encoder.encode(padded, valid=np.array([300, 500]))
     cut = encoder.encode(signal[:1, :, :300])
     for name, value in cut.items():
-        np.testing.assert_allclose(found[name][0], value[0], atol=1e-4)
+        np.testing.assert_allclose(features[name][0], value[0], atol=1e-4)
 
 
 @pytest.mark.parametrize("names", [["II"], ["I", "II"], ["v1", "II", "V5"], list(LEADS[:6]), list(LEADS[::-1])])
 def test_any_leads_by_name_in_any_order_and_case(encoder, names):
     order = [[lead.lower() for lead in LEADS].index(name.lower()) for name in names]
-    found = encoder.encode(beats()[:, order], leads=names)
-    assert all(np.isfinite(value).all() for value in found.values())
+    features = encoder.encode(beats()[:, order], leads=names)
+    assert all(np.isfinite(value).all() for value in features.values())
     if len(names) == 12:
         for name, value in encoder.encode(beats()).items():
-            np.testing.assert_allclose(found[name], value, atol=1e-5)
+            np.testing.assert_allclose(features[name], value, atol=1e-5)
 
 
 def test_flat_and_extreme_records_give_numbers(encoder):
@@ -114,8 +114,8 @@ def test_wrong_shapes_say_what_was_expected(encoder):
 
 
 def test_no_record_gives_no_rows(encoder):
-    found = encoder.encode(beats()[:0])
-    assert {name: value.shape for name, value in found.items()} == {n: (0, w) for n, w in encoder.dims.items()}
+    features = encoder.encode(beats()[:0])
+    assert {name: value.shape for name, value in features.items()} == {n: (0, w) for n, w in encoder.dims.items()}
 
 
 def test_an_unknown_name_is_refused():

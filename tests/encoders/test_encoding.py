@@ -1,4 +1,4 @@
-"""Encoding rows of shards: the encoder's own features, whatever the batch, after the conversion to mV."""
+"""Encoding rows of shards: the features of the encoder for the signals in mV, whatever the batch."""
 
 import numpy as np
 import pytest

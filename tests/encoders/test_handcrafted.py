@@ -1,4 +1,4 @@
-"""Hand-crafted measurements on waves whose rate, intervals and amplitudes are known."""
+"""Hand-crafted measurements on synthetic waves with a set rate, intervals and amplitudes."""
 
 import numpy as np
 import pytest
@@ -9,7 +9,7 @@ FS = 100.0
 
 
 def trace(gaps, qrs=0.03, height=1.0, samples=1000):
-    """Beats after the given gaps in seconds: an R wave of some width and a T wave 0.3 s later, lead II tallest."""
+    """Return beats at intervals of `gaps` seconds: an R wave of width `qrs` and a T wave 0.3 s later, in all leads."""
     time, record = np.arange(samples) / FS, np.zeros((12, samples), dtype=np.float32)
     for peak in np.cumsum(gaps):
         wave = height * np.exp(-(((time - peak) / qrs) ** 2)) + 0.3 * np.exp(-(((time - peak - 0.3) / 0.06) ** 2))
@@ -48,10 +48,10 @@ def test_wide_complexes_measure_wider_and_tall_ones_taller():
 
 def test_band_powers_find_the_frequency():
     time = np.arange(1000) / FS
-    for place, (low, high) in enumerate(handcrafted.BANDS):
+    for band, (low, high) in enumerate(handcrafted.BANDS):
         record = np.tile(np.sin(2 * np.pi * (low + high) / 2 * time), (12, 1))
         powers = handcrafted.powers(record, FS)[:-12].reshape(len(handcrafted.BANDS), 12)
-        assert (powers.argmax(0) == place).all()
+        assert (powers.argmax(0) == band).all()
 
 
 def test_a_record_without_beats_measures_zero_rhythm():

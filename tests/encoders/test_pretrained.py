@@ -23,18 +23,18 @@ def encoder(tmp_path):
 
 def test_reports_and_signals_meet_in_one_space_as_unit_vectors(encoder):
     microvolt, reports, _ = example.signals(20)
-    told = encoder.encode_reports(reports, batch=7)
-    seen = encoder.encode(microvolt.astype(np.float32) / 1000)["aligned"]
-    assert told.shape == seen.shape == (20, example.MODEL.projection)
-    np.testing.assert_allclose(np.linalg.norm(told, axis=1), 1, atol=1e-5)
-    np.testing.assert_allclose(np.linalg.norm(seen, axis=1), 1, atol=1e-5)
-    np.testing.assert_allclose(told, encoder.encode_reports(reports, batch=20), atol=1e-5)
+    texts = encoder.encode_reports(reports, batch=7)
+    ecg = encoder.encode(microvolt.astype(np.float32) / 1000)["aligned"]
+    assert texts.shape == ecg.shape == (20, example.MODEL.projection)
+    np.testing.assert_allclose(np.linalg.norm(texts, axis=1), 1, atol=1e-5)
+    np.testing.assert_allclose(np.linalg.norm(ecg, axis=1), 1, atol=1e-5)
+    np.testing.assert_allclose(texts, encoder.encode_reports(reports, batch=20), atol=1e-5)
     assert encoder.encode_reports([]).shape == (0, example.MODEL.projection)
 
 
 def test_pooled_is_shared_beside_specific(encoder):
-    found = encoder.encode(example.signals(3)[0].astype(np.float32) / 1000)
-    assert np.array_equal(found["pooled"], np.concatenate([found["shared"], found["specific"]], 1))
+    features = encoder.encode(example.signals(3)[0].astype(np.float32) / 1000)
+    assert np.array_equal(features["pooled"], np.concatenate([features["shared"], features["specific"]], 1))
 
 
 def test_the_random_control_has_its_seed_and_no_reports():

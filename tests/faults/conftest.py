@@ -1,4 +1,4 @@
-"""Owns the runs all fault tests share: the micro pipeline undisturbed, and the same killed at random moments."""
+"""Runs that all fault tests share: the micro pipeline undisturbed, and the same pipeline killed at random moments."""
 
 import json
 import os
@@ -13,12 +13,12 @@ import pytest
 
 ROOT = Path(__file__).resolve().parents[2]
 KILLS = 3
-"""Of each stage call: 54 in all."""
+"""Per stage call."""
 
 
 @dataclass(frozen=True)
 class Runs:
-    """Two micro projects after the whole pipeline, with what each stage said at level DEBUG."""
+    """Two micro projects after the whole pipeline, and the log of each stage at level DEBUG."""
 
     calm: Path
     killed: Path
@@ -40,14 +40,14 @@ def runs(tmp_path_factory) -> Runs:
     command = [sys.executable, str(ROOT / "tests/support/stage_victim.py"), str(folder), str(seed), str(KILLS)]
     done = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
     assert done.returncode == 0, f"seed {seed}\n{done.stderr[-3000:]}"
-    said = json.loads(done.stdout)
+    results = json.loads(done.stdout)
     log = (folder / "calm.log").read_text() + done.stderr
-    return Runs(folder / "calm", folder / "killed", log, said["planted"], said["killed"], seed)
+    return Runs(folder / "calm", folder / "killed", log, results["planted"], results["killed"], seed)
 
 
 @pytest.fixture
 def project(runs, tmp_path, monkeypatch) -> Path:
-    """A copy of the finished micro project, as working directory."""
+    """A copy of the finished micro project, which is also the working directory."""
     folder = tmp_path / "project"
     shutil.copytree(runs.calm, folder, ignore=shutil.ignore_patterns(".cgdmer"))
     monkeypatch.chdir(folder)

@@ -1,4 +1,4 @@
-"""A flipped bit or a lost end in any result is noticed before it is used, and named with what brings it back."""
+"""A flipped bit or a truncated file is noticed before use; the error names the file and the command to restore it."""
 
 import random
 from pathlib import Path

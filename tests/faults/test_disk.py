@@ -1,4 +1,4 @@
-"""A full or read-only disk: a clear error, nothing half under a final name, and the same results once there is room."""
+"""A full or read-only disk: a clear error, no partial file under a final name, the same results once there is room."""
 
 import errno
 import os
@@ -16,12 +16,12 @@ from cgdmer.errors import DataError
 pytestmark = [pytest.mark.long, pytest.mark.timeout(1500), pytest.mark.xdist_group("faults")]
 
 STAGES = {"shards csn": "data/shards", "pretrain": ".cgdmer", "embed random csn": "data/embeddings"}
-"""Stage call to where it fills the disk."""
+"""Stage call to the folder that is put on the full disk."""
 
 
 @pytest.fixture
 def disk(project) -> Iterator[Path]:
-    """A small disk of its own where mounting is allowed, else a folder."""
+    """A small file system if mounting is allowed, otherwise a folder."""
     folder = project / "disk"
     folder.mkdir()
     mounted = subprocess.run(
@@ -32,12 +32,12 @@ def disk(project) -> Iterator[Path]:
         subprocess.run(["umount", "-l", str(folder)], check=True)
 
 
-def move_to(disk: Path, place: str) -> None:
-    """Let a part of the project lie on the small disk, empty."""
-    target = disk / Path(place).name
+def move_to(disk: Path, name: str) -> None:
+    """Replace a folder of the project by an empty one on the small disk."""
+    target = disk / Path(name).name
     target.mkdir()
-    shutil.rmtree(place, ignore_errors=True)
-    Path(place).symlink_to(target)
+    shutil.rmtree(name, ignore_errors=True)
+    Path(name).symlink_to(target)
 
 
 def run(call: str) -> None:
@@ -66,11 +66,11 @@ def test_a_full_disk_is_said_and_costs_nothing(project, disk, call):
 
 
 def compare(project: Path, call: str) -> None:
-    """Hold what a stage wrote against the undisturbed run."""
+    """Compare the output of a stage with the undisturbed run."""
     original = project.parent / "original"
-    made = {"shards csn": paths.shards("csn"), "pretrain": paths.MODEL}.get(call, paths.embeddings("random", "csn"))
-    before = {path.name: path.read_bytes() for path in (original / made).iterdir()}
-    assert {path.name: path.read_bytes() for path in made.iterdir() if not path.name.startswith(".")} == before
+    output = {"shards csn": paths.shards("csn"), "pretrain": paths.MODEL}.get(call, paths.embeddings("random", "csn"))
+    before = {path.name: path.read_bytes() for path in (original / output).iterdir()}
+    assert {path.name: path.read_bytes() for path in output.iterdir() if not path.name.startswith(".")} == before
 
 
 @pytest.fixture(autouse=True)
@@ -79,7 +79,7 @@ def original(runs, tmp_path) -> None:
 
 
 def test_a_limit_on_file_size_is_a_full_disk(project):
-    """In a process of its own, because the limit cannot be raised again."""
+    """Run in a separate process, because the limit cannot be raised again."""
     shutil.rmtree(paths.embeddings("random", "csn"))
     limit = ["import os, resource, sys; resource.setrlimit(resource.RLIMIT_FSIZE, (2000, 2000))"]
     limit += ["os.execv(sys.executable, [sys.executable, '-m', 'cgdmer', *'run embed random csn'.split()])"]

@@ -1,4 +1,4 @@
-"""SIGKILL at random moments of every stage, then the same command: the results of an undisturbed run."""
+"""SIGKILL at random moments of every stage, then the same command again: same results as an undisturbed run."""
 
 import pytest
 from support import micro_project as micro

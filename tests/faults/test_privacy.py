@@ -1,4 +1,4 @@
-"""Planted patients and reports are looked for in all that a pipeline writes outside data/, logs at DEBUG included."""
+"""No planted patient number or report text appears in anything written outside data/, logs at DEBUG included."""
 
 import re
 
@@ -31,18 +31,18 @@ def test_no_log_names_a_patient_or_quotes_a_report(runs):
 def test_nothing_outside_data_names_a_patient_or_quotes_a_report(runs):
     files = [path for top in ("reports", ".cgdmer") for path in (runs.calm / top).rglob("*") if path.is_file()]
     assert len(files) > 15
-    found = {path.name: leaks(path.read_bytes().decode("utf-8", "replace"), runs.planted) for path in files}
-    assert {name: leak for name, leak in found.items() if leak} == {}
+    leaked = {path.name: leaks(path.read_bytes().decode("utf-8", "replace"), runs.planted) for path in files}
+    assert {name: leak for name, leak in leaked.items() if leak} == {}
 
 
 def test_a_setting_shows_them_escaped(project):
-    said = settings.load()
-    shown = said.retrieval.model_copy(update={"examples": "always"})
-    stages.find("retrieval")(retrieval=shown)
-    validation = said.validation.model_copy(update={"examples": "always"})
-    stages.find("validate")("mimic_iv_ecg", validation=validation, signal=said.signal)
-    report = said.report.model_copy(update={"title": f"title {micro.MARKUP}", "examples": "always"})
-    stages.find("report")(report=report, matrix=said.matrix)
+    config = settings.load()
+    with_examples = config.retrieval.model_copy(update={"examples": "always"})
+    stages.find("retrieval")(retrieval=with_examples)
+    validation = config.validation.model_copy(update={"examples": "always"})
+    stages.find("validate")("mimic_iv_ecg", validation=validation, signal=config.signal)
+    report = config.report.model_copy(update={"title": f"title {micro.MARKUP}", "examples": "always"})
+    stages.find("report")(report=report, matrix=config.matrix)
     assert micro.PLANTED in str(read_json(paths.retrieval())["examples"])
     for page in (paths.REPORT_HTML, paths.validation("mimic_iv_ecg") / "index.html"):
         text = page.read_text()

@@ -1,4 +1,4 @@
-"""`dvc repro` killed and run again, two at once, and clocks that jump."""
+"""`dvc repro` killed and restarted, run twice at once, and with a clock that jumps."""
 
 import os
 import shutil
@@ -52,13 +52,13 @@ def test_two_at_once_and_a_kill_leave_the_same_results(dvc_project):
     while not (dvc_project / "data/raw").exists() and time.monotonic() < deadline and first.poll() is None:
         time.sleep(0.05)
     second = repro(dvc_project)
-    said = second.communicate(timeout=250)[0]
-    assert second.returncode == 0 or "lock" in said.lower(), said
+    output = second.communicate(timeout=250)[0]
+    assert second.returncode == 0 or "lock" in output.lower(), output
     os.killpg(first.pid, signal.SIGKILL)
     first.communicate()
     third = repro(dvc_project)
-    said = third.communicate(timeout=250)[0]
-    assert third.returncode == 0, said
+    output = third.communicate(timeout=250)[0]
+    assert third.returncode == 0, output
     before = micro.digests(dvc_project)
     assert str(paths.index("csn")) in before
     shutil.rmtree(dvc_project / "data")

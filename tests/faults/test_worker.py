@@ -1,4 +1,4 @@
-"""A worker that the kernel kills while it writes a shard: the shard is named, and the same command goes on."""
+"""A worker that the kernel kills while it writes a shard: the error names the shard, and the same command resumes."""
 
 import os
 import signal
@@ -16,7 +16,7 @@ SETTINGS = Signal(seconds=4.0, shard_records=4)
 
 
 def dies_once(job: preprocessing.Job) -> int:
-    """Write a shard, but the first to come to the third one is killed as the kernel kills for memory."""
+    """Write a shard, but kill the first worker that reaches the third shard, as the kernel does when memory is full."""
     mark = job.shard.parent.parent / "died"
     if job.shard.name == "signals-00002.npy" and not mark.exists():
         mark.touch()

@@ -15,8 +15,8 @@ def follow(markup):
     start, steps = path.split("l")
     pairs = np.array(re.findall(r"-?\d+", steps), dtype=int).reshape(-1, 2)
     heights = int(start) + np.concatenate([[0], np.cumsum(pairs[:, 1])])
-    places = np.concatenate([[0], np.cumsum(pairs[:, 0])])
-    return float(x) + places * float(across), float(y) + heights * float(down)
+    positions = np.concatenate([[0], np.cumsum(pairs[:, 0])])
+    return float(x) + positions * float(across), float(y) + heights * float(down)
 
 
 def test_a_second_is_25_mm_and_a_millivolt_10_mm_up():

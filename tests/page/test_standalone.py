@@ -11,10 +11,10 @@ def test_panels_stand_in_rows_and_fit_the_sheet():
     root = ElementTree.fromstring(panels("All", drawn, [("a", 0), ("b", 1)]))
     width, height = float(root.get("width")), float(root.get("height"))
     boxes = [g.get("transform") for g in root.findall(f"{SPACE}g") if g.find(f"{SPACE}rect") is not None]
-    places = [tuple(map(float, box.removeprefix("translate(").rstrip(")").split())) for box in boxes]
-    assert len(places) == 5
-    assert len({y for _, y in places}) == 2
-    assert all(x + 300 <= width and y + 100 <= height for x, y in places)
+    positions = [tuple(map(float, box.removeprefix("translate(").rstrip(")").split())) for box in boxes]
+    assert len(positions) == 5
+    assert len({y for _, y in positions}) == 2
+    assert all(x + 300 <= width and y + 100 <= height for x, y in positions)
 
 
 def test_the_file_needs_nothing_else_and_is_the_same_again():

@@ -1,4 +1,4 @@
-"""The stage `acquire`: three ways, chosen and told, and restartable at any moment."""
+"""Stage acquire: three ways, each recorded in the manifest, and safe to restart after a kill."""
 
 import hashlib
 import json
@@ -40,7 +40,7 @@ def lay_out(folder: Path) -> Path:
     return folder
 
 
-def told(source: str = "ptb_xl") -> dict[str, object]:
+def read_manifest(source: str = "ptb_xl") -> dict[str, object]:
     return json.loads((paths.raw(source) / "manifest.json").read_text())
 
 
@@ -50,13 +50,13 @@ def outputs() -> dict[str, bytes]:
 
 def test_auto_simulates_where_there_is_no_copy_and_says_so(caplog):
     acquire("ptb_xl", corpus=Corpus(records=8, seed=3))
-    assert told()["way"] == "simulate"
+    assert read_manifest()["way"] == "simulate"
     assert "8 records are SIMULATED" in caplog.text
     assert "CGDMER_RAW_ROOT is not set" in caplog.text
     first = outputs()
     assert sorted(first) == ["manifest.json", "ptb_xl.zip"]
     digest = hashlib.sha256(first["ptb_xl.zip"]).hexdigest()
-    assert told()["digest"] == hashlib.sha256(f"{digest}  ptb_xl.zip\n".encode()).hexdigest()
+    assert read_manifest()["digest"] == hashlib.sha256(f"{digest}  ptb_xl.zip\n".encode()).hexdigest()
     with datasets.open_raw("ptb_xl", Corpus(records=8, seed=3)) as archive:
         assert "ptbxl_database.csv" in archive.names()
     acquire("ptb_xl", corpus=Corpus(records=8, seed=3))
@@ -76,11 +76,11 @@ def test_auto_takes_the_copy_under_the_raw_root(project, monkeypatch, caplog):
     root = lay_out(project / "ecg" / "PTB-XL")
     monkeypatch.setenv("CGDMER_RAW_ROOT", str(project / "ecg"))
     acquire("ptb_xl", corpus=Corpus())
-    assert told() | {"digest": ""} == {
+    assert read_manifest() | {"digest": ""} == {
         "way": "local",
         "source": "ptb_xl",
         "files": 4,
-        "bytes": told()["bytes"],
+        "bytes": read_manifest()["bytes"],
         "digest": "",
     }
     assert f"the LOCAL copy at {root}" in caplog.text
@@ -94,7 +94,7 @@ def test_auto_simulates_where_the_raw_root_lacks_this_source(project, monkeypatc
     lay_out(project / "ecg" / "ptb-xl")
     monkeypatch.setenv("CGDMER_RAW_ROOT", str(project / "ecg"))
     acquire("csn", corpus=Corpus(records=8))
-    assert told("csn")["way"] == "simulate"
+    assert read_manifest("csn")["way"] == "simulate"
     assert "no local copy under CGDMER_RAW_ROOT" in caplog.text
 
 
@@ -102,7 +102,7 @@ def test_simulate_ignores_the_raw_root(project, monkeypatch):
     lay_out(project / "ecg" / "ptb-xl")
     monkeypatch.setenv("CGDMER_RAW_ROOT", str(project / "ecg"))
     acquire("ptb_xl", corpus=Corpus(way="simulate", records=8))
-    assert told()["way"] == "simulate"
+    assert read_manifest()["way"] == "simulate"
 
 
 @pytest.mark.parametrize("name", ["my copy", "nested"])
@@ -111,21 +111,25 @@ def test_an_explicit_root_is_taken_whatever_its_name(project, name):
         lay_out(project / name / ("1.0.3" if name == "nested" else "")) if name == "nested" else lay_out(project / name)
     )
     acquire("ptb_xl", corpus=Corpus(root=str(project / name)))
-    assert told()["files"] == 4
+    assert read_manifest()["files"] == 4
     assert root.is_dir()
 
 
 def test_a_local_zip_stays_where_it_is(project):
     path = Path(shutil.make_archive(str(project / "ptb-xl-1.0.3"), "zip", lay_out(project / "tree")))
     acquire("ptb_xl", corpus=Corpus(root=str(path)))
-    assert (told()["way"], told()["files"], told()["bytes"]) == ("local", 1, path.stat().st_size)
+    assert (read_manifest()["way"], read_manifest()["files"], read_manifest()["bytes"]) == (
+        "local",
+        1,
+        path.stat().st_size,
+    )
     assert sorted(outputs()) == ["files.parquet", "manifest.json"]
 
 
 def test_the_raw_root_may_be_the_corpus_itself(project, monkeypatch):
     monkeypatch.setenv("CGDMER_RAW_ROOT", str(lay_out(project / "cohort")))
     acquire("ptb_xl", corpus=Corpus())
-    assert told()["way"] == "local"
+    assert read_manifest()["way"] == "local"
 
 
 def test_another_corpus_is_refused_before_its_files_are_read(project, monkeypatch):
@@ -164,7 +168,7 @@ def test_download_opens_like_any_other(project):
             assert archive.names() == sorted(["SHA256SUMS.txt", *PTB_XL])
             assert archive.read("ptbxl_database.csv") == PTB_XL["ptbxl_database.csv"]
             manifest.check(paths.raw("ptb_xl"), archive.path)
-    assert told()["way"] == "download"
+    assert read_manifest()["way"] == "download"
 
 
 def test_another_way_replaces_the_output(project):
@@ -181,14 +185,14 @@ def test_another_way_replaces_the_output(project):
 def test_real_corpora_are_acquired_where_they_lie(real, source, folder):
     acquire(source, corpus=Corpus(root=str(real / folder)))
     count = sum(path.is_file() for path in (real / folder).rglob("*"))
-    assert told(source)["files"] == count
+    assert read_manifest(source)["files"] == count
 
 
 @pytest.mark.real
 def test_real_corpora_are_found_by_name_under_one_root(real, monkeypatch):
     monkeypatch.setenv("CGDMER_RAW_ROOT", str(real))
-    found = {source: datasets.local_root(source, Corpus()) for source in datasets.SOURCES}
-    assert found == {
+    roots = {source: datasets.local_root(source, Corpus()) for source in datasets.SOURCES}
+    assert roots == {
         "ptb_xl": real / "ptbxl",
         "cpsc2018": real / "cpsc2018",
         "csn": real / "csn",

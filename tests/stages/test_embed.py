@@ -1,4 +1,4 @@
-"""Stage embed: the same features whatever the batch, resumed after a kill, only for records that a split names."""
+"""Stage embed: the same features whatever the batch, resumed after a kill, only for records that belong to a split."""
 
 import contextlib
 
@@ -38,16 +38,16 @@ def run(folder, encoder="cgdmer", batch=16, signal=example.SIGNAL):
 
 
 def test_features_are_the_encoders_own_record_by_record(folder):
-    found = run(folder)
+    cached = run(folder)
     encoder = pretrained.open_folder(folder / paths.MODEL)
     microvolt, _, _ = example.signals(40)
     for row in (0, 6, 39):
         valid = 100 if row % 7 == 6 else 200
         alone = encoder.encode(microvolt[row : row + 1, :, :valid].astype(np.float32) / 1000)
         for name, value in alone.items():
-            np.testing.assert_allclose(found.features[name][row], value[0], atol=1e-5)
-    assert found.ids == [f"{SOURCE}-{row:04d}" for row in range(40)]
-    assert found.meta["dims"] == encoder.dims
+            np.testing.assert_allclose(cached.features[name][row], value[0], atol=1e-5)
+    assert cached.ids == [f"{SOURCE}-{row:04d}" for row in range(40)]
+    assert cached.meta["dims"] == encoder.dims
 
 
 @pytest.mark.parametrize("encoder", ["cgdmer", "random", "handcrafted"])
@@ -119,7 +119,7 @@ def test_two_processes_write_the_bytes_of_one(folder, monkeypatch):
 class Second(World):
     """The second of two processes, without the first."""
 
-    def meet(self):
+    def barrier(self):
         pass
 
 
@@ -145,8 +145,8 @@ def test_a_failure_names_process_and_records_and_each_takes_its_share(folder, mo
             "5 of 6 chunks of ptb_xl have no features, from ptb_xl-0000 to ptb_xl-0006 on"
         )
     with contextlib.chdir(folder):
-        parts = [path.name for path in paths.scratch("embed", "handcrafted", SOURCE).glob("*/*.npy")]
-    assert parts == ["7.pooled.npy"]
+        chunks = [path.name for path in paths.scratch("embed", "handcrafted", SOURCE).glob("*/*.npy")]
+    assert chunks == ["7.pooled.npy"]
 
 
 def test_other_weights_do_not_go_on_with_the_parts_of_the_old_ones(folder):

@@ -1,4 +1,4 @@
-"""The stage index: three files, the same bytes twice, and a stop when too much cannot be used."""
+"""Stage index: three files, the same bytes on every run, and an error if too many records cannot be used."""
 
 import pytest
 
@@ -17,7 +17,7 @@ JS{0:05d}.mat 16 1000/mV 16 0 0 0 0 II
 
 @pytest.fixture
 def corpus(tmp_path, monkeypatch):
-    """A CSN of 40 records, 2 of them without a signal, seen from an empty project."""
+    """A CSN corpus of 40 records, 2 of them without a signal file; the working directory is an empty project."""
     root = tmp_path / "csn"
     folder = root / "WFDBRecords" / "01" / "010"
     folder.mkdir(parents=True)

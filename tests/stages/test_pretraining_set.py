@@ -1,4 +1,4 @@
-"""The pool names validated corpora by content and refuses the others."""
+"""The pretraining set lists validated corpora with their digests and refuses the others."""
 
 import pytest
 from support.shard_folder import write_folder

@@ -1,4 +1,4 @@
-"""The stage probe: files where the contract says, the same bytes twice, a clear stop for input that is not right."""
+"""Stage probe: its files, the same bytes on every run, and a clear error for wrong input."""
 
 import numpy as np
 import pytest
@@ -15,7 +15,7 @@ SETTINGS = Probe(fractions=[0.1, 1.0], seeds=2, C=[0.01, 1.0], bootstrap=20)
 
 @pytest.fixture
 def project(tmp_path, monkeypatch):
-    """Index and features of one source, from an encoder without `specific`."""
+    """Index and features of one source, from an encoder without `specific` features."""
     monkeypatch.chdir(tmp_path)
     index = make_index()
     tables.write(index, paths.index("cpsc2018"))

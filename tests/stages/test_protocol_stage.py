@@ -1,4 +1,4 @@
-"""The stage `protocol`: none, a local folder, or the pinned commit, always checked."""
+"""Stage protocol: none, a local folder or the pinned commit; files are always checked."""
 
 import hashlib
 import json
@@ -41,8 +41,8 @@ def way() -> str:
 
 
 def written() -> dict[str, bytes]:
-    found = {path.relative_to(paths.PROTOCOL).as_posix(): path for path in paths.PROTOCOL.rglob("*") if path.is_file()}
-    return {name: path.read_bytes() for name, path in found.items() if name != "manifest.json"}
+    files = {path.relative_to(paths.PROTOCOL).as_posix(): path for path in paths.PROTOCOL.rglob("*") if path.is_file()}
+    return {name: path.read_bytes() for name, path in files.items() if name != "manifest.json"}
 
 
 def test_none_is_said_loudly_and_leaves_only_the_manifest(caplog):

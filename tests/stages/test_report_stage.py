@@ -1,4 +1,4 @@
-"""The stage report on a finished run: the same bytes again, whatever is switched off, and nothing unescaped."""
+"""Stage report on a finished run: the same bytes on every run, nothing unescaped, and features that are off."""
 
 import re
 from pathlib import Path
@@ -24,10 +24,10 @@ def folder(tmp_path, monkeypatch) -> Path:
 
 def test_a_second_run_gives_the_same_bytes_and_no_path_of_this_machine(folder):
     example_report.write()
-    shown = REPORT.model_copy(update={"examples": "always"})
-    stages.find("report")(report=shown, matrix=example_report.FAN)
+    with_examples = REPORT.model_copy(update={"examples": "always"})
+    stages.find("report")(report=with_examples, matrix=example_report.FAN)
     first = outputs()
-    stages.find("report")(report=shown, matrix=example_report.FAN)
+    stages.find("report")(report=with_examples, matrix=example_report.FAN)
     assert outputs() == first
     assert {"auroc_by_fraction.svg", "auroc_by_class.svg", "training.svg", "training.csv"} <= set(first)
     for name, content in first.items():

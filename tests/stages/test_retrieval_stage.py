@@ -41,12 +41,12 @@ def test_result_repeats_to_the_byte_and_reads_well(project):
 
 
 @pytest.mark.parametrize(
-    ("asked", "way", "shown"), [("auto", "local", 0), ("always", "local", 4), ("never", "simulate", 0)]
+    ("examples", "way", "count"), [("auto", "local", 0), ("always", "local", 4), ("never", "simulate", 0)]
 )
-def test_reports_of_people_are_no_examples_unless_asked(project, asked, way, shown):
+def test_reports_of_people_are_no_examples_unless_asked(project, examples, way, count):
     write_json(paths.raw("ptb_xl") / "manifest.json", {"way": way})
-    stage.retrieval(retrieval=SETTINGS.model_copy(update={"examples": asked}))
-    assert len(read_json(paths.retrieval())["examples"]) == shown
+    stage.retrieval(retrieval=SETTINGS.model_copy(update={"examples": examples}))
+    assert len(read_json(paths.retrieval())["examples"]) == count
 
 
 def test_no_held_out_record_is_an_error_that_names_the_setting(project, monkeypatch):

@@ -1,4 +1,4 @@
-"""The stage shards reads index and raw files of a source and leaves a whole shard folder, or says why not."""
+"""Stage shards: index and raw files of a source become a complete shard folder, or a clear error."""
 
 import numpy as np
 import polars as pl
@@ -26,9 +26,9 @@ def project(tmp_path, monkeypatch):
 
 def test_shards_and_quarantine_are_written(project):
     shards("ptb_xl", corpus=Corpus(), signal=Signal(max_quarantined=0.1))
-    made = open_shards(paths.shards("ptb_xl"), verify=True)
-    assert len(made) == 11
-    assert made.gather(np.arange(11)).any(axis=(1, 2)).all()
+    written = open_shards(paths.shards("ptb_xl"), verify=True)
+    assert len(written) == 11
+    assert written.gather(np.arange(11)).any(axis=(1, 2)).all()
     assert tables.read(paths.shards("ptb_xl") / "quarantine.parquet")["id"].to_list() == ["r003"]
     assert not paths.scratch("shards", "ptb_xl").exists()
 

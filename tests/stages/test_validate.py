@@ -59,11 +59,11 @@ def test_warnings_are_logged_and_great_expectations_is_quiet(folder, caplog, cap
 
 
 def test_great_expectations_is_quiet_while_it_is_imported():
-    said = (
+    program = (
         "import logging, warnings; logging.basicConfig(level='INFO'); logging.captureWarnings(True)\n"
         "warnings.simplefilter('default')\n"
         "from cgdmer.validation.run import Engine\n"
         "with Engine(False): logging.info('entered')"
     )
-    done = subprocess.run([sys.executable, "-c", said], capture_output=True, text=True, check=True)
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
     assert done.stderr == "INFO:root:entered\n"

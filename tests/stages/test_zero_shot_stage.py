@@ -1,4 +1,4 @@
-"""The stage zero_shot with a real, untrained model: files, prompts by name and hash, and clear stops."""
+"""Stage zero_shot with an untrained model: its files, prompts by name and hash, and clear errors."""
 
 import numpy as np
 import pytest

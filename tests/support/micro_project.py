@@ -1,4 +1,4 @@
-"""Owns a micro project on disk: settings, a planted local corpus, and which stage calls make the whole pipeline."""
+"""A micro project on disk: settings, a local corpus with planted words, and the stage calls of the whole pipeline."""
 
 import hashlib
 import re
@@ -29,7 +29,7 @@ CALLS = (
 
 
 def write_params(folder: Path, corpus: Path) -> None:
-    """Write params.yaml: the demo, the tests' micro settings, and what makes it smaller still."""
+    """Write params.yaml: the demo settings, the micro settings of the tests, and even smaller ones."""
     merged = settings.read(ROOT / "params/demo.yaml")
     for layer in (settings.read(ROOT / "tests/support/params.micro.yaml"), SMALLER):
         merged = settings.merge(merged, layer)
@@ -41,11 +41,11 @@ def write_params(folder: Path, corpus: Path) -> None:
 def plant(corpus: Path) -> list[str]:
     """Write a MIMIC-layout corpus whose reports hold PLANTED and markup; return its patients' and studies' numbers.
 
-    One record lacks its signal file and one has half of it, so that reasons for refusal are written, too.
+    One record has no signal file and one has half of it, so that reasons for refusal are written too.
     """
     signals = []
-    for name, parts in layout.files(RECORDS, SEED):
-        path, content = corpus / name, b"".join(parts)
+    for name, blocks in layout.files(RECORDS, SEED):
+        path, content = corpus / name, b"".join(blocks)
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_bytes(_reported(content) if name == "machine_measurements.csv" else content)
         signals += [path] if path.suffix == ".dat" else []
@@ -55,14 +55,14 @@ def plant(corpus: Path) -> list[str]:
 
 
 def _reported(table: bytes) -> bytes:
-    """Put a sentence of its own in front of every report that is not empty."""
+    """Put a sentence with PLANTED and markup before every report that is not empty."""
     head, *rows = table.decode().splitlines()
     at = head.split(",").index("report_0")
     written = [head]
     for number, row in enumerate(rows):
         cells = row.split(",", at)
-        rest = cells[at] if cells[at].startswith(",") else f"{PLANTED} {number} {MARKUP} & more;{cells[at]}"
-        written.append(",".join([*cells[:at], rest]))
+        reports = cells[at] if cells[at].startswith(",") else f"{PLANTED} {number} {MARKUP} & more;{cells[at]}"
+        written.append(",".join([*cells[:at], reports]))
     return "\n".join([*written, ""]).encode()
 
 

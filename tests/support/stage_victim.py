@@ -1,7 +1,7 @@
-"""Runs every stage undisturbed, then again killed at random moments; run by the tests as a program of its own.
+"""Run every stage undisturbed, then again with kills at random moments; the tests run this as a separate program.
 
 `python stage_victim.py FOLDER SEED KILLS`: FOLDER/calm and FOLDER/killed are micro projects. Every stage call is a
-child process forked from this one, which has imported everything and run nothing, so that its life is the work alone.
+child forked from this process, which has imported everything, so that the child spends its time on the work alone.
 """
 
 import json
@@ -15,7 +15,7 @@ import traceback
 from importlib import import_module
 from pathlib import Path
 
-import great_expectations  # noqa: F401  # once, not in every life
+import great_expectations  # noqa: F401  # once, not in every child
 import torch._dynamo  # noqa: F401
 
 from cgdmer import settings, stages
@@ -23,11 +23,11 @@ from cgdmer.errors import CgdmerError
 from support import micro_project as micro
 
 TRIES = 4
-"""A child may end before its moment comes; then a moment is drawn anew."""
+"""A child may end before it is killed; then another moment is drawn."""
 
 
 def start(call: str, log: Path) -> int:
-    """Fork a child that runs one stage call, all it says at level DEBUG going to `log`; return its process id."""
+    """Fork a child that runs one stage call and logs at level DEBUG to `log`; return its process id."""
     child = os.fork()
     if child:
         return child
@@ -59,7 +59,7 @@ def finish(call: str, log: Path) -> float:
 
 
 def kill(call: str, log: Path, lasts: float, draw: random.Random) -> bool:
-    """Start a stage call and send SIGKILL at a moment of its work; return whether it died of it."""
+    """Start a stage call and send SIGKILL at a random moment; return True if that ended it."""
     child = start(call, log)
     time.sleep(draw.uniform(0, lasts))
     os.kill(child, signal.SIGKILL)
@@ -67,7 +67,7 @@ def kill(call: str, log: Path, lasts: float, draw: random.Random) -> bool:
 
 
 def main(folder: Path, seed: int, kills: int) -> None:
-    """Print JSON: the planted numbers, seconds by call, and how many kills each call suffered."""
+    """Print JSON: the planted numbers, seconds by call, and the number of kills per call."""
     for name in stages.STAGES:
         import_module(f"cgdmer.stages.{name}")
     for name in ("cgdmer", "random"):
