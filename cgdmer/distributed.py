@@ -1,4 +1,4 @@
-"""Owns processes: who this one is, gathering with gradients, and starting one process a device."""
+"""Data parallelism: ranks, gathering with gradients, and starting one process per device."""
 
 import atexit
 import logging
@@ -19,37 +19,37 @@ from cgdmer import environment
 from cgdmer.errors import CgdmerError, ConfigError, DataError, Preempted, TrainingStopped
 
 GRACE = 30.0
-"""Seconds the other processes have to stop by themselves when one has."""
+"""Seconds that the other processes have to stop by themselves after one has failed."""
 
 
 @dataclass(frozen=True)
 class World:
-    """This process among those that train together."""
+    """This process among those that work together."""
 
     rank: int
     size: int
     device: torch.device
 
     @property
-    def chief(self) -> bool:
-        """The one that writes."""
+    def is_main(self) -> bool:
+        """True on rank 0, the only one that writes results."""
         return self.rank == 0
 
-    def meet(self) -> None:
-        """Wait until all processes are here."""
+    def barrier(self) -> None:
+        """Wait until all processes have come here."""
         if self.size > 1:
             dist.barrier()
 
     def agree(self, number: int, what: str) -> int:
-        """Return a number that all processes found alike; DataError where they did not."""
+        """Return `number` if it is the same in all processes, else raise DataError; `what` says what it counts."""
         if self.size == 1:
             return number
         extremes = torch.tensor([number, -number], device=self.device)
         dist.all_reduce(extremes, dist.ReduceOp.MAX)
-        most, least = int(extremes[0]), -int(extremes[1])
-        if most != least:
+        largest, smallest = int(extremes[0]), -int(extremes[1])
+        if largest != smallest:
             raise DataError(
-                f"processes found {what} from {least} to {most}",
+                f"processes found {what} from {smallest} to {largest}",
                 allowed="one project folder for all machines",
                 fix="put the project on a shared file system, then run it again on every machine",
             )
@@ -57,7 +57,10 @@ class World:
 
 
 def join() -> World:
-    """Join the processes that `torchrun` or `launch` started, or be alone; ConfigError for an absent device."""
+    """Join the processes that `torchrun` or `launch` started; alone, return a world of one.
+
+    ConfigError when CGDMER_DEVICE names a device that does not exist.
+    """
     size, local = int(os.environ.get("WORLD_SIZE", "1")), int(os.environ.get("LOCAL_RANK", "0"))
     device = choose_device(local)
     if size == 1:
@@ -70,13 +73,13 @@ def join() -> World:
 
 
 def leave() -> None:
-    """Take leave of the other processes, if this one has joined any."""
+    """Leave the process group, if this process has joined one."""
     if dist.is_initialized():
         dist.destroy_process_group()
 
 
 def choose_device(local: int = 0) -> torch.device:
-    """Return CGDMER_DEVICE; `auto` is this process's GPU where there is one."""
+    """Return the device CGDMER_DEVICE; `auto` is the GPU numbered `local` if there is any, else the CPU."""
     name = environment.read().device
     if name == "auto":
         name = f"cuda:{local}" if torch.cuda.is_available() else "cpu"
@@ -91,8 +94,11 @@ def choose_device(local: int = 0) -> torch.device:
     return device
 
 
-def wanted() -> int:
-    """Return how many processes this one should start: 1 when it is one of several already."""
+def process_count() -> int:
+    """Return how many processes to use, from CGDMER_DEVICES; 1 when this process is one of several already.
+
+    ConfigError when CGDMER_DEVICES is neither `auto` nor a positive number.
+    """
     if "WORLD_SIZE" in os.environ:
         return 1
     devices = environment.read().devices
@@ -105,13 +111,14 @@ def wanted() -> int:
 
 
 def launch(count: int, function: Callable[..., None], *arguments: Any) -> None:
-    """Call a module-level function in `count` processes and wait; a SIGTERM is passed on to all of them.
+    """Call a module-level function in `count` processes and wait for them; a SIGTERM is passed on to all of them.
 
-    For several machines start `torchrun --nnodes ... -m cgdmer run pretrain` on each: same code, no launch.
+    On several machines, run `torchrun --nnodes ... -m cgdmer run pretrain` on each one instead. Raises the error class
+    of the process that failed.
     """
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = probe.getsockname()[1]
     context = start_processes(
         _enter, (count, port, function, arguments), nprocs=count, join=False, start_method="spawn"
     )
@@ -121,7 +128,7 @@ def launch(count: int, function: Callable[..., None], *arguments: Any) -> None:
         for pid in context.pids():
             os.kill(pid, signal.SIGTERM)
 
-    before = signal.signal(signal.SIGTERM, pass_on)
+    previous_handler = signal.signal(signal.SIGTERM, pass_on)
     try:
         while not context.join(grace_period=GRACE):
             pass
@@ -130,14 +137,14 @@ def launch(count: int, function: Callable[..., None], *arguments: Any) -> None:
         kind = kinds.get(error.exit_code, CgdmerError)
         raise kind(f"{error}; its own message is above", fix="run it again") from error
     finally:
-        signal.signal(signal.SIGTERM, before)
+        signal.signal(signal.SIGTERM, previous_handler)
 
 
 def _enter(rank: int, count: int, port: int, function: Callable[..., None], arguments: tuple[Any, ...]) -> None:
-    """Be one of the launched processes; an error of ours is logged once and becomes the exit code."""
-    names: dict[str, object] = {"RANK": rank, "LOCAL_RANK": rank, "WORLD_SIZE": count, "LOCAL_WORLD_SIZE": count}
-    names |= {"MASTER_ADDR": "127.0.0.1", "MASTER_PORT": port}
-    os.environ.update({name: str(value) for name, value in names.items()})
+    """Run one of the launched processes; an error of this package is logged once and becomes the exit code."""
+    variables: dict[str, object] = {"RANK": rank, "LOCAL_RANK": rank, "WORLD_SIZE": count, "LOCAL_WORLD_SIZE": count}
+    variables |= {"MASTER_ADDR": "127.0.0.1", "MASTER_PORT": port}
+    os.environ.update({name: str(value) for name, value in variables.items()})
     try:
         function(*arguments)
     except CgdmerError as error:
@@ -149,21 +156,22 @@ def _enter(rank: int, count: int, port: int, function: Callable[..., None], argu
 
 @contextmanager
 def threads(processes: int) -> Iterator[None]:
-    """Share the CPUs among processes, unless OMP_NUM_THREADS says how; sums may differ in the last bit by threads.
+    """Give each of `processes` an equal share of the CPUs as torch threads, unless OMP_NUM_THREADS sets their number.
 
-    Of several machines each shares its own CPUs among its own processes.
+    On several machines, each divides its own CPUs among its own processes. Sums may differ in the last bit with the
+    number of threads.
     """
-    before, processes = torch.get_num_threads(), int(os.environ.get("LOCAL_WORLD_SIZE", processes))
+    previous, processes = torch.get_num_threads(), int(os.environ.get("LOCAL_WORLD_SIZE", processes))
     if "OMP_NUM_THREADS" not in os.environ:
         torch.set_num_threads(max(1, len(os.sched_getaffinity(0)) // processes))
     try:
         yield
     finally:
-        torch.set_num_threads(before)
+        torch.set_num_threads(previous)
 
 
 class _Gather(torch.autograd.Function):
-    """All ranks' rows of equal shape; the gradient of a rank's rows is the sum of what all ranks computed for them."""
+    """Gathers all ranks' rows, of equal shape; the gradient of a rank's rows is the sum over all ranks."""
 
     @staticmethod
     def forward(ctx: Any, local: Tensor) -> tuple[Tensor, ...]:
@@ -179,8 +187,8 @@ class _Gather(torch.autograd.Function):
 
 
 def gather(local: Tensor, sizes: tuple[int, ...]) -> list[Tensor]:
-    """Return every rank's rows, with gradients; ranks may hold different numbers of rows."""
-    missing = max(sizes) - len(local)
-    padded = torch.cat([local, local.new_zeros(missing, *local.shape[1:])]) if missing else local
-    every = _Gather.apply(padded)  # type: ignore[no-untyped-call]
-    return [rows[:size] for rows, size in zip(every, sizes, strict=True)]
+    """Return every rank's rows (sizes[rank], ...), with gradients; ranks may hold different numbers of rows."""
+    padding = max(sizes) - len(local)
+    padded = torch.cat([local, local.new_zeros(padding, *local.shape[1:])]) if padding else local
+    gathered = _Gather.apply(padded)  # type: ignore[no-untyped-call]
+    return [rows[:size] for rows, size in zip(gathered, sizes, strict=True)]

@@ -1,4 +1,8 @@
-"""Owns the losses: pure functions first, then `Objective`, which turns a batch into named terms and their sum."""
+"""The losses: pure functions first, then `Objective`, which turns a batch into named terms and their weighted sum.
+
+Letters: B records (b on this rank), L leads, N patch columns of P samples, S report tokens, K hidden report tokens,
+D feature width, E width of the aligned space.
+"""
 
 import math
 from collections.abc import Callable, Sequence
@@ -16,95 +20,104 @@ from cgdmer.signals.leads import LEADS, LIMB
 
 
 @dataclass(frozen=True)
-class Spread:
+class RankLayout:
     """How a global batch lies on the ranks. Every term is scaled so that its mean over ranks is its global value."""
 
     sizes: tuple[int, ...]
     """Records on each rank."""
     rank: int = 0
+    """This process."""
     gather: Callable[[Tensor], list[Tensor]] = lambda local: [local]
-    """Every rank's rows, with gradients."""
+    """Returns every rank's rows, with gradients."""
 
     @property
     def share(self) -> float:
-        """Weight of this rank's mean over records."""
+        """Weight of this rank's mean over its records."""
         return len(self.sizes) * self.sizes[self.rank] / sum(self.sizes)
 
 
 def siglip(
-    ecg: Tensor, reports: Sequence[Tensor], scale: Tensor, bias: Tensor, own: int, ids: Tensor,
-    others: Sequence[Tensor], *, unique: bool,
+    ecg: Tensor, reports: Sequence[Tensor], scale: Tensor, bias: Tensor, rank: int, ids: Tensor,
+    ids_by_rank: Sequence[Tensor], *, unique: bool,
 ) -> Tensor:  # fmt: skip
-    """Sum of -log sigmoid over all pairs of this rank's ECGs (b, E) with every rank's reports (Zhai et al. 2023).
+    """Sum -log sigmoid over all pairs of this rank's ECGs (b, E) with every rank's reports (Zhai et al. 2023).
 
-    Chunk by chunk, so that no matrix is larger than (b, b'). `own` is this rank's place in `reports`; `ids` and
-    `others` name the report texts: with `unique`, a pair with an equal text that is not the record's own counts as
-    neither match nor negative.
+    The sum runs over one rank's reports at a time, so no matrix is larger than (b, b'). `rank` is this process's index
+    into `reports`. `ids` (b,) and `ids_by_rank` number the report texts: with `unique`, another record's equal text
+    counts neither as a match nor as a negative.
     """
     total = ecg.new_zeros(())
-    for rank, (report, other) in enumerate(zip(reports, others, strict=True)):
-        logits = ecg @ report.T * scale + bias
-        match = torch.eye(*logits.shape, dtype=torch.bool, device=ecg.device) & (rank == own)
-        pairs = F.softplus(torch.where(match, -logits, logits))
+    for other_rank, (report, report_ids) in enumerate(zip(reports, ids_by_rank, strict=True)):
+        logits = ecg @ report.T * scale + bias  # (b, b')
+        match = torch.eye(*logits.shape, dtype=torch.bool, device=ecg.device) & (other_rank == rank)  # (b, b')
+        losses = F.softplus(torch.where(match, -logits, logits))  # (b, b')
         if unique:
-            pairs = pairs.masked_fill((ids[:, None] == other) & ~match, 0.0)
-        total = total + pairs.sum()
+            losses = losses.masked_fill((ids[:, None] == report_ids) & ~match, 0.0)
+        total = total + losses.sum()
     return total
 
 
 def reconstruction(predicted: Tensor, target: Tensor, hidden: Tensor) -> Tensor:
-    """Mean squared error of the hidden patches of each record, averaged over records; zero when none is hidden.
+    """Return the mean squared error of each record's hidden patches, averaged over records; 0 when none is hidden.
 
-    `predicted` and `target` are (B, S, P), `hidden` (B, S).
+    `predicted` and `target` are (B, S, P), `hidden` (B, S) is True on hidden patches.
     """
-    weight = hidden.float()
-    error = (predicted.float() - target).square().mean(2) * weight
+    weight = hidden.float()  # (B, S)
+    error = (predicted.float() - target).square().mean(2) * weight  # (B, S)
     return (error.sum(1) / weight.sum(1).clamp(min=1)).mean()
 
 
-def word_loss(logits: Tensor, words: Tensor, counted: Tensor) -> Tensor:
-    """Cross-entropy of the hidden words of each report, averaged over reports; (B, K, vocabulary), (B, K), (B, K)."""
-    loss = F.cross_entropy(logits.float().flatten(0, 1), words.flatten(), reduction="none").view_as(words)
-    weight = counted.float()
+def word_loss(logits: Tensor, words: Tensor, hidden: Tensor) -> Tensor:
+    """Return the cross-entropy of each report's hidden words, averaged over reports.
+
+    `logits` are (B, K, vocabulary), `words` (B, K) the true ids, `hidden` (B, K) is False on rows' filling.
+    """
+    loss = F.cross_entropy(logits.float().flatten(0, 1), words.flatten(), reduction="none").view_as(words)  # (B, K)
+    weight = hidden.float()  # (B, K)
     return ((loss * weight).sum(1) / weight.sum(1).clamp(min=1)).mean()
 
 
 def cosine(shared: Tensor, specific: Tensor) -> Tensor:
-    """Mean squared cosine between a record's two parts (B, D)."""
+    """Return the mean squared cosine between each record's shared and specific features (B, D)."""
     return F.cosine_similarity(shared, specific, dim=1).square().mean()
 
 
 def cross_covariance(shared: Tensor, specific: Tensor) -> Tensor:
-    """Mean squared correlation between the columns of the two parts (B, D), free of their scale."""
-    first, second = (_centred(part) for part in (shared, specific))
-    first, second = (part / (part.square().mean(0) + 1e-6).sqrt() for part in (first, second))
+    """Return the mean squared correlation between columns of shared and specific features (B, D), at any scale."""
+    first, second = (_centred(features) for features in (shared, specific))
+    first, second = (features / (features.square().mean(0) + 1e-6).sqrt() for features in (first, second))
     return (first.T @ second / len(first)).square().mean()
 
 
 def hsic(shared: Tensor, specific: Tensor) -> Tensor:
-    """Normalised Hilbert-Schmidt independence with Gaussian kernels of median width (Gretton et al. 2005), in 0..1."""
-    first, second = (_centred(_centred(_kernel(part)).T) for part in (shared, specific))
+    """Return the normalised Hilbert-Schmidt independence of two sets of features (B, D), in 0..1.
+
+    The kernels are Gaussian, of median width (Gretton et al. 2005).
+    """
+    first, second = (_centred(_centred(_kernel(features)).T) for features in (shared, specific))  # (B, B) twice
     alignment: Tensor = (first * second).sum() / (first.norm() * second.norm() + 1e-8)
     return alignment
 
 
-def _kernel(part: Tensor) -> Tensor:
-    squared = (part[:, None] - part).square().sum(2)
+def _kernel(features: Tensor) -> Tensor:
+    """Return the Gaussian kernel matrix (B, B) of features (B, D)."""
+    squared = (features[:, None] - features).square().sum(2)
     return torch.exp(-squared / (squared.detach().median() + 1e-6))
 
 
-def _centred(part: Tensor) -> Tensor:
-    return part - part.mean(0)
+def _centred(features: Tensor) -> Tensor:
+    return features - features.mean(0)
 
 
 class Objective(nn.Module):
-    """Model plus losses: `forward` gives every named term, `loss` is their weighted sum."""
+    """Model plus losses: `forward` returns every named term and `loss`, their weighted sum."""
 
     def __init__(self, model: CGDMER, weights: settings.Objective) -> None:
         super().__init__()
         self.model, self.settings = model, weights
-        decodes = model.decoder is not None and (weights.ecg_reconstruction > 0 or model.split.ecg is not None)
-        if not (decodes or weights.contrastive > 0):
+        predicts_patches = model.ecg_decoder is not None
+        reads_patches = weights.ecg_reconstruction > 0 or model.disentangler.ecg_specific is not None
+        if not ((predicts_patches and reads_patches) or weights.contrastive > 0):
             raise ConfigError(
                 "no term of section objective trains the ECG encoder",
                 allowed="objective.contrastive above 0, or objective.ecg_reconstruction with masking",
@@ -114,69 +127,89 @@ class Objective(nn.Module):
             self.log_scale = nn.Parameter(torch.tensor(math.log(weights.scale)))
             self.bias = nn.Parameter(torch.tensor(float(weights.bias)))
 
-    def noise(self, records: int, generator: torch.Generator) -> Noise:
-        return self.model.noise(records, generator)
+    def draw_noise(self, records: int, generator: torch.Generator) -> Noise:
+        """Draw the random numbers behind the masks of `records` records."""
+        return self.model.draw_noise(records, generator)
 
-    def forward(self, batch: Batch, drawn: Noise, spread: Spread | None = None) -> dict[str, Tensor]:
-        """Return scalars by name; the ones the settings do not weigh are for the log only."""
-        spread = spread or Spread((len(batch["signal"]),))
-        out = self.model(batch, drawn)
-        with torch.autocast(batch["signal"].device.type, enabled=False):
-            terms = self.terms({name: _float(value) for name, value in out.items()}, batch, spread)
-        weighed = [
+    def forward(self, batch: Batch, noise: Noise, rank_layout: RankLayout | None = None) -> dict[str, Tensor]:
+        """Return scalars by name. Names without a weight in the settings are for the log only."""
+        rank_layout = rank_layout or RankLayout((len(batch["signal"]),))
+        outputs = self.model(batch, noise)
+        with torch.autocast(batch["signal"].device.type, enabled=False):  # losses are computed in fp32
+            terms = self.terms({name: _float(value) for name, value in outputs.items()}, batch, rank_layout)
+        weighted = [
             getattr(self.settings, name) * value for name, value in terms.items() if hasattr(self.settings, name)
         ]
-        return {"loss": torch.stack(weighed).sum(), **terms, **self.apart(out, spread)}
+        return {"loss": torch.stack(weighted).sum(), **terms, **self.errors_by_leads(outputs, rank_layout)}
 
-    def terms(self, out: Outputs, batch: Batch, spread: Spread) -> dict[str, Tensor]:
-        """Every term that is switched on and has what it needs."""
-        on, terms = self.settings, {}
-        if on.contrastive > 0:
-            terms["contrastive"] = self.contrast(out, batch["report"], spread)
-        if "predicted" in out:
-            terms["ecg_reconstruction"] = spread.share * reconstruction(out["predicted"], out["target"], out["hidden"])
-        elif on.ecg_reconstruction > 0:  # nothing is hidden
-            terms["ecg_reconstruction"] = out["ecg_shared"].new_zeros(())
-        if "word_logits" in out:
-            terms["report_reconstruction"] = spread.share * word_loss(
-                out["word_logits"], out["words"], out["word_counts"]
+    def terms(self, outputs: Outputs, batch: Batch, rank_layout: RankLayout) -> dict[str, Tensor]:
+        """Return every term that is switched on and has its inputs."""
+        weights, share = self.settings, rank_layout.share
+        terms: dict[str, Tensor] = {}
+
+        # align the shared features of both modalities
+        if weights.contrastive > 0:
+            terms["contrastive"] = self.contrast(outputs, batch["report"], rank_layout)
+
+        # reconstruct the hidden patches and words
+        if "predicted_patches" in outputs:
+            terms["ecg_reconstruction"] = share * reconstruction(
+                outputs["predicted_patches"], outputs["target_patches"], outputs["hidden_patches"]
             )
-        if on.orthogonality > 0 and "ecg_specific" in out:
-            terms["orthogonality"] = self.dependence(out, spread)
-        if "crossed" in out:
-            terms["cross_reconstruction"] = spread.share * reconstruction(out["crossed"], out["target"], out["hidden"])
+        elif weights.ecg_reconstruction > 0:  # nothing is hidden
+            terms["ecg_reconstruction"] = outputs["ecg_shared"].new_zeros(())
+        if "word_logits" in outputs:
+            terms["report_reconstruction"] = share * word_loss(
+                outputs["word_logits"], outputs["target_words"], outputs["hidden_words"]
+            )
+
+        # keep shared and specific features independent
+        if weights.orthogonality > 0 and "ecg_specific" in outputs:
+            terms["orthogonality"] = self.dependence(outputs, rank_layout)
+
+        # reconstruct the hidden patches with the shared features of the report
+        if "cross_predicted_patches" in outputs:
+            terms["cross_reconstruction"] = share * reconstruction(
+                outputs["cross_predicted_patches"], outputs["target_patches"], outputs["hidden_patches"]
+            )
         return terms
 
-    def contrast(self, out: Outputs, ids: Tensor, spread: Spread) -> Tensor:
-        """SigLIP over the global batch, a mean over records; each rank takes its own ECGs."""
-        reports, others = spread.gather(out["report_aligned"]), spread.gather(ids)
+    def contrast(self, outputs: Outputs, ids: Tensor, rank_layout: RankLayout) -> Tensor:
+        """Return SigLIP over the global batch, as a mean over records; each rank computes the rows of its own ECGs."""
+        reports, ids_by_rank = rank_layout.gather(outputs["report_aligned"]), rank_layout.gather(ids)
         total = siglip(
-            out["ecg_aligned"], reports, self.log_scale.exp(), self.bias, spread.rank, ids, others,
+            outputs["ecg_aligned"], reports, self.log_scale.exp(), self.bias, rank_layout.rank, ids, ids_by_rank,
             unique=self.settings.unique_reports,
         )  # fmt: skip
-        return total * (len(spread.sizes) / sum(spread.sizes))
+        return total * (len(rank_layout.sizes) / sum(rank_layout.sizes))
 
-    def dependence(self, out: Outputs, spread: Spread) -> Tensor:
-        """Dependence between shared and specific parts, averaged over the modalities that have both."""
+    def dependence(self, outputs: Outputs, rank_layout: RankLayout) -> Tensor:
+        """Return the dependence between shared and specific features, averaged over the modalities that have both."""
         pairs = [
-            (out[f"{name}_shared"], out[f"{name}_specific"]) for name in ("ecg", "report") if f"{name}_specific" in out
+            (outputs[f"{modality}_shared"], outputs[f"{modality}_specific"])
+            for modality in ("ecg", "report")
+            if f"{modality}_specific" in outputs
         ]
         if self.settings.orthogonality_kind == "cosine":
-            return spread.share * torch.stack([cosine(*pair) for pair in pairs]).mean()
-        kind = {"cross_covariance": cross_covariance, "hsic": hsic}[self.settings.orthogonality_kind]
-        gathered = [tuple(torch.cat(spread.gather(part)) for part in pair) for pair in pairs]
-        return torch.stack([kind(*pair) for pair in gathered]).mean()
+            return rank_layout.share * torch.stack([cosine(*pair) for pair in pairs]).mean()
+        measure = {"cross_covariance": cross_covariance, "hsic": hsic}[self.settings.orthogonality_kind]
+        gathered = [tuple(torch.cat(rank_layout.gather(features)) for features in pair) for pair in pairs]
+        return torch.stack([measure(*pair) for pair in gathered]).mean()
 
     @torch.no_grad()
-    def apart(self, out: Outputs, spread: Spread) -> dict[str, Tensor]:
-        """Reconstruction error of limb and chest leads, for the log: limb leads are nearly given by each other."""
-        if "predicted" not in out:
+    def errors_by_leads(self, outputs: Outputs, rank_layout: RankLayout) -> dict[str, Tensor]:
+        """Return the reconstruction errors of limb and of chest leads, for the log.
+
+        They differ because any two limb leads determine the other four.
+        """
+        if "predicted_patches" not in outputs:
             return {}
-        limb = torch.arange(out["hidden"].shape[1], device=out["hidden"].device) < LIMB * self.model.columns
-        assert out["hidden"].shape[1] == len(LEADS) * self.model.columns
+        hidden = outputs["hidden_patches"]  # (B, L*N)
+        assert hidden.shape[1] == len(LEADS) * self.model.columns
+        limb = torch.arange(hidden.shape[1], device=hidden.device) < LIMB * self.model.columns  # (L*N,)
         return {
-            f"reconstruction_{name}": spread.share
-            * reconstruction(out["predicted"], out["target"], out["hidden"] & leads)
+            f"reconstruction_{name}": rank_layout.share
+            * reconstruction(outputs["predicted_patches"], outputs["target_patches"], hidden & leads)
             for name, leads in (("limb", limb), ("chest", ~limb))
         }
 

@@ -10,7 +10,7 @@ from support import example_pool as example
 from cgdmer import objectives
 from cgdmer.errors import ConfigError
 from cgdmer.models import weights
-from cgdmer.objectives import Spread
+from cgdmer.objectives import RankLayout
 from cgdmer.settings import Masking, Objective
 
 
@@ -71,8 +71,8 @@ def test_nothing_hidden_costs_exactly_zero_without_gradient():
     loss.backward()
     assert loss == 0
     assert not predicted.grad.any()
-    task, given = assembled(masking=Masking(kind="none"))
-    term = task(given, noise(task))["ecg_reconstruction"]
+    task, batch = assembled(masking=Masking(kind="none"))
+    term = task(batch, noise(task))["ecg_reconstruction"]
     assert term == 0
     assert not term.requires_grad
 
@@ -112,14 +112,14 @@ def assembled(masking=Masking(), disentangled=True, **terms):  # noqa: B008
 
 
 def noise(task, records=6):
-    return task.noise(records, torch.Generator().manual_seed(0))
+    return task.draw_noise(records, torch.Generator().manual_seed(0))
 
 
 @pytest.mark.parametrize("kind", ["cosine", "cross_covariance", "hsic"])
 def test_the_loss_is_the_weighted_sum_of_the_named_terms(kind):
     terms = {"contrastive": 0.7, "ecg_reconstruction": 2.0, "report_reconstruction": 0.3, "orthogonality": 0.2}
-    task, given = assembled(**terms, cross_reconstruction=0.4, orthogonality_kind=kind)
-    found = task(given, noise(task))
+    task, batch = assembled(**terms, cross_reconstruction=0.4, orthogonality_kind=kind)
+    found = task(batch, noise(task))
     expected = sum(weight * found[name] for name, weight in (terms | {"cross_reconstruction": 0.4}).items())
     assert torch.allclose(found["loss"], expected, rtol=1e-5)
     found["loss"].backward()
@@ -133,8 +133,8 @@ ALONE = [("contrastive", True), ("contrastive", False), ("ecg_reconstruction", T
 @pytest.mark.parametrize(("name", "disentangled"), [*ALONE, ("cross_reconstruction", True)])
 def test_any_term_alone_leaves_no_parameter_without_gradient(name, disentangled):
     """DDP waits for every gradient, so a parameter that nothing reads must not exist."""
-    task, given = assembled(disentangled=disentangled, **(OFF | {name: 1.0}))
-    task(given, noise(task))["loss"].backward()
+    task, batch = assembled(disentangled=disentangled, **(OFF | {name: 1.0}))
+    task(batch, noise(task))["loss"].backward()
     assert [name for name, parameter in task.named_parameters() if parameter.grad is None] == []
 
 
@@ -149,23 +149,23 @@ def test_settings_that_never_train_the_ecg_encoder_are_refused():
 
 @pytest.mark.parametrize("name", ["contrastive", "ecg_reconstruction", "report_reconstruction", "orthogonality"])
 def test_a_term_with_weight_zero_is_not_computed(name):
-    task, given = assembled(**{name: 0.0})
-    found = task(given, noise(task))
+    task, batch = assembled(**{name: 0.0})
+    found = task(batch, noise(task))
     assert name not in found
     found["loss"].backward()
     assert all(parameter.grad is not None for parameter in task.parameters())
 
 
 def test_limb_and_chest_errors_are_logged_apart():
-    task, given = assembled()
-    found = task(given, noise(task))
+    task, batch = assembled()
+    found = task(batch, noise(task))
     low, high = sorted([found["reconstruction_limb"].item(), found["reconstruction_chest"].item()])
     assert low <= found["ecg_reconstruction"].item() <= high
 
 
 def test_a_rank_is_weighed_by_its_records():
-    assert Spread((4,)).share == 1
-    assert math.isclose(Spread((3, 1), 0).share + Spread((3, 1), 1).share, 2)
+    assert RankLayout((4,)).share == 1
+    assert math.isclose(RankLayout((3, 1), 0).share + RankLayout((3, 1), 1).share, 2)
 
 
 def test_the_temperature_starts_where_the_settings_say():

@@ -1,4 +1,4 @@
-"""Owns the pretrained encoder: `shared`, `specific`, `pooled` (both side by side) and `aligned` with reports."""
+"""The pretrained CG-DMER encoder: `shared`, `specific`, `pooled` (both concatenated) and `aligned` features."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -14,19 +14,19 @@ from cgdmer.models.cgdmer import CGDMER
 from cgdmer.settings import Signal
 from cgdmer.signals.leads import LEADS
 
-AT_ONCE = 8
-"""Records a CPU encodes at once: what passes from layer to layer stays in its cache."""
+CPU_BATCH = 8
+"""Records that a CPU encodes at once: few enough that the activations stay in its cache."""
 
 
 class Pretrained:
-    """A CG-DMER model in eval mode and fp32, for any leads by name and any length up to `seconds`."""
+    """A CG-DMER model in eval mode and fp32. It takes any leads by name and any length up to `seconds`."""
 
     unit = "mV"
     leads = LEADS
     form: Signal
-    """The canonical form of its signals: rate, length, filter."""
+    """The canonical form of its signals: sampling rate, length and filter."""
     digest: str
-    """Hex sha256 of weights, config and tokenizer; '' for weights that lie in no folder."""
+    """Hex sha256 of weights, config and tokenizer; '' for weights that were not loaded from a folder."""
 
     def __init__(self, name: str, model: CGDMER, signal: Signal, digest: str = "") -> None:
         self.name, self.fs, self.seconds = name, signal.fs, signal.seconds
@@ -34,46 +34,45 @@ class Pretrained:
         device = environment.read().device
         self.device = torch.device(("cuda" if torch.cuda.is_available() else "cpu") if device == "auto" else device)
         self.model, self.samples = model.eval().to(self.device), signal.samples
-        width, splits = model.settings.width, model.split.ecg is not None
-        self.dims = {"shared": width, "pooled": 2 * width if splits else width}
-        self.dims |= {"specific": width} if splits else {}
-        self.dims |= {"aligned": model.settings.projection} if model.split.project else {}
+        width, has_specific = model.settings.width, model.disentangler.ecg_specific is not None
+        self.dims = {"shared": width, "pooled": 2 * width if has_specific else width}
+        self.dims |= {"specific": width} if has_specific else {}
+        self.dims |= {"aligned": model.settings.projection} if model.disentangler.projection else {}
 
     @torch.no_grad()
     def encode(
         self, signal: np.ndarray, leads: Sequence[str] | None = None, valid: np.ndarray | None = None
     ) -> dict[str, np.ndarray]:
-        """Map float mV (B, L, T) to features; a record shorter than one patch is a ConfigError."""
+        """Encode float mV (B, L, T) as features (B, D) by name; ConfigError for a record shorter than one patch."""
         signal, numbers, valid = checked(signal, leads, valid, self.samples)
         patch = self.model.settings.patch
         if valid.size and valid.min() < patch:
             raise ConfigError(f"a record of {valid.min()} samples", allowed=f"at least one patch of {patch} samples")
-        step = AT_ONCE if self.device.type == "cpu" else max(1, len(signal))
-        starts = range(0, max(1, len(signal)), step)
-        parts = [self._encode(signal[at : at + step], numbers, valid[at : at + step]) for at in starts]
-        return {name: np.concatenate([part[name] for part in parts]) for name in self.dims}
+        batch = CPU_BATCH if self.device.type == "cpu" else max(1, len(signal))
+        starts = range(0, max(1, len(signal)), batch)
+        chunks = [self._encode(signal[i : i + batch], numbers, valid[i : i + batch]) for i in starts]
+        return {name: np.concatenate([chunk[name] for chunk in chunks]) for name in self.dims}
 
     def _encode(self, signal: np.ndarray, numbers: Sequence[int], valid: np.ndarray) -> dict[str, np.ndarray]:
         longest = int(valid.max(initial=self.model.settings.patch))
-        given = torch.from_numpy(np.ascontiguousarray(signal[:, :, :longest])).to(self.device)
-        flat = given.eq(0).all(2)  # a lead of zeros is a lead that was not recorded
-        flat &= ~flat.all(1, keepdim=True)
-        found = self.model.features(given, torch.from_numpy(valid).to(self.device), flat, numbers)
-        parts = [found[name] for name in ("shared", "specific") if name in found]
-        found["pooled"] = torch.cat(parts, 1)
-        return {name: found[name].float().cpu().numpy() for name in self.dims}
+        millivolt = torch.from_numpy(np.ascontiguousarray(signal[:, :, :longest])).to(self.device)  # (B, L, T)
+        missing = millivolt.eq(0).all(2)  # (B, L): a lead of zeros was not recorded
+        missing &= ~missing.all(1, keepdim=True)
+        features = self.model.features(millivolt, torch.from_numpy(valid).to(self.device), missing, numbers)
+        features["pooled"] = torch.cat([features[name] for name in ("shared", "specific") if name in features], 1)
+        return {name: features[name].float().cpu().numpy() for name in self.dims}
 
     @torch.no_grad()
     def encode_reports(self, texts: Sequence[str], batch: int = 256) -> np.ndarray:
-        """Map report texts to unit vectors float32 (n, E) in the space of `aligned`."""
-        if self.model.tokenizer is None or self.model.split.project is None:
+        """Encode n report texts as unit vectors, float32 (n, E), in the space of `aligned`."""
+        if self.model.tokenizer is None or self.model.disentangler.projection is None:
             raise ConfigError(
                 f"encoder {self.name} was not aligned with reports", fix="set objective.contrastive above 0"
             )
-        rows = [self.model.tokenizer(texts[i : i + batch]) for i in range(0, len(texts), batch)]
-        found = [self.model.report_features(torch.from_numpy(ids).long().to(self.device)) for ids in rows]
-        empty = torch.zeros(0, self.model.settings.projection)
-        return torch.cat([empty.to(self.device), *found]).float().cpu().numpy()
+        token_ids = [self.model.tokenizer(texts[i : i + batch]) for i in range(0, len(texts), batch)]
+        vectors = [self.model.report_features(torch.from_numpy(ids).long().to(self.device)) for ids in token_ids]
+        empty = torch.zeros(0, self.model.settings.projection)  # for no texts at all
+        return torch.cat([empty.to(self.device), *vectors]).float().cpu().numpy()
 
     def zero_shot(
         self,
@@ -82,9 +81,9 @@ class Pretrained:
         leads: Sequence[str] | None = None,
         valid: np.ndarray | None = None,
     ) -> np.ndarray:
-        """Compare float mV (B, L, T) with texts: cosines float32 (B, len(texts)), -1 to 1, comparable within a text.
+        """Compare float mV (B, L, T) with texts: cosines in -1..1, float32 (B, len(texts)), comparable within a text.
 
-        Texts are cleaned as training reports are. ConfigError where the encoder was not aligned with reports.
+        Texts are cleaned like training reports. ConfigError when the encoder was not aligned with reports.
         """
         vectors = self.encode_reports([report_text.clean_joined(text) for text in texts])
         cosines: np.ndarray = self.encode(signal, leads, valid)["aligned"] @ vectors.T
@@ -92,10 +91,11 @@ class Pretrained:
 
 
 def open_folder(folder: Path, name: str = "cgdmer") -> Pretrained:
-    """Open the model in a folder, strictly."""
+    """Open the model in a folder; DataError when a file is missing or damaged."""
     model, signal, _ = weights.load(folder)
     return Pretrained(name, model, signal, weights.digest(folder))
 
 
 def load(setup: Setup) -> Pretrained:
+    """Open the model that stage pretrain left in `setup.folder`."""
     return open_folder(setup.folder)

@@ -58,12 +58,12 @@ def encode_corpus(
     chunks = Chunks(folder, sorted(encoder.dims))
     tables_of_chunks = list(records.iter_slices(batch))
     missing = [chunk for chunk in tables_of_chunks if not chunks.complete(first_row(chunk))]
-    world.meet()  # no process writes before all have listed what is missing
+    world.barrier()  # no process writes before all have listed what is missing
     with threads(world.size):
         for chunk in missing[world.rank :: world.size]:
             chunks.write(first_row(chunk), encode_chunk(encoder, shards, chunk, world))
-    world.meet()
-    return chunks.join([first_row(chunk) for chunk in tables_of_chunks]) if world.chief else None
+    world.barrier()
+    return chunks.join([first_row(chunk) for chunk in tables_of_chunks]) if world.is_main else None
 
 
 def encode_chunk(encoder: Encoder, shards: Shards, chunk: pl.DataFrame, world: World) -> dict[str, np.ndarray]:

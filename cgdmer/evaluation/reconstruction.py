@@ -1,4 +1,4 @@
-"""Owns what the model fills in: one masked pass over stored records, back in microvolt, and its error by part."""
+"""Masked reconstruction: hidden patches of stored records in microvolt, and their error by feature."""
 
 from dataclasses import dataclass
 
@@ -6,22 +6,25 @@ import numpy as np
 import torch
 
 from cgdmer.models.cgdmer import CGDMER, Batch
+from cgdmer.models.disentangle import decoder_input
 from cgdmer.models.masking import KINDS
 from cgdmer.models.patches import EPSILON, normalise, patchify, standardise
-from cgdmer.models.split import joined
 
 
 @dataclass(frozen=True)
 class Reconstruction:
-    """One record, microvolt (12, T), what the model put in its hidden patches, and which (12, N) were hidden."""
+    """One record with its hidden patches filled in by the model."""
 
     original: np.ndarray
+    """int16 microvolt (12, T)."""
     filled: np.ndarray
+    """Predicted microvolt (12, T), float32; only the hidden patches mean anything."""
     hidden: np.ndarray
+    """bool (12, N): True = the patch was hidden from the model."""
     patch: int
-    """Samples a patch."""
+    """Samples per patch."""
     kind: str
-    """How it was masked."""
+    """Kind of mask."""
 
 
 @torch.no_grad()
@@ -30,24 +33,25 @@ def reconstruct(
 ) -> list[Reconstruction]:
     """Mask int16 microvolt records (B, 12, T) as in training and fill them in; empty for a model without a decoder.
 
-    A model trained on the mixture of masks shows its kinds in turn. Targets are normalised patch by patch, so the
-    model says shapes alone: each is drawn with the mean and spread of the patch it stands for.
+    `valid` are samples (B,), `missing` leads (B, 12). For a model that was trained on a mixture of masks, the records
+    take its kinds in turn. Targets are normalised patch by patch, so the model predicts shapes only: each gets the mean
+    and standard deviation of the patch it stands for.
     """
-    if model.decoder is None or model.objective.ecg_reconstruction == 0:
+    if model.ecg_decoder is None or model.objective.ecg_reconstruction == 0:
         return []
     batch = _batch(model, signal, valid, missing)
-    drawn = model.noise(len(signal), torch.Generator().manual_seed(seed))
-    mixes = model.masking.kind == "spatiotemporal"
-    turn = torch.arange(len(signal)) % len(KINDS)
-    if mixes:
-        drawn["kind"] = (turn + 0.5) / len(KINDS)
-    out = model(batch, drawn)
-    hidden = out["hidden"].view(len(signal), signal.shape[1], -1).numpy()
-    filled = _microvolt(model, batch, out["predicted"])
-    whole = hidden.shape[2] * model.settings.patch
-    kinds = [KINDS[int(place)] if mixes else model.masking.kind for place in turn]
+    noise = model.draw_noise(len(signal), torch.Generator().manual_seed(seed))
+    kinds = [model.masking.kind] * len(signal)
+    if model.masking.kind == "spatiotemporal":
+        kind_index = torch.arange(len(signal)) % len(KINDS)
+        noise["kind"] = (kind_index + 0.5) / len(KINDS)
+        kinds = [KINDS[i] for i in kind_index.tolist()]
+    outputs = model(batch, noise)
+    hidden = outputs["hidden_patches"].view(len(signal), signal.shape[1], -1).numpy()  # (B, 12, N)
+    filled = _microvolt(model, batch, outputs["predicted_patches"])  # (B, 12, N * P)
+    samples = hidden.shape[2] * model.settings.patch
     return [
-        Reconstruction(signal[i, :, :whole], filled[i], hidden[i], model.settings.patch, kinds[i])
+        Reconstruction(signal[i, :, :samples], filled[i], hidden[i], model.settings.patch, kinds[i])
         for i in range(len(signal))
     ]
 
@@ -56,33 +60,38 @@ def reconstruct(
 def errors(
     model: CGDMER, signal: np.ndarray, valid: np.ndarray, missing: np.ndarray, seed: int = 0
 ) -> dict[str, np.ndarray]:
-    """Mean squared error of the hidden patches of each record (B,), by the parts that the decoder may read.
+    """Return each record's mean squared error of hidden patches (B,), by the features that the decoder may read.
 
-    A part that it may not read is replaced by its mean over all visible tokens of these records: it then says nothing
-    of a record, and the decoder still sees what it is used to. Empty where there are no two parts or no decoder.
+    The keys are `both`, `shared`, `specific` and `neither`. Withheld features are replaced by their mean over all
+    visible tokens of these records: they then say nothing about a single record, and the decoder still gets inputs of
+    the kind it was trained on. Empty for a model without specific features or without a decoder.
     """
-    if model.decoder is None or model.split.ecg is None or model.objective.ecg_reconstruction == 0:
+    if model.ecg_decoder is None or model.disentangler.ecg_specific is None or model.objective.ecg_reconstruction == 0:
         return {}
-    drawn = model.noise(len(signal), torch.Generator().manual_seed(seed))
-    patches, mask, shared, specific = model.separate(_batch(model, signal, valid, missing), drawn)
+    noise = model.draw_noise(len(signal), torch.Generator().manual_seed(seed))
+    patches, mask, shared, specific = model.forward_ecg(_batch(model, signal, valid, missing), noise)
     assert specific is not None
-    real = torch.ones_like(mask.places, dtype=torch.bool) if mask.real is None else mask.real
-    nothing = [part[real].mean(0).expand_as(part) for part in (shared, specific)]
-    target, weight = normalise(patches.flatten(1, 2)), mask.hidden.float()
-    found = {}
-    for name, parts in {
+    visible = torch.ones_like(mask.ids_keep, dtype=torch.bool)  # (B, V)
+    if mask.attention_mask is not None:
+        visible = mask.attention_mask
+    mean_shared, mean_specific = (features[visible].mean(0).expand_as(features) for features in (shared, specific))
+    target, weight = normalise(patches.flatten(1, 2)), mask.hidden.float()  # (B, 12 * N, P), (B, 12 * N)
+    error_by_features = {}
+    for name, features in {
         "both": (shared, specific),
-        "shared": (shared, nothing[1]),
-        "specific": (nothing[0], specific),
-        "neither": (nothing[0], nothing[1]),
+        "shared": (shared, mean_specific),
+        "specific": (mean_shared, specific),
+        "neither": (mean_shared, mean_specific),
     }.items():
-        predicted = model.decoder(joined(*parts, mask.real), mask, (signal.shape[1], model.columns))
-        squared = (predicted - target).square().mean(2) * weight
-        found[name] = (squared.sum(1) / weight.sum(1).clamp(min=1)).numpy()
-    return found
+        decoder_features = decoder_input(*features, mask.attention_mask)  # (B, V, 2D)
+        predicted = model.ecg_decoder(decoder_features, mask, (signal.shape[1], model.columns))  # (B, 12 * N, P)
+        squared = (predicted - target).square().mean(2) * weight  # (B, 12 * N)
+        error_by_features[name] = (squared.sum(1) / weight.sum(1).clamp(min=1)).numpy()
+    return error_by_features
 
 
 def _batch(model: CGDMER, signal: np.ndarray, valid: np.ndarray, missing: np.ndarray) -> Batch:
+    """Return the records as a batch of the model, with empty reports."""
     count = len(signal)
     tokens = torch.from_numpy(model.tokenizer([""] * count)) if model.tokenizer else torch.zeros(count, 1).int()
     return Batch(
@@ -92,12 +101,16 @@ def _batch(model: CGDMER, signal: np.ndarray, valid: np.ndarray, missing: np.nda
 
 
 def _microvolt(model: CGDMER, batch: Batch, predicted: torch.Tensor) -> np.ndarray:
-    """Undo the normalisation of patches, then that of the record: float32 (B, 12, N * P)."""
-    scaled, spread = standardise(batch["signal"], batch["valid"], batch["missing"])
-    patches = patchify(scaled, model.settings.patch)
-    mean, variance = patches.mean(-1, keepdim=True), patches.var(-1, correction=0, keepdim=True)
-    shapes = predicted.view_as(patches) * (variance + EPSILON).sqrt() + mean
-    millivolt = patchify(batch["signal"].float() / 1000, model.settings.patch)
-    base = millivolt.mean(-1, keepdim=True) - mean * spread.exp()[:, :, None, None]
-    filled: np.ndarray = ((shapes * spread.exp()[:, :, None, None] + base) * 1000).flatten(2).numpy()
+    """Undo the normalisation of patches, then that of the record: microvolt, float32 (B, 12, N * P)."""
+    # predicted shapes with the mean and deviation of the true patches, in units of the record's deviation
+    standardised, log_std = standardise(batch["signal"], batch["valid"], batch["missing"])  # (B, 12, T), (B, 1)
+    patches = patchify(standardised, model.settings.patch)  # (B, 12, N, P)
+    mean, variance = patches.mean(-1, keepdim=True), patches.var(-1, correction=0, keepdim=True)  # (B, 12, N, 1) twice
+    shapes = predicted.view_as(patches) * (variance + EPSILON).sqrt() + mean  # (B, 12, N, P)
+
+    # back to mV: the deviation of the record, and the mean that each lead had lost
+    std = log_std.exp()[:, :, None, None]  # (B, 1, 1, 1)
+    millivolt = patchify(batch["signal"].float() / 1000, model.settings.patch)  # (B, 12, N, P)
+    offset = millivolt.mean(-1, keepdim=True) - mean * std  # (B, 12, N, 1)
+    filled: np.ndarray = ((shapes * std + offset) * 1000).flatten(2).numpy()
     return filled

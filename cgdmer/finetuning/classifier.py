@@ -1,4 +1,4 @@
-"""Owns the ECG tower with a linear head: what fine-tuning trains, from pretrained weights or from none."""
+"""The classifier that fine-tuning trains: the ECG encoder, pretrained or freshly drawn, with a linear head."""
 
 from pathlib import Path
 
@@ -12,44 +12,49 @@ from cgdmer.signals.leads import LEADS
 
 
 class Classifier(nn.Module):
-    """Pooled features of the whole ECG, shared and specific side by side, to one logit a class."""
+    """Maps the pooled features of a whole ECG, shared and specific concatenated, to one logit per class."""
 
-    def __init__(self, body: CGDMER, classes: int) -> None:
+    def __init__(self, backbone: CGDMER, classes: int) -> None:
         super().__init__()
-        self.body = body
-        self.head = nn.Linear(body.settings.width * (1 if body.split.ecg is None else 2), classes)
+        self.backbone = backbone
+        inputs = 1 if backbone.disentangler.ecg_specific is None else 2
+        self.head = nn.Linear(backbone.settings.width * inputs, classes)
         nn.init.zeros_(self.head.weight)
         nn.init.zeros_(self.head.bias)
 
     def forward(self, signal: Tensor, valid: Tensor, missing: Tensor) -> Tensor:
         """Map int16 microvolt (B, 12, T), valid samples (B,) and missing leads (B, 12) to logits (B, C)."""
-        found = self.body.features(signal, valid, missing, range(len(LEADS)))
-        logits: Tensor = self.head(torch.cat([found[name] for name in ("shared", "specific") if name in found], 1))
+        features = self.backbone.features(signal, valid, missing, range(len(LEADS)))
+        pooled = torch.cat([features[name] for name in ("shared", "specific") if name in features], 1)  # (B, D or 2D)
+        logits: Tensor = self.head(pooled)
         return logits
 
-    def depth_of(self, parameter: str) -> int:
-        """Return how many layers lie between a parameter, by name, and the head: 0 for the head, most for patches."""
-        model, parts = self.body.settings, parameter.split(".")
-        if parts[0] == "head":
+    def layers_above(self, parameter: str) -> int:
+        """Return how many layers lie between a named parameter and the output: 0 for the head, most for patches."""
+        model, path = self.backbone.settings, parameter.split(".")
+        if path[0] == "head":
             return 0
-        number = int(parts[parts.index("blocks", 3) + 1]) if "blocks" in parts[3:] else None
-        if parts[1] == "split":
-            return 1 + (0 if number is None else model.split_depth - 1 - number)
-        if parts[2] == "blocks":
-            return 1 + model.split_depth + (0 if number is None else model.depth - 1 - number)
+        block = int(path[path.index("blocks", 3) + 1]) if "blocks" in path[3:] else None
+        if path[1] == "disentangler":
+            return 1 + (0 if block is None else model.split_depth - 1 - block)
+        if path[2] == "transformer":
+            return 1 + model.split_depth + (0 if block is None else model.depth - 1 - block)
         return 1 + model.split_depth + model.depth
 
 
-def body(folder: Path, *, pretrained: bool, seed: int) -> tuple[CGDMER, settings.Signal]:
-    """Return the ECG tower of a saved model, with its weights or the same architecture drawn from `seed`, and its form.
+def load_backbone(folder: Path, *, pretrained: bool, seed: int) -> tuple[CGDMER, settings.Signal]:
+    """Return the ECG encoder of a saved model and the settings of its signals.
 
-    Decoders, report tower and projection are left out: nothing of them reaches a label.
+    Its weights are the saved ones or, without `pretrained`, drawn from `seed` for the same architecture. Decoder,
+    report encoder and projection are left out, because no label depends on them.
     """
-    whole, signal, _ = weights.load(folder)
-    parts = 0.0 if whole.split.ecg is None else 1.0
-    terms = settings.Objective(contrastive=0.0, ecg_reconstruction=0.0, report_reconstruction=0.0, orthogonality=parts)
-    bare = weights.create(whole.settings, settings.Masking(kind="none"), terms, signal, [], seed)
+    saved, signal, _ = weights.load(folder)
+    orthogonality = 0.0 if saved.disentangler.ecg_specific is None else 1.0  # builds the specific encoder if saved
+    objective = settings.Objective(
+        contrastive=0.0, ecg_reconstruction=0.0, report_reconstruction=0.0, orthogonality=orthogonality
+    )
+    backbone = weights.create(saved.settings, settings.Masking(kind="none"), objective, signal, [], seed)
     if pretrained:
-        wanted, state = set(bare.state_dict()), whole.state_dict()
-        bare.load_state_dict({name: value for name, value in state.items() if name in wanted}, strict=True)
-    return bare, signal
+        names, state = set(backbone.state_dict()), saved.state_dict()
+        backbone.load_state_dict({name: value for name, value in state.items() if name in names}, strict=True)
+    return backbone, signal

@@ -1,1 +1,1 @@
-"""Owns the method: patches, masking, the two towers, the shared and specific encoders; read `cgdmer.py` first."""
+"""The method: patches, masks, ECG and report encoders, disentanglement and decoders. Read `cgdmer.py` first."""

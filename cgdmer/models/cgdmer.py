@@ -1,7 +1,7 @@
-"""Owns CG-DMER (arXiv 2602.21154) assembled: masked ECG and report in, parts, alignment and reconstructions out.
+"""CG-DMER (arXiv 2602.21154): a masked ECG and its report in; shared and specific features and reconstructions out.
 
-Letters: B records, L leads, N patch columns of P samples, V visible ECG tokens, S report tokens, K hidden ones,
-D width, E projection width.
+Letters: B records, L leads, N patch columns of P samples, V visible ECG tokens, S report tokens, K hidden report
+tokens, D width, E width of the aligned space.
 """
 
 from collections.abc import Sequence
@@ -10,31 +10,31 @@ import torch
 from torch import Tensor, nn
 
 from cgdmer import settings
+from cgdmer.models.disentangle import Disentangler, decoder_input
 from cgdmer.models.ecg import EcgDecoder, EcgEncoder
-from cgdmer.models.masking import Mask, Noise, draw, noise
+from cgdmer.models.masking import Mask, Noise, draw_noise, sample_mask
 from cgdmer.models.patches import normalise, patchify, standardise, whole_patches
-from cgdmer.models.split import Split, joined
-from cgdmer.models.text import NamedText, ReportTower
+from cgdmer.models.text import HuggingFaceText, ReportEncoder
 from cgdmer.models.tokens import Tokenizer
-from cgdmer.models.transformer import initialise, mean
+from cgdmer.models.transformer import initialise, mean_pool
 from cgdmer.shards import batches as shards
 from cgdmer.signals.leads import LEADS
 
 
 class Batch(shards.Batch):
-    """What the model reads: the stored batch, which reports are equal, and whether anything is padded."""
+    """The input of the model: the stored batch, which reports are equal, and whether anything is padded."""
 
     report: Tensor
-    """int64 (B,): equal for equal report texts."""
+    """int64 (B,): equal numbers mean equal report texts."""
     full: bool
-    """No record is padded and no lead missing: masks of padding fall away, which keeps flash kernels."""
+    """No record is padded and no lead is missing. Then no attention mask is needed, and flash kernels can be used."""
 
 
 Outputs = dict[str, Tensor]
 
 
 class CGDMER(nn.Module):
-    """Both towers, the split, the decoders; what the settings switch off is not built."""
+    """Both encoders, the disentangler and the decoders. What the settings switch off is not built."""
 
     all_leads: Tensor
 
@@ -45,107 +45,151 @@ class CGDMER(nn.Module):
         objective: settings.Objective,
         signal: settings.Signal,
         tokenizer: Tokenizer | None,
-        text: NamedText | None = None,
+        text: HuggingFaceText | None = None,
     ) -> None:
         super().__init__()
         self.settings, self.masking, self.objective, self.tokenizer = model, masking, objective, tokenizer
         self.columns = signal.samples // model.patch
-        hides = masking.kind != "none" and masking.ratio > 0
-        decodes = hides and objective.ecg_reconstruction + objective.cross_reconstruction > 0
-        guesses = tokenizer is not None and objective.report_reconstruction * masking.text_ratio > 0
+        hides_patches = masking.kind != "none" and masking.ratio > 0
+        predicts_patches = hides_patches and objective.ecg_reconstruction + objective.cross_reconstruction > 0
+        predicts_words = tokenizer is not None and objective.report_reconstruction * masking.text_ratio > 0
         separates = objective.orthogonality > 0
+
+        # encoders
         self.register_buffer("all_leads", torch.arange(len(LEADS)), persistent=False)
-        self.ecg = EcgEncoder(model, self.columns)
-        self.split = Split(
+        self.ecg_encoder = EcgEncoder(model, self.columns)
+        self.disentangler = Disentangler(
             model,
-            ecg=decodes or separates,
-            report=tokenizer is not None and (guesses or separates),
-            aligns=tokenizer is not None and objective.contrastive > 0,
+            ecg_specific=predicts_patches or separates,
+            report_specific=tokenizer is not None and (predicts_words or separates),
+            projection=tokenizer is not None and objective.contrastive > 0,
         )
-        self.decoder = EcgDecoder(model, self.columns, parts=1 if self.split.ecg is None else 2) if decodes else None
-        self.report = ReportTower(model, tokenizer, text, guesses=guesses) if tokenizer else None
+
+        # decoder and report encoder
+        inputs = 1 if self.disentangler.ecg_specific is None else 2
+        self.ecg_decoder = EcgDecoder(model, self.columns, inputs) if predicts_patches else None
+        self.report_encoder = (
+            ReportEncoder(model, tokenizer, text, predicts_words=predicts_words) if tokenizer else None
+        )
         self.initialise()
 
     def initialise(self) -> None:
-        """Draw every weight that was not loaded; a named report encoder keeps its own."""
-        loaded = set(self.report.body.modules()) if self.report and isinstance(self.report.body, NamedText) else set()
-        for module in reversed(list(self.modules())):  # a block after the layers it is made of
-            if module not in loaded:
+        """Draw every weight anew, except those of a report encoder from Hugging Face."""
+        text = self.report_encoder.text_model if self.report_encoder else None
+        pretrained = set(text.modules()) if isinstance(text, HuggingFaceText) else set()
+        for module in reversed(list(self.modules())):  # a block comes after the layers it contains
+            if module not in pretrained:
                 initialise(module)
 
-    def noise(self, records: int, generator: torch.Generator) -> Noise:
-        """Draw the randomness of `records` masks."""
-        return noise(records, len(LEADS), self.columns, self.settings.max_tokens, generator)
+    def draw_noise(self, records: int, generator: torch.Generator) -> Noise:
+        """Draw the random numbers behind the masks of `records` records."""
+        return draw_noise(records, len(LEADS), self.columns, self.settings.max_tokens, generator)
 
-    def forward(self, batch: Batch, drawn: Noise) -> Outputs:
-        """One masked pass over both modalities; each objective finds what it needs by name."""
-        out: Outputs = {}
+    def forward(self, batch: Batch, noise: Noise) -> Outputs:
+        """Run one masked pass over both modalities and return what the objectives compare, by name."""
+        outputs: Outputs = {}
 
-        # The ECG: scale, cut, hide, encode what is left, separate.
-        patches, mask, shared, specific = self.separate(batch, drawn)  # (B, L, N, P), mask, (B, V, D) twice
-        out["ecg_shared"] = mean(shared, mask.real)  # (B, D)
-        if specific is not None:
-            out["ecg_specific"] = mean(specific, mask.real)  # (B, D)
+        # encode the visible ECG patches and disentangle them
+        patches, mask, ecg_shared, ecg_specific = self.forward_ecg(batch, noise)
+        outputs["ecg_shared"] = mean_pool(ecg_shared, mask.attention_mask)  # (B, D)
+        if ecg_specific is not None:
+            outputs["ecg_specific"] = mean_pool(ecg_specific, mask.attention_mask)  # (B, D)
 
-        # The report: hide statements and words, encode, separate, guess the words from both parts.
-        if self.report is not None:
-            words, real = self.report(batch["tokens"].long(), drawn, self.masking, out)  # (B, S, D)
-            told, own = self.split(words, real, "report")  # (B, S, D) twice
-            out["report_shared"] = mean(told, real)  # (B, D)
-            if own is not None:
-                out["report_specific"] = mean(own, real)  # (B, D)
-            if "word_places" in out:
-                read = joined(told, own, real)  # (B, S, 2D)
-                out["word_logits"] = self.report.guess(read, out["word_places"])  # (B, K, vocabulary)
-            if self.split.project is not None:
-                out["ecg_aligned"] = self.split.align(shared, mask.real)  # (B, E)
-                out["report_aligned"] = self.split.align(told, real)  # (B, E)
+        # encode the report, reconstruct its hidden words, align it with the ECG
+        if self.report_encoder is not None:
+            outputs |= self.forward_report(self.report_encoder, batch["tokens"].long(), noise)
+            if self.disentangler.projection is not None:
+                outputs["ecg_aligned"] = self.disentangler.align(ecg_shared, mask.attention_mask)  # (B, E)
 
-        # Reconstruction of the hidden patches from the specific tokens and what is shared of the record.
-        if self.decoder is not None:
+        # reconstruct the hidden patches
+        if self.ecg_decoder is not None:
             grid = (len(LEADS), self.columns)
-            out["hidden"], out["target"] = mask.hidden, normalise(patches.flatten(1, 2))  # (B, L*N), (B, L*N, P)
+            outputs["hidden_patches"] = mask.hidden  # (B, L*N)
+            outputs["target_patches"] = normalise(patches.flatten(1, 2))  # (B, L*N, P)
             if self.objective.ecg_reconstruction > 0:
-                out["predicted"] = self.decoder(joined(shared, specific, mask.real), mask, grid)  # (B, L*N, P)
-            if self.objective.cross_reconstruction > 0:  # what the report says in place of what the ECG shares
-                meant = out["report_shared"][:, None].expand_as(shared)  # (B, V, D)
-                out["crossed"] = self.decoder(joined(meant, specific, None), mask, grid)  # (B, L*N, P)
-        return out
+                features = decoder_input(ecg_shared, ecg_specific, mask.attention_mask)  # (B, V, 2D)
+                outputs["predicted_patches"] = self.ecg_decoder(features, mask, grid)  # (B, L*N, P)
 
-    def separate(self, batch: Batch, drawn: Noise) -> tuple[Tensor, Mask, Tensor, Tensor | None]:
-        """Return the patches, the mask, and the shared and specific parts of what it leaves visible."""
-        signal, spread = standardise(batch["signal"], batch["valid"], batch["missing"])  # (B, L, T), (B, 1)
+            # cross-modal: the shared features of the report in place of those of the ECG
+            if self.objective.cross_reconstruction > 0:
+                report_shared = outputs["report_shared"][:, None].expand_as(ecg_shared)  # (B, V, D)
+                features = decoder_input(report_shared, ecg_specific, None)  # (B, V, 2D)
+                outputs["cross_predicted_patches"] = self.ecg_decoder(features, mask, grid)  # (B, L*N, P)
+        return outputs
+
+    def forward_ecg(self, batch: Batch, noise: Noise) -> tuple[Tensor, Mask, Tensor, Tensor | None]:
+        """Hide ECG patches and encode the rest.
+
+        Returns all patches (B, L, N, P), the mask, and the shared and specific features of the visible tokens, each
+        (B, V, D).
+        """
+        # divide by the standard deviation of the record, then cut into patches
+        signal, log_std = standardise(batch["signal"], batch["valid"], batch["missing"])  # (B, L, T), (B, 1)
         patches = patchify(signal, self.settings.patch)  # (B, L, N, P)
-        valid = whole_patches(batch["valid"], batch["missing"], self.columns, self.settings.patch)  # (B, L, N)
-        mask = self.hide(valid, drawn, full=batch["full"])  # places (B, V), hidden (B, L*N)
-        tokens = self.ecg(patches, spread, self.all_leads, mask.places, mask.real)  # (B, V, D)
-        shared, specific = self.split(tokens, mask.real, "ecg")  # (B, V, D) twice
-        return patches, mask, shared, specific
 
-    def hide(self, valid: Tensor, drawn: Noise, *, full: bool) -> Mask:
-        """Choose the visible ones of the tokens that exist (B, L, N)."""
-        return draw(valid, drawn, self.masking, full=full)
+        # choose the visible tokens
+        present = whole_patches(batch["valid"], batch["missing"], self.columns, self.settings.patch)  # (B, L, N)
+        mask = self.sample_mask(present, noise, full=batch["full"])  # ids_keep (B, V), hidden (B, L*N)
+
+        # encode them and separate shared from specific features
+        ecg_tokens = self.ecg_encoder(patches, log_std, self.all_leads, mask.ids_keep, mask.attention_mask)  # (B, V, D)
+        ecg_shared, ecg_specific = self.disentangler(ecg_tokens, mask.attention_mask, "ecg")  # (B, V, D) twice
+        return patches, mask, ecg_shared, ecg_specific
+
+    def forward_report(self, encoder: ReportEncoder, ids: Tensor, noise: Noise) -> Outputs:
+        """Hide statements and words of the reports (B, S), encode the rest, and predict the hidden words."""
+        outputs: Outputs = {}
+
+        # hide statements (in training) and words
+        visible_ids, hidden_words = encoder.hide(ids, noise, self.masking)  # (B, S)
+
+        # encode what is left and separate shared from specific features
+        report_tokens, attention_mask = encoder(visible_ids)  # (B, S, D), (B, S)
+        report_shared, report_specific = self.disentangler(report_tokens, attention_mask, "report")  # (B, S, D) twice
+        outputs["report_shared"] = mean_pool(report_shared, attention_mask)  # (B, D)
+        if report_specific is not None:
+            outputs["report_specific"] = mean_pool(report_specific, attention_mask)  # (B, D)
+
+        # reconstruct the hidden words
+        if encoder.word_head is not None and hidden_words is not None:
+            features = decoder_input(report_shared, report_specific, attention_mask)  # (B, S, 2D)
+            outputs["word_logits"] = encoder.predict_words(features, hidden_words.positions)  # (B, K, vocabulary)
+            outputs["target_words"], outputs["hidden_words"] = hidden_words.ids, hidden_words.hidden  # (B, K) twice
+
+        # project into the aligned space
+        if self.disentangler.projection is not None:
+            outputs["report_aligned"] = self.disentangler.align(report_shared, attention_mask)  # (B, E)
+        return outputs
+
+    def sample_mask(self, present: Tensor, noise: Noise, *, full: bool) -> Mask:
+        """Choose the visible ones of the tokens that exist, `present` (B, L, N)."""
+        return sample_mask(present, noise, self.masking, full=full)
 
     def features(self, signal: Tensor, valid: Tensor, missing: Tensor, leads: Sequence[int]) -> Outputs:
-        """Nothing hidden, any leads by canonical number, any length: pooled parts (B, D) and the projection (B, E).
+        """Encode whole ECGs: any leads, any length, nothing hidden.
 
-        `signal` is float mV or int16 microvolt (B, len(leads), T).
+        `signal` is float mV or int16 microvolt (B, L, T), `valid` samples (B,), `missing` leads (B, L), `leads` the
+        canonical lead numbers. Returns pooled `shared` and `specific` features (B, D) and `aligned` vectors (B, E), as
+        far as the model has them.
         """
-        x, spread = standardise(signal, valid, missing)
-        patches = patchify(x, self.settings.patch)  # (B, l, n, P)
-        real = whole_patches(valid, missing, patches.shape[2], self.settings.patch).flatten(1)  # (B, l*n)
-        mask = None if bool(real.all()) else real
-        tokens = self.ecg(patches, spread, torch.tensor(leads, device=x.device), real=mask)  # (B, l*n, D)
-        shared, specific = self.split(tokens, mask, "ecg")
-        out = {"shared": mean(shared, mask)}
-        if specific is not None:
-            out["specific"] = mean(specific, mask)
-        if self.split.project is not None:
-            out["aligned"] = self.split.align(shared, mask)
-        return out
+        standardised, log_std = standardise(signal, valid, missing)  # (B, L, T), (B, 1)
+        patches = patchify(standardised, self.settings.patch)  # (B, L, N, P)
+        present = whole_patches(valid, missing, patches.shape[2], self.settings.patch).flatten(1)  # (B, L*N)
+        attention_mask = None if bool(present.all()) else present
+        lead_numbers = torch.tensor(leads, device=standardised.device)  # (L,)
+        ecg_tokens = self.ecg_encoder(patches, log_std, lead_numbers, attention_mask=attention_mask)  # (B, L*N, D)
+        ecg_shared, ecg_specific = self.disentangler(ecg_tokens, attention_mask, "ecg")  # (B, L*N, D) twice
+
+        outputs = {"shared": mean_pool(ecg_shared, attention_mask)}  # (B, D)
+        if ecg_specific is not None:
+            outputs["specific"] = mean_pool(ecg_specific, attention_mask)  # (B, D)
+        if self.disentangler.projection is not None:
+            outputs["aligned"] = self.disentangler.align(ecg_shared, attention_mask)  # (B, E)
+        return outputs
 
     def report_features(self, ids: Tensor) -> Tensor:
-        """Whole reports (B, S) to unit vectors (B, E) in the aligned space."""
-        assert self.report is not None, "a model without a report tower"
-        words, real = self.report.encode(ids)
-        return self.split.align(self.split.shared(words, real), real)
+        """Encode whole reports (B, S) as unit vectors (B, E) in the aligned space."""
+        assert self.report_encoder is not None, "the model has no report encoder"
+        report_tokens, attention_mask = self.report_encoder(ids)  # (B, S, D), (B, S)
+        report_shared = self.disentangler.shared(report_tokens, attention_mask)  # (B, S, D)
+        return self.disentangler.align(report_shared, attention_mask)

@@ -1,4 +1,7 @@
-"""Owns which tokens are hidden: four kinds of ECG mask with an exact visible count; statements and words of reports."""
+"""Masks: which ECG tokens, report statements and report words are hidden from the encoders.
+
+Letters: B records, L leads, N patch columns, V visible ECG tokens, S report tokens, K hidden report tokens.
+"""
 
 from dataclasses import dataclass
 
@@ -9,24 +12,25 @@ from cgdmer.settings import Masking
 from cgdmer.signals.leads import LIMB
 
 Noise = dict[str, Tensor]
+"""All random numbers behind the masks of a batch, uniform in 0..1; every tensor has B rows."""
 KINDS = ("random", "spatial", "temporal")
-"""What `spatiotemporal` mixes, a third each, drawn for each record."""
+"""The kinds that `spatiotemporal` mixes: one of them is drawn for each record, with equal probability."""
 
 
 @dataclass(frozen=True)
 class Mask:
-    """Which of the L*N tokens (lead-major) an encoder sees; places are static in shape, so kernels stay the same."""
+    """Which of the L*N ECG tokens (lead-major) the encoder sees. V is the same for every record of a batch."""
 
-    places: Tensor
-    """Visible tokens (B, V) in order; a record with fewer valid tokens fills up with others, marked in `real`."""
-    real: Tensor | None
-    """(B, V), false on the filling; None when there is none."""
+    ids_keep: Tensor
+    """int64 (B, V): the visible tokens, ascending. A record with fewer than V of them is filled up with others."""
+    attention_mask: Tensor | None
+    """bool (B, V): True = a visible token, False = filling. None when no record needs filling."""
     hidden: Tensor
-    """(B, L*N): valid tokens to reconstruct."""
+    """bool (B, L*N): True = a hidden token, to be reconstructed. Padding and missing leads are False."""
 
 
-def noise(records: int, leads: int, columns: int, tokens: int, generator: torch.Generator) -> Noise:
-    """Draw all randomness of a batch's masks; rows belong to records, so ranks can slice one global draw."""
+def draw_noise(records: int, leads: int, columns: int, tokens: int, generator: torch.Generator) -> Noise:
+    """Draw the random numbers of a batch's masks. Rows belong to records, so ranks can slice one global draw."""
 
     def uniform(*shape: int) -> Tensor:
         return torch.rand(records, *shape, generator=generator, device=generator.device)
@@ -36,8 +40,8 @@ def noise(records: int, leads: int, columns: int, tokens: int, generator: torch.
         "lead": uniform(leads),
         "column": uniform(columns),
         "kind": uniform(),
-        "text": uniform(tokens),
-        "part": uniform(2),
+        "word": uniform(tokens),
+        "shorten": uniform(2),  # whether a report loses statements, and how many it keeps
         "statement": uniform(tokens + 1),
     }
 
@@ -47,95 +51,119 @@ def visible_columns(columns: int, ratio: float) -> int:
     return max(1, round(columns * (1 - ratio)))
 
 
-def draw(valid: Tensor, drawn: Noise, settings: Masking, *, full: bool) -> Mask:
-    """Choose the visible tokens of each record; `valid` is (B, L, N), `full` says that all of it is true.
+def sample_mask(present: Tensor, noise: Noise, settings: Masking, *, full: bool) -> Mask:
+    """Choose the visible tokens of each record.
 
-    A record with l leads and n columns keeps exactly `l * visible_columns(n)` tokens, whatever the kind. With
+    `present` is bool (B, L, N), False in padding and on missing leads; `full` says that it is True everywhere. A record
+    with l leads and n columns keeps exactly `l * visible_columns(n)` tokens, whatever the kind of mask. With
     `joint_limb`, the limb leads of a column are visible or hidden together, because any two of them give the others
-    (docs/protocols.md G.22); a kind that would cut such a group takes chest tokens in its place.
+    (docs/protocols.md G.22). A kind that would cut such a group takes chest tokens instead.
     """
-    batch, leads, columns = valid.shape
+    records, leads, columns = present.shape
     if settings.kind == "none" or settings.ratio == 0:
-        places = torch.arange(leads * columns, device=valid.device).expand(batch, -1)
-        return Mask(places, None if full else valid.flatten(1), torch.zeros_like(valid).flatten(1))
-    present = valid.any(2).sum(1)
-    kept = ((valid.any(1).sum(1) * (1 - settings.ratio)).round().clamp(min=1) * present).long()
-    score = _scores(drawn, settings).masked_fill(~valid, torch.inf)
+        every_token = torch.arange(leads * columns, device=present.device).expand(records, -1)  # (B, L*N)
+        return Mask(every_token, None if full else present.flatten(1), torch.zeros_like(present).flatten(1))
+
+    # How many tokens of each record stay visible.
+    leads_present, columns_present = present.any(2).sum(1), present.any(1).sum(1)  # (B,) twice
+    visible_count = ((columns_present * (1 - settings.ratio)).round().clamp(min=1) * leads_present).long()  # (B,)
+
+    # Score every token, then keep those with the lowest scores.
+    scores = _scores(noise, settings).masked_fill(~present, torch.inf)  # (B, L, N)
     visible = (
-        _joint(score, valid, kept)
+        _keep_limb_leads_together(scores, present, visible_count)
         if settings.joint_limb
-        else _ranks(score.flatten(1)).view_as(valid) < kept[:, None, None]
+        else _ranks(scores.flatten(1)).view_as(present) < visible_count[:, None, None]
     )
-    visible = visible & valid
-    most = leads * visible_columns(columns, settings.ratio)
-    places = visible.flatten(1).logical_not().long().argsort(dim=1, stable=True)[:, :most]
-    real = None if full else torch.arange(most, device=valid.device) < kept[:, None]
-    return Mask(places, real, (valid & ~visible).flatten(1))
+    visible = visible & present  # (B, L, N)
+
+    # Sort the visible tokens to the front and cut to a length that is the same for all records.
+    length = leads * visible_columns(columns, settings.ratio)
+    ids_keep = visible.flatten(1).logical_not().long().argsort(dim=1, stable=True)[:, :length]  # (B, V)
+    attention_mask = None if full else torch.arange(length, device=present.device) < visible_count[:, None]  # (B, V)
+    return Mask(ids_keep, attention_mask, (present & ~visible).flatten(1))
 
 
-def _scores(drawn: Noise, settings: Masking) -> Tensor:
-    """Return (B, L, N) scores; the lowest become visible. Limb leads share theirs when they are hidden jointly."""
-    leads, columns = drawn["token"].shape[1:]
-    group = torch.arange(leads, device=drawn["token"].device)
+def _scores(noise: Noise, settings: Masking) -> Tensor:
+    """Return scores (B, L, N); the lowest become visible. Limb leads that are hidden jointly share their scores."""
+    leads, columns = noise["token"].shape[1:]
+    group = torch.arange(leads, device=noise["token"].device)  # (L,)
     if settings.joint_limb:
         group = group.where(group >= LIMB, 0)
-    column = _ranks(drawn["column"])[:, None, :]
+    column_rank = _ranks(noise["column"])[:, None, :]  # (B, 1, N)
     by_kind = {
-        "random": drawn["token"][:, group],
-        "spatial": (_ranks(drawn["lead"])[:, group, None] * columns + column).float(),
-        "temporal": column.expand(-1, leads, -1).float(),
+        "random": noise["token"][:, group],
+        "spatial": (_ranks(noise["lead"])[:, group, None] * columns + column_rank).float(),
+        "temporal": column_rank.expand(-1, leads, -1).float(),
     }
     if settings.kind != "spatiotemporal":
         return by_kind[settings.kind]
-    choice = (drawn["kind"] * len(KINDS)).long().clamp(max=len(KINDS) - 1)
+    choice = (noise["kind"] * len(KINDS)).long().clamp(max=len(KINDS) - 1)  # (B,)
     return torch.stack([by_kind[kind] for kind in KINDS])[choice, torch.arange(len(choice), device=choice.device)]
 
 
-def _joint(score: Tensor, valid: Tensor, kept: Tensor) -> Tensor:
-    """Keep exactly `kept` (B,) tokens a record: k whole columns of limb leads, the rest from the chest."""
-    limb, chest = valid[:, :LIMB], valid[:, LIMB:]
-    size, rest = limb.any(2).sum(1), chest.sum((1, 2))
-    best = _ranks(score.flatten(1)).view_as(score) < kept[:, None, None]
-    columns = (best & valid)[:, :LIMB].sum((1, 2)) // size.clamp(min=1)
-    columns = torch.minimum(torch.maximum(columns, -((rest - kept) // size.clamp(min=1))), kept // size.clamp(min=1))
-    columns = columns.where(size > 0, 0)
-    of_column = score[:, :LIMB].amin(1)
-    limb_visible = (_ranks(of_column) < columns[:, None])[:, None, :].expand(-1, LIMB, -1)
-    if not score.shape[1] > LIMB:
+def _keep_limb_leads_together(scores: Tensor, present: Tensor, visible_count: Tensor) -> Tensor:
+    """Keep exactly `visible_count` (B,) tokens of each record: whole columns of limb leads, then chest tokens.
+
+    Returns bool (B, L, N), True = visible.
+    """
+    limb_size = present[:, :LIMB].any(2).sum(1)  # (B,): limb leads of the record
+    chest_tokens = present[:, LIMB:].sum((1, 2))  # (B,)
+
+    # As many whole columns of limb leads as an independent choice would show, within what the chest can make up for.
+    lowest = _ranks(scores.flatten(1)).view_as(scores) < visible_count[:, None, None]  # (B, L, N)
+    size = limb_size.clamp(min=1)
+    limb_columns = (lowest & present)[:, :LIMB].sum((1, 2)) // size  # (B,)
+    fewest, most = -((chest_tokens - visible_count) // size), visible_count // size  # (B,) twice
+    limb_columns = torch.minimum(torch.maximum(limb_columns, fewest), most).where(limb_size > 0, 0)
+
+    column_rank = _ranks(scores[:, :LIMB].amin(1))  # (B, N)
+    limb_visible = (column_rank < limb_columns[:, None])[:, None, :].expand(-1, LIMB, -1)  # (B, 6, N)
+    if not scores.shape[1] > LIMB:
         return limb_visible
-    chest_rank = _ranks(score[:, LIMB:].flatten(1)).view_as(chest)
-    return torch.cat([limb_visible, chest_rank < (kept - columns * size)[:, None, None]], 1)
+    chest_rank = _ranks(scores[:, LIMB:].flatten(1)).view_as(present[:, LIMB:])  # (B, L - 6, N)
+    chest_visible = chest_rank < (visible_count - limb_columns * limb_size)[:, None, None]
+    return torch.cat([limb_visible, chest_visible], 1)
 
 
 def _ranks(values: Tensor) -> Tensor:
-    """Return each value's rank within its row (B, S); ties go to the first."""
+    """Return the rank of each value within its row (B, S); of equal values the first ranks lower."""
     return values.argsort(dim=1, stable=True).argsort(dim=1)
 
 
-def some_statements(tokens: Tensor, ends: Tensor, marks: Tensor, pad: int, drawn: Noise, share: float) -> Tensor:
-    """Keep a random part of the statements of a random `share` of the reports (B, S); the rest moves to the front.
+def drop_statements(tokens: Tensor, ends: Tensor, special: Tensor, pad: int, noise: Noise, share: float) -> Tensor:
+    """Remove statements from a random `share` of the reports (B, S); the remaining tokens move to the front.
 
-    `ends` (B, S) is true on the period after each statement, `marks` on what stays always. A report keeps 1..n of its
-    n statements, each count as likely. Machine reports say normal things briefly: from whole reports alone a model
-    learns that a short text means a normal ECG, and reads every prompt, which is one statement, as that.
+    `ends` (B, S) is True on the period after each statement, `special` (B, S) on tokens that always stay. A report of n
+    statements keeps 1 to n of them, every number equally likely. Machine reports describe normal ECGs briefly, so from
+    whole reports alone a model learns that a short text means a normal ECG, and reads every prompt that way, since a
+    prompt is one statement.
     """
-    number = ends.long().cumsum(1) - ends.long()  # of the statement each token belongs to
-    count = ends.sum(1)
-    kept = (drawn["part"][:, 1] * count).long() + 1
-    draws = drawn["statement"][:, : tokens.shape[1] + 1]
-    draws = draws.masked_fill(torch.arange(draws.shape[1], device=tokens.device) >= count[:, None], torch.inf)
-    chosen = (_ranks(draws) < kept[:, None]).gather(1, number)
-    stays = (chosen | marks | (drawn["part"][:, :1] >= share)) & (tokens != pad)
-    order = stays.logical_not().long().argsort(dim=1, stable=True)
+    statement = ends.long().cumsum(1) - ends.long()  # (B, S): which statement each token belongs to
+    statements = ends.sum(1)  # (B,)
+    kept_count = (noise["shorten"][:, 1] * statements).long() + 1  # (B,)
+
+    # Rank the statements of each report at random and keep the first ones.
+    scores = noise["statement"][:, : tokens.shape[1] + 1]  # (B, S + 1)
+    beyond = torch.arange(scores.shape[1], device=tokens.device) >= statements[:, None]  # (B, S + 1)
+    kept = _ranks(scores.masked_fill(beyond, torch.inf)) < kept_count[:, None]  # (B, S + 1)
+
+    whole_report = noise["shorten"][:, :1] >= share  # (B, 1)
+    stays = (kept.gather(1, statement) | special | whole_report) & (tokens != pad)  # (B, S)
+    order = stays.logical_not().long().argsort(dim=1, stable=True)  # (B, S)
     return tokens.masked_fill(~stays, pad).gather(1, order)
 
 
-def report_places(tokens: Tensor, content: Tensor, drawn: Tensor, ratio: float) -> tuple[Tensor, Tensor]:
-    """Choose the report tokens to hide: places (B, K) and which of them count (B, K).
+def sample_hidden_words(content: Tensor, noise: Tensor, ratio: float) -> tuple[Tensor, Tensor]:
+    """Choose the report tokens to hide.
 
-    A record hides `max(1, round(ratio * its content tokens))` of them; `content` (B, S) leaves out padding and marks.
+    `content` is bool (B, S), False on padding and special tokens; `noise` is (B, at least S). A report hides
+    `max(1, round(ratio * its content tokens))` tokens. Returns their positions, int64 (B, K), and bool (B, K), False
+    where a report hides fewer than K tokens and the position only fills up the row.
     """
-    count = (content.sum(1) * ratio).round().clamp(min=1).minimum(content.sum(1))
-    most = max(1, round(tokens.shape[1] * ratio))
-    places = drawn[:, : tokens.shape[1]].masked_fill(~content, torch.inf).argsort(dim=1, stable=True)[:, :most]
-    return places, torch.arange(most, device=tokens.device) < count[:, None]
+    content_count = content.sum(1)  # (B,)
+    hidden_count = (content_count * ratio).round().clamp(min=1).minimum(content_count)  # (B,)
+    length = max(1, round(content.shape[1] * ratio))
+    scores = noise[:, : content.shape[1]].masked_fill(~content, torch.inf)  # (B, S)
+    positions = scores.argsort(dim=1, stable=True)[:, :length]  # (B, K)
+    return positions, torch.arange(length, device=content.device) < hidden_count[:, None]

@@ -1,5 +1,6 @@
-"""Owns the report tower: a small encoder trained from scratch, or a Hugging Face encoder by name or local path."""
+"""The report encoder: a small transformer trained from scratch, or a Hugging Face encoder by name or local path."""
 
+from dataclasses import dataclass
 from typing import Any
 
 import torch
@@ -7,31 +8,31 @@ from torch import Tensor, nn
 
 from cgdmer.errors import ConfigError
 from cgdmer.models import tokens
-from cgdmer.models.masking import Noise, report_places, some_statements
-from cgdmer.models.patches import sincos, take
+from cgdmer.models.masking import Noise, drop_statements, sample_hidden_words
+from cgdmer.models.patches import gather_tokens, sincos_positions
 from cgdmer.models.transformer import Transformer
 from cgdmer.settings import Masking, Model
 
 
 class ScratchText(nn.Module):
-    """Token embedding, fixed positions, a few blocks."""
+    """Token embedding, fixed positions and a few transformer blocks."""
 
-    time: Tensor
+    positions: Tensor
 
     def __init__(self, settings: Model, vocabulary: int) -> None:
         super().__init__()
         self.width = settings.text_width
         self.embed = nn.Embedding(vocabulary, self.width)
-        self.register_buffer("time", sincos(settings.max_tokens, self.width), persistent=False)
-        self.blocks = Transformer(self.width, settings.text_depth, settings.text_heads, settings.dropout)
+        self.register_buffer("positions", sincos_positions(settings.max_tokens, self.width), persistent=False)
+        self.transformer = Transformer(self.width, settings.text_depth, settings.text_heads, settings.dropout)
 
-    def forward(self, ids: Tensor, real: Tensor) -> Tensor:
-        """Token ids (B, S) and which are not padding (B, S) to (B, S, W)."""
-        out: Tensor = self.blocks(self.embed(ids) + self.time[: ids.shape[1]], real)
-        return out
+    def forward(self, ids: Tensor, attention_mask: Tensor) -> Tensor:
+        """Encode token ids (B, S) as (B, S, W); `attention_mask` (B, S) is False on padding."""
+        encoded: Tensor = self.transformer(self.embed(ids) + self.positions[: ids.shape[1]], attention_mask)
+        return encoded
 
 
-class NamedText(nn.Module):
+class HuggingFaceText(nn.Module):
     """Any Hugging Face encoder that maps ids and an attention mask to `last_hidden_state`."""
 
     def __init__(self, body: Any, frozen_layers: int) -> None:
@@ -39,67 +40,78 @@ class NamedText(nn.Module):
         self.body = body
         self.width = int(body.config.hidden_size)
         if getattr(body, "pooler", None) is not None:
-            body.pooler = None  # never read here, and a parameter without gradient would stop DDP
+            body.pooler = None  # nothing reads it, and a parameter without gradient would stop DDP
         freeze(body, frozen_layers)
 
-    def forward(self, ids: Tensor, real: Tensor) -> Tensor:
-        """Token ids (B, S) and which are not padding (B, S) to (B, S, W)."""
-        out: Tensor = self.body(input_ids=ids, attention_mask=real.long()).last_hidden_state
-        return out
+    def forward(self, ids: Tensor, attention_mask: Tensor) -> Tensor:
+        """Encode token ids (B, S) as (B, S, W); `attention_mask` (B, S) is False on padding."""
+        encoded: Tensor = self.body(input_ids=ids, attention_mask=attention_mask.long()).last_hidden_state
+        return encoded
 
 
-class ReportTower(nn.Module):
-    """A report encoder, a bridge to the model's width, and the head that guesses hidden words."""
+@dataclass(frozen=True)
+class HiddenWords:
+    """The report tokens that were replaced by the mask token."""
 
-    marks: Tensor
+    positions: Tensor
+    """int64 (B, K): positions among the S tokens."""
+    ids: Tensor
+    """int64 (B, K): the original token ids at these positions."""
+    hidden: Tensor
+    """bool (B, K): False where a report hides fewer than K tokens and the position only fills up the row."""
+
+
+class ReportEncoder(nn.Module):
+    """A text model, a linear map to the width of the ECG encoder, and a head that predicts hidden words."""
+
+    special: Tensor
     ends: Tensor
 
     def __init__(
-        self, settings: Model, tokenizer: tokens.Tokenizer, named: NamedText | None = None, *, guesses: bool
-    ) -> None:
+        self, settings: Model, tokenizer: tokens.Tokenizer, text: HuggingFaceText | None = None, *,
+        predicts_words: bool,
+    ) -> None:  # fmt: skip
         super().__init__()
         self.pad, self.mask = tokenizer.pad, tokenizer.mask
-        self.body = named or ScratchText(settings, len(tokenizer))
-        width, parts = settings.width, 2 if settings.disentangled else 1
-        self.fit = nn.Linear(self.body.width, width)
-        head = (nn.Linear(parts * width, width), nn.GELU(), nn.LayerNorm(width), nn.Linear(width, len(tokenizer)))
-        self.words = nn.Sequential(*head) if guesses else None
-        marks = torch.zeros(max(len(tokenizer), max(tokenizer.marks) + 1), dtype=torch.bool)
-        marks[tokenizer.marks] = True
-        self.register_buffer("marks", marks, persistent=False)
-        ends = torch.zeros_like(marks)
-        ends[tokenizer.periods] = True
+        self.text_model = text or ScratchText(settings, len(tokenizer))
+        width, inputs = settings.width, 2 if settings.disentangled else 1
+        self.to_width = nn.Linear(self.text_model.width, width)
+        head = (nn.Linear(inputs * width, width), nn.GELU(), nn.LayerNorm(width), nn.Linear(width, len(tokenizer)))
+        self.word_head = nn.Sequential(*head) if predicts_words else None
+
+        # which token ids are special, and which end a statement
+        special = torch.zeros(max(len(tokenizer), max(tokenizer.special_ids) + 1), dtype=torch.bool)
+        special[tokenizer.special_ids] = True
+        self.register_buffer("special", special, persistent=False)
+        ends = torch.zeros_like(special)
+        ends[tokenizer.period_ids] = True
         self.register_buffer("ends", ends, persistent=False)
 
-    def forward(self, ids: Tensor, drawn: Noise, masking: Masking, out: dict[str, Tensor]) -> tuple[Tensor, Tensor]:
-        """Hide statements (in training) and words of (B, S) and encode the rest: (B, S, D) and which are real (B, S).
+    def forward(self, ids: Tensor) -> tuple[Tensor, Tensor]:
+        """Encode reports (B, S) as tokens (B, S, D) and an attention mask (B, S), False on padding."""
+        attention_mask = ids != self.pad
+        return self.to_width(self.text_model(ids, attention_mask)), attention_mask
 
-        Where words are guessed, `out` gains their places, ids and which of them count, each (B, K).
-        """
+    def hide(self, ids: Tensor, noise: Noise, masking: Masking) -> tuple[Tensor, HiddenWords | None]:
+        """Remove statements (in training only) and mask words of reports (B, S); return both, None for no words."""
         if self.training and masking.statements > 0:
-            ids = some_statements(ids, self.ends[ids], self.marks[ids], self.pad, drawn, masking.statements)
+            ids = drop_statements(ids, self.ends[ids], self.special[ids], self.pad, noise, masking.statements)  # (B, S)
         if masking.text_ratio == 0:
-            return self.encode(ids)
-        places, counted = report_places(ids, ~self.marks[ids], drawn["text"], masking.text_ratio)  # (B, K) twice
-        written = ids.gather(1, places)  # (B, K)
-        if self.words is not None:
-            out["word_places"], out["words"], out["word_counts"] = places, written, counted
-        return self.encode(ids.scatter(1, places, written.where(~counted, self.mask)))
+            return ids, None
+        positions, hidden = sample_hidden_words(~self.special[ids], noise["word"], masking.text_ratio)  # (B, K) twice
+        original = ids.gather(1, positions)  # (B, K)
+        masked = ids.scatter(1, positions, original.where(~hidden, self.mask))  # (B, S)
+        return masked, HiddenWords(positions, original, hidden)
 
-    def encode(self, ids: Tensor) -> tuple[Tensor, Tensor]:
-        """Tokens (B, S) to (B, S, D), and which are not padding (B, S)."""
-        real = ids != self.pad
-        return self.fit(self.body(ids, real)), real
-
-    def guess(self, parts: Tensor, places: Tensor) -> Tensor:
-        """Both parts of the tokens (B, S, 2D) to logits at the hidden places (B, K, vocabulary)."""
-        assert self.words is not None
-        out: Tensor = self.words(take(parts, places))
-        return out
+    def predict_words(self, features: Tensor, positions: Tensor) -> Tensor:
+        """Map features (B, S, 2D) at the hidden positions (B, K) to logits (B, K, vocabulary)."""
+        assert self.word_head is not None
+        logits: Tensor = self.word_head(gather_tokens(features, positions))
+        return logits
 
 
 def freeze(body: nn.Module, layers: int) -> None:
-    """Fix the embeddings and the lowest layers; ConfigError when there are fewer."""
+    """Freeze the embeddings and the lowest `layers` layers; ConfigError when the encoder has fewer."""
     if not layers:
         return
     stacks = [module for module in body.modules() if isinstance(module, nn.ModuleList)]
@@ -108,43 +120,43 @@ def freeze(body: nn.Module, layers: int) -> None:
         raise ConfigError(
             f"model.text_frozen_layers = {layers}, but the encoder has {len(stack)} layers", fix="edit params.yaml"
         )
-    for part in [*(m for m in body.modules() if isinstance(m, nn.Embedding)), *stack[:layers]]:
-        part.requires_grad_(False)
+    for module in [*(m for m in body.modules() if isinstance(m, nn.Embedding)), *stack[:layers]]:
+        module.requires_grad_(False)
 
 
-def fetch(name: str, length: int, frozen_layers: int) -> tuple[NamedText, tokens.Tokenizer]:
-    """Load a pretrained encoder with its tokenizer; only safetensors, never a pickle.
+def load_pretrained(name: str, length: int, frozen_layers: int) -> tuple[HuggingFaceText, tokens.Tokenizer]:
+    """Load a pretrained encoder and its tokenizer from safetensors, never from a pickle.
 
-    ConfigError says how to get the files when they are neither a folder nor in the local Hugging Face cache.
+    ConfigError when `name` is neither a folder nor in the local Hugging Face cache; it says how to get the files.
     """
     import transformers
 
     try:
         config = transformers.AutoConfig.from_pretrained(name)
-        words = transformers.AutoTokenizer.from_pretrained(name)
-        body = _kind(config).from_pretrained(name, use_safetensors=True, dtype=torch.float32)
+        pretrained_tokenizer = transformers.AutoTokenizer.from_pretrained(name)
+        body = _model_class(config).from_pretrained(name, use_safetensors=True, dtype=torch.float32)
     except (OSError, ValueError) as error:
         raise ConfigError(
             f"model.text: '{name}' cannot be loaded: {str(error).splitlines()[0]}",
             allowed="null, a folder with config.json, model.safetensors and tokenizer.json, or a model name",
             fix=f"hf download {name}; weights that exist as .bin only must be converted to safetensors once",
         ) from error
-    most = getattr(config, "max_position_embeddings", length) or length
-    if length > most:
-        raise ConfigError(f"model.max_tokens = {length}, but '{name}' reads at most {most}", fix="edit params.yaml")
-    return NamedText(body, frozen_layers), tokens.Tokenizer(words.backend_tokenizer, length)
+    longest = getattr(config, "max_position_embeddings", length) or length
+    if length > longest:
+        raise ConfigError(f"model.max_tokens = {length}, but '{name}' reads at most {longest}", fix="edit params.yaml")
+    return HuggingFaceText(body, frozen_layers), tokens.Tokenizer(pretrained_tokenizer.backend_tokenizer, length)
 
 
-def rebuild(config: dict[str, Any]) -> NamedText:
-    """Build the architecture of a saved named encoder without its original weights."""
+def build_from_config(config: dict[str, Any]) -> HuggingFaceText:
+    """Build the architecture of a saved Hugging Face encoder without its pretrained weights."""
     import transformers
 
-    kind = transformers.AutoConfig.for_model(**config)
-    return NamedText(_kind(kind).from_config(kind), 0)
+    parsed = transformers.AutoConfig.for_model(**config)
+    return HuggingFaceText(_model_class(parsed).from_config(parsed), 0)
 
 
-def _kind(config: Any) -> Any:
-    """Return the loader: T5 and its kin have an encoder of their own."""
+def _model_class(config: Any) -> Any:
+    """Return the auto class that loads the encoder: T5 and its relatives have one of their own."""
     import transformers
     from transformers.models.auto.modeling_auto import MODEL_FOR_TEXT_ENCODING_MAPPING as ENCODERS
 

@@ -1,4 +1,4 @@
-"""Owns report tokenizers: one trained from scratch on the reports, or a named model's own, saved as files."""
+"""Report tokenizers: trained from scratch on the reports, or the one of a Hugging Face model; saved as one file."""
 
 from collections.abc import Iterable, Sequence
 from pathlib import Path
@@ -11,38 +11,43 @@ from cgdmer.errors import DataError
 from cgdmer.files import atomic
 
 FILE = "tokenizer.json"
-MARKS = ("[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]")
-MASKS = ("[MASK]", "<mask>", "<extra_id_0>")
-PADS = ("[PAD]", "<pad>", "<|endoftext|>")
-"""Names under which vocabularies keep these marks; T5 has no mask, its first sentinel stands in."""
+SPECIAL = ("[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]")
+"""Special tokens of a vocabulary that is trained from scratch."""
+MASK_NAMES = ("[MASK]", "<mask>", "<extra_id_0>")
+PAD_NAMES = ("[PAD]", "<pad>", "<|endoftext|>")
+"""Names of the mask and padding tokens across vocabularies. T5 has no mask token; its first sentinel serves as one."""
 
 SPACES = " \u0120\u2581"
-"""How vocabularies write the space before a word: itself, byte-level's, SentencePiece's."""
+"""How vocabularies write the space before a word: as a space, as in byte-level BPE, as in SentencePiece."""
 
 
 class Tokenizer:
-    """Reports to rows of token ids; `pad`, `mask`, `marks` and `periods` (after a statement) are ids."""
+    """Turns reports into rows of token ids, cut to `length`.
+
+    `pad`, `mask`, `special_ids` and `period_ids` (the tokens that end a statement) are token ids.
+    """
 
     def __init__(self, inner: tokenizers.Tokenizer, length: int) -> None:
         self.inner, self.length = inner, length
         self.inner.no_padding()
         self.inner.enable_truncation(length)
-        self.pad, self.mask = self._named(PADS), self._named(MASKS)
-        special = [i for i, token in inner.get_added_tokens_decoder().items() if token.special]
-        self.marks = sorted({self.pad, *special})
-        self.periods = sorted(number for token, number in inner.get_vocab().items() if token.strip(SPACES) == ".")
+        self.pad, self.mask = self._first_of(PAD_NAMES), self._first_of(MASK_NAMES)
+        special = [id for id, token in inner.get_added_tokens_decoder().items() if token.special]
+        self.special_ids = sorted({self.pad, *special})
+        self.period_ids = sorted(id for token, id in inner.get_vocab().items() if token.strip(SPACES) == ".")
 
-    def _named(self, names: Sequence[str]) -> int:
+    def _first_of(self, names: Sequence[str]) -> int:
+        """Return the id of the first name in the vocabulary; DataError when it has none of them."""
         for name in names:
-            if (number := self.inner.token_to_id(name)) is not None:
-                return int(number)
+            if (id := self.inner.token_to_id(name)) is not None:
+                return int(id)
         raise DataError(f"the tokenizer has none of the tokens {', '.join(names)}", fix="add one to its vocabulary")
 
     def __len__(self) -> int:
         return int(self.inner.get_vocab_size())
 
     def __call__(self, reports: Sequence[str], *, width: int | None = None) -> np.ndarray:
-        """Encode to int32 (n, S), padded to the longest report rounded up to 8, or to `width`."""
+        """Encode n reports as int32 (n, S), padded to a multiple of 8 that holds the longest, or to `width`."""
         rows = [encoding.ids for encoding in self.inner.encode_batch(list(reports))]
         longest = max(map(len, rows), default=1)
         out = np.full((len(rows), width or min(self.length, -(-longest // 8) * 8)), self.pad, dtype=np.int32)
@@ -51,31 +56,33 @@ class Tokenizer:
         return out
 
     def save(self, folder: Path) -> None:
+        """Write `tokenizer.json` into the folder."""
         with atomic(folder / FILE) as temporary:
             self.inner.save(str(temporary), pretty=True)
 
 
 def load(folder: Path, length: int) -> Tokenizer:
-    """Read a saved tokenizer; DataError when it is missing or damaged."""
+    """Read a saved tokenizer; DataError when the file is missing or damaged."""
     try:
         return Tokenizer(tokenizers.Tokenizer.from_file(str(folder / FILE)), length)
     except DataError:
         raise
-    except Exception as error:  # the Rust side raises bare Exception
+    except Exception as error:  # the Rust library raises bare Exception
         raise DataError(
             f"{folder / FILE} cannot be read: {error}", fix="dvc checkout, or dvc repro pretrain"
         ) from error
 
 
 def train(reports: Iterable[str], vocabulary: int, length: int) -> Tokenizer:
-    """Learn lower-cased byte pairs from distinct reports; the same reports give the same vocabulary.
+    """Learn lower-cased byte pairs from the distinct reports; the same reports give the same vocabulary.
 
-    Word pieces would not: their trainer numbers `##` pieces in the order of a hash table, which changes by process.
+    Word pieces would not: their trainer numbers `##` pieces in the order of a hash table, which differs between
+    processes.
     """
-    inner = tokenizers.Tokenizer(models.BPE(unk_token=MARKS[1]))
+    inner = tokenizers.Tokenizer(models.BPE(unk_token=SPECIAL[1]))
     inner.normalizer = normalizers.BertNormalizer(lowercase=True)
     inner.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=True)
-    trainer = trainers.BpeTrainer(vocab_size=vocabulary, special_tokens=list(MARKS), show_progress=False)
+    trainer = trainers.BpeTrainer(vocab_size=vocabulary, special_tokens=list(SPECIAL), show_progress=False)
     inner.train_from_iterator(sorted(set(reports)), trainer)
     cls, sep = inner.token_to_id("[CLS]"), inner.token_to_id("[SEP]")
     inner.post_processor = processors.TemplateProcessing(

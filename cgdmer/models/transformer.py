@@ -1,4 +1,4 @@
-"""Owns the pre-norm transformer every encoder and decoder here is made of."""
+"""The pre-norm transformer that every encoder and decoder is built from."""
 
 import torch.nn.functional as F
 from torch import Tensor, nn
@@ -6,7 +6,7 @@ from torch.utils.checkpoint import checkpoint
 
 
 class Attention(nn.Module):
-    """Self-attention after a norm and around a skip (Xiong et al. 2020)."""
+    """Pre-norm self-attention with a residual connection (Xiong et al. 2020)."""
 
     def __init__(self, width: int, heads: int, dropout: float) -> None:
         super().__init__()
@@ -15,10 +15,11 @@ class Attention(nn.Module):
         self.qkv, self.out = nn.Linear(width, 3 * width), nn.Linear(width, width)
 
     def forward(self, x: Tensor, mask: Tensor | None) -> Tensor:
-        """`x` (B, S, D); `mask` (B, 1, 1, S) is false on tokens nobody may attend to."""
+        """Map tokens (B, S, D) to (B, S, D); `mask` (B, 1, 1, S) is False on tokens that get no attention."""
         return x + self.drop(self.attend(self.norm_attention(x), mask))
 
     def attend(self, x: Tensor, mask: Tensor | None) -> Tensor:
+        """Return multi-head attention over tokens (B, S, D), projected to (B, S, D)."""
         query, key, value = self.qkv(x).unflatten(2, (3, self.heads, -1)).permute(2, 0, 3, 1, 4)  # each (B, H, S, D/H)
         dropout = self.dropout if self.training else 0.0
         mixed = F.scaled_dot_product_attention(query, key, value, attn_mask=mask, dropout_p=dropout)
@@ -30,7 +31,7 @@ class Attention(nn.Module):
 
 
 class Block(Attention):
-    """Attention, then a two-layer perceptron on each token, also after a norm and around a skip."""
+    """Attention, then a pre-norm two-layer perceptron on each token, with a residual connection around each."""
 
     def __init__(self, width: int, heads: int, dropout: float) -> None:
         super().__init__(width, heads, dropout)
@@ -38,13 +39,13 @@ class Block(Attention):
         self.up, self.down = nn.Linear(width, 4 * width), nn.Linear(4 * width, width)
 
     def forward(self, x: Tensor, mask: Tensor | None) -> Tensor:
-        """`x` (B, S, D); `mask` (B, 1, 1, S) is false on tokens nobody may attend to."""
+        """Map tokens (B, S, D) to (B, S, D); `mask` (B, 1, 1, S) is False on tokens that get no attention."""
         x = super().forward(x, mask)
         return x + self.drop(self.down(F.gelu(self.up(self.norm_mlp(x)))))
 
 
 class Transformer(nn.Module):
-    """`depth` blocks and a last norm; `checkpointing` trades compute for memory in training."""
+    """`depth` blocks and a final norm; `checkpointing` trades compute for memory in training."""
 
     def __init__(self, width: int, depth: int, heads: int, dropout: float = 0.0) -> None:
         super().__init__()
@@ -52,9 +53,13 @@ class Transformer(nn.Module):
         self.norm = nn.LayerNorm(width)
         self.checkpointing = False
 
-    def forward(self, x: Tensor, real: Tensor | None = None) -> Tensor:
-        """`x` (B, S, D); `real` (B, S) is false on padding, None when there is none, which keeps flash kernels."""
-        mask = None if real is None else real[:, None, None, :]
+    def forward(self, x: Tensor, attention_mask: Tensor | None = None) -> Tensor:
+        """Map tokens (B, S, D) to (B, S, D).
+
+        `attention_mask` (B, S) is True on real tokens and False on padding. Pass None where nothing is padded: then
+        flash kernels can be used.
+        """
+        mask = None if attention_mask is None else attention_mask[:, None, None, :]  # (B, 1, 1, S)
         for block in self.blocks:
             if self.checkpointing and self.training:
                 x = checkpoint(block, x, mask, use_reentrant=False)
@@ -64,20 +69,20 @@ class Transformer(nn.Module):
         return out
 
 
-def mean(tokens: Tensor, real: Tensor | None) -> Tensor:
-    """Average tokens (B, S, D) over the real ones: (B, D)."""
-    if real is None:
+def mean_pool(tokens: Tensor, attention_mask: Tensor | None) -> Tensor:
+    """Average tokens (B, S, D) over those that `attention_mask` (B, S) marks as real: (B, D)."""
+    if attention_mask is None:
         return tokens.mean(1)
-    weight = real[:, :, None].to(tokens.dtype)
+    weight = attention_mask[:, :, None].to(tokens.dtype)  # (B, S, 1)
     return (tokens * weight).sum(1) / weight.sum(1).clamp(min=1)
 
 
 def initialise(module: nn.Module) -> None:
-    """Draw weights as MAE does: Xavier and zero biases; norms stay ones and zeros.
+    """Draw the weights of one module as MAE does: Xavier weights, zero biases; norms stay at ones and zeros.
 
-    Embeddings are about as large as the fixed positions they are added to, so that neither drowns the other. A block
-    starts as the identity (Zhang et al. 2019, Fixup), so what a patch shows reaches the losses from the first step:
-    without it reconstruction stayed at its trivial value for hundreds of steps. Call it on a block after its layers.
+    Embeddings are about as large as the fixed positions they are added to, so that neither hides the other. A block
+    starts as the identity (Zhang et al. 2019, Fixup), so the content of a patch reaches the losses from the first step;
+    otherwise reconstruction stayed at its trivial value for hundreds of steps. Initialise a block after its layers.
     """
     if isinstance(module, nn.Embedding):
         nn.init.trunc_normal_(module.weight, std=0.5)

@@ -3,7 +3,7 @@
 import shutil
 
 from cgdmer import embeddings, paths, settings
-from cgdmer.distributed import join, launch, wanted
+from cgdmer.distributed import join, launch, process_count
 from cgdmer.encoders import Encoder, Setup, load
 from cgdmer.encoders.chunks import RESUME, assigned, encode_corpus, key, unfinished
 from cgdmer.errors import CgdmerError, ConfigError
@@ -12,7 +12,7 @@ from cgdmer.shards import Shards, open_shards
 
 def embed(encoder: str, source: str, *, embed: settings.Embed, model: settings.Model, signal: settings.Signal) -> None:
     """Encode every record that belongs to a split, on CGDMER_DEVICES processes or as one of torchrun's."""
-    if (count := wanted()) == 1:
+    if (count := process_count()) == 1:
         run(encoder, source, embed, model, signal)
         return
     try:

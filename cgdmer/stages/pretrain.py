@@ -13,7 +13,7 @@ from cgdmer.files import atomic, write_json
 from cgdmer.models import weights
 from cgdmer.objectives import Objective
 from cgdmer.tracking import journal
-from cgdmer.training import Fitted, Records, World, fit, join, launch, threads, wanted
+from cgdmer.training import Fitted, Records, World, fit, join, launch, process_count, threads
 from cgdmer.training.pretraining_set import choose, key, open_pretraining_set
 
 
@@ -23,7 +23,7 @@ def pretrain(
 ) -> None:  # fmt: skip
     """Train on every training record with a report; after a kill, training resumes from its last checkpoint."""
     sections = (model, masking, objective, train, signal)
-    if (count := wanted()) > 1:
+    if (count := process_count()) > 1:
         launch(count, run, *sections)
     else:
         run(*sections)
@@ -45,10 +45,10 @@ def run(
         task = Objective(network, objective)
         source = Records(shards, rows, network.tokenizer)
         sections = {"model": model, "masking": masking, "objective": objective, "train": train, "signal": signal}
-        live_run = journal.live(name, folder, sections, train.log_steps) if world.chief else nullcontext(silent)
+        live_run = journal.live(name, folder, sections, train.log_steps) if world.is_main else nullcontext(silent)
         with live_run as log_step:
-            fitted = fit(task, source, sizes, train, world=world, folder=folder, report=log_step)
-    if world.chief:
+            fitted = fit(task, source, sizes, train, world=world, folder=folder, log_metrics=log_step)
+    if world.is_main:
         facts = {"records": sizes[0], "held_out": sizes[1], "steps": fitted.steps, "pool": sorted(pool["sources"])}
         weights.save(paths.MODEL, network, signal, facts)
         write_summary(fitted, facts, task, world)

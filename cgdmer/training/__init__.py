@@ -1,12 +1,12 @@
-"""Owns the training engine: it knows named terms and their sum, neither modality nor loss.
+"""The training engine. It knows named terms and their sum, but no modality and no loss.
 
-Randomness is a function of (seed, step), never of a generator's past: what a resumed run needs is weights, optimiser
-and a step number.
+Random numbers are a function of (seed, step), never of earlier draws. So a resumed run needs only the weights, the
+optimiser and a step number.
 """
 
-from cgdmer.distributed import World, join, launch, threads, wanted
+from cgdmer.distributed import World, join, launch, process_count, threads
 from cgdmer.training.loop import Fitted, fit
 from cgdmer.training.records import Records
 from cgdmer.training.replay import Replayed, replay
 
-__all__ = ["Fitted", "Records", "Replayed", "World", "fit", "join", "launch", "replay", "threads", "wanted"]
+__all__ = ["Fitted", "Records", "Replayed", "World", "fit", "join", "launch", "process_count", "replay", "threads"]

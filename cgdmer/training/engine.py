@@ -1,4 +1,4 @@
-"""Owns one training step and the state it changes: weights, optimiser, averaged weights, the non-finite flag."""
+"""The training engine: one step, and the state it changes (weights, optimiser, averaged weights, non-finite flag)."""
 
 import copy
 from collections.abc import Callable, Iterator, Sequence
@@ -15,23 +15,23 @@ from cgdmer.distributed import World, gather
 from cgdmer.models.cgdmer import Batch
 from cgdmer.models.masking import Noise
 from cgdmer.models.transformer import Transformer
-from cgdmer.objectives import Spread
+from cgdmer.objectives import RankLayout
 from cgdmer.settings import Train
-from cgdmer.training import checkpoint, schedule
-from cgdmer.training.records import MicroBatch, mixed
-from cgdmer.training.speed import count_flops
+from cgdmer.training import optimiser
+from cgdmer.training.records import MicroBatch, mix_seed
+from cgdmer.training.throughput import count_flops
 
 
 class Task(Protocol):
     """What is trained: a module that turns a batch and its noise into `loss` and the named terms."""
 
-    def noise(self, records: int, generator: torch.Generator) -> Noise: ...
+    def draw_noise(self, records: int, generator: torch.Generator) -> Noise: ...
 
-    def __call__(self, batch: Batch, drawn: Noise, spread: Spread | None = None) -> dict[str, Tensor]: ...
+    def __call__(self, batch: Batch, noise: Noise, rank_layout: RankLayout | None = None) -> dict[str, Tensor]: ...
 
 
 class Engine:
-    """Trains a task; every method leaves it in a state that `state` describes completely."""
+    """Trains a task. Between steps, `state` describes it completely."""
 
     def __init__(self, task: nn.Module, train: Train, world: World) -> None:
         set_precision()
@@ -39,16 +39,17 @@ class Engine:
             environment.keep_freed_memory()
         self.train, self.world, self.device = train, world, world.device
         self.task = task.to(self.device)
-        recompute(task, train.gradient_checkpointing)
+        set_gradient_checkpointing(task, train.gradient_checkpointing)
         self.names = {id(parameter): name for name, parameter in task.named_parameters()}
-        self.optimiser = schedule.optimiser(task, train)
-        self.bad = torch.zeros((), device=self.device)
-        self.optimiser.found_inf = self.bad  # type: ignore[attr-defined]  # fused AdamW skips its update where it is 1
+        self.optimiser = optimiser.adamw(task, train)
+        self.non_finite = torch.zeros((), device=self.device)
+        self.optimiser.found_inf = self.non_finite  # type: ignore[attr-defined]  # fused AdamW skips updates while it is 1
         self.average = copy.deepcopy(task).requires_grad_(False) if train.ema else None
         self.generator = torch.Generator(self.device)
-        self.forward = self._wrapped()
+        self.forward = self._wrap_task()
 
-    def _wrapped(self) -> Callable[..., dict[str, Tensor]]:
+    def _wrap_task(self) -> Callable[..., dict[str, Tensor]]:
+        """Return the task, compiled and data-parallel as the settings and the world ask."""
         module = torch.compile(self.task) if self.train.compile else self.task
         if self.world.size > 1:
             devices = [self.device.index] if self.device.type == "cuda" else None
@@ -59,47 +60,47 @@ class Engine:
     def bf16(self) -> bool:
         return self.train.precision == "bf16" or (self.train.precision == "auto" and self.device.type == "cuda")
 
-    def step(self, number: int, micro: Sequence[MicroBatch], rate: float) -> tuple[list[str], Tensor]:
-        """Update the weights once; return the names and values of the terms, a mean over the global batch.
+    def step(self, number: int, micro_batches: Sequence[MicroBatch], rate: float) -> tuple[list[str], Tensor]:
+        """Update the weights once; return names and values of the terms, averaged over the global batch.
 
-        The values end with the gradient norm. When anything is not finite, this update and all later ones are skipped
-        on the device, so the weights stay those that made it.
+        The last value is the gradient norm. When any value is not finite, this and all later updates are skipped on the
+        device, so the weights that produced it are kept.
         """
         self.task.train()
         totals: dict[str, Tensor] = {}
-        for place, part in enumerate(micro):
-            last = place == len(micro) - 1
+        for index, micro_batch in enumerate(micro_batches):
+            last = index == len(micro_batches) - 1
             with nullcontext() if last or self.world.size == 1 else self.forward.no_sync():  # type: ignore[attr-defined]
-                terms = self.terms(part, number, place)
-                (terms["loss"] * part.weight).backward()
+                terms = self.terms(micro_batch, number, index)
+                (terms["loss"] * micro_batch.weight).backward()
             for name, value in terms.items():
-                totals[name] = totals.get(name, 0) + value.detach().float() * part.weight
+                totals[name] = totals.get(name, 0) + value.detach().float() * micro_batch.weight
         return self._update(totals, rate)
 
-    def terms(self, part: MicroBatch, number: int, place: int) -> dict[str, Tensor]:
-        """Run the task on one micro-batch with the randomness of (seed, step, micro-batch)."""
-        drawn = self.drawn(part.sizes, self.world.rank, "train", number, place)
-        torch.manual_seed(mixed(self.train.seed, "dropout", number, place, self.world.rank))
-        sizes = part.sizes
-        several = partial(gather, sizes=sizes) if self.world.size > 1 else lambda local: [local]
+    def terms(self, micro_batch: MicroBatch, number: int, index: int) -> dict[str, Tensor]:
+        """Run the task on micro-batch `index` of step `number`; (seed, step, index) decide its random numbers."""
+        sizes, rank = micro_batch.sizes, self.world.rank
+        noise = self.draw_noise(sizes, rank, "train", number, index)
+        torch.manual_seed(mix_seed(self.train.seed, "dropout", number, index, rank))
+        gather_rows = partial(gather, sizes=sizes) if self.world.size > 1 else lambda local: [local]
         with torch.autocast(self.device.type, torch.bfloat16, enabled=self.bf16):
-            return self.forward(self.placed(part.batch), drawn, Spread(sizes, self.world.rank, several))
+            return self.forward(self.to_device(micro_batch.batch), noise, RankLayout(sizes, rank, gather_rows))
 
-    def drawn(self, sizes: tuple[int, ...], rank: int, *place: object) -> Noise:
-        """Draw the whole batch's noise and keep this rank's rows, so that masks do not depend on the ranks."""
-        self.generator.manual_seed(mixed(self.train.seed, "masks", *place))
+    def draw_noise(self, sizes: tuple[int, ...], rank: int, *purpose: object) -> Noise:
+        """Draw the noise of a whole batch and return this rank's rows, so that masks do not depend on the ranks."""
+        self.generator.manual_seed(mix_seed(self.train.seed, "masks", *purpose))
         begin = sum(sizes[:rank])
-        noise = cast(Task, self.task).noise(sum(sizes), self.generator)
+        noise = cast(Task, self.task).draw_noise(sum(sizes), self.generator)
         return {name: values[begin : begin + sizes[rank]] for name, values in noise.items()}
 
-    def pinned(self, batch: Batch) -> Batch:
-        """Lay a batch where a GPU can fetch it by itself; called by the threads that read ahead."""
+    def pin(self, batch: Batch) -> Batch:
+        """Copy a batch into pinned memory for a GPU; called by the threads that prefetch."""
         if self.device.type == "cpu":
             return batch
         return cast(Batch, {k: v.pin_memory() if isinstance(v, Tensor) else v for k, v in batch.items()})
 
-    def placed(self, batch: Batch) -> Batch:
-        """Send a batch to the device as it is stored: int16, scaled there."""
+    def to_device(self, batch: Batch) -> Batch:
+        """Send a batch to the device in its stored form, int16; it is scaled there."""
         if self.device.type == "cpu":
             return batch
         moved = {
@@ -108,20 +109,21 @@ class Engine:
         }
         return cast(Batch, moved)
 
-    def flops(self, part: MicroBatch) -> int:
-        """Count the FLOPs of training on one record: on a few, nothing recomputed, and without changing anything."""
-        few = min(4, len(part.batch["signal"]))
-        batch = {name: value[:few] if isinstance(value, Tensor) else value for name, value in part.batch.items()}
-        drawn = self.drawn((few,), 0, "flops")
+    def flops(self, micro_batch: MicroBatch) -> int:
+        """Count the FLOPs of training on one record, measured on a few, without recomputation and without effect."""
+        few = min(4, len(micro_batch.batch["signal"]))
+        batch = {k: value[:few] if isinstance(value, Tensor) else value for k, value in micro_batch.batch.items()}
+        noise = self.draw_noise((few,), 0, "flops")
         self.task.train()
-        recompute(self.task, False)
+        set_gradient_checkpointing(self.task, False)
         with torch.autocast(self.device.type, torch.bfloat16, enabled=self.bf16):
-            counted = count_flops(lambda: self.task(self.placed(cast(Batch, batch)), drawn)["loss"])
-        recompute(self.task, self.train.gradient_checkpointing)
+            total = count_flops(lambda: self.task(self.to_device(cast(Batch, batch)), noise)["loss"])
+        set_gradient_checkpointing(self.task, self.train.gradient_checkpointing)
         self.optimiser.zero_grad(set_to_none=True)
-        return counted // few
+        return total // few
 
     def _update(self, totals: dict[str, Tensor], rate: float) -> tuple[list[str], Tensor]:
+        """Clip the gradients, apply them, and average the terms over the ranks."""
         for group in self.optimiser.param_groups:
             group["lr"] = rate
         norm = torch.nn.utils.clip_grad_norm_(self.task.parameters(), self.train.clip, foreach=True)
@@ -130,63 +132,63 @@ class Engine:
             torch.distributed.all_reduce(values)
             values /= self.world.size
         values = torch.cat([values, norm[None].float()])
-        self.bad.copy_(torch.maximum(self.bad, (~values.isfinite()).any().float()))
+        self.non_finite.copy_(torch.maximum(self.non_finite, (~values.isfinite()).any().float()))
         self.optimiser.step()
         self.optimiser.zero_grad(set_to_none=True)
         if self.average is not None:
-            self._follow(self.average)
+            self._update_average(self.average)
         return [*totals, "gradient_norm"], values
 
     @torch.no_grad()
-    def _follow(self, average: nn.Module) -> None:
-        """Move the averaged weights towards the weights, not at all once a loss was not finite."""
-        amount = (1 - self.train.ema) * (1 - self.bad)
-        for slow, fast in zip(average.parameters(), self.task.parameters(), strict=True):
-            slow.lerp_(fast, amount)
+    def _update_average(self, average: nn.Module) -> None:
+        """Move the averaged weights towards the weights, except after a non-finite value."""
+        amount = (1 - self.train.ema) * (1 - self.non_finite)
+        for averaged, current in zip(average.parameters(), self.task.parameters(), strict=True):
+            averaged.lerp_(current, amount)
 
     @property
     def result(self) -> nn.Module:
-        """The weights that count: averaged ones where they are kept."""
+        """The trained module: the averaged weights if there are any."""
         return self.task if self.average is None else self.average
 
     @torch.no_grad()
-    def measure(self, batches: Iterator[MicroBatch]) -> dict[str, float]:
-        """Mean of each term over held-out batches, masks fixed by the seed."""
+    def measure(self, micro_batches: Iterator[MicroBatch]) -> dict[str, float]:
+        """Return the mean of each term over held-out batches, with masks that the seed alone decides."""
         module = self.result.eval()
         totals: dict[str, float] = {}
-        for place, part in enumerate(batches):
-            drawn = self.drawn(part.sizes, 0, "held out", place)
+        for index, micro_batch in enumerate(micro_batches):
+            noise = self.draw_noise(micro_batch.sizes, 0, "held out", index)
             with torch.autocast(self.device.type, torch.bfloat16, enabled=self.bf16):
-                terms = module(self.placed(part.batch), drawn)
+                terms = module(self.to_device(micro_batch.batch), noise)
             for name, value in terms.items():
-                totals[name] = totals.get(name, 0.0) + value.item() * part.weight
+                totals[name] = totals.get(name, 0.0) + value.item() * micro_batch.weight
         return totals
 
     def state(self) -> dict[str, Tensor]:
-        """All tensors that a resumed run needs."""
+        """Return all tensors that a resumed run needs."""
         tensors = {f"weights/{name}": value for name, value in self.task.state_dict().items()}
-        tensors |= checkpoint.optimiser_tensors(self.optimiser, self.names)
+        tensors |= optimiser.state_tensors(self.optimiser, self.names)
         if self.average is not None:
             tensors |= {f"average/{name}": value for name, value in self.average.state_dict().items()}
         return tensors
 
     def restore(self, tensors: dict[str, Tensor]) -> None:
-        """Become what `state` described; strict about every name."""
+        """Load what `state` returned; every name must match."""
         for module, prefix in ((self.task, "weights/"), (self.average, "average/")):
             if module is not None:
                 module.load_state_dict({k.removeprefix(prefix): v for k, v in tensors.items() if k.startswith(prefix)})
-        checkpoint.restore_optimiser(self.optimiser, self.names, tensors)
+        optimiser.restore_state(self.optimiser, self.names, tensors)
 
 
-def recompute(task: nn.Module, on: bool) -> None:
-    """Keep what transformer blocks compute for their backward pass, or compute it again there."""
+def set_gradient_checkpointing(task: nn.Module, on: bool) -> None:
+    """Let transformer blocks recompute their activations in the backward pass, or keep them."""
     for module in task.modules():
         if isinstance(module, Transformer):
             module.checkpointing = on
 
 
 def set_precision() -> None:
-    """Say what torch leaves to defaults: TF32 for what stays fp32, and the same cuDNN kernels in every run."""
+    """Set what torch leaves to defaults: TF32 where fp32 is used, and the same cuDNN kernels in every run."""
     torch.set_float32_matmul_precision("high")
     torch.backends.cudnn.allow_tf32 = True
     torch.backends.cudnn.benchmark = False

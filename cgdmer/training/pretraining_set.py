@@ -1,7 +1,5 @@
 """The records that pretraining reads, from data/pretraining_set.json, and the key of a training run."""
 
-import hashlib
-import json
 from typing import Any
 
 import numpy as np
@@ -9,42 +7,45 @@ import polars as pl
 
 from cgdmer import paths, settings
 from cgdmer.errors import DataError
-from cgdmer.files import read_json
+from cgdmer.files import read_json, work_key
 from cgdmer.settings.base import Section
 from cgdmer.shards import Shards, concatenate, open_shards
 
 
 def open_pretraining_set(signal: settings.Signal) -> tuple[Shards, dict[str, Any]]:
-    """Open the shards that data/pretraining_set.json names; DataError when one changed since or has another form."""
+    """Open the shards that data/pretraining_set.json names, and return its content too.
+
+    DataError when a corpus has changed since, or when its sampling rate or length is not that of `signal`.
+    """
     if not paths.PRETRAINING_SET.is_file():
         raise DataError(f"{paths.PRETRAINING_SET} is missing", fix="dvc repro pretraining_set")
-    pool: dict[str, Any] = read_json(paths.PRETRAINING_SET)
-    parts = [open_shards(paths.shards(source), verify=True) for source in sorted(pool["sources"])]
-    for source, part in zip(sorted(pool["sources"]), parts, strict=True):
-        if part.digest != pool["sources"][source]["digest"]:
+    description: dict[str, Any] = read_json(paths.PRETRAINING_SET)
+    sources: dict[str, Any] = description["sources"]
+    by_source = {source: open_shards(paths.shards(source), verify=True) for source in sorted(sources)}
+    for source, shards in by_source.items():
+        if shards.digest != sources[source]["digest"]:
             raise DataError(
                 f"shards of {source} are not those that {paths.PRETRAINING_SET} names", fix="dvc repro pretraining_set"
             )
-    whole = concatenate(parts)
-    if (whole.fs, whole.samples) != (signal.fs, signal.samples):
+    shards = concatenate(list(by_source.values()))
+    if (shards.fs, shards.samples) != (signal.fs, signal.samples):
         raise DataError(
-            f"the shards have {whole.samples} samples at {whole.fs} Hz",
+            f"the shards have {shards.samples} samples at {shards.fs} Hz",
             allowed=f"{signal.samples} samples at {signal.fs} Hz, as section signal of params.yaml says",
             fix="dvc repro",
         )
-    return whole, pool
+    return shards, description
 
 
 def choose(shards: Shards, train: settings.Train) -> tuple[np.ndarray, tuple[int, int]]:
-    """Return rows to train on, then rows to measure on, and how many of each; only records with a report."""
+    """Return row numbers, training rows before held-out rows, and how many of each; only records with a report."""
     rows = shards.columns("split", "report").with_row_index("row").filter(pl.col("report") != "")
-    learned, measured = (rows.filter(split=split)["row"].to_numpy().astype(np.int64) for split in ("train", "val"))
-    step = max(1, len(measured) // train.held_out) if train.held_out else 1
-    measured = measured[::step][: train.held_out]
-    return np.concatenate([learned, measured]), (len(learned), len(measured))
+    training, held_out = (rows.filter(split=split)["row"].to_numpy().astype(np.int64) for split in ("train", "val"))
+    stride = max(1, len(held_out) // train.held_out) if train.held_out else 1
+    held_out = held_out[::stride][: train.held_out]
+    return np.concatenate([training, held_out]), (len(training), len(held_out))
 
 
-def key(pool: dict[str, Any], *sections: Section) -> str:
-    """Name the run by all that decides its result, so that only the same run is gone on with."""
-    content = json.dumps([pool, *(section.model_dump() for section in sections)], sort_keys=True)
-    return hashlib.sha256(content.encode()).hexdigest()[:16]
+def key(description: dict[str, Any], *sections: Section) -> str:
+    """Return the key of a training run: only a run with the same data and settings is resumed."""
+    return work_key(description, *(section.model_dump() for section in sections))

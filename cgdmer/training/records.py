@@ -1,4 +1,4 @@
-"""Owns what one training step reads: the order of records, their batches, and the threads that fetch ahead."""
+"""The data of a training step: the order of the records, their batches, and the threads that prefetch them."""
 
 import hashlib
 import time
@@ -20,38 +20,39 @@ from cgdmer.shards.batches import Pairs
 
 
 class Records:
-    """ECG-report pairs of chosen rows: positions to a `Batch` in host memory."""
+    """ECG-report pairs of chosen rows. Called with positions among them, it returns a `Batch` in host memory."""
 
     def __init__(self, shards: Shards, rows: np.ndarray, tokenizer: Tokenizer | None) -> None:
-        reports, which = shards.reports()
+        reports, report_of_row = shards.reports()
         tokens = tokenizer(reports) if tokenizer else np.zeros((len(reports), 1), dtype=np.int32)
         self.pad = tokenizer.pad if tokenizer else 0
-        self.pairs = Pairs(shards, rows, tokens, which)
-        self.which = which
+        self.pairs = Pairs(shards, rows, tokens, report_of_row)
+        self.report_of_row = report_of_row
 
     def __len__(self) -> int:
         return len(self.pairs)
 
     def __call__(self, positions: np.ndarray) -> Batch:
-        """Return the records at `positions`, their reports cut to the longest of them, rounded up to 8 tokens.
+        """Return the records at `positions`, with their reports cut to the longest of them, rounded up to 8 tokens.
 
-        A lead of zeros was not recorded; numpy finds it, because a large torch operation would give this thread
-        workers of its own, and OpenMP lets nobody spin once there are more of them than cores: a third of the speed.
+        A lead of zeros was not recorded and counts as missing. numpy looks for it, because a large torch operation
+        would start OpenMP workers for this thread. With more threads than cores, OpenMP stops spinning, which costs a
+        third of the throughput.
         """
         batch = self.pairs[positions]  # type: ignore[index]
         batch["missing"] |= torch.from_numpy((batch["signal"].numpy() == 0).all(2))
         longest = int((batch["tokens"] != self.pad).sum(1).max())
         batch["tokens"] = batch["tokens"][:, : max(1, -(-longest // 8) * 8)]
         full = bool((batch["valid"] >= batch["signal"].shape[2]).all()) and not bool(batch["missing"].any())
-        report = torch.from_numpy(self.which[batch["row"].numpy()].astype(np.int64))
+        report = torch.from_numpy(self.report_of_row[batch["row"].numpy()].astype(np.int64))
         return Batch(**batch, report=report, full=full)
 
 
 @dataclass(frozen=True)
 class Order:
-    """Which records each step sees: every record once an epoch, in batches whose sizes differ by at most one.
+    """Which records each step sees: every record once per epoch, in batches whose sizes differ by at most one.
 
-    So no epoch ends in a tiny batch without negatives, and none of the records is left out.
+    So no epoch ends in a tiny batch with few negatives, and no record is dropped.
     """
 
     records: int
@@ -68,56 +69,59 @@ class Order:
 
     @cached_property
     def steps(self) -> int:
-        """Steps an epoch."""
+        """Steps per epoch."""
         return max(1, -(-self.records // self.batch))
 
     def __call__(self, step: int) -> np.ndarray:
-        """Return the positions of the global batch of a step, from nothing but its number."""
-        epoch, part = divmod(step, self.steps)
+        """Return the positions of a step's global batch; only the step number decides them."""
+        epoch, index = divmod(step, self.steps)
         cuts = np.arange(self.steps + 1) * self.records // self.steps
-        return shuffled(self.records, self.seed, epoch)[cuts[part] : cuts[part + 1]]
+        return shuffled(self.records, self.seed, epoch)[cuts[index] : cuts[index + 1]]
 
 
 @lru_cache(maxsize=2)
 def shuffled(records: int, seed: int, epoch: int) -> np.ndarray:
-    """Return the order of an epoch; two are kept, because threads fetch ahead into the next one."""
-    return np.random.default_rng(mixed(seed, "order", epoch)).permutation(records)
+    """Return the order of an epoch's records. Two orders are cached, because threads prefetch into the next epoch."""
+    return np.random.default_rng(mix_seed(seed, "order", epoch)).permutation(records)
 
 
 @dataclass(frozen=True)
 class MicroBatch:
-    """One micro-batch of one rank: its batch, and how the whole micro-batch lies on the ranks."""
+    """One rank's share of a micro-batch, and how the whole micro-batch lies on the ranks."""
 
     batch: Batch
+    """The records of this rank."""
     sizes: tuple[int, ...]
+    """Records on each rank."""
     weight: float
-    """Share of the step's records that are in this micro-batch."""
+    """Share of the step's records that this micro-batch holds."""
 
 
-def mixed(*parts: object) -> int:
-    """Return a 63-bit seed from any values: different in any of them, unrelated in all."""
-    return int.from_bytes(hashlib.sha256(repr(parts).encode()).digest()[:8], "little") >> 1
+def mix_seed(*values: object) -> int:
+    """Return a 63-bit seed from any values; when any of them changes, the seed becomes an unrelated one."""
+    return int.from_bytes(hashlib.sha256(repr(values).encode()).digest()[:8], "little") >> 1
 
 
-def micro_batches(positions: np.ndarray, accumulate: int, ranks: int) -> list[tuple[list[np.ndarray], float]]:
-    """Split a global batch over micro-batches and ranks, sizes as even as they can be; a small one over fewer of them.
+def split_micro_batches(positions: np.ndarray, accumulate: int, ranks: int) -> list[tuple[list[np.ndarray], float]]:
+    """Split a global batch into micro-batches, and each of these over the ranks, as evenly as possible.
 
-    DataError when there are fewer records than ranks.
+    Returns, per micro-batch, the positions of each rank and the share of the records. A batch that is too small for
+    `accumulate` micro-batches gives fewer. DataError when there are fewer records than ranks.
     """
     if len(positions) < ranks:
         raise DataError(
             f"a batch of {len(positions)} records for {ranks} processes",
-            allowed="at least one record a process",
+            allowed="at least one record per process",
             fix=f"export CGDMER_DEVICES={max(1, len(positions))}, or set train.batch higher",
         )
-    micro = np.array_split(positions, min(accumulate, len(positions) // ranks))
-    return [(np.array_split(part, ranks), len(part) / len(positions)) for part in micro]
+    micro_batches = np.array_split(positions, min(accumulate, len(positions) // ranks))
+    return [(np.array_split(rows, ranks), len(rows) / len(positions)) for rows in micro_batches]
 
 
-def ahead(fetch: Callable[[int], Any], steps: range, workers: int) -> Iterator[tuple[Any, float]]:
-    """Yield `fetch(step)` in order with the seconds waited for it, `workers` threads running ahead.
+def prefetch(fetch: Callable[[int], Any], steps: range, workers: int) -> Iterator[tuple[Any, float]]:
+    """Yield `fetch(step)` in order, with the seconds waited for it, while `workers` threads fetch the next steps.
 
-    Threads suffice: gathering copies memory and tokenizing is done, so the interpreter lock is rarely held.
+    Threads suffice: reports are tokenised already and gathering copies memory, so the interpreter lock is rarely held.
     """
     waiting: deque[Future[Any]] = deque()
     upcoming = iter(steps)

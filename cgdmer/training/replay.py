@@ -1,4 +1,4 @@
-"""Owns the dump of a step whose terms were not finite, and doing that step again from it."""
+"""Dumping a step whose terms were not finite, and running that step again from the dump."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -24,44 +24,50 @@ FACTS, STATE = "facts.json", "state.safetensors"
 
 @dataclass(frozen=True)
 class Replayed:
-    """What a dumped step gives when it is done again."""
+    """The result of running a dumped step again."""
 
     step: int
-    """Counted from 1, as the log does."""
-    said: dict[str, str]
-    """The terms as they were when training stopped."""
+    """Counted from 1, as in the step log."""
+    original_terms: dict[str, str]
+    """The terms when training stopped."""
     terms: dict[str, float]
+    """The terms of the replay."""
     rows: list[int]
-    """Rows of the pool that give a non-finite term even alone; none where it takes several, or a large gradient."""
+    """Rows of the pretraining set that give a non-finite term by themselves. Empty when it takes several records, or
+    when only the gradient is too large."""
 
 
 def dump(
-    folder: Path, engine: Engine, number: int, micro: Sequence[MicroBatch], terms: Mapping[str, float]
+    folder: Path, engine: Engine, number: int, micro_batches: Sequence[MicroBatch], terms: Mapping[str, float]
 ) -> list[int]:
-    """Keep this process's records, and once the weights they met; return the records' rows.
+    """Write this rank's records and, on rank 0, the engine's state; return the rows of the records.
 
-    The step's update was skipped, so the state is what it began with.
+    The update of the step was skipped, so the state is the one that the step began with.
     """
-    tensors = {f"{i}/{k}": torch.as_tensor(v) for i, part in enumerate(micro) for k, v in part.batch.items()}
+    tensors = {
+        f"{index}/{name}": torch.as_tensor(value)
+        for index, micro_batch in enumerate(micro_batches)
+        for name, value in micro_batch.batch.items()
+    }
     checkpoint.write_tensors(folder / f"batch-{engine.world.rank}.safetensors", tensors)
-    rows = [int(row) for part in micro for row in part.batch["row"]]
-    if engine.world.chief:
+    rows = [int(row) for micro_batch in micro_batches for row in micro_batch.batch["row"]]
+    if engine.world.is_main:
         checkpoint.write_tensors(folder / STATE, engine.state())
-        parts = [{"sizes": part.sizes, "weight": part.weight} for part in micro]
-        said = {name: str(value) for name, value in terms.items()}
-        write_json(folder / FACTS, {"step": number, "seed": engine.train.seed, "terms": said, "parts": parts})
+        shapes = [{"sizes": micro_batch.sizes, "weight": micro_batch.weight} for micro_batch in micro_batches]
+        facts = {"step": number, "seed": engine.train.seed, "micro_batches": shapes}
+        write_json(folder / FACTS, facts | {"terms": {name: str(value) for name, value in terms.items()}})
     return rows
 
 
 def replay(folder: Path, task: nn.Module, train: Train, device: torch.device, pad: int) -> Replayed:
-    """Do a dumped step again in one process, with its masks and weights, and find the records to blame.
+    """Run a dumped step again in one process, with its masks and weights, and find the records that cause the failure.
 
-    `task` is built as for training; `pad` fills reports up where processes had cut them to different lengths.
-    DataError where the dump is not whole.
+    Build `task` as for training. `pad` fills up reports that the ranks had cut to different lengths. DataError when the
+    dump is incomplete.
     """
     try:
         facts: dict[str, Any] = read_json(folder / FACTS)
-        ranks = range(len(facts["parts"][0]["sizes"]))
+        ranks = range(len(facts["micro_batches"][0]["sizes"]))
         batches = [load_file(folder / f"batch-{rank}.safetensors") for rank in ranks]
         state = load_file(folder / STATE)
     except (OSError, ValueError, KeyError, IndexError) as error:
@@ -70,32 +76,38 @@ def replay(folder: Path, task: nn.Module, train: Train, device: torch.device, pa
         ) from error
     engine = Engine(task, train, World(0, 1, device))
     engine.restore(state)
-    micro = []
-    for place, part in enumerate(facts["parts"]):
-        batch = _joined([{k.split("/")[1]: v for k, v in b.items() if k.startswith(f"{place}/")} for b in batches], pad)
-        micro.append(MicroBatch(batch, (sum(part["sizes"]),), part["weight"]))
-    rows = [row for place, part in enumerate(micro) for row in _bad_alone(engine, facts["step"], place, part)]
-    names, values = engine.step(facts["step"], micro, 0.0)
+    micro_batches = []
+    for index, shape in enumerate(facts["micro_batches"]):
+        by_rank = [{k.split("/")[1]: v for k, v in b.items() if k.startswith(f"{index}/")} for b in batches]
+        micro_batches.append(MicroBatch(_concatenate(by_rank, pad), (sum(shape["sizes"]),), shape["weight"]))
+    rows = [
+        row
+        for index, micro_batch in enumerate(micro_batches)
+        for row in _non_finite_rows(engine, facts["step"], index, micro_batch)
+    ]
+    names, values = engine.step(facts["step"], micro_batches, 0.0)
     return Replayed(facts["step"] + 1, facts["terms"], dict(zip(names, values.tolist(), strict=True)), rows)
 
 
-def _joined(batches: Sequence[Mapping[str, Tensor]], pad: int) -> Batch:
-    """Put the ranks' records together, reports filled up to the longest."""
+def _concatenate(batches: Sequence[Mapping[str, Tensor]], pad: int) -> Batch:
+    """Concatenate the records of all ranks, with reports padded to the longest."""
     width = max(batch["tokens"].shape[1] for batch in batches)
     reports = [nn.functional.pad(b["tokens"], (0, width - b["tokens"].shape[1]), value=pad) for b in batches]
-    same = [name for name in batches[0] if name not in ("tokens", "full")]
-    joined: dict[str, Any] = {name: torch.cat([batch[name] for batch in batches]) for name in same}
-    return cast(Batch, joined | {"tokens": torch.cat(reports), "full": all(bool(b["full"]) for b in batches)})
+    names = [name for name in batches[0] if name not in ("tokens", "full")]
+    tensors: dict[str, Any] = {name: torch.cat([batch[name] for batch in batches]) for name in names}
+    return cast(Batch, tensors | {"tokens": torch.cat(reports), "full": all(bool(b["full"]) for b in batches)})
 
 
 @torch.no_grad()
-def _bad_alone(engine: Engine, number: int, place: int, part: MicroBatch) -> list[int]:
+def _non_finite_rows(engine: Engine, number: int, index: int, micro_batch: MicroBatch) -> list[int]:
     """Return the rows of records that give a non-finite term by themselves, each with its own masks."""
-    drawn, found = engine.drawn(part.sizes, 0, "train", number, place), []
-    for i in range(part.sizes[0]):
-        one = {name: value[i : i + 1] if isinstance(value, Tensor) else value for name, value in part.batch.items()}
+    noise, rows = engine.draw_noise(micro_batch.sizes, 0, "train", number, index), []
+    for i in range(micro_batch.sizes[0]):
+        record = {k: value[i : i + 1] if isinstance(value, Tensor) else value for k, value in micro_batch.batch.items()}
         with torch.autocast(engine.device.type, torch.bfloat16, enabled=engine.bf16):
-            terms = engine.task(engine.placed(cast(Batch, one)), {k: v[i : i + 1] for k, v in drawn.items()})
+            terms = engine.task(
+                engine.to_device(cast(Batch, record)), {k: value[i : i + 1] for k, value in noise.items()}
+            )
         if not np.isfinite([float(value) for value in terms.values()]).all():
-            found.append(int(part.batch["row"][i]))
-    return found
+            rows.append(int(micro_batch.batch["row"][i]))
+    return rows

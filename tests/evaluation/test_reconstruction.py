@@ -25,10 +25,10 @@ def test_hidden_patches_keep_the_mean_and_spread_of_what_they_stand_for(given, m
     target = {}
     forward = model.forward
 
-    def truthful(batch, drawn):
-        out = forward(batch, drawn)
+    def truthful(batch, noise):
+        outputs = forward(batch, noise)
         target["seen"] = True
-        return out | {"predicted": out["target"]}
+        return outputs | {"predicted_patches": outputs["target_patches"]}
 
     monkeypatch.setattr(model, "forward", truthful)
     done = reconstruct(model, signal, valid, missing)
@@ -71,17 +71,17 @@ def test_errors_with_both_parts_are_the_objective_s_term(given):
     found = errors(model, signal, valid, missing, seed=3)
     batch = _batch(model, signal, valid, missing)
     with torch.no_grad():
-        out = model(batch, model.noise(len(signal), torch.Generator().manual_seed(3)))
-    expected = reconstruction(out["predicted"], out["target"], out["hidden"])
+        out = model(batch, model.draw_noise(len(signal), torch.Generator().manual_seed(3)))
+    expected = reconstruction(out["predicted_patches"], out["target_patches"], out["hidden_patches"])
     assert found["both"].mean() == pytest.approx(float(expected))
 
 
 def test_a_part_that_is_withheld_says_nothing_of_the_record(given):
-    """With both parts withheld only the places of the visible patches are left, which the mask alone decides."""
+    """With both parts withheld only the positions of the visible patches are left, which the mask alone decides."""
     signal, valid, missing, reports = given
     model = build(reports, Masking(kind="temporal"))
     seen = []
-    model.decoder.register_forward_pre_hook(lambda _, inputs: seen.append(inputs[0]))
+    model.ecg_decoder.register_forward_pre_hook(lambda _, inputs: seen.append(inputs[0]))
     errors(model, signal, valid, missing)
     both, shared, specific, neither = seen
     width = model.settings.width

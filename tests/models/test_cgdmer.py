@@ -15,8 +15,8 @@ def build(model=example.MODEL, masking=Masking(), **terms):  # noqa: B008
     return example.awake(weights.create(model, masking, Objective(**terms), example.SIGNAL, reports, 0))
 
 
-def run(model, given, seed=0):
-    return model(given, model.noise(len(given["signal"]), torch.Generator().manual_seed(seed)))
+def run(model, batch, seed=0):
+    return model(batch, model.draw_noise(len(batch["signal"]), torch.Generator().manual_seed(seed)))
 
 
 def test_every_step_has_the_shape_its_comment_says():
@@ -25,18 +25,22 @@ def test_every_step_has_the_shape_its_comment_says():
     columns, width = 10, example.MODEL.width
     assert out["ecg_shared"].shape == out["ecg_specific"].shape == out["report_specific"].shape == (6, width)
     assert out["ecg_aligned"].shape == out["report_aligned"].shape == (6, example.MODEL.projection)
-    assert out["predicted"].shape == out["crossed"].shape == (6, 12 * columns, example.MODEL.patch)
-    assert out["hidden"].sum(1).tolist() == [12 * (columns - 2)] * 6
+    for name in ("target_patches", "predicted_patches", "cross_predicted_patches"):
+        assert out[name].shape == (6, 12 * columns, example.MODEL.patch)
+    assert out["hidden_patches"].sum(1).tolist() == [12 * (columns - 2)] * 6
 
 
 @pytest.mark.parametrize(
     ("terms", "absent"),
     [
-        ({"contrastive": 0.0, "report_reconstruction": 0.0}, ["report", "split.report", "split.project"]),
-        ({"contrastive": 0.0}, ["split.project"]),
-        ({"ecg_reconstruction": 0.0, "orthogonality": 0.0}, ["decoder", "split.ecg"]),
-        ({"ecg_reconstruction": 0.0}, ["decoder"]),
-        ({"report_reconstruction": 0.0}, ["report.words"]),
+        (
+            {"contrastive": 0.0, "report_reconstruction": 0.0},
+            ["report_encoder", "disentangler.report_specific", "disentangler.projection"],
+        ),
+        ({"contrastive": 0.0}, ["disentangler.projection"]),
+        ({"ecg_reconstruction": 0.0, "orthogonality": 0.0}, ["ecg_decoder", "disentangler.ecg_specific"]),
+        ({"ecg_reconstruction": 0.0}, ["ecg_decoder"]),
+        ({"report_reconstruction": 0.0}, ["report_encoder.word_head"]),
     ],
 )
 def test_what_is_off_is_not_built(terms, absent):
@@ -46,24 +50,24 @@ def test_what_is_off_is_not_built(terms, absent):
 
 
 def test_without_masking_there_is_no_decoder():
-    assert build(masking=Masking(kind="none")).decoder is None
+    assert build(masking=Masking(kind="none")).ecg_decoder is None
 
 
 def test_without_disentanglement_the_decoders_read_the_shared_part_alone():
     model = build(Model(**(example.MODEL.model_dump() | {"disentangled": False})))
     out = run(model, example.batch(model))
     assert "ecg_specific" not in out
-    assert out["predicted"].isfinite().all()
+    assert out["predicted_patches"].isfinite().all()
 
 
 def test_a_short_record_does_not_depend_on_what_lies_in_its_padding_or_beside_it():
     model = build().eval()
-    given = example.batch(model, short=[1])
-    other = Batch(**given)
-    other["signal"] = given["signal"].clone()
+    batch = example.batch(model, short=[1])
+    other = Batch(**batch)
+    other["signal"] = batch["signal"].clone()
     other["signal"][1, :, 100:] = 999
-    first, second = run(model, given), run(model, other)
-    for name in ("ecg_shared", "ecg_aligned", "predicted"):
+    first, second = run(model, batch), run(model, other)
+    for name in ("ecg_shared", "ecg_aligned", "predicted_patches"):
         assert torch.allclose(first[name], second[name], atol=1e-6)
 
 
@@ -93,8 +97,9 @@ def test_leads_marked_missing_are_leads_not_given():
 
 def test_training_and_features_agree_where_nothing_is_hidden():
     model = build(masking=Masking(kind="none", text_ratio=0.0)).eval()
-    given = example.batch(model)
-    out, found = run(model, given), model.features(given["signal"], given["valid"], given["missing"], range(len(LEADS)))
-    assert torch.allclose(out["ecg_shared"], found["shared"], atol=1e-5)
-    assert torch.allclose(out["ecg_aligned"], found["aligned"], atol=1e-5)
-    assert torch.allclose(out["report_aligned"], model.report_features(given["tokens"].long()), atol=1e-5)
+    batch = example.batch(model)
+    out = run(model, batch)
+    features = model.features(batch["signal"], batch["valid"], batch["missing"], range(len(LEADS)))
+    assert torch.allclose(out["ecg_shared"], features["shared"], atol=1e-5)
+    assert torch.allclose(out["ecg_aligned"], features["aligned"], atol=1e-5)
+    assert torch.allclose(out["report_aligned"], model.report_features(batch["tokens"].long()), atol=1e-5)

@@ -13,8 +13,8 @@ from cgdmer.signals.leads import LIMB
 LEADS = 12
 
 
-def drawn(records, columns, seed=0, leads=LEADS):
-    return masking.noise(records, leads, columns, 16, torch.Generator().manual_seed(seed))
+def noise_of(records, columns, seed=0, leads=LEADS):
+    return masking.draw_noise(records, leads, columns, 16, torch.Generator().manual_seed(seed))
 
 
 def whole(records, columns):
@@ -23,9 +23,9 @@ def whole(records, columns):
 
 def seen(mask, columns):
     """Visible tokens as (B, 12, N)."""
-    real = torch.ones_like(mask.places, dtype=torch.bool) if mask.real is None else mask.real
+    real = torch.ones_like(mask.ids_keep, dtype=torch.bool) if mask.attention_mask is None else mask.attention_mask
     grid = torch.zeros(len(real), LEADS * columns, dtype=torch.bool)
-    return grid.scatter(1, mask.places, real).view(len(real), LEADS, columns)
+    return grid.scatter(1, mask.ids_keep, real).view(len(real), LEADS, columns)
 
 
 @limits(max_examples=60, deadline=None)
@@ -43,7 +43,7 @@ def test_counts_are_exact_whatever_is_padded_or_missing(kind, joint, ratio, colu
     valid[1, :, min(short, columns) :] = False
     valid[2, sorted(absent)] = False
     settings = Masking(kind=kind, joint_limb=joint, ratio=ratio)
-    mask = masking.draw(valid, drawn(3, columns, seed), settings, full=False)
+    mask = masking.sample_mask(valid, noise_of(3, columns, seed), settings, full=False)
     visible = seen(mask, columns)
     for record, allowed in zip(visible, valid, strict=True):
         kept = max(1, round(int(allowed.any(0).sum()) * (1 - ratio)))
@@ -56,27 +56,27 @@ def test_counts_are_exact_whatever_is_padded_or_missing(kind, joint, ratio, colu
 
 
 def test_spatial_hides_whole_chest_leads_and_temporal_whole_columns():
-    spatial = seen(masking.draw(whole(64, 8), drawn(64, 8), Masking(kind="spatial"), full=True), 8)
+    spatial = seen(masking.sample_mask(whole(64, 8), noise_of(64, 8), Masking(kind="spatial"), full=True), 8)
     chest = spatial[:, LIMB:].float().mean(2)
     partly = ((chest > 0) & (chest < 1)).sum(1)
     assert partly.max() <= 1  # only the lead at the edge of the budget may be cut
-    temporal = seen(masking.draw(whole(64, 8), drawn(64, 8), Masking(kind="temporal"), full=True), 8)
+    temporal = seen(masking.sample_mask(whole(64, 8), noise_of(64, 8), Masking(kind="temporal"), full=True), 8)
     assert torch.equal(temporal.any(1), temporal.all(1))
 
 
 def test_mixture_uses_each_kind_for_about_a_third_of_the_records():
-    noise = drawn(600, 8)
-    mixed = seen(masking.draw(whole(600, 8), noise, Masking(kind="spatiotemporal"), full=True), 8)
+    noise = noise_of(600, 8)
+    mixed = seen(masking.sample_mask(whole(600, 8), noise, Masking(kind="spatiotemporal"), full=True), 8)
     for kind in masking.KINDS:
-        same = seen(masking.draw(whole(600, 8), noise, Masking(kind=kind), full=True), 8)
+        same = seen(masking.sample_mask(whole(600, 8), noise, Masking(kind=kind), full=True), 8)
         assert 0.25 < (same == mixed).all(2).all(1).float().mean() < 0.45
 
 
 def test_independent_limb_masks_leave_two_limb_leads_visible_as_often_as_the_protocol_says():
     """docs/protocols.md G.22: 47 % of time steps at 75 % masking, 89 % at 50 %."""
     for ratio, share in ((0.75, 0.47), (0.5, 0.89)):
-        mask = masking.draw(
-            whole(2000, 20), drawn(2000, 20), Masking(kind="random", ratio=ratio, joint_limb=False), full=True
+        mask = masking.sample_mask(
+            whole(2000, 20), noise_of(2000, 20), Masking(kind="random", ratio=ratio, joint_limb=False), full=True
         )
         two = (seen(mask, 20)[:, :LIMB].sum(1) >= 2).float().mean()
         assert two == pytest.approx(share, abs=0.01)
@@ -84,13 +84,13 @@ def test_independent_limb_masks_leave_two_limb_leads_visible_as_often_as_the_pro
 
 @pytest.mark.parametrize("settings", [Masking(kind="none"), Masking(ratio=0.0)])
 def test_masking_switched_off_shows_all_and_asks_for_nothing(settings):
-    mask = masking.draw(whole(2, 5), drawn(2, 5), settings, full=True)
+    mask = masking.sample_mask(whole(2, 5), noise_of(2, 5), settings, full=True)
     assert seen(mask, 5).all()
     assert not mask.hidden.any()
 
 
 def test_noise_of_a_batch_is_sliced_by_record_not_redrawn():
-    whole_batch, again = drawn(8, 4, seed=3), drawn(8, 4, seed=3)
+    whole_batch, again = noise_of(8, 4, seed=3), noise_of(8, 4, seed=3)
     assert all(torch.equal(whole_batch[name][3:5], again[name][3:5]) for name in whole_batch)
 
 
@@ -100,7 +100,7 @@ def test_report_places_count_exactly_and_never_hit_marks_or_padding(lengths, rat
     content = torch.arange(14)[None] < torch.tensor(lengths)[:, None]
     content = torch.cat([torch.zeros(len(lengths), 1, dtype=torch.bool), content], 1)
     noise = torch.rand(len(lengths), 20, generator=torch.Generator().manual_seed(1))
-    places, counted = masking.report_places(content.long(), content, noise, ratio)
+    places, counted = masking.sample_hidden_words(content, noise, ratio)
     for row, length in enumerate(lengths):
         chosen = places[row][counted[row]]
         assert len(chosen) == min(length, max(1, round(length * ratio)))
@@ -115,8 +115,8 @@ def written(*reports, width=12):
 
 
 def some(ids, share, seed=0):
-    noise = masking.noise(len(ids), 12, 4, ids.shape[1], torch.Generator().manual_seed(seed))
-    return masking.some_statements(ids, ids == 2, (ids == 1) | (ids == 3), 0, noise, share)
+    noise = masking.draw_noise(len(ids), 12, 4, ids.shape[1], torch.Generator().manual_seed(seed))
+    return masking.drop_statements(ids, ids == 2, (ids == 1) | (ids == 3), 0, noise, share)
 
 
 def test_reports_lose_whole_statements_and_keep_their_order():

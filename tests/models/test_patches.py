@@ -11,39 +11,39 @@ def naive(millivolt, valid, missing):
     present = [lead for lead in range(len(millivolt)) if not missing[lead]]
     cut = millivolt[present, :valid]
     cut = cut - cut.mean(1, keepdims=True)
-    spread = np.sqrt(np.mean(cut**2) + 1e-8)
+    std = np.sqrt(np.mean(cut**2) + 1e-8)
     out = np.zeros_like(millivolt)
-    out[present, :valid] = cut / spread
-    return out, np.log(spread)
+    out[present, :valid] = cut / std
+    return out, np.log(std)
 
 
 def test_standardise_equals_the_record_by_record_way_and_ignores_padding_and_missing_leads():
     draw = np.random.default_rng(0)
     microvolt = draw.integers(-2000, 2000, (4, 12, 90)).astype(np.int16)
     valid, missing = np.array([90, 60, 31, 90]), draw.random((4, 12)) < 0.3
-    got, spread = patches.standardise(*map(torch.from_numpy, (microvolt, valid, missing)))
+    got, std = patches.standardise(*map(torch.from_numpy, (microvolt, valid, missing)))
     for row in range(4):
-        expected, log_spread = naive(microvolt[row] / 1000, valid[row], missing[row])
+        expected, log_std = naive(microvolt[row] / 1000, valid[row], missing[row])
         np.testing.assert_allclose(got[row], expected, atol=2e-5)
-        assert spread[row, 0] == pytest.approx(log_spread, abs=1e-5)
+        assert std[row, 0] == pytest.approx(log_std, abs=1e-5)
 
 
 def test_standardise_gives_the_same_for_microvolt_and_millivolt_and_for_another_gain():
     microvolt = torch.randint(-2000, 2000, (2, 12, 50), dtype=torch.int16)
     valid, missing = torch.tensor([50, 50]), torch.zeros(2, 12, dtype=torch.bool)
     got, _ = patches.standardise(microvolt, valid, missing)
-    same, same_spread = patches.standardise(microvolt.float() / 1000, valid, missing)
+    same, same_std = patches.standardise(microvolt.float() / 1000, valid, missing)
     assert torch.allclose(got, same, atol=1e-6)
     louder, more = patches.standardise(microvolt.float() / 250, valid, missing)
     assert torch.allclose(got, louder, atol=1e-5)
-    assert torch.allclose(more - same_spread, torch.full((2, 1), np.log(4.0).item()), atol=1e-5)
+    assert torch.allclose(more - same_std, torch.full((2, 1), np.log(4.0).item()), atol=1e-5)
 
 
 def test_a_flat_record_becomes_zeros_and_not_nan():
     flat = torch.full((1, 12, 40), 7, dtype=torch.int16)
-    got, spread = patches.standardise(flat, torch.tensor([40]), torch.zeros(1, 12, dtype=torch.bool))
+    got, std = patches.standardise(flat, torch.tensor([40]), torch.zeros(1, 12, dtype=torch.bool))
     assert not got.any()
-    assert spread.isfinite().all()
+    assert std.isfinite().all()
     assert not patches.normalise(patches.patchify(got, 10)).any()
 
 
@@ -66,7 +66,7 @@ def test_normalise_gives_every_patch_mean_zero_and_variance_one():
 
 
 def test_positions_are_those_of_the_paper():
-    table = patches.sincos(9, 6)
+    table = patches.sincos_positions(9, 6)
     for place in range(9):
         for pair in range(3):
             angle = place / 10000 ** (2 * pair / 6)

@@ -1,4 +1,4 @@
-"""Report towers: from scratch, and named models that the test itself saves."""
+"""Report encoders: from scratch, and named models that the test itself saves."""
 
 import pytest
 import tokenizers
@@ -52,42 +52,42 @@ def t5(tmp_path):
 @pytest.mark.parametrize("kind", ["bert", "t5"])
 def test_a_named_encoder_loads_and_gives_what_transformers_gives(kind, request):
     folder = request.getfixturevalue(kind)
-    named, tokenizer = text.fetch(str(folder), 10, 0)
+    named, tokenizer = text.load_pretrained(str(folder), 10, 0)
     ids = torch.from_numpy(tokenizer(REPORTS)).long()
-    real = ids != tokenizer.pad
+    attention_mask = ids != tokenizer.pad
     loader = transformers.T5EncoderModel if kind == "t5" else transformers.BertModel
     original = loader.from_pretrained(folder).eval()
-    expected = original(input_ids=ids, attention_mask=real.long()).last_hidden_state
-    assert torch.allclose(named.eval()(ids, real)[real], expected[real], atol=1e-5)
+    expected = original(input_ids=ids, attention_mask=attention_mask.long()).last_hidden_state
+    assert torch.allclose(named.eval()(ids, attention_mask)[attention_mask], expected[attention_mask], atol=1e-5)
     assert named.width == 16
 
 
-def test_rebuild_gives_the_architecture_without_the_weights(bert):
-    named, _ = text.fetch(str(bert), 10, 0)
-    again = text.rebuild(named.body.config.to_dict())
+def test_build_from_config_gives_the_architecture_without_the_weights(bert):
+    named, _ = text.load_pretrained(str(bert), 10, 0)
+    again = text.build_from_config(named.body.config.to_dict())
     again.load_state_dict(named.state_dict(), strict=True)
     ids = torch.tensor([[3, 4, 5]])
     assert torch.allclose(again.eval()(ids, ids > 0), named.eval()(ids, ids > 0))
 
 
 def test_frozen_layers_are_the_lowest_and_never_more_than_there_are(bert):
-    named, _ = text.fetch(str(bert), 10, 1)
+    named, _ = text.load_pretrained(str(bert), 10, 1)
     learned = {name for name, parameter in named.named_parameters() if parameter.requires_grad}
     assert any("layer.1." in name for name in learned)
     assert not any("layer.0." in name or "embeddings.word" in name for name in learned)
     with pytest.raises(ConfigError, match="2 layers"):
-        text.fetch(str(bert), 10, 3)
+        text.load_pretrained(str(bert), 10, 3)
 
 
 def test_a_name_that_is_nowhere_says_what_to_do(monkeypatch):
     monkeypatch.setenv("HF_HUB_OFFLINE", "1")
     with pytest.raises(ConfigError, match="hf download"):
-        text.fetch("nobody/no-such-model", 10, 0)
+        text.load_pretrained("nobody/no-such-model", 10, 0)
 
 
 def test_reports_longer_than_the_model_reads_are_refused_by_the_setting(bert):
     with pytest.raises(ConfigError, match="at most 20"):
-        text.fetch(str(bert), 21, 0)
+        text.load_pretrained(str(bert), 21, 0)
 
 
 def test_pickled_weights_are_never_opened(bert):
@@ -95,41 +95,42 @@ def test_pickled_weights_are_never_opened(bert):
     (bert / "model.safetensors").unlink()
     torch.save(state, bert / "pytorch_model.bin")
     with pytest.raises(ConfigError, match="safetensors"):
-        text.fetch(str(bert), 10, 0)
+        text.load_pretrained(str(bert), 10, 0)
 
 
 def test_hidden_words_are_replaced_and_asked_for():
     model = Model(width=16, heads=2, text_width=16, text_depth=1, text_heads=2, max_tokens=12)
     tokenizer = tokens.train(REPORTS, 100, 12)
-    tower = text.ReportTower(model, tokenizer, guesses=True)
+    encoder = text.ReportEncoder(model, tokenizer, predicts_words=True)
     seen = []
-    tower.body.register_forward_pre_hook(lambda _, inputs: seen.append(inputs[0]))
+    encoder.text_model.register_forward_pre_hook(lambda _, inputs: seen.append(inputs[0]))
     ids = torch.from_numpy(tokenizer(REPORTS)).long()
-    out = {}
-    tower(ids, {"text": torch.rand(len(ids), 12)}, Masking(text_ratio=0.3, statements=0.0), out)
+    masked, words = encoder.hide(ids, {"word": torch.rand(len(ids), 12)}, Masking(text_ratio=0.3, statements=0.0))
+    encoder(masked)
     changed = seen[0] != ids
     assert (seen[0][changed] == tokenizer.mask).all()
-    assert changed.sum() == out["word_counts"].sum()
-    assert torch.equal(out["words"], ids.gather(1, out["word_places"]))
-    assert not tower.marks[out["words"][out["word_counts"]]].any()
+    assert changed.sum() == words.hidden.sum()
+    assert torch.equal(words.ids, ids.gather(1, words.positions))
+    assert not encoder.special[words.ids[words.hidden]].any()
 
 
 def test_statements_are_left_out_in_training_only():
     model = Model(width=16, heads=2, text_width=16, text_depth=1, text_heads=2, max_tokens=24)
     tokenizer = tokens.train(LINES, 100, 24)
-    tower = text.ReportTower(model, tokenizer, guesses=False)
+    encoder = text.ReportEncoder(model, tokenizer, predicts_words=False)
     read = []
-    tower.body.register_forward_pre_hook(lambda _, inputs: read.append(inputs[0]))
+    encoder.text_model.register_forward_pre_hook(lambda _, inputs: read.append(inputs[0]))
     ids = torch.from_numpy(tokenizer(LINES)).long()
-    noise = masking.noise(len(ids), 12, 4, 24, torch.Generator().manual_seed(1))
+    noise = masking.draw_noise(len(ids), 12, 4, 24, torch.Generator().manual_seed(1))
     for training in (True, False):
-        tower.train(training)(ids, noise, Masking(text_ratio=0.0, statements=1.0), {})
+        shortened, _ = encoder.train(training).hide(ids, noise, Masking(text_ratio=0.0, statements=1.0))
+        encoder(shortened)
     assert torch.equal(read[1], ids)
     assert (read[0] != tokenizer.pad).sum() < (ids != tokenizer.pad).sum()
-    told = [tokenizer.inner.decode(row.tolist()).replace("Ġ", "") for row in read[0]]
+    decoded = [tokenizer.inner.decode(row.tolist()).replace("Ġ", "") for row in read[0]]
     statements = [{part.strip() for part in line.split(".") if part.strip()} for line in LINES]
-    for words, own in zip(told, statements, strict=True):
+    for words, allowed in zip(decoded, statements, strict=True):
         parts = [part.strip() for part in words.split(".") if part.strip()]
         assert parts
-        assert set(parts) <= own
+        assert set(parts) <= allowed
         assert len(set(parts)) == len(parts)

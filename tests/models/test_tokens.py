@@ -18,7 +18,7 @@ def test_round_trip_through_the_file(tmp_path):
     read = tokens.load(tmp_path, 12)
     assert np.array_equal(trained(REPORTS), read(REPORTS))
     assert len(read) == len(trained) <= 200
-    assert (read.pad, read.mask, read.marks) == (trained.pad, trained.mask, trained.marks)
+    assert (read.pad, read.mask, read.special_ids) == (trained.pad, trained.mask, trained.special_ids)
 
 
 def test_case_does_not_matter_and_unknown_words_do_not_fail():

@@ -3,7 +3,7 @@
 import torch
 from support import example_pool as example
 
-from cgdmer.models.transformer import Transformer, initialise, mean
+from cgdmer.models.transformer import Transformer, initialise, mean_pool
 
 
 def stack(dropout=0.0):
@@ -21,10 +21,10 @@ def test_attention_equals_the_written_out_formula():
 
 def test_padding_changes_no_real_token():
     encoder, x = stack(), torch.randn(2, 6, 16)
-    real = torch.tensor([[True] * 4 + [False] * 2, [True] * 6])
+    attention_mask = torch.tensor([[True] * 4 + [False] * 2, [True] * 6])
     short = encoder(x[:1, :4])
-    assert torch.allclose(encoder(x, real)[:1, :4], short, atol=1e-5)
-    assert torch.allclose(mean(encoder(x, real), real)[0], short[0].mean(0), atol=1e-5)
+    assert torch.allclose(encoder(x, attention_mask)[:1, :4], short, atol=1e-5)
+    assert torch.allclose(mean_pool(encoder(x, attention_mask), attention_mask)[0], short[0].mean(0), atol=1e-5)
 
 
 def test_gradient_checkpointing_gives_the_same_gradients():

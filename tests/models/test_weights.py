@@ -37,11 +37,11 @@ def test_the_same_seed_gives_the_same_bytes_and_another_does_not(tmp_path):
 def test_a_model_without_reports_needs_no_tokenizer(tmp_path):
     weights.save(tmp_path, build(contrastive=0.0, report_reconstruction=0.0), example.SIGNAL, {})
     model, _, _ = weights.load(tmp_path)
-    assert model.report is None
+    assert model.report_encoder is None
 
 
 @pytest.mark.parametrize("damage", ["missing", "torn", "other", "config"])
-def test_damage_is_a_data_error_that_says_how_to_mend_it(tmp_path, damage):
+def test_damage_is_a_data_error_that_says_how_to_fix_it(tmp_path, damage):
     weights.save(tmp_path, build(), example.SIGNAL, {})
     path = tmp_path / weights.WEIGHTS
     if damage == "missing":

@@ -12,7 +12,7 @@ from support import example_pool as example
 from cgdmer import paths, settings, tables
 from cgdmer.files import read_json
 from cgdmer.finetuning import runs, training
-from cgdmer.finetuning.classifier import Classifier, body
+from cgdmer.finetuning.classifier import Classifier, load_backbone
 from cgdmer.models import weights
 from cgdmer.probing import metrics, subsets
 from cgdmer.shards import open_shards
@@ -109,7 +109,7 @@ def test_a_killed_stage_goes_on_with_the_runs_it_had(here, tmp_path):
         made.append(1)
         return np.zeros((2, 1), np.float32), np.ones((3, 1), np.float32), {"epoch": 1, "validation": 0.5}
 
-    first, again = runs.kept(tmp_path / "x", run), runs.kept(tmp_path / "x", run)
+    first, again = runs.load_or_run(tmp_path / "x", run), runs.load_or_run(tmp_path / "x", run)
     assert made == [1]
     assert all(np.array_equal(a, b) for a, b in zip(first, again, strict=True))
 
@@ -138,7 +138,7 @@ def joined(here):
 
 def test_only_the_subset_is_trained_on_and_test_is_read_once_at_the_end(joined):
     read, rows = Watched(open_shards(paths.shards(SOURCE))), subsets.nested(joined.train.ids, 0.3, 1)
-    runs.one(joined, read, rows, "from scratch", SETTINGS, seed=1)
+    runs.run_once(joined, read, rows, "from scratch", SETTINGS, seed=1)
     subset, val, test = (set(r.tolist()) for r in (joined.train.rows[rows], joined.val.rows, joined.test.rows))
     assert set().union(*read.rows) == subset | val | test
     assert [bool(seen & test) for seen in read.rows].count(True) == 1
@@ -147,7 +147,7 @@ def test_only_the_subset_is_trained_on_and_test_is_read_once_at_the_end(joined):
 
 def test_the_weights_of_the_best_epoch_come_back_and_patience_stops(joined):
     read, rows = Watched(open_shards(paths.shards(SOURCE))), np.arange(30)
-    network, _ = body(paths.MODEL, pretrained=True, seed=0)
+    network, _ = load_backbone(paths.MODEL, pretrained=True, seed=0)
     classifier = Classifier(network, len(CLASSES))
     script, seen = [0.5, 0.9, 0.6, 0.7, 0.8], []
 
@@ -165,7 +165,7 @@ def test_the_weights_of_the_best_epoch_come_back_and_patience_stops(joined):
 
 def test_without_a_scorable_validation_class_the_last_epoch_counts(joined):
     read, rows = Watched(open_shards(paths.shards(SOURCE))), np.arange(20)
-    network, _ = body(paths.MODEL, pretrained=True, seed=0)
+    network, _ = load_backbone(paths.MODEL, pretrained=True, seed=0)
     few = SETTINGS.model_copy(update={"epochs": 2, "patience": 1})
     fitted = training.fit(
         Classifier(network, 3), read, part(joined, rows), joined.val.rows, lambda _: float("nan"), few, peak=1e-3,
@@ -177,20 +177,21 @@ def test_without_a_scorable_validation_class_the_last_epoch_counts(joined):
 def test_a_class_nobody_trained_on_is_scored_alike_for_every_record(joined):
     joined.train.labels[:, 1] = 0
     one = SETTINGS.model_copy(update={"epochs": 1})
-    _, test, _ = runs.one(joined, Watched(open_shards(paths.shards(SOURCE))), np.arange(24), "from scratch", one, 0)
+    read = Watched(open_shards(paths.shards(SOURCE)))
+    _, test, _ = runs.run_once(joined, read, np.arange(24), "from scratch", one, 0)
     assert np.ptp(test[:, 1]) == 0 < np.ptp(test[:, 0])
 
 
 def test_pretrained_bodies_carry_the_weights_and_fresh_ones_the_seed(here):
     whole, _, _ = weights.load(paths.MODEL)
-    tuned, _ = body(paths.MODEL, pretrained=True, seed=1)
+    tuned, _ = load_backbone(paths.MODEL, pretrained=True, seed=1)
     for name, value in tuned.state_dict().items():
         assert torch.equal(value, whole.state_dict()[name]), name
-    one, other, same = (body(paths.MODEL, pretrained=False, seed=seed)[0].state_dict() for seed in (1, 2, 1))
+    one, other, same = (load_backbone(paths.MODEL, pretrained=False, seed=seed)[0].state_dict() for seed in (1, 2, 1))
     assert set(one) == set(tuned.state_dict())
-    assert not torch.equal(one["ecg.embed.weight"], other["ecg.embed.weight"])
+    assert not torch.equal(one["ecg_encoder.patch_embed.weight"], other["ecg_encoder.patch_embed.weight"])
     assert all(torch.equal(one[name], same[name]) for name in one)
-    assert not any(name.startswith(("report", "decoder", "split.project")) for name in one)
+    assert not any(name.startswith(("report_encoder", "ecg_decoder", "disentangler.projection")) for name in one)
 
 
 def test_features_of_the_classifier_are_those_of_the_encoder(here):
@@ -198,7 +199,7 @@ def test_features_of_the_classifier_are_those_of_the_encoder(here):
 
     read = Watched(open_shards(paths.shards(SOURCE)))
     rows = np.arange(8)  # one of them is half padding
-    classifier = Classifier(body(paths.MODEL, pretrained=True, seed=0)[0], 64).eval()
+    classifier = Classifier(load_backbone(paths.MODEL, pretrained=True, seed=0)[0], 64).eval()
     with torch.no_grad():
         classifier.head.weight.copy_(torch.eye(64))
         found = classifier(*read(rows)).numpy()
@@ -209,13 +210,15 @@ def test_features_of_the_classifier_are_those_of_the_encoder(here):
 
 
 def test_layers_learn_slower_the_further_they_are_from_the_head(here):
-    classifier = Classifier(body(paths.MODEL, pretrained=True, seed=0)[0], 3)
-    depths = {name: classifier.depth_of(name) for name, _ in classifier.named_parameters()}
+    classifier = Classifier(load_backbone(paths.MODEL, pretrained=True, seed=0)[0], 3)
+    depths = {
+        name.removeprefix("backbone."): classifier.layers_above(name) for name, _ in classifier.named_parameters()
+    }
     assert depths["head.weight"] == 0
-    assert depths["body.split.shared.blocks.0.qkv.weight"] == depths["body.split.ecg.norm.weight"] == 1
-    assert [depths[f"body.ecg.blocks.blocks.{n}.qkv.weight"] for n in (1, 0)] == [2, 3]
-    assert depths["body.ecg.embed.weight"] == depths["body.ecg.places.lead.weight"] == 4
-    optimiser, scales = training.layered(classifier, SETTINGS, decay=0.5)
+    assert depths["disentangler.shared.blocks.0.qkv.weight"] == depths["disentangler.ecg_specific.norm.weight"] == 1
+    assert [depths[f"ecg_encoder.transformer.blocks.{n}.qkv.weight"] for n in (1, 0)] == [2, 3]
+    assert depths["ecg_encoder.patch_embed.weight"] == depths["ecg_encoder.position_embed.lead.weight"] == 4
+    optimiser, scales = training.layerwise_adamw(classifier, SETTINGS, decay=0.5)
     assert sorted(set(scales)) == [0.0625, 0.125, 0.25, 0.5, 1.0]
     assert sum(len(group["params"]) for group in optimiser.param_groups) == len(depths)
 

@@ -53,7 +53,7 @@ def batch(model: CGDMER, records: int = 6, short: Sequence[int] = ()) -> Batch:
     for row in short:
         valid[row] = signal.shape[2] // 2
         signal[row, :, signal.shape[2] // 2 :] = 0
-    tokens = torch.from_numpy(model.tokenizer(reports)) if model.report else torch.zeros(records, 1).int()
+    tokens = torch.from_numpy(model.tokenizer(reports)) if model.report_encoder else torch.zeros(records, 1).int()
     codes = torch.tensor([sorted(set(reports)).index(report) for report in reports])
     missing = torch.zeros(records, 12, dtype=torch.bool)
     return Batch(

@@ -1,7 +1,7 @@
 """Pretrains in child processes that kill themselves with SIGKILL; run by test_resume as a program of its own.
 
-`python pretraining_victim.py FOLDER SEED...`: one life a seed, each ending at a random call of a random place, then a
-last life that is let finish.
+`python pretraining_victim.py FOLDER SEED...`: one life per seed, each ending at a random call of some function, then
+a last life that may finish.
 """
 
 import os

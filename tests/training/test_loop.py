@@ -31,20 +31,21 @@ def prepared(folder, records=96, **terms):
 
 def train(folder, train, **terms):
     task, records, sizes = prepared(folder, **terms)
-    said = []
-    fitted = fit(task, records, sizes, train, world=ALONE, folder=folder / "work", report=lambda *x: said.append(x))
-    return task, fitted, said
+    logged = []
+    work = folder / "work"
+    fitted = fit(task, records, sizes, train, world=ALONE, folder=work, log_metrics=lambda *x: logged.append(x))
+    return task, fitted, logged
 
 
 def test_every_term_falls_on_training_and_held_out_records(tmp_path):
-    _, fitted, said = train(tmp_path, settings.Train(epochs=16, batch=24, lr=3e-3, held_out=24), records=192)
+    _, fitted, logged = train(tmp_path, settings.Train(epochs=16, batch=24, lr=3e-3, held_out=24), records=192)
     for name in ("loss", "contrastive", "ecg_reconstruction", "report_reconstruction"):
         assert fitted.curve[-1][name] < fitted.curve[0][name]
         assert fitted.held_out[-1][name] < fitted.held_out[0][name]
     assert [line["epoch"] for line in fitted.held_out] == list(range(1, 17))
-    steps = [step for step, metrics in said if "records_per_s" in metrics]
+    steps = [step for step, metrics in logged if "records_per_s" in metrics]
     assert steps == list(range(1, fitted.steps + 1))
-    assert any("held_out/loss" in metrics for _, metrics in said)
+    assert any("held_out/loss" in metrics for _, metrics in logged)
 
 
 def test_speed_says_how_well_the_device_is_used(tmp_path):
@@ -71,8 +72,8 @@ class Poisoned(torch.nn.Module):
         super().__init__()
         self.inner, self.rows = task, torch.tensor(rows)
 
-    def noise(self, *arguments):
-        return self.inner.noise(*arguments)
+    def draw_noise(self, *arguments):
+        return self.inner.draw_noise(*arguments)
 
     def forward(self, batch, *arguments):
         terms = self.inner(batch, *arguments)
@@ -102,8 +103,8 @@ def test_a_non_finite_term_is_named_with_its_records_and_can_be_replayed(tmp_pat
     again = Poisoned(prepared(tmp_path / "again")[0], third[5:6])
     found = replay(folder, again, train, torch.device("cpu"), records.pad)
     assert (found.step, found.rows) == (3, [third[5]])
-    assert {name: str(value) for name, value in found.terms.items()} == found.said == facts["terms"]
-    assert found.said["contrastive"] == "inf"
+    assert {name: str(value) for name, value in found.terms.items()} == found.original_terms == facts["terms"]
+    assert found.original_terms["contrastive"] == "inf"
 
 
 def test_a_dump_of_several_processes_is_replayed_as_one_batch(tmp_path):

@@ -1,4 +1,4 @@
-"""Order and batches: every record once an epoch, split without remainder, whatever fetches them."""
+"""Order and batches: every record once per epoch, split without remainder, whatever fetches them."""
 
 import time
 
@@ -13,7 +13,7 @@ from cgdmer import paths
 from cgdmer.errors import DataError
 from cgdmer.models import tokens
 from cgdmer.shards import open_shards
-from cgdmer.training.records import Order, Records, ahead, micro_batches, mixed
+from cgdmer.training.records import Order, Records, mix_seed, prefetch, split_micro_batches
 
 
 @limits(max_examples=60, deadline=None)
@@ -42,7 +42,7 @@ def test_one_record_cannot_be_contrasted():
 @limits(max_examples=60, deadline=None)
 @given(records=st.integers(8, 200), accumulate=st.integers(1, 4), ranks=st.integers(1, 5))
 def test_parts_cover_the_batch_and_their_weights_sum_to_one(records, accumulate, ranks):
-    split = micro_batches(np.arange(records), accumulate, ranks)
+    split = split_micro_batches(np.arange(records), accumulate, ranks)
     assert sorted(np.concatenate([rank for micro, _ in split for rank in micro])) == list(range(records))
     assert sum(weight for _, weight in split) == pytest.approx(1)
     assert all(len(rank) for micro, _ in split for rank in micro)
@@ -50,26 +50,26 @@ def test_parts_cover_the_batch_and_their_weights_sum_to_one(records, accumulate,
 
 def test_fewer_records_than_processes_are_refused():
     with pytest.raises(DataError, match="3 records for 4 processes"):
-        micro_batches(np.arange(3), 1, 4)
+        split_micro_batches(np.arange(3), 1, 4)
 
 
 @pytest.mark.parametrize("workers", [1, 3])
-def test_ahead_keeps_the_order_however_long_each_takes(workers):
+def test_prefetch_keeps_the_order_however_long_each_takes(workers):
     draw = np.random.default_rng(0).uniform(0, 0.004, 20)
 
     def fetch(step):
         time.sleep(draw[step])
         return step
 
-    assert [value for value, _ in ahead(fetch, range(3, 20), workers)] == list(range(3, 20))
+    assert [value for value, _ in prefetch(fetch, range(3, 20), workers)] == list(range(3, 20))
 
 
-def test_ahead_hands_on_what_went_wrong():
+def test_prefetch_hands_on_what_went_wrong():
     def fetch(step):
         raise DataError(f"step {step}")
 
     with pytest.raises(DataError, match="step 0"):
-        list(ahead(fetch, range(3), 2))
+        list(prefetch(fetch, range(3), 2))
 
 
 def test_records_hold_together_signal_report_and_row(tmp_path):
@@ -102,6 +102,6 @@ def test_a_lead_of_zeros_counts_as_missing(tmp_path):
 
 
 def test_seeds_differ_in_every_part():
-    seeds = {mixed(seed, name, step) for seed in range(3) for name in ("a", "b") for step in range(50)}
+    seeds = {mix_seed(seed, name, step) for seed in range(3) for name in ("a", "b") for step in range(50)}
     assert len(seeds) == 300
     assert all(0 <= seed < 2**63 for seed in seeds)

@@ -64,7 +64,7 @@ def test_sigterm_leaves_a_checkpoint_and_a_code_then_the_same_bytes(tmp_path, un
         return add(*arguments, **named)
 
     monkeypatch.setattr(progress.StepLog, "add", stop_at_six)
-    with pytest.raises(Preempted, match="a checkpoint is left") as stopped:
+    with pytest.raises(Preempted, match="a checkpoint is saved") as stopped:
         victim.train()
     assert stopped.value.code == 75
     [scratch] = paths.scratch("pretrain").iterdir()

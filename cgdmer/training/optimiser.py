@@ -1,0 +1,48 @@
+"""The optimiser: fused AdamW, its learning rate (linear warm-up, cosine to zero), and its state as named tensors."""
+
+import math
+from collections.abc import Mapping
+
+import torch
+from torch import Tensor, nn
+
+from cgdmer.settings import Train
+
+
+def learning_rate(step: int, total: int, peak: float, warmup: float) -> float:
+    """Return the learning rate of a step, counted from 0; `warmup` is the share of all steps with a rising rate."""
+    warmup_steps = max(1, round(total * warmup)) if warmup else 0
+    if step < warmup_steps:
+        return peak * (step + 1) / warmup_steps
+    return peak * 0.5 * (1 + math.cos(math.pi * (step - warmup_steps) / max(1, total - warmup_steps)))
+
+
+def adamw(module: nn.Module, train: Train) -> torch.optim.AdamW:
+    """Return AdamW over the trainable parameters of a module.
+
+    Matrices decay; biases, norms, embeddings and the temperature do not.
+    """
+    embeddings = {id(layer.weight) for layer in module.modules() if isinstance(layer, nn.Embedding)}
+    trainable = [parameter for parameter in module.parameters() if parameter.requires_grad]
+    decayed = [p for p in trainable if p.ndim > 1 and id(p) not in embeddings]
+    undecayed = [p for p in trainable if p.ndim <= 1 or id(p) in embeddings]
+    groups = [{"params": decayed, "weight_decay": train.weight_decay}, {"params": undecayed, "weight_decay": 0.0}]
+    return torch.optim.AdamW(groups, lr=train.lr, betas=(0.9, 0.98), eps=1e-8, fused=True)
+
+
+def state_tensors(optimiser: torch.optim.Optimizer, names: Mapping[int, str]) -> dict[str, Tensor]:
+    """Return an optimiser's state by parameter name; `names` maps the `id` of a parameter to its name."""
+    return {
+        f"optimiser/{names[id(parameter)]}/{key}": value
+        for parameter, state in optimiser.state.items()
+        for key, value in state.items()
+    }
+
+
+def restore_state(optimiser: torch.optim.Optimizer, names: Mapping[int, str], tensors: Mapping[str, Tensor]) -> None:
+    """Load what `state_tensors` returned, `step` counters onto the device of their parameter, as fused AdamW needs."""
+    for group in optimiser.param_groups:
+        for parameter in group["params"]:
+            prefix = f"optimiser/{names[id(parameter)]}/"
+            state = {key.removeprefix(prefix): value for key, value in tensors.items() if key.startswith(prefix)}
+            optimiser.state[parameter] = {key: value.to(parameter.device) for key, value in state.items()}
