@@ -1,7 +1,7 @@
 """MLflow's own REST server in a process of its own: `python mlflow_process.py DATABASE PORT`.
 
-It obeys lines on its standard input and answers each with a line: `start`, `kill`, and `lose N`, after which N answers
-to log-batch are lost when their work is done.
+It reads commands from standard input, one per line, and answers each with a line: `start`, `kill`, and `lose N`. After
+`lose N` the next N log-batch requests are carried out, but their responses are lost.
 """
 
 import logging

@@ -1,10 +1,9 @@
-"""Owns a small project folder with a running local stack, for tests that run deployments for real."""
+"""A small project folder with a running local stack, for tests that run deployments on real servers."""
 
 import contextlib
 import json
 import os
 import shutil
-import socket
 import subprocess
 import sys
 import time
@@ -14,26 +13,23 @@ from pathlib import Path
 import yaml
 
 from cgdmer import settings
+from support.server_process import free_port, tail
 
 ROOT = Path(__file__).resolve().parents[2]
 BIN = Path(sys.executable).parent
 
 
-def free_port():
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return str(probe.getsockname()[1])
-
-
 class Project:
-    """A clone-like folder with ports of its own."""
+    """A project folder whose stack listens on its own ports."""
 
     def __init__(self, folder):
         self.folder = folder
-        self.ports = {f"CGDMER_{name}_PORT": free_port() for name in ("PREFECT", "MLFLOW", "REPORTS")}
-        kept = {name: value for name, value in os.environ.items() if not name.startswith(("PREFECT_", "MLFLOW_TRACK"))}
+        self.ports = {f"CGDMER_{name}_PORT": str(free_port()) for name in ("PREFECT", "MLFLOW", "REPORTS")}
+        inherited = {
+            name: value for name, value in os.environ.items() if not name.startswith(("PREFECT_", "MLFLOW_TRACK"))
+        }
         path = {"PATH": f"{BIN}:{os.environ['PATH']}", "PYTHONPATH": str(folder)}
-        self.environment = kept | self.ports | path
+        self.environment = inherited | self.ports | path
 
     def run(self, *words, code=0):
         done = subprocess.run(words, cwd=self.folder, env=self.environment, capture_output=True, text=True, check=False)
@@ -41,32 +37,32 @@ class Project:
         return done.stdout + done.stderr
 
     def logs(self):
-        found = sorted((self.folder / ".cgdmer/serve").glob("*.log"))
-        return "".join(f"\n== {path.name}\n{path.read_text()[-1500:]}" for path in found)
+        """Return the end of the log of each service."""
+        return "".join(tail(path) for path in sorted((self.folder / ".cgdmer/serve").glob("*.log")))
 
     def processes(self):
         return json.loads((self.folder / ".cgdmer/serve/processes.json").read_text())
 
     def ask(self, path, body=None):
-        """Ask the Prefect server's API."""
+        """Send a request to the API of the Prefect server and return the decoded answer."""
         url = f"http://127.0.0.1:{self.ports['CGDMER_PREFECT_PORT']}/api/{path}"
         data = None if body is None else json.dumps(body).encode()
         request = urllib.request.Request(url, data, {"Content-Type": "application/json"})
-        with urllib.request.urlopen(request, timeout=30) as answer:
+        with urllib.request.urlopen(request, timeout=120) as answer:
             return json.load(answer)
 
-    def until(self, holds, seconds):
-        """Wait for a condition; fail with the logs of the stack where it does not come."""
+    def until(self, condition, seconds):
+        """Return the first true result of a condition; after `seconds` fail and show the logs of the stack."""
         deadline = time.monotonic() + seconds
-        while not (found := holds()):
+        while not (result := condition()):
             assert time.monotonic() < deadline, self.logs()
             time.sleep(0.3)
-        return found
+        return result
 
 
 @contextlib.contextmanager
 def served(folder, matrix, train=None):
-    """Start a stack in a new project folder of micro size; stop it whatever happens."""
+    """Start a stack in a new project folder of micro size, and stop it whatever happens."""
     for name in ("cgdmer", "flows", "params"):
         shutil.copytree(ROOT / name, folder / name, ignore=shutil.ignore_patterns("__pycache__"))
     (folder / ".dvc").mkdir()

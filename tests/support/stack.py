@@ -1,15 +1,13 @@
-"""Owns starting the services of docker/compose.yaml without containers: same commands and variables, loopback ports."""
+"""Starts the services of docker/compose.yaml without containers: same commands and variables, but loopback ports."""
 
 import contextlib
 import os
 import pwd
 import shutil
-import socket
 import subprocess
 import sys
 import tempfile
 import time
-import urllib.request
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -18,6 +16,7 @@ import psutil
 import yaml
 
 from flows import services
+from support.server_process import tail
 
 ROOT = Path(__file__).resolve().parents[2]
 BIN = Path(sys.executable).parent
@@ -27,48 +26,42 @@ SECRET = "a1b2c3d4e5f60718"
 PATIENCE = 400.0
 
 
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
-
-
 def postgres_programs() -> Path | None:
-    """Return the folder of PostgreSQL's server programs, which Debian keeps off the path."""
-    found = sorted(Path("/usr/lib/postgresql").glob("*/bin/initdb"), key=lambda path: int(path.parts[-3]))
+    """Return the folder of PostgreSQL's server programs, which Debian does not put on the path, or None."""
+    programs = sorted(Path("/usr/lib/postgresql").glob("*/bin/initdb"), key=lambda path: int(path.parts[-3]))
     on_path = shutil.which("initdb")
-    return found[-1].parent if found else Path(on_path).parent if on_path else None
+    return programs[-1].parent if programs else Path(on_path).parent if on_path else None
 
 
 @contextlib.contextmanager
 def postgres(programs: Path, port: int) -> Iterator[None]:
-    """Run a PostgreSQL server with the databases of docker/databases.sql; it refuses root, so root lends it a user."""
+    """Run a PostgreSQL server with the databases of docker/databases.sql; as root, run it as the user `postgres`."""
     folder = Path(tempfile.mkdtemp(prefix="cgdmer-postgres-", dir="/tmp"))
-    who = {"user": "postgres", "group": "postgres", "extra_groups": []} if os.geteuid() == 0 else {}
+    account = {"user": "postgres", "group": "postgres", "extra_groups": []} if os.geteuid() == 0 else {}
     (folder / "password").write_text(SECRET)
-    if who:
+    if account:
         for path in (folder, folder / "password"):
             os.chown(path, pwd.getpwnam("postgres").pw_uid, pwd.getpwnam("postgres").pw_gid)
     words = ["-D", str(folder / "data")]
-    told = {"cwd": folder, "env": {"PATH": os.environ["PATH"], "LC_ALL": "C.UTF-8", "PGPASSWORD": SECRET}, **who}
+    options = {"cwd": folder, "env": {"PATH": os.environ["PATH"], "LC_ALL": "C.UTF-8", "PGPASSWORD": SECRET}, **account}
     server = None
     try:
         new = ["-U", "cgdmer", "-E", "UTF8", "--auth=scram-sha-256", f"--pwfile={folder}/password", "--no-sync"]
-        subprocess.run([programs / "initdb", *words, *new], check=True, capture_output=True, **told)
-        options = [f"-cunix_socket_directories={folder}", "-clisten_addresses=127.0.0.1", "-cfsync=off"]
+        subprocess.run([programs / "initdb", *words, *new], check=True, capture_output=True, **options)
+        flags = [f"-cunix_socket_directories={folder}", "-clisten_addresses=127.0.0.1", "-cfsync=off"]
         with (folder / "log").open("w") as log:
             server = subprocess.Popen(
-                [programs / "postgres", *words, "-p", str(port), *options], stdout=log, stderr=log, **told
+                [programs / "postgres", *words, "-p", str(port), *flags], stdout=log, stderr=log, **options
             )
         client = ["-h", "127.0.0.1", "-p", str(port), "-U", "cgdmer", "-d", "postgres"]
-        wait(lambda: subprocess.run([programs / "pg_isready", *client], capture_output=True, **told).returncode == 0)
+        ready = [programs / "pg_isready", *client]
+        wait(
+            lambda: subprocess.run(ready, capture_output=True, **options).returncode == 0, lambda: tail(folder / "log")
+        )
         script = (ROOT / "docker/databases.sql").read_text()
-        subprocess.run(
-            [programs / "psql", *client, "-v", "ON_ERROR_STOP=1", "-qc", script.split(";")[0]], check=True, **told
-        )
-        subprocess.run(
-            [programs / "psql", *client, "-v", "ON_ERROR_STOP=1", "-qc", script.split(";")[1]], check=True, **told
-        )
+        for statement in script.split(";")[:2]:
+            words = [programs / "psql", *client, "-v", "ON_ERROR_STOP=1", "-qc", statement]
+            subprocess.run(words, check=True, **options)
         yield
     finally:
         if server:
@@ -77,24 +70,25 @@ def postgres(programs: Path, port: int) -> Iterator[None]:
         shutil.rmtree(folder, ignore_errors=True)
 
 
-def wait(true: Callable[[], bool], patience: float = PATIENCE) -> None:
-    deadline = time.monotonic() + patience
-    while not true():
-        assert time.monotonic() < deadline, "not ready in time"
+def wait(condition: Callable[[], bool], output: Callable[[], str]) -> None:
+    """Wait until a condition holds; after PATIENCE seconds fail and show `output()`."""
+    deadline = time.monotonic() + PATIENCE
+    while not condition():
+        assert time.monotonic() < deadline, f"not ready after {PATIENCE:.0f} s{output()}"
         time.sleep(0.2)
 
 
 @dataclass
 class Stack:
-    """Services by their compose name, each in a folder of logs; `addresses` is what the names of hosts become."""
+    """Services by their compose name, with their logs in `folder`; `addresses` replaces the addresses of containers."""
 
     folder: Path
     addresses: Mapping[str, str]
     values: Mapping[str, str]
     ports: Mapping[str, str]
-    """What the ports inside the containers become."""
-    over: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
-    """Variables by service that differ from compose's, where this machine lacks something."""
+    """Replaces the ports inside the containers."""
+    overrides: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
+    """Variables by service that differ from compose's because this machine lacks something."""
     running: dict[str, subprocess.Popen] = field(default_factory=dict)
 
     def start(self, service: str, **more: str) -> None:
@@ -111,62 +105,55 @@ class Stack:
         assert code == 0, self.log(service)
 
     def log(self, service: str) -> str:
+        """Return the whole output of a service."""
         return (self.folder / f"{service}.log").read_text()
 
     def command(self, service: str) -> list[str]:
-        words = [self.ports.get(word) or self.placed(str(word)) for word in SERVICES[service]["command"]]
+        words = [self.ports.get(word) or self.resolve(str(word)) for word in SERVICES[service]["command"]]
         return [str(BIN / words[0]) if (BIN / words[0]).exists() else words[0], *words[1:]]
 
     def environment(self, service: str, **more: str) -> dict[str, str]:
-        variables = {name: self.placed(str(value)) for name, value in SERVICES[service].get("environment", {}).items()}
+        variables = {name: self.resolve(str(value)) for name, value in SERVICES[service].get("environment", {}).items()}
         home = {
             "PREFECT_HOME": str(self.folder / f"{service}.home"),
             "PREFECT_PROFILES_PATH": str(self.folder / "none"),
         }
         inherited = {"OMP_NUM_THREADS": "1", "PREFECT_WORKER_QUERY_SECONDS": "1", "CGDMER_WORKERS": "1"}
-        return services.process_environment(**home, **inherited) | variables | self.over.get(service, {}) | more
+        return services.process_environment(**home, **inherited) | variables | self.overrides.get(service, {}) | more
 
-    def placed(self, text: str) -> str:
-        """Return compose's text with its variables filled in and container addresses as they are here."""
+    def resolve(self, text: str) -> str:
+        """Return compose's text with its variables filled in and container addresses replaced by local ones."""
         for name, value in self.values.items():
             start = text.find("${" + name)
             if start >= 0:
                 text = text[:start] + value + text[text.index("}", start) + 1 :]
-        for there, here in self.addresses.items():
-            text = text.replace(there, here)
+        for container_address, address in self.addresses.items():
+            text = text.replace(container_address, address)
         return text
 
     def wait_healthy(self, *services: str) -> None:
         """Wait until compose's own health check of each service passes."""
         for service in services:
-            check = [self.placed(word) for word in SERVICES[service]["healthcheck"]["test"][1:]]
-            wait(lambda check=check, service=service: self._healthy(check, service))
+            check = [self.resolve(word) for word in SERVICES[service]["healthcheck"]["test"][1:]]
+            wait(lambda check=check: self._healthy(check), lambda service=service: tail(self.folder / f"{service}.log"))
 
-    def _healthy(self, check: list[str], service: str) -> bool:
+    def _healthy(self, check: list[str]) -> bool:
         for name, process in self.running.items():
-            assert process.poll() is None, self.log(name)
+            assert process.poll() is None, tail(self.folder / f"{name}.log")
         program = str(BIN / check[0]) if (BIN / check[0]).exists() else check[0]
         return subprocess.run([program, *check[1:]], check=False).returncode == 0
 
     def stop(self) -> None:
-        """End every service and what it started, workers first."""
+        """End every service and its descendants, workers first."""
         for process in reversed(list(self.running.values())):
             if process.poll() is not None:
                 continue
-            family = [psutil.Process(process.pid), *psutil.Process(process.pid).children(recursive=True)]
+            processes = [psutil.Process(process.pid), *psutil.Process(process.pid).children(recursive=True)]
             for signal_name in ("terminate", "terminate", "kill"):
-                for one in family:
+                for one in processes:
                     with contextlib.suppress(psutil.NoSuchProcess):
                         getattr(one, signal_name)()
-                _, family = psutil.wait_procs(family, timeout=8)
-                if not family:
+                _, processes = psutil.wait_procs(processes, timeout=8)
+                if not processes:
                     break
             process.wait(10)
-
-
-def answers(url: str) -> bool:
-    try:
-        with urllib.request.urlopen(url, timeout=5) as answer:
-            return answer.status == 200
-    except OSError:
-        return False

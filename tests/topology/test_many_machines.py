@@ -1,4 +1,4 @@
-"""docker/compose.yaml for real but without containers: PostgreSQL, two servers, an S3 store, two workers and clones."""
+"""The services of docker/compose.yaml without containers: PostgreSQL, two servers, an S3 store, two workers."""
 
 import os
 import shutil
@@ -8,8 +8,9 @@ from pathlib import Path
 
 import pytest
 import yaml
-from topology import stack as topology
-from topology.stack import BIN, ROOT, Stack
+from support import stack as topology
+from support.server_process import answers, free_port, tail
+from support.stack import BIN, ROOT, Stack
 
 from cgdmer import settings
 
@@ -39,21 +40,21 @@ def repository(tmp_path_factory) -> Path:
 
 @pytest.fixture(scope="module")
 def databases():
-    """The port of a PostgreSQL server, or None where it is not installed; then the servers keep SQLite files."""
+    """The port of a PostgreSQL server, or None if it is not installed; then the servers use SQLite files."""
     programs = topology.postgres_programs()
     if programs is None:
         yield None
         return
-    port = topology.free_port()
+    port = free_port()
     with topology.postgres(programs, port):
         yield port
 
 
 @pytest.fixture(scope="module")
 def running(tmp_path_factory, repository, databases):
-    """Start everything that compose starts, in its order."""
+    """Start all services of compose in their order."""
     folder = tmp_path_factory.mktemp("stack")
-    ports = {name: topology.free_port() for name in ("prefect", "mlflow", "s3")}
+    ports = {name: free_port() for name in ("prefect", "mlflow", "s3")}
     addresses = {
         "/opt/cgdmer/docker": str(ROOT / "docker"),
         "0.0.0.0": "127.0.0.1",
@@ -69,25 +70,26 @@ def running(tmp_path_factory, repository, databases):
         "POSTGRES_PASSWORD": topology.SECRET, "S3_ACCESS_KEY": "key", "S3_SECRET_KEY": topology.SECRET,
         "CGDMER_REPOSITORY": str(repository), "CGDMER_REF": "main", "PREFECT_PORT": str(ports["prefect"]),
     }  # fmt: skip
-    lacking = {
+    sqlite = {
         "prefect": {"PREFECT_API_DATABASE_CONNECTION_URL": f"sqlite+aiosqlite:///{folder}/prefect.db"},
         "mlflow": {"MLFLOW_BACKEND_STORE_URI": f"sqlite:///{folder}/mlflow.db"},
     }
     inside = {"4200": str(ports["prefect"]), "5000": str(ports["mlflow"])}
-    stack = Stack(folder, addresses, values, inside, {} if databases else lacking)
+    stack = Stack(folder, addresses, values, inside, {} if databases else sqlite)
     try:
         with (folder / "s3.log").open("w") as log:
             store = [sys.executable, "-m", "moto.server", "-H", "127.0.0.1", "-p", str(ports["s3"])]
             stack.running["s3"] = subprocess.Popen(store, stdout=log, stderr=log, start_new_session=True)
         stack.start("prefect")
         stack.start("mlflow")
-        topology.wait(lambda: topology.answers(f"http://127.0.0.1:{ports['s3']}/moto-api/"))
+        url = f"http://127.0.0.1:{ports['s3']}/moto-api/"
+        topology.wait(lambda: answers(url), lambda: tail(folder / "s3.log"))
         stack.run("buckets")
         stack.wait_healthy("prefect", "mlflow")
         stack.run("deploy", CGDMER_PROJECT=str(folder / "deployer"))
         stack.run("deploy-gpu", CGDMER_PROJECT=str(folder / "deployer"))
         for service in ("worker-gpu", "worker-cpu"):
-            port = str(topology.free_port())
+            port = str(free_port())
             stack.start(service, CGDMER_PROJECT=str(folder / service), PREFECT_WORKER_WEBSERVER_PORT=port)
         yield stack
     finally:
@@ -95,7 +97,7 @@ def running(tmp_path_factory, repository, databases):
 
 
 def flow_run(stack: Stack, deployment: str, clone: str) -> str:
-    """Run a deployment to its end and return the log of the worker, which holds the log of the run."""
+    """Run a deployment to its end and return the log of its worker, which contains the log of the run."""
     words = [str(BIN / "prefect"), "deployment", "run", deployment, "--watch", "--watch-interval", "1"]
     done = subprocess.run(
         words, env=stack.environment(clone), capture_output=True, text=True, timeout=1500, check=False
@@ -164,22 +166,22 @@ def test_both_servers_keep_their_state_in_postgresql(logs, databases):
 def test_the_data_lie_in_the_s3_store_and_its_key_in_no_file(logs, running):
     import boto3
 
-    told = running.environment("worker-cpu")
+    variables = running.environment("worker-cpu")
     store = boto3.client(
-        "s3", endpoint_url=told["AWS_ENDPOINT_URL"], aws_access_key_id="key",
+        "s3", endpoint_url=variables["AWS_ENDPOINT_URL"], aws_access_key_id="key",
         aws_secret_access_key=topology.SECRET, region_name="us-east-1",
     )  # fmt: skip
-    kept = [item["Key"] for item in store.list_objects_v2(Bucket="dvc", MaxKeys=1000)["Contents"]]
-    assert any(key.startswith("cgdmer/runs/") for key in kept)
-    assert sum(key.startswith("cgdmer/files/md5/") for key in kept) > 20
+    keys = [item["Key"] for item in store.list_objects_v2(Bucket="dvc", MaxKeys=1000)["Contents"]]
+    assert any(key.startswith("cgdmer/runs/") for key in keys)
+    assert sum(key.startswith("cgdmer/files/md5/") for key in keys) > 20
     assert store.list_objects_v2(Bucket="mlflow")["KeyCount"] > 0
     for clone in ("worker-gpu", "worker-cpu"):
-        places = [running.folder / clone / ".dvc/config.local", running.folder / f"{clone}.log"]
-        assert all(topology.SECRET not in place.read_text() for place in places)
+        files = [running.folder / clone / ".dvc/config.local", running.folder / f"{clone}.log"]
+        assert all(topology.SECRET not in file.read_text() for file in files)
 
 
 def test_the_workers_clone_is_left_as_git_made_it(logs, running):
-    """What a run writes is in git's eyes only results: reports and dvc.lock."""
+    """A run changes only results: reports, dvc.lock and data."""
     words = ["git", "-C", str(running.folder / "worker-cpu"), "status", "--porcelain"]
     changed = subprocess.run(words, capture_output=True, text=True, check=True, env=os.environ).stdout.splitlines()
     assert {line[3:].split("/")[0] for line in changed} <= {"dvc.lock", "reports", "data"}

@@ -1,4 +1,4 @@
-"""Owns what tests of tracking share: empty databases, a real MLflow server in this process, a server that is silent."""
+"""Fixtures of the tracking tests: empty databases, a real MLflow server, and a server that never answers."""
 
 import shutil
 import socket
@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 from mlflow.tracking import MlflowClient
+from support.server_process import free_port, tail
 
 
 @pytest.fixture(scope="session")
@@ -34,27 +35,22 @@ class RealServer:
     """MLflow's own REST server on one port, which can be killed and started again at once."""
 
     def __init__(self, database: Path, port: int) -> None:
-        self.url = f"http://127.0.0.1:{port}"
-        command = [
-            sys.executable,
-            str(Path(__file__).parents[1] / "support/mlflow_process.py"),
-            str(database),
-            str(port),
-        ]
-        self.process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+        self.url, self.output = f"http://127.0.0.1:{port}", database.with_name("server.log")
+        script = Path(__file__).parents[1] / "support/mlflow_process.py"
+        command = [sys.executable, str(script), str(database), str(port)]
+        with self.output.open("w") as stream:
+            self.process = subprocess.Popen(
+                command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=stream, text=True
+            )
 
     def tell(self, line: str) -> str:
+        """Send a command to the server process and return its reply."""
         assert self.process.stdin
         assert self.process.stdout
         print(line, file=self.process.stdin, flush=True)
-        return self.process.stdout.readline().strip()
-
-
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-    return port
+        reply = self.process.stdout.readline().strip()
+        assert reply, f"the server process ended{tail(self.output)}"
+        return reply
 
 
 @pytest.fixture(scope="session")
@@ -78,6 +74,6 @@ def real_server(here, served, monkeypatch) -> Iterator[RealServer]:
 
 @pytest.fixture
 def silent_server() -> Iterator[str]:
-    """The address of a server that accepts every connection and never says a word."""
+    """The address of a server that accepts every connection and never answers."""
     with socket.create_server(("127.0.0.1", 0)) as listening:
         yield f"http://127.0.0.1:{listening.getsockname()[1]}"

@@ -3,10 +3,7 @@
 import json
 import os
 import shutil
-import socket
-import subprocess
 import sys
-import time
 import urllib.error
 import urllib.request
 from contextlib import chdir
@@ -17,6 +14,7 @@ import numpy as np
 import polars as pl
 import pytest
 from support import example_report
+from support.server_process import PATIENCE, ServerProcess, answers, free_port, server_process, tail
 
 import cgdmer
 from cgdmer import paths, publishing, settings, stages, tables
@@ -277,22 +275,21 @@ def test_without_a_candidate_there_is_nothing_to_promote(here):
 
 
 @pytest.mark.server
-def test_a_served_encoder_answers_a_request_of_a_recording(project):
+def test_a_served_encoder_answers_a_request_of_a_recording(project, tmp_path):
     port = free_port()
     command = [Path(sys.executable).with_name("mlflow"), "models", "serve", "-m", f"models:/{registry.ECG}/1",
                "--env-manager", "local", "-h", "127.0.0.1", "-p", str(port)]  # fmt: skip
-    quiet = {"MLFLOW_ALLOW_PICKLE_DESERIALIZATION": "false", "PATH": f"{command[0].parent}:{os.environ['PATH']}"}
-    process = subprocess.Popen(command, env=os.environ | quiet, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
-                               start_new_session=True)  # fmt: skip
-    try:
-        signal = np.random.default_rng(0).normal(size=(2, 12, 5000)).round(3)
-        order = [*LEADS[6:], *LEADS[:6]]
-        swapped = np.concatenate([signal[:, 6:], signal[:, :6]], 1)
-        first = ask(process, port, {"inputs": signal.tolist(), "params": {"fs": 500.0}})
-        second = ask(process, port, {"inputs": swapped.tolist(), "params": {"fs": 500.0, "leads": order}})
-    finally:
-        os.killpg(process.pid, 15)
-        process.wait()
+    variables = {
+        "MLFLOW_ALLOW_PICKLE_DESERIALIZATION": "false", "MLFLOW_SCORING_SERVER_REQUEST_TIMEOUT": "240",
+        "PATH": f"{command[0].parent}:{os.environ['PATH']}",
+    }  # fmt: skip
+    signal = np.random.default_rng(0).normal(size=(2, 12, 5000)).round(3)
+    order = [*LEADS[6:], *LEADS[:6]]
+    swapped = np.concatenate([signal[:, 6:], signal[:, :6]], 1)
+    with server_process(command, tmp_path / "serve.log", os.environ | variables) as running:
+        running.wait(lambda: answers(f"http://127.0.0.1:{port}/ping"))
+        first = ask(running, port, {"inputs": signal.tolist(), "params": {"fs": 500.0}})
+        second = ask(running, port, {"inputs": swapped.tolist(), "params": {"fs": 500.0, "leads": order}})
     form = example_report.SIGNAL
     rows = [canonical(one.astype(np.float32), 500.0, LEADS, form, form.seconds).signal for one in signal]
     expected = cgdmer.load_encoder(paths.MODEL).encode(np.stack(rows).astype(np.float32) / 1000)
@@ -300,24 +297,15 @@ def test_a_served_encoder_answers_a_request_of_a_recording(project):
         assert all(np.allclose(answer[name], expected[name], atol=1e-4) for name in expected)
 
 
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-    return port
-
-
-def ask(process: subprocess.Popen[bytes], port: int, body: dict[str, object]) -> dict[str, list[list[float]]]:
-    """Post a request, waiting until the server is up."""
+def ask(running: ServerProcess, port: int, body: dict[str, object]) -> dict[str, list[list[float]]]:
+    """Post a request and return its predictions; a failure shows the server's output."""
     request = urllib.request.Request(
         f"http://127.0.0.1:{port}/invocations", json.dumps(body).encode(), {"Content-Type": "application/json"}
     )
-    while process.poll() is None:
-        try:
-            with urllib.request.urlopen(request, timeout=60) as answer:
-                return json.loads(answer.read())["predictions"]
-        except urllib.error.URLError as error:
-            if isinstance(error, urllib.error.HTTPError):
-                raise AssertionError(error.read()[:2000]) from error
-            time.sleep(0.3)
-    raise AssertionError("the server ended")
+    try:
+        with urllib.request.urlopen(request, timeout=PATIENCE) as answer:
+            predictions: dict[str, list[list[float]]] = json.loads(answer.read())["predictions"]
+            return predictions
+    except OSError as error:
+        detail = error.read()[:2000] if isinstance(error, urllib.error.HTTPError) else error
+        raise AssertionError(f"{detail!r}{tail(running.output)}") from error
