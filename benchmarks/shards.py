@@ -96,7 +96,7 @@ def largest_difference(folder: Path, members: list[str]) -> float:
 
 
 def reference(signal: np.ndarray) -> np.ndarray:
-    """Return (12, 1000) mV in float64: mirrored periodically, Fourier-resampled, filtered by scipy in both directions."""
+    """Return (12, 1000) mV in float64: mirrored periodically, Fourier-resampled, filtered by scipy both ways."""
     signal = signal.astype(np.float64)
     period = np.concatenate([signal, signal[:, ::-1]], axis=1)
     filtered = np.tile(dsp.resample(period, 2 * SETTINGS.samples, axis=1), (1, 7))

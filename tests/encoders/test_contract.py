@@ -121,3 +121,8 @@ def test_no_record_gives_no_rows(encoder):
 def test_an_unknown_name_is_refused():
     with pytest.raises(ConfigError, match="did you mean 'handcrafted'"):
         encoders.load("handcraft", Setup(FORM, example.MODEL))
+
+
+def test_only_modules_that_define_load_are_encoders():
+    assert {"cgdmer", "handcrafted", "merl_resnet18", "random"} <= set(encoders.names())
+    assert not {"__init__", "adapter", "base", "chunks", "encoding"} & set(encoders.names())

@@ -13,7 +13,7 @@ from cgdmer.encoders import cgdmer as pretrained
 from cgdmer.encoders import handcrafted
 from cgdmer.errors import CgdmerError, ConfigError, DataError
 from cgdmer.models import weights
-from cgdmer.shards import manifest, open_shards
+from cgdmer.shards import manifest
 from cgdmer.stages import embed as stage
 from cgdmer.stages.embed import embed
 from cgdmer.training import World
@@ -147,13 +147,3 @@ def test_a_failure_names_process_and_records_and_each_takes_its_share(folder, mo
     with contextlib.chdir(folder):
         chunks = [path.name for path in paths.scratch("embed", "handcrafted", SOURCE).glob("*/*.npy")]
     assert chunks == ["7.pooled.npy"]
-
-
-def test_other_weights_do_not_go_on_with_the_parts_of_the_old_ones(folder):
-    shards = open_shards(folder / paths.shards(SOURCE))
-    encoders = [pretrained.open_folder(folder / paths.MODEL)]
-    _, reports, _ = example.signals(40)
-    other = weights.create(example.MODEL, settings.Masking(), settings.Objective(), example.SIGNAL, reports, 1)
-    weights.save(folder / paths.MODEL, other, example.SIGNAL, {})
-    encoders.append(pretrained.open_folder(folder / paths.MODEL))
-    assert len({stage.key(encoder, shards, settings.Embed()) for encoder in encoders}) == 2
