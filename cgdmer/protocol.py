@@ -1,4 +1,4 @@
-"""Owns the published split tables and zero-shot prompts: where they come from, their checksums, and reading them."""
+"""Published split tables and zero-shot prompts: their addresses, their checksums and their readers."""
 
 import hashlib
 import io
@@ -17,7 +17,7 @@ LICENCE = "MIT"
 PROMPTS = "CKEPE_prompt.json"
 
 UPSTREAM = {"merl_splits/": "finetune/data_split/", PROMPTS: f"zeroshot/{PROMPTS}"}
-"""Where these lie in the public repository, by the start of the local path."""
+"""Path in the public repository, by the start of the local path."""
 
 TABLES: dict[str, str] = {
     "ptb_xl_super": "merl_splits/ptbxl/super_class/ptbxl_super_class",
@@ -27,7 +27,7 @@ TABLES: dict[str, str] = {
     "cpsc2018": "merl_splits/icbeb/icbeb",
     "csn": "merl_splits/chapman/chapman",
 }
-"""Split tables by task: `_train.csv`, `_val.csv` and `_test.csv` follow."""
+"""Start of the path of the split tables, by task; `_train.csv`, `_val.csv` or `_test.csv` follows."""
 
 _SHA256: dict[str, tuple[str, str, str]] = {
     "ptb_xl_super": (
@@ -61,14 +61,14 @@ _SHA256: dict[str, tuple[str, str, str]] = {
         "a51df50676226bd7697845fc15036356a56af9379c3efaa917f1dbff274d1236",
     ),
 }
-"""Of the training, validation and test table of a task."""
+"""Checksums of the training, validation and test table of a task."""
 
 PUBLISHED: dict[str, str] = {
     f"{TABLES[name]}_{split}.csv": digest
     for name, digests in _SHA256.items()
     for split, digest in zip(SPLITS, digests, strict=True)
 } | {PROMPTS: "468b9b23220bbc6190618db6e0138ae34d95097456214a1b12cd0d1ad30e233c"}
-"""Local path to sha256 of the 18 split tables and the prompts, unmodified (docs/protocols.md F.2)."""
+"""sha256 of the unmodified 18 split tables and prompts, by local path (docs/protocols.md F.2)."""
 
 NOT_CLASSES = frozenset(
     {
@@ -77,62 +77,62 @@ NOT_CLASSES = frozenset(
         *("filename", "validation", "age", "sex", "scp_codes", "ecg_path", "diagnose"),
     }
 )
-"""Columns that are no class: every other column of a split table is one, whatever its position."""
+"""Columns that are not classes. Every other column of a split table is a class, regardless of its position."""
 
 
 def upstream(path: str) -> str:
     """Return the path of a published file in the public repository."""
-    start = next(start for start in UPSTREAM if path.startswith(start))
-    return UPSTREAM[start] + path.removeprefix(start)
+    prefix = next(prefix for prefix in UPSTREAM if path.startswith(prefix))
+    return UPSTREAM[prefix] + path.removeprefix(prefix)
 
 
 def available(folder: Path) -> bool:
-    """Tell whether every published file is there; `verify` looks inside."""
+    """Return True if every published file exists; `verify` checks their content."""
     return all((folder / path).is_file() for path in PUBLISHED)
 
 
 def verify(folder: Path) -> None:
-    """Raise DataError when a published file is missing or is not the pinned one."""
+    """Raise DataError if a published file is missing or differs from the pinned one."""
     for path in PUBLISHED:
         _read(folder, path)
 
 
 def prompts_path(folder: Path) -> Path:
-    """Return the CKEPE prompts, checked."""
+    """Return the path of the CKEPE prompts. Raises DataError if the file is missing or differs from the pinned one."""
     _read(folder, PROMPTS)
     return folder / PROMPTS
 
 
 def split_table(folder: Path, name: str) -> pl.DataFrame:
-    """Return the published split of a task: `id`, `split` and a UInt8 column a class, in CSV order.
+    """Return the published split of a task: `id`, `split` and one UInt8 column per class, in CSV order.
 
-    `id` is our record id: `ecg_id` of PTB-XL, `filename` of CPSC2018 (its `ecg_id` is a counter of one machine's
-    folder, docs/protocols.md A.4), the JS number of CSN. Classes are joined by name, so that the three orders of PTB-XL
-    Sub (docs/protocols.md A.3.4) end in one: the training table's.
+    `id` is the record id of this project: `ecg_id` of PTB-XL, `filename` of CPSC2018 (its `ecg_id` counts the files of
+    a folder, docs/protocols.md A.4), the JS number of CSN. Classes are joined by name, because the three tables of
+    PTB-XL Sub order them differently (docs/protocols.md A.3.4); the result has the order of the training table.
     """
-    parts = [_table(folder, name, split) for split in SPLITS]
-    classes = class_names(parts[0])
+    splits = [_table(folder, name, split) for split in SPLITS]
+    classes = class_names(splits[0])
     return pl.concat(
-        part.select(
+        table.select(
             _record_id(name).alias("id"), pl.lit(split).alias("split"), *(pl.col(c).cast(pl.UInt8) for c in classes)
         )
-        for part, split in zip(parts, SPLITS, strict=True)
+        for table, split in zip(splits, SPLITS, strict=True)
     )
 
 
 def published_keys(folder: Path, name: str, split: str) -> list[str]:
-    """Return the key of each row as published: `ecg_path` of CSN, else `ecg_id`; docs/protocols.md B.2 hashes these."""
+    """Return the published key of each row: `ecg_path` of CSN, otherwise `ecg_id` (hashed in docs/protocols.md B.2)."""
     table = _table(folder, name, split)
     return table["ecg_path" if "ecg_path" in table.columns else "ecg_id"].to_list()
 
 
 def class_names(table: pl.DataFrame) -> list[str]:
-    """Return the class columns of a split table in its own order."""
+    """Return the class columns of a split table, in the order of the table."""
     return [column for column in table.columns if column not in {*NOT_CLASSES, "id", "split"}]
 
 
 def _table(folder: Path, name: str, split: str) -> pl.DataFrame:
-    """Read one CSV with every column as text."""
+    """Read one CSV with every column as text. Raises DataError for an unknown task or a changed file."""
     if name not in TABLES:
         raise DataError(
             f"no published split is called '{name}'{did_you_mean(name, list(TABLES))}", allowed=", ".join(TABLES)
@@ -142,13 +142,14 @@ def _table(folder: Path, name: str, split: str) -> pl.DataFrame:
 
 
 def _record_id(name: str) -> pl.Expr:
+    """Return the expression of the record id in a split table."""
     if name == "csn":
         return pl.col("ecg_path").str.extract(r"(JS\d+)\.mat$")
     return pl.col("filename" if name == "cpsc2018" else "ecg_id")
 
 
 def _read(folder: Path, path: str) -> bytes:
-    """Read a published file and compare its sha256."""
+    """Read a published file. Raises DataError if it is missing or its sha256 differs."""
     fix = "set protocol.way to local (and CGDMER_PROTOCOL_ROOT) or download in params.yaml, then: dvc repro protocol"
     file = folder / path
     if not file.is_file():

@@ -1,12 +1,12 @@
-"""Owns report text as strings: joining machine lines, cleaning, counting words; nothing is translated."""
+"""Report text: joining machine lines, cleaning and counting words. Nothing is translated."""
 
 from collections.abc import Sequence
 
 EMPTY = "empty"
-"""What `clean` returns for a report without a word (docs/protocols.md A.1.1)."""
+"""The result of `clean` for a report without words (docs/protocols.md A.1.1)."""
 
 SEPARATOR = ". "
-"""Between two machine lines; who cuts a report into sentences relies on it."""
+"""Separator of two machine lines; splitting a report into statements relies on it."""
 
 _SPACES = str.maketrans("\n\r\t", "   ")
 
@@ -14,35 +14,35 @@ _SPACES = str.maketrans("\n\r\t", "   ")
 def clean(lines: Sequence[str | None]) -> str:
     """Join machine lines and clean them as MERL and MELP do (docs/protocols.md A.1.1): lower case, one final period.
 
-    Only the two ends are stripped, so markers such as `***` inside the text survive.
+    Only both ends are stripped, so markers such as `***` within the text remain.
     """
     return clean_joined(SEPARATOR.join(line for line in lines if line))
 
 
 def clean_joined(text: str) -> str:
-    """Clean lines that are joined already."""
-    text = _bare(text)
+    """Clean lines that are already joined by SEPARATOR."""
+    text = _strip(text)
     return text.translate(_SPACES) + "." if text.split() else EMPTY
 
 
 def word_count(text: str) -> int:
-    """Count the words of joined lines without the final period, for the four-word rule (docs/protocols.md A.1.1)."""
-    return len(_bare(text).split())
+    """Return the number of words of joined lines, for the four-word rule (docs/protocols.md A.1.1)."""
+    return len(_strip(text).split())
 
 
 def normalise(text: str) -> str:
-    """Return one free-text report in lower case on one line, ends stripped, one final period; '' where it is empty.
+    """Return a free-text report in lower case on one line, with one final period, or '' if it is empty.
 
-    Its words stay as they are: a German `EKG` is no misspelt ECG.
+    Words are not changed: `EKG` is the correct German word, unlike in the English reports that `clean` reads.
     """
     bare = " ".join(text.lower().split()).strip(" *=-.")
     return f"{bare}." if bare else ""
 
 
-def _bare(text: str) -> str:
-    """Lower the case and strip the ends.
+def _strip(text: str) -> str:
+    """Convert to lower case and strip both ends.
 
-    The published order is {space,*}, {*,space}, {*}, {=,-}, {=}; the first of them leaves nothing to the next two,
-    and the fourth nothing to the last.
+    The published code strips {space,*}, {*,space}, {*}, {=,-} and {=} in turn. The first strip makes the next two
+    redundant, and the fourth the last.
     """
     return text.replace("EKG", "ECG").replace("ekg", "ecg").strip(" *").strip("=-").lower()

@@ -1,6 +1,6 @@
-"""The demo's digests are pinned by torch version, CPU instruction set and CPUs: other arithmetic rounds otherwise.
+"""Digests of the demo, pinned per torch version, CPU instruction set and CPU count, because these decide the rounding.
 
-After a finished `make demo`, `python tests/test_demo_digests.py` writes tests/support/demo_digests.json anew.
+After `make demo`, `python tests/test_demo_digests.py` updates tests/support/demo_digests.json.
 """
 
 import hashlib
@@ -17,16 +17,17 @@ ROOT = Path(__file__).resolve().parents[1]
 PINNED = ROOT / "tests/support/demo_digests.json"
 WEIGHTS = "data/models/pretrain/weights.safetensors"
 INPUTS = ("params.yaml", "cgdmer/models", "cgdmer/training", "cgdmer/objectives.py", "cgdmer/simulator")
-"""What decides the weights; pinned digests hold for these as they were."""
+"""Files that decide the weights; the pinned digests hold for their committed state."""
 
 
 def key() -> str:
-    cpus = len(os.sched_getaffinity(0))  # training sums in as many parts
+    """Return the name of this environment."""
+    cpus = len(os.sched_getaffinity(0))  # it decides the order in which training adds numbers
     return f"torch {torch.__version__}, {torch.backends.cpu.get_cpu_capability()}, {cpus} CPUs"
 
 
-def found() -> dict[str, str]:
-    """Return the digests of the finished demo; of metrics, the numbers alone, without versions of code."""
+def digests() -> dict[str, str]:
+    """Return the digests of the finished demo; that of the metrics covers the numbers, not the versions of the code."""
     metrics = json.loads((ROOT / "reports/metrics.json").read_text())
     metrics.pop("versions", None)
     content = json.dumps(metrics, sort_keys=True).encode()
@@ -37,36 +38,39 @@ def found() -> dict[str, str]:
 
 
 def finished() -> bool:
-    """Tell whether dvc.lock, which names the demo's outputs by their md5, speaks of the weights that lie here."""
+    """Return True if the weights are here and dvc.lock lists them as an output."""
     lock = yaml.safe_load((ROOT / "dvc.lock").read_text()) if (ROOT / "dvc.lock").is_file() else {}
     outputs = lock.get("stages", {}).get("pretrain", {}).get("outs", [])
     return (ROOT / WEIGHTS).is_file() and any(out["path"] == "data/models/pretrain" for out in outputs)
 
 
 def pinned() -> dict[str, dict[str, str]]:
+    """Return the pinned digests by environment and file."""
     return json.loads(PINNED.read_text()) if PINNED.is_file() else {}
 
 
 def test_the_demo_gives_the_pinned_digests():
     if not finished():
-        pytest.skip("the demo was not run here: make demo")
+        pytest.skip("the demo has not been run: make demo")
     if key() not in pinned():
         pytest.skip(f"no digests are pinned for {key()}; there are some for {', '.join(sorted(pinned())) or 'nothing'}")
     changed = subprocess.run(
         ["git", "diff", "--quiet", "HEAD", "--", *INPUTS], cwd=ROOT, capture_output=True, check=False
     )
     if changed.returncode:
-        pytest.skip("what decides the weights differs from the last commit; run make demo and pin again")
-    assert found() == pinned()[key()], "the demo's numbers changed: if that is meant, python tests/test_demo_digests.py"
+        pytest.skip("files that decide the weights differ from the last commit; commit, run make demo and pin again")
+    assert digests() == pinned()[key()], (
+        "the demo's numbers changed; if that is intended: python tests/test_demo_digests.py"
+    )
 
 
 def test_pins_are_whole():
-    for name, digests in pinned().items():
+    for name, files in pinned().items():
         assert name.startswith("torch ")
-        assert set(digests) == {WEIGHTS, "reports/metrics.json"}
-        assert all(len(digest) == 64 for digest in digests.values())
+        assert set(files) == {WEIGHTS, "reports/metrics.json"}
+        assert all(len(digest) == 64 for digest in files.values())
 
 
 if __name__ == "__main__":
-    content = pinned() | {key(): found()}
+    content = pinned() | {key(): digests()}
     PINNED.write_text(json.dumps(content, indent=1, sort_keys=True) + "\n")

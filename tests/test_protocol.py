@@ -1,4 +1,4 @@
-"""The published tables: counts of docs/protocols.md A.3 to A.5, labels by name, and nothing but the pinned bytes."""
+"""The published tables: counts of docs/protocols.md A.3 to A.5, labels by name, and only the pinned bytes."""
 
 import shutil
 
@@ -16,7 +16,7 @@ ROWS = {
     "cpsc2018": (4950, 551, 1376, 9),
     "csn": (16546, 1860, 4620, 38),
 }
-"""Train, val, test, classes (docs/protocols.md A.3.2, A.4, A.5)."""
+"""Records in train, val and test, and number of classes (docs/protocols.md A.3.2, A.4, A.5)."""
 
 
 @pytest.mark.parametrize("name", published.TABLES)
@@ -71,7 +71,7 @@ def test_every_file_has_an_address_in_the_public_repository():
 
 
 def test_labels_of_two_tasks_agree_on_their_shared_class(protocol):
-    """NST is a class of both Sub and Form; the same record cannot carry it in one table only."""
+    """NST is a class of both Sub and Form, so a record has it in both tables or in neither."""
     sub, form = (published.split_table(protocol, f"ptb_xl_{task}").select("id", "NST") for task in ("sub", "form"))
     both = sub.join(form, on="id", suffix="_form")
     assert both.filter(pl.col("NST") != pl.col("NST_form")).is_empty()

@@ -1,4 +1,4 @@
-"""Report cleaning: the published rule written out step by step is the oracle."""
+"""Report cleaning, compared with the published rule written out step by step."""
 
 import pytest
 from hypothesis import given
@@ -11,7 +11,7 @@ LINES = st.lists(st.one_of(st.none(), ALPHABET, st.text(max_size=10)), max_size=
 
 
 def step_by_step(lines):
-    """docs/protocols.md A.1.1, every step as written there."""
+    """Clean lines by every step of docs/protocols.md A.1.1 and return the word count and the text."""
     text = ". ".join(line for line in lines if line)
     for old, new in (("EKG", "ECG"), ("ekg", "ecg")):
         text = text.replace(old, new)

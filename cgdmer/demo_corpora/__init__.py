@@ -1,9 +1,9 @@
-"""Owns simulated corpora: each source's own layout, as one zip, so that one reader reads the demo and the real one.
+"""Simulated corpora: one zip per source, in the layout of the real corpus, so that one reader reads both.
 
-Two tables are carried over because they are facts of the corpora, each CC BY 4.0: `scp_statements.csv` holds the 71
+Two tables are copied from the real corpora, each CC BY 4.0: `scp_statements.csv` holds the 71
 SCP-ECG statements of PTB-XL 1.0.3 (Wagner et al., Scientific Data 7:154, 2020, doi.org/10.13026/kfzx-aw45; first seven
 columns), `condition_names.csv` the 63 acronyms of the Chapman-Shaoxing-Ningbo database (Zheng et al., 2022,
-doi.org/10.13026/wgex-er52; without its byte order mark). Signals, reports and labels are made here.
+doi.org/10.13026/wgex-er52; without its byte order mark). Signals, reports and labels are simulated.
 """
 
 from importlib import import_module
@@ -17,19 +17,19 @@ from cgdmer.settings import Corpus
 
 
 class Layout(Protocol):
-    """What the module of a layout offers."""
+    """The interface of a layout module."""
 
     TOP: str
-    """The folder in PhysioNet's own zip."""
+    """Top folder of the zip, as in PhysioNet's."""
 
     def files(self, records: int, seed: int) -> Members:
-        """Yield the corpus's files; record `i` depends on the seed and `i`, never on how many there are."""
+        """Yield the files of the corpus. A record depends on the seed and its number, not on the number of records."""
 
 
 def write(source: str, path: Path, corpus: Corpus) -> None:
-    """Write `corpus.records` simulated records as a zip in the layout of `source`: the same bytes for the same seed.
+    """Write `corpus.records` simulated records as a zip in the layout of `source`; the same seed gives the same bytes.
 
-    One record is in memory at a time. ConfigError where the layout cannot number so many.
+    One record is in memory at a time. Raises ConfigError if the layout cannot number so many records.
     """
     layout: Layout = import_module(f"{__name__}.{source}")
     with atomic(path) as temporary:

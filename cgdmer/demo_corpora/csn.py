@@ -1,4 +1,4 @@
-"""Owns the simulated CSN: ten-second records with SNOMED CT codes, a hundred a folder, and the table of acronyms."""
+"""Simulated CSN: ten-second records with SNOMED CT codes, 100 per folder, and the table of acronyms."""
 
 import csv
 import io
@@ -16,7 +16,7 @@ from cgdmer.waveforms.write import record_bytes
 
 TOP = "a-large-scale-12-lead-electrocardiogram-database-for-arrhythmia-study-1.0.0"
 FOLDER = 100
-"""Records a folder."""
+"""Records per folder."""
 
 CODES: dict[str, dict[str, float]] = {
     "sinus_rhythm": {"SR": 1},
@@ -58,17 +58,18 @@ CODES: dict[str, dict[str, float]] = {
     "low_voltage": {"LVQRSLL": 0.6, "LVQRSAL": 0.4},
     "abnormal_q": {"AQW": 1},
 }
-"""Acronyms of a finding with their odds. No finding is behind CR, CCR, UW, 2AVB, 2AVB1, JEB and VEB."""
+"""Acronyms of each finding, with their probabilities. No finding leads to CR, CCR, UW, 2AVB, 2AVB1, JEB or VEB."""
 
 PLAUSIBLE = ("TWC", "STTC", "ALS", "SA", "LVH", "AQW")
+"""Acronyms that a slip may add."""
 NOT_IN_TABLE = {"PACED": "251266004"}
-"""Some codes of the real headers are in no row of the real table; such a record belongs to no task."""
+"""A code that the real headers use but the real table lacks; such a record belongs to no task."""
 
 
 def files(records: int, seed: int) -> Members:
-    """Yield each record's header and `.mat`, then the lists and the table of acronyms."""
+    """Yield the header and `.mat` of each record, then the lists and the table of acronyms."""
     snomed = _snomed() | NOT_IN_TABLE
-    for number in drawing.shown(range(records), records):
+    for number in drawing.with_progress(range(records), records):
         (case,) = draw_cases(seed, number, 1)
         digital = drawing.signal(case, seed, number)
         comments = [
@@ -78,25 +79,25 @@ def files(records: int, seed: int) -> Members:
         ]
         date = f"{datetime(2021, 3, 23, 20, 20, 47) + timedelta(seconds=5 * number):%d-%b-%Y %H:%M:%S}"
         record = record_bytes(_name(number), digital, drawing.FS, LEADS, fmt="16+24", comments=comments, date=date)
-        yield from zipping.placed(_folder(number), record)
+        yield from zipping.in_folder(_folder(number), record)
     yield from _lists(records)
     yield "ConditionNames_SNOMED-CT.csv", ["\ufeff".encode(), _table()]
     yield zipping.note(TITLE, "ConditionNames_SNOMED-CT.csv: from that corpus, Zheng et al. 2022, CC BY 4.0.")
 
 
 def acronyms(case: Case, seed: int, number: int) -> list[str]:
-    """Return a record's acronyms, slips included."""
+    """Return the acronyms of a record, including slips."""
     random = stream(seed, number, "csn labels")
-    names = drawing.coded(case, CODES, random)
+    names = drawing.draw_codes(case, CODES, random)
     if case.axis < -30 or case.axis > 95:
         names.append("ALS" if case.axis < 0 else "ARS")
-    return drawing.slipped(names, PLAUSIBLE, "", random)
+    return drawing.with_slips(names, PLAUSIBLE, "", random)
 
 
 def _lists(records: int) -> Iterator[tuple[str, list[bytes]]]:
     folders = [_folder(first) for first in range(0, records, FOLDER)]
-    for place, folder in enumerate(folders):
-        numbers = range(place * FOLDER, min((place + 1) * FOLDER, records))
+    for index, folder in enumerate(folders):
+        numbers = range(index * FOLDER, min((index + 1) * FOLDER, records))
         yield f"{folder}/RECORDS", ["".join(f"{_name(number)}\n" for number in numbers).encode()]
     yield "RECORDS", ["".join(f"{folder}/\n" for folder in folders).encode()]
 
@@ -111,7 +112,7 @@ def _snomed() -> dict[str, str]:
 
 
 def _age(case: Case, seed: int, number: int) -> str:
-    """Return years, or NaN now and then, as in the real headers."""
+    """Return the age in years or, rarely, NaN, as in the real headers."""
     return "NaN" if stream(seed, number, "csn age").random() < 0.005 else f"{case.age:.0f}"
 
 
@@ -120,6 +121,6 @@ def _name(number: int) -> str:
 
 
 def _folder(number: int) -> str:
-    """Return 01/010, 01/011, ..., 02/020, ...: ten folders of a hundred in each."""
-    place = number // FOLDER
-    return f"WFDBRecords/{place // 10 + 1:02d}/{place + 10:03d}"
+    """Return the folder of a record: 01/010, 01/011, ..., 02/020, ..., ten folders of 100 records in each."""
+    index = number // FOLDER
+    return f"WFDBRecords/{index // 10 + 1:02d}/{index + 10:03d}"

@@ -1,11 +1,11 @@
-"""Owns the words of a simulated German report, in the manner of PTB-XL: lower case, hardly a full stop."""
+"""Text of a simulated German report in the style of PTB-XL: lower case, with little punctuation."""
 
 import numpy as np
 
 from cgdmer.simulator import FINDINGS, Case
 
 SLIP = 0.03
-"""Chance that a report leaves one finding out."""
+"""Probability that a report omits one finding."""
 
 PHRASES: dict[str, tuple[str, ...]] = {
     "sinus_rhythm": ("sinusrhythmus", "regelmäßiger sinusrhythmus", "sinusrhythmus"),
@@ -52,14 +52,14 @@ PHRASES: dict[str, tuple[str, ...]] = {
 
 
 def report(case: Case, unconfirmed: bool, random: np.random.Generator) -> str:
-    """Return rhythm, axis, findings and a verdict."""
+    """Return rhythm, axis, findings and a conclusion; `unconfirmed` adds that no cardiologist confirmed it."""
     stated = [name for name in FINDINGS if name in case.findings and name in PHRASES]
     if len(stated) > 1 and random.random() < SLIP:
         stated.pop(int(random.integers(1, len(stated))))
     words = [PHRASES[name][int(random.integers(len(PHRASES[name])))] for name in stated]
     if random.random() < 0.7 and case.rhythm != "paced":
         words.insert(1, axis(case.axis))
-    words.append(_verdict(case, random))
+    words.append(_conclusion(case, random))
     return " ".join([*filter(None, words), *(["unbestätigter bericht"] if unconfirmed else [])])
 
 
@@ -69,7 +69,7 @@ def axis(degrees: float) -> str:
     return next((name for bound, name in bounds if degrees < bound), "überdrehter rechtstyp")
 
 
-def _verdict(case: Case, random: np.random.Generator) -> str:
+def _conclusion(case: Case, random: np.random.Generator) -> str:
     if "normal" in case.findings:
         return ("normales ekg", "sonst normales ekg", "unauffälliges ekg")[int(random.integers(3))]
     return "pathologisches ekg" if random.random() < 0.4 else ""

@@ -1,4 +1,4 @@
-"""Owns the simulated MIMIC-IV-ECG: record list, machine measurements with report lines, a folder a study."""
+"""Simulated MIMIC-IV-ECG: record list, machine measurements with report lines, and one folder per study."""
 
 from collections.abc import Iterator
 from datetime import datetime
@@ -14,18 +14,18 @@ from cgdmer.waveforms.write import record_bytes
 
 TOP = "mimic-iv-ecg-diagnostic-electrocardiogram-matched-subset-1.0"
 LEADS = ("I", "II", "III", "aVR", "aVF", "aVL", "V1", "V2", "V3", "V4", "V5", "V6")
-"""aVF stands before aVL (docs/protocols.md A.1.3)."""
+"""Lead order of the corpus: aVF before aVL (docs/protocols.md A.1.3)."""
 ORDER = [0, 1, 2, 3, 5, 4, 6, 7, 8, 9, 10, 11]
 GAIN = 200.0
 """ADC units per mV."""
 STUDIES = (0.5, 0.25, 0.15, 0.1)
-"""Odds of a subject with one to four studies."""
+"""Probabilities that a subject has one to four studies."""
 MISSING = -32768
-GAPS, SILENT = 0.005, 0.01
-"""Shares of records with a gap of up to 80 ms, and of records without a report: what the real corpus has too."""
+GAPS, NO_REPORT = 0.005, 0.01
+"""Shares of records with a gap of up to 80 ms and of records without a report; the real corpus has both."""
 REPORTS = 18
 NO_WAVE = 29999
-"""What the machine writes for a wave it did not find."""
+"""The value of a wave that the machine did not find."""
 
 RECORD_LIST = ("subject_id", "study_id", "file_name", "ecg_time", "path")
 MEASUREMENTS = (
@@ -36,24 +36,28 @@ MEASUREMENTS = (
 
 
 def files(records: int, seed: int) -> Members:
-    """Yield signals, then the two tables."""
-    for entry in drawing.shown(_entries(records, seed), records):
+    """Yield the signals, then the two tables."""
+    for entry in drawing.with_progress(_entries(records, seed), records):
         folder, name = _path(entry).rsplit("/", 1)
-        digital = gapped(digitised(drawing.signal(entry.case, seed, entry.number)), seed, entry.number)
+        digital = with_gap(digitised(drawing.signal(entry.case, seed, entry.number)), seed, entry.number)
         date = f"{_time(entry, seed):%H:%M:%S %d/%m/%Y}"
-        yield from zipping.placed(folder, record_bytes(name, digital, drawing.FS, LEADS, gain=GAIN, date=date))
-    yield "record_list.csv", zipping.table(RECORD_LIST, (_listed(e, seed) for e in _entries(records, seed)))
-    yield "machine_measurements.csv", zipping.table(MEASUREMENTS, (_measured(e, seed) for e in _entries(records, seed)))
+        yield from zipping.in_folder(folder, record_bytes(name, digital, drawing.FS, LEADS, gain=GAIN, date=date))
+    listed = (_listed_row(entry, seed) for entry in _entries(records, seed))
+    yield "record_list.csv", zipping.table(RECORD_LIST, listed)
+    yield (
+        "machine_measurements.csv",
+        zipping.table(MEASUREMENTS, (_measured_row(e, seed) for e in _entries(records, seed))),
+    )
     yield zipping.note(TITLE)
 
 
 def digitised(microvolt: np.ndarray) -> np.ndarray:
-    """Return ADC units (12, T) in the corpus's lead order."""
+    """Return ADC units (12, T) in the lead order of the corpus, of microvolt (12, T)."""
     return np.rint(microvolt[ORDER] * (GAIN / 1000)).astype(np.int16)
 
 
 def gap(seed: int, number: int) -> slice | None:
-    """Return the samples a record lacks, or None."""
+    """Return the missing samples of a record, or None."""
     random = stream(seed, number, "gap")
     if random.random() >= GAPS:
         return None
@@ -61,25 +65,26 @@ def gap(seed: int, number: int) -> slice | None:
     return slice(start, start + int(random.integers(5, 41)))
 
 
-def gapped(digital: np.ndarray, seed: int, number: int) -> np.ndarray:
-    """Mark missing samples, in place, in some leads."""
+def with_gap(digital: np.ndarray, seed: int, number: int) -> np.ndarray:
+    """Mark the missing samples in some leads, in place, and return the record."""
     missing = gap(seed, number)
     if missing is not None:
         digital[: int(stream(seed, number, "gap leads").integers(1, 13)), missing] = MISSING
     return digital
 
 
-def silent(seed: int, number: int) -> bool:
-    """Tell whether a record has no report."""
-    return bool(stream(seed, number, "silent").random() < SILENT)
+def has_no_report(seed: int, number: int) -> bool:
+    """Return True if a record has no report."""
+    return bool(stream(seed, number, "silent").random() < NO_REPORT)
 
 
 def subject(entry: Entry) -> int:
-    """Return an eight-digit number, spread over the thousand folders p1000 to p1999; unlike for unlike patients."""
+    """Return the eight-digit number of a patient; numbers are unique and cover the folders p1000 to p1999."""
     return 10_000_000 + (entry.patient * 7_368_787 + 32) % 10_000_000
 
 
 def study(entry: Entry) -> int:
+    """Return the eight-digit number of a record."""
     return 40_000_000 + (entry.number * 3_141_593 + 689_238) % 10_000_000
 
 
@@ -92,25 +97,25 @@ def _path(entry: Entry) -> str:
 
 
 def _time(entry: Entry, seed: int) -> datetime:
-    return drawing.moment(stream(seed, entry.patient, "mimic_iv_ecg time"), 2110, 90, entry.visit)
+    return drawing.draw_time(stream(seed, entry.patient, "mimic_iv_ecg time"), 2110, 90, entry.visit)
 
 
-def _listed(entry: Entry, seed: int) -> tuple[object, ...]:
+def _listed_row(entry: Entry, seed: int) -> tuple[object, ...]:
     return subject(entry), study(entry), study(entry), _time(entry, seed), _path(entry)
 
 
-def _measured(entry: Entry, seed: int) -> list[object]:
-    lines = [] if silent(seed, entry.number) else report_lines(entry.case, seed, entry.number)
+def _measured_row(entry: Entry, seed: int) -> list[object]:
+    lines = [] if has_no_report(seed, entry.number) else report_lines(entry.case, seed, entry.number)
     random, case = stream(seed, entry.number, "mimic_iv_ecg"), entry.case
-    cart, hum = 6_800_000 + int(random.integers(99_999)), "60 Hz notch Baseline filter"
+    cart, filtering = 6_800_000 + int(random.integers(99_999)), "60 Hz notch Baseline filter"
     onset = round(40 + case.pr_ms)
     waves = [onset, round(onset + case.qrs_ms), round(onset + case.qt_ms)]
     p, t = random.normal(50, 15), random.normal(45, 20)
-    beats = case.findings & {"atrial_fibrillation", "atrial_flutter", "supraventricular_tachycardia"}
-    atrial = [NO_WAVE] * 3 if beats else [40, round(onset - 0.25 * case.pr_ms), round(p)]
+    no_p_wave = case.findings & {"atrial_fibrillation", "atrial_flutter", "supraventricular_tachycardia"}
+    atrial = [NO_WAVE] * 3 if no_p_wave else [40, round(onset - 0.25 * case.pr_ms), round(p)]
     return [
         *(subject(entry), study(entry), cart, _time(entry, seed)),
         *(lines + [""] * REPORTS)[:REPORTS],
-        *("0.005-150 Hz", hum, round(60_000 / case.heart_rate)),
+        *("0.005-150 Hz", filtering, round(60_000 / case.heart_rate)),
         *(*atrial[:2], *waves, atrial[2], round(case.axis), round(t)),
     ]

@@ -1,4 +1,4 @@
-"""Owns the simulated PTB-XL: the database of 28 columns, the statements, 500 Hz recordings, checksums."""
+"""Simulated PTB-XL: database of 28 columns, SCP-ECG statements, recordings at 500 Hz, and checksums."""
 
 import csv
 import io
@@ -15,7 +15,7 @@ from cgdmer.waveforms.write import record_bytes
 
 TOP = "ptb-xl-a-large-publicly-available-electrocardiography-dataset-1.0.3"
 RECORDINGS = (0.8, 0.15, 0.05)
-"""Odds of a patient with one to three recordings."""
+"""Probabilities that a patient has one to three recordings."""
 ENGLISH = 0.4
 """Share of English reports; the others are German."""
 
@@ -29,24 +29,24 @@ STATEMENTS = (
     *("", "description", "diagnostic", "form", "rhythm", "diagnostic_class", "diagnostic_subclass"),
     *("Statement Category", "SCP-ECG Statement Description", "AHA code", "aECG REFID", "CDISC Code", "DICOM Code"),
 )
-"""The last six name other nomenclatures; they are left empty."""
+"""Columns of the statements. The last six hold names in other nomenclatures; they are left empty."""
 
 _AXES = ((-30, "ALAD"), (30, "LAD"), (90, "MID"), (120, "RAD"))
 _DEVICES = ("CS100    3", "CS-12", "AT-6 C 5.5", "CS-12   E", "AT-6     6")
 
 
 def files(records: int, seed: int) -> Members:
-    """Yield recordings, tables, and at the end the checksums of all of them."""
+    """Yield the recordings, the tables, and finally the checksums of all of them."""
     sums: list[str] = []
-    yield from zipping.summed(_files(records, seed), sums)
+    yield from zipping.with_checksums(_files(records, seed), sums)
     yield "SHA256SUMS.txt", [line.encode() for line in sorted(sums, key=lambda line: line[65:])]
 
 
 def _files(records: int, seed: int) -> Members:
-    for entry in drawing.shown(_entries(records, seed), records):
+    for entry in drawing.with_progress(_entries(records, seed), records):
         folder, name = _path(entry, "hr").rsplit("/", 1)
         digital = drawing.signal(entry.case, seed, entry.number)
-        yield from zipping.placed(folder, record_bytes(name, digital, drawing.FS, [lead.upper() for lead in LEADS]))
+        yield from zipping.in_folder(folder, record_bytes(name, digital, drawing.FS, [lead.upper() for lead in LEADS]))
     statements = _statements()
     diagnostic = frozenset(row[0] for row in statements if row[2])
     rows = (_row(entry, seed, diagnostic) for entry in _entries(records, seed))
@@ -74,19 +74,21 @@ def _path(entry: Entry, kind: str) -> str:
 
 
 def fold(entry: Entry, seed: int) -> int:
-    """Return 1 to 10, the same for all records of a patient, evenly filled within a block of records."""
-    turns = stream(seed, entry.number // drawing.BLOCK, "folds")
-    rounds = [turns.permutation(10) for _ in range(entry.place // 10 + 1)]
-    return int(rounds[-1][entry.place % 10]) + 1
+    """Return the fold of a record, 1 to 10: the same for all records of a patient, balanced within a block."""
+    random = stream(seed, entry.number // drawing.BLOCK, "folds")
+    rounds = [random.permutation(10) for _ in range(entry.patient_in_block // 10 + 1)]
+    return int(rounds[-1][entry.patient_in_block % 10]) + 1
 
 
 def _row(entry: Entry, seed: int, diagnostic: frozenset[str]) -> list[object]:
     random, case = stream(seed, entry.number, "ptb_xl"), entry.case
     codes = scp.likelihoods(case, diagnostic, stream(seed, entry.number, "ptb_xl labels"))
     automatic = random.random() < 0.3
-    date = drawing.moment(stream(seed, entry.patient, "ptb_xl time"), 1984, 14, entry.visit)
-    tall, heavy = (178, 82) if case.sex == "male" else (165, 70)
-    size = [round(random.normal(tall, 7)), round(random.normal(heavy, 12))] if random.random() < 0.35 else [None, None]
+    date = drawing.draw_time(stream(seed, entry.patient, "ptb_xl time"), 1984, 14, entry.visit)
+    height, weight = (178, 82) if case.sex == "male" else (165, 70)
+    size = (
+        [round(random.normal(height, 7)), round(random.normal(weight, 12))] if random.random() < 0.35 else [None, None]
+    )
     site = int(random.integers(4))
     return [
         *(entry.number + 1, f"{entry.patient + 1}.0", case.age if case.age <= 89 else OLDER_THAN_89),

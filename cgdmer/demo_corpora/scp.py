@@ -1,8 +1,8 @@
-"""Owns what a cardiologist of PTB-XL would code for a finding: SCP-ECG statements and how sure of them."""
+"""SCP-ECG statements of a finding, as a cardiologist of PTB-XL would code it, with their likelihoods."""
 
 import numpy as np
 
-from cgdmer.demo_corpora.drawing import coded, pick, slipped
+from cgdmer.demo_corpora.drawing import draw_codes, pick, with_slips
 from cgdmer.simulator import Case
 
 CODES: dict[str, dict[str, float]] = {
@@ -48,20 +48,24 @@ CODES: dict[str, dict[str, float]] = {
     "abnormal_q": {"QWAVE": 0.6, "QWAVE ABQRS": 0.4},
     "normal": {"NORM": 1},
 }
-"""Codes of a finding with their odds. No finding is behind TRIGU, 2AVB, 3AVB, LPFB and a few others."""
+"""Codes of each finding, with their probabilities. No finding leads to TRIGU, 2AVB, 3AVB, LPFB and a few others."""
 
 PLAUSIBLE = ("NDT", "NST_", "LVH", "IRBBB", "IMI", "ASMI", "LAFB", "ABQRS", "LOWT", "PVC")
+"""Codes that a slip may add."""
 NEARLY_NORMAL = frozenset({"SR", "SBRAD", "STACH", "SARRH", "LVOLT", "HVOLT", "PAC"})
-"""A record with nothing beside these is mostly called normal too, with a likelihood of 80."""
+"""A record that has only these codes mostly gets NORM too, with a likelihood of 80."""
 
-_SURE = {"100": 0.75, "80": 0.08, "50": 0.17}
-_INFARCTION = {"100": 0.5, "80": 0.06, "50": 0.24, "35": 0.05, "15": 0.15}
+_LIKELIHOODS = {"100": 0.75, "80": 0.08, "50": 0.17}
+_INFARCTION_LIKELIHOODS = {"100": 0.5, "80": 0.06, "50": 0.24, "35": 0.05, "15": 0.15}
+"""Likelihoods in percent, with their probabilities."""
 
 
 def likelihoods(case: Case, diagnostic: frozenset[str], random: np.random.Generator) -> dict[str, float]:
-    """Return code to likelihood; only diagnostic statements have one, the others 0, as in the real corpus."""
-    codes = slipped(coded(case, CODES, random), PLAUSIBLE, "NORM", random)
+    """Return the likelihood of each code in percent; it is 0 unless the code is diagnostic, as in the real corpus."""
+    codes = with_slips(draw_codes(case, CODES, random), PLAUSIBLE, "NORM", random)
     nearly = set(codes) <= NEARLY_NORMAL and random.random() < 0.6
-    odds = {code: _INFARCTION if code.endswith("MI") else _SURE for code in codes if code in diagnostic}
-    sure = {code: float(pick(random, odds[code])) if code in odds else 0.0 for code in codes}
-    return {**({"NORM": 80.0} if nearly else {}), **sure}
+    weights = {
+        code: _INFARCTION_LIKELIHOODS if code.endswith("MI") else _LIKELIHOODS for code in codes if code in diagnostic
+    }
+    drawn = {code: float(pick(random, weights[code])) if code in weights else 0.0 for code in codes}
+    return {**({"NORM": 80.0} if nearly else {}), **drawn}

@@ -20,8 +20,8 @@ _NECROSIS: dict[str, tuple[Vector, float, Vector]] = {
     "lateral_infarction": ((-0.66, 0.0, -0.05), 21, FREE_WALL),
     "posterior_infarction": ((0.0, 0.0, -0.66), 50, BASE),
 }
-"""Activation that infarcted muscle lacks: vector in mV, time in milliseconds, position in cm. It does not rotate with the
-axis, so each infarction shows in its own leads."""
+"""Activation that infarcted muscle lacks: vector in mV, time in milliseconds, position in cm. It does not rotate with
+the axis, so each infarction shows in its own leads."""
 _NOT_STRETCHED = {"rbbb", "incomplete_rbbb", "wpw"}
 """Findings that append a wave to a QRS of normal width instead of stretching it."""
 _DISCORDANT = {"lbbb", "incomplete_lbbb", "wpw", "lvh", "rvh"}

@@ -1,4 +1,4 @@
-"""What all four simulated corpora keep: the same bytes each time, read by the source's own reader and by wfdb."""
+"""Invariants of all four simulated corpora: the same bytes each time, readable by the source's reader and by wfdb."""
 
 import hashlib
 import os
@@ -54,10 +54,10 @@ def test_a_longer_corpus_begins_like_a_shorter_one(source, tmp_path):
     simulated.write(source, tmp_path / "short.zip", Corpus(records=20, seed=SEED))
     short, long = contents(tmp_path / "short.zip"), contents(corpus(source))
     pattern = SIGNALS[source]
-    kept = [name for name in short if re.fullmatch(pattern, name)]
-    assert len(kept) == 40
+    names = [name for name in short if re.fullmatch(pattern, name)]
+    assert len(names) == 40
     assert sum(bool(re.fullmatch(pattern, name)) for name in long) == 2 * RECORDS
-    assert all(short[name] == long[name] for name in kept)
+    assert all(short[name] == long[name] for name in names)
     for name in ("record_list.csv", "machine_measurements.csv", "ptbxl_database.csv"):
         assert long.get(name, b"").startswith(short.get(name, b""))
 
@@ -67,8 +67,8 @@ def test_the_reader_takes_every_record(source):
     result = indexed(source, corpus(source))
     tables.check_invariants(result.frame, source)
     assert result.quarantine.is_empty()
-    silent = sum(mimic_iv_ecg.silent(SEED, n) for n in range(RECORDS)) if source == "mimic_iv_ecg" else 0
-    assert result.frame.height == RECORDS - silent
+    without_report = sum(mimic_iv_ecg.has_no_report(SEED, n) for n in range(RECORDS)) if source == "mimic_iv_ecg" else 0
+    assert result.frame.height == RECORDS - without_report
     assert result.facts["rows_without_signal"] == 0
     assert result.facts["records_with_missing_leads"]["records"] == 0
     if source in ("mimic_iv_ecg", "ptb_xl"):
@@ -78,9 +78,9 @@ def test_the_reader_takes_every_record(source):
 @source
 def test_identities_hold_and_amplitudes_are_a_hearts(source):
     step = 1 / mimic_iv_ecg.GAIN if source == "mimic_iv_ecg" else 1e-3
-    found = recordings(source, corpus(source))
-    assert len(found) == RECORDS
-    for record in found.values():
+    records = recordings(source, corpus(source))
+    assert len(records) == RECORDS
+    for record in records.values():
         lead = {name.lower(): row for name, row in zip(record.leads, record.signal, strict=True)}
         assert sorted(lead) == sorted(name.lower() for name in LEADS)
         tolerance = 2.001 * step
@@ -108,19 +108,19 @@ def test_wfdb_reads_the_same(source, tmp_path):
 
 
 def test_slips_are_few_and_never_leave_a_record_without_labels():
-    codes = [drawing.slipped(["NORM"], ("A", "B"), "NORM", drawing.stream(1, n, "x")) for n in range(3000)]
-    changed = [found for found in codes if found != ["NORM"]]
+    codes = [drawing.with_slips(["NORM"], ("A", "B"), "NORM", drawing.stream(1, n, "x")) for n in range(3000)]
+    changed = [names for names in codes if names != ["NORM"]]
     assert 50 < len(changed) < 140
-    assert {tuple(found) for found in changed} == {("A",), ("B",)}
-    pairs = [drawing.slipped(["A", "C"], ("A", "B"), "NORM", drawing.stream(1, n, "x")) for n in range(3000)]
-    assert {tuple(found) for found in pairs} == {("A", "C"), ("A",), ("C",), ("A", "C", "B")}
+    assert {tuple(names) for names in changed} == {("A",), ("B",)}
+    pairs = [drawing.with_slips(["A", "C"], ("A", "B"), "NORM", drawing.stream(1, n, "x")) for n in range(3000)]
+    assert {tuple(names) for names in pairs} == {("A", "C"), ("A",), ("C",), ("A", "C", "B")}
 
 
 def test_patients_never_reach_into_the_next_block():
-    found = list(drawing.entries(200, SEED, mimic_iv_ecg.STUDIES))
+    entries = list(drawing.entries(200, SEED, mimic_iv_ecg.STUDIES))
     blocks = {}
-    for entry in found:
+    for entry in entries:
         blocks.setdefault(entry.patient, set()).add(entry.number // drawing.BLOCK)
     assert all(len(block) == 1 for block in blocks.values())
-    assert len({mimic_iv_ecg.subject(entry) for entry in found}) == len(blocks)
-    assert [entry.number for entry in found] == list(range(200))
+    assert len({mimic_iv_ecg.subject(entry) for entry in entries}) == len(blocks)
+    assert [entry.number for entry in entries] == list(range(200))

@@ -1,4 +1,4 @@
-"""What each simulated layout has of its own: columns, folders, labels that follow the findings, deliberate traps."""
+"""Specifics of each simulated layout: columns, folders, labels that follow the findings, deliberate defects."""
 
 import hashlib
 
@@ -43,23 +43,23 @@ def test_the_lead_order_of_mimic_iv_ecg_is_that_of_its_header():
 
 def test_gaps_are_short_and_silent_records_rare(tmp_path):
     numbers = range(4000)
-    gaps = [found for number in numbers if (found := mimic_iv_ecg.gap(SEED, number))]
+    gaps = [gap for number in numbers if (gap := mimic_iv_ecg.gap(SEED, number))]
     assert 8 < len(gaps) < 40
     assert all(5 <= gap.stop - gap.start <= 40 for gap in gaps)
-    assert 20 < sum(mimic_iv_ecg.silent(SEED, number) for number in numbers) < 70
+    assert 20 < sum(mimic_iv_ecg.has_no_report(SEED, number) for number in numbers) < 70
     seed = next(
         seed
         for seed in range(10_000)
         if sum(mimic_iv_ecg.gap(seed, n) is not None for n in range(8)) == 1
-        and any(mimic_iv_ecg.silent(seed, n) for n in range(8))
+        and any(mimic_iv_ecg.has_no_report(seed, n) for n in range(8))
     )
     path = tmp_path / "trapped.zip"
     simulated.write("mimic_iv_ecg", path, Corpus(records=8, seed=seed))
     missing = [int(np.isnan(record.signal).any(0).sum()) for record in recordings("mimic_iv_ecg", path).values()]
-    gap = next(found for number in range(8) if (found := mimic_iv_ecg.gap(seed, number)))
+    gap = next(gap for number in range(8) if (gap := mimic_iv_ecg.gap(seed, number)))
     assert sorted(missing) == [0] * 7 + [gap.stop - gap.start]
     assert indexed("mimic_iv_ecg", path).facts["rows_with_enough_words"] == 8 - sum(
-        mimic_iv_ecg.silent(seed, number) for number in range(8)
+        mimic_iv_ecg.has_no_report(seed, number) for number in range(8)
     )
 
 

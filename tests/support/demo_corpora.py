@@ -1,4 +1,4 @@
-"""Owns small simulated corpora, written once a test session, and reading them back."""
+"""Small simulated corpora, written once per test session, and functions that read them back."""
 
 import functools
 import tempfile
@@ -16,7 +16,7 @@ RECORDS, SEED = 48, 5
 
 @functools.cache
 def folder():
-    """Return a folder that goes away with this process."""
+    """Return a folder that is removed when this process ends."""
     return tempfile.TemporaryDirectory(prefix="demo")
 
 

@@ -1,4 +1,4 @@
-"""Owns a small shard folder with random content, for tests of what reads one."""
+"""A small shard folder with random content, for tests of its readers."""
 
 from pathlib import Path
 
@@ -11,7 +11,7 @@ from cgdmer.signals import LEADS
 
 
 def rows_frame(records: int) -> pl.DataFrame:
-    """Return a table with the columns of `rows.parquet`; two reports in three distinct wordings and some empty."""
+    """Return a table with the columns of `rows.parquet`: one report in three is empty, the others share five texts."""
     number = pl.int_range(records, eager=True)
     return pl.DataFrame({"number": number}).select(
         id=pl.format("r{}", "number"),
@@ -44,10 +44,10 @@ def write_folder(folder: Path, sizes: list[int], samples: int = 100, seed: int =
     return signals
 
 
-def finish(folder: Path, sizes: list[int], samples: int, known: dict[str, str] | None = None) -> Manifest:
-    """Write the tables and the manifest beside signal files."""
+def finish(folder: Path, sizes: list[int], samples: int, digests: dict[str, str] | None = None) -> Manifest:
+    """Write the tables and the manifest next to the signal files."""
     tables.write(rows_frame(sum(sizes)), folder / ROWS)
     tables.write(pl.DataFrame(schema=tables.QUARANTINE_COLUMNS), folder / QUARANTINE)
     shards = {shard_name(number): size for number, size in enumerate(sizes)}
     form = {"fs": 100.0, "samples": samples, "leads": LEADS, "settings": {"order": 2}}
-    return describe(folder, **form, shards=shards, known=known)
+    return describe(folder, **form, shards=shards, digests=digests)
