@@ -1,4 +1,4 @@
-"""The CGDMER_* environment is checked where it is read."""
+"""CGDMER_* variables are checked when they are read."""
 
 import pytest
 

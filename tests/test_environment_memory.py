@@ -1,4 +1,4 @@
-"""Memory that is freed stays with the process: the same work again takes no new pages."""
+"""Freed memory stays with the process: repeated work takes no new pages."""
 
 import resource
 import subprocess

@@ -1,11 +1,11 @@
-"""Errors keep their three parts, also across processes."""
+"""Errors keep their three fields, also across processes."""
 
 import pickle
 
 from cgdmer.errors import DataError, RecordError, did_you_mean
 
 
-def test_message_holds_fact_allowed_and_remedy():
+def test_message_holds_problem_allowed_and_fix():
     error = DataError("x is y", allowed="z", fix="do w")
     assert str(error) == "x is y\n  allowed: z\n  to fix: do w"
 

@@ -1,4 +1,4 @@
-"""Every executor gives the same results, keeps few jobs under way, and says what to do when a worker dies."""
+"""Every executor gives the same results, bounds the submitted jobs, and explains what to do when a worker dies."""
 
 import operator
 import os

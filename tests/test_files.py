@@ -1,4 +1,4 @@
-"""Writing: a reader sees the old content or the new, never half."""
+"""Atomic writing: a reader sees the old content or the new, never a part."""
 
 import hashlib
 

@@ -1,4 +1,4 @@
-"""A folder nobody has seen, laid out like PhysioNet's PTB-XL, runs from acquire to probe by one param or variable."""
+"""A local copy in the layout of PTB-XL runs from acquire to probe after setting one param or variable."""
 
 import zipfile
 from pathlib import Path
@@ -16,7 +16,7 @@ pytestmark = pytest.mark.slow
 
 @pytest.fixture(scope="module")
 def copy(tmp_path_factory) -> Path:
-    """240 records in the real layout, unpacked into `PTB-XL copy`."""
+    """Return a folder with 240 records in the real layout, unpacked into `PTB-XL`."""
     folder = tmp_path_factory.mktemp("elsewhere")
     simulated.write("ptb_xl", folder / "packed.zip", Corpus(records=240, seed=977))
     with zipfile.ZipFile(folder / "packed.zip") as packed:

@@ -1,4 +1,4 @@
-"""Progress in a log: whole lines, not too many, none for what is quick."""
+"""Progress in a log: whole lines, few of them, and none for quick loops."""
 
 import sys
 

@@ -1,4 +1,4 @@
-"""The laws of the index table."""
+"""The invariants of the index table."""
 
 import numpy as np
 import polars as pl
@@ -39,7 +39,7 @@ def test_a_lawful_index_passes():
         ({"split": ["dev", "dev", "test", ""]}, "unknown split.*dev"),
     ],
 )
-def test_a_broken_law_is_named(changes, message):
+def test_a_violated_invariant_is_named(changes, message):
     with pytest.raises(DataError, match=message):
         tables.check_invariants(make_index(**changes), "csn")
 

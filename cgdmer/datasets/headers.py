@@ -66,7 +66,7 @@ def record_rows(files: Sequence[str], id_pattern: str) -> pl.DataFrame:
 
 
 def scan(archive: "Archive", rows: pl.DataFrame, source: str) -> Scan:
-    """Read the header of every row (`id`, `member`) in order; only a path that leads out of the corpus is an error.
+    """Read the header of every row (`id`, `member`) in order; a header that cannot be read does not stop the scan.
 
     A record whose header is not in the archive is not part of this copy and is only counted; a record whose header
     cannot be used is quarantined.

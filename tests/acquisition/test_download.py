@@ -1,4 +1,4 @@
-"""Downloading whole corpora from a real server, file by file and as one zip, with kills and faults between."""
+"""Download whole corpora from a real server, file by file and as one zip, with kills and faults."""
 
 import hashlib
 import io
@@ -289,7 +289,7 @@ def test_a_full_disk_is_refused_before_a_zip(server, monkeypatch):
 
 
 def largest(parts: Path) -> int:
-    """Return the bytes of the largest file on its way; one that was renamed meanwhile is none."""
+    """Return the size of the largest partial file; a file renamed meanwhile counts as zero bytes."""
     try:
         return max((part.stat().st_size for part in parts.glob("*.part")), default=0)
     except FileNotFoundError:
@@ -297,7 +297,7 @@ def largest(parts: Path) -> int:
 
 
 def test_a_run_killed_in_the_middle_is_continued(server, project):
-    """SIGKILL a real process in the middle of a slow file; the next run asks for the rest of it only."""
+    """SIGKILL a real process in the middle of a slow file; the next run requests only the remaining bytes."""
     big = random.Random(3).randbytes(1_500_000)
     files = SAME | {"zz_big.dat": big}
     server.files["ptb-xl/1.0.3/zz_big.dat"] = big

@@ -1,4 +1,4 @@
-"""Fetching one file from a real server that misbehaves by script."""
+"""Fetch one file from a real server with scripted faults."""
 
 import hashlib
 import random
@@ -291,7 +291,7 @@ def test_an_empty_file_is_a_file(server, target):
 
 
 def test_one_connection_serves_many_files(server, tmp_path):
-    """Tens of thousands of small files would otherwise each pay for a TLS handshake."""
+    """Otherwise tens of thousands of small files would each need a TLS handshake."""
     with Client(QUICK) as client:
         for number in range(5):
             assert client.size(f"{server.url}/a%20b/file.dat") == len(BODY)

@@ -1,4 +1,4 @@
-"""Reading SHA256SUMS.txt."""
+"""Parse SHA256SUMS.txt."""
 
 import hashlib
 

@@ -1,4 +1,4 @@
-"""The manifest of a corpus: its files, its bytes, and noticing a corpus that is no longer the one acquired."""
+"""The manifest of a corpus: its files, its bytes, and the check that the corpus is still the acquired one."""
 
 import hashlib
 import os
@@ -123,7 +123,7 @@ def test_a_changed_tree_is_noticed(corpus, change):
 
 
 def test_a_change_that_was_summed_but_never_acquired_is_noticed(corpus):
-    """A run killed after it remembered new checksums must not hide the change from the old manifest."""
+    """A run killed after it cached new checksums must not hide the change from the old manifest."""
     manifest.write_local("ptb_xl", corpus, FOLDER)
     rewritten(corpus)
     tree.checksums(corpus, tree.scan(corpus))

@@ -1,4 +1,4 @@
-"""Walking a corpus kept outside and remembering its checksums."""
+"""List the files of a corpus outside the project and cache their checksums."""
 
 import hashlib
 import os
@@ -24,7 +24,7 @@ def corpus(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 def read_count(monkeypatch: pytest.MonkeyPatch) -> list[str]:
-    """Note every file that is really read."""
+    """Record every file that is read."""
     read: list[str] = []
     real = tree._sum
 
@@ -80,7 +80,7 @@ def test_only_changed_files_are_read_again(corpus, monkeypatch):
 
 
 def test_a_file_rewritten_with_its_old_time_is_read_again(corpus, monkeypatch):
-    """Size and modification time alone are forged by every `cp -p`; the time of change is not."""
+    """`cp -p` preserves size and modification time, but not the status-change time."""
     tree.checksums(corpus, tree.scan(corpus))
     path = corpus / "b/1.dat"
     before = path.stat()

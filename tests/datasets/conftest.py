@@ -39,7 +39,7 @@ def record(
     signal: bool = True,
     suffix: str = ".dat",
 ) -> None:
-    """Write `<member>.hea` and, unless told otherwise, its format-16 signal."""
+    """Write `<member>.hea` and, if `signal` is set, its format-16 signal file."""
     path = folder / member
     path.parent.mkdir(parents=True, exist_ok=True)
     file = path.name + suffix

@@ -1,4 +1,4 @@
-"""docs/adding_a_dataset.md, taken at its word: in a copy of the package, its code and its three steps make a source."""
+"""Follow docs/adding_a_dataset.md literally: its code and its three steps add a source to a copy of the package."""
 
 import os
 import re
@@ -24,7 +24,7 @@ def replaced(path, old, new):
 
 
 def project(folder):
-    """Copy the package and take the page's steps."""
+    """Copy the package and follow the steps of the page."""
     shutil.copytree(ROOT / "cgdmer", folder / "cgdmer", ignore=shutil.ignore_patterns("__pycache__"))
     text = PAGE.read_text()
     (code,) = re.findall(r"```python\n(.*?)```", text, re.S)

@@ -1,4 +1,4 @@
-"""Every source keeps the same promises; a module with a NAME is a source, so a new one is tested by being there."""
+"""Every source passes the same contract tests; a new module with a NAME is included automatically."""
 
 import json
 import pkgutil

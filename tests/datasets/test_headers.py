@@ -1,4 +1,4 @@
-"""Headers: what a damaged one does (never stop the scan), and where the length comes from when none is written."""
+"""Headers: a damaged one never stops the scan, and a missing length is taken from the signal."""
 
 import random
 
@@ -17,24 +17,24 @@ def archive(tmp_path, write_record):
 
 def test_hundreds_of_damaged_headers_give_a_reason_or_a_record_and_never_stop(archive, tmp_path):
     good = (tmp_path / "a/good.hea").read_bytes()
-    chance = random.Random(5)
+    generator = random.Random(5)
     outcomes = set()
     for _ in range(400):
         damaged = bytearray(good)
-        for _ in range(chance.randint(1, 6)):
-            place = chance.randrange(len(damaged))
-            damaged[place : place + chance.randint(0, 3)] = bytes(
-                chance.randrange(256) for _ in range(chance.randint(0, 3))
+        for _ in range(generator.randint(1, 6)):
+            start = generator.randrange(len(damaged))
+            damaged[start : start + generator.randint(0, 3)] = bytes(
+                generator.randrange(256) for _ in range(generator.randint(0, 3))
             )
         (tmp_path / "a/good.hea").write_bytes(damaged)
-        found = headers.read_one(archive, "a/good.hea")
-        outcomes.add(found.reason is None)
-        if found.reason is None:
-            assert headers.MIN_FS <= found.fs <= headers.MAX_FS
-            assert found.samples > 0
-            assert found.leads
+        result = headers.read_one(archive, "a/good.hea")
+        outcomes.add(result.reason is None)
+        if result.reason is None:
+            assert headers.MIN_FS <= result.fs <= headers.MAX_FS
+            assert result.samples > 0
+            assert result.leads
         else:
-            assert found.reason
+            assert result.reason
     assert outcomes == {True, False}
 
 

@@ -1,4 +1,4 @@
-"""Label columns by name, against plain loops."""
+"""Label columns by name, compared with plain loops."""
 
 import polars as pl
 from hypothesis import given

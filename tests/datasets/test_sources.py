@@ -1,4 +1,4 @@
-"""Finding the raw files of a source: the acquired zip, a root, or a usual name under CGDMER_RAW_ROOT."""
+"""Locate the raw files of a source: the acquired zip, a root, or a usual name under CGDMER_RAW_ROOT."""
 
 import shutil
 

@@ -1,4 +1,4 @@
-"""Splits: published where it covers, hashed where not; patients stay whole whatever happens."""
+"""Splits: published if it covers the corpus, else hashed; a patient is always in one split."""
 
 import polars as pl
 import pytest

@@ -1,4 +1,4 @@
-"""Owns a small made-up source, written where the stages write it, for tests of what comes after."""
+"""A small synthetic source, written to the paths of the stages, for tests of later stages."""
 
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -16,7 +16,7 @@ SUPER = ["NORM", "MI", "STTC", "CD", "HYP"]
 
 
 def index(records: int = 60) -> pl.DataFrame:
-    """Two records a patient, splits by patient, one report in three repeated."""
+    """Return an index with two records per patient, splits by patient, and one report in three repeated."""
     numbers = np.arange(records)
     split = np.array(["train", "train", "train", "val", "test"])[(numbers // 2) % 5]
     frame = pl.DataFrame(
@@ -34,7 +34,7 @@ def index(records: int = 60) -> pl.DataFrame:
         },
         schema=tables.INDEX_COLUMNS,
     )
-    labels = {f"ptb_xl_super/{name}": (numbers % 5 == place).astype(np.uint8) for place, name in enumerate(SUPER)}
+    labels = {f"ptb_xl_super/{name}": (numbers % 5 == position).astype(np.uint8) for position, name in enumerate(SUPER)}
     return frame.with_columns(**labels)
 
 
@@ -52,7 +52,7 @@ def rows(frame: pl.DataFrame) -> pl.DataFrame:
 
 @dataclass
 class Example:
-    """The tables of a source; change them, then `write`."""
+    """The tables of a source; change them, then call `write`."""
 
     source: str = "ptb_xl"
     index: pl.DataFrame = field(default_factory=index)
@@ -61,7 +61,7 @@ class Example:
     quarantine: list[tuple[str, str, str]] = field(default_factory=list)
 
     def write(self) -> Path:
-        """Write everything below the working directory; return the shard folder."""
+        """Write all tables below the working directory; return the shard folder."""
         folder = paths.shards(self.source)
         tables.write(self.index, paths.index(self.source))
         tables.write(self.rows, folder / "rows.parquet")

@@ -1,4 +1,4 @@
-"""Owns a real HTTP server on 127.0.0.1 for tests: ranges and validators done right, and faults on request."""
+"""A real HTTP server on 127.0.0.1 for tests: correct ranges and validators, and faults on request."""
 
 import hashlib
 import threading
@@ -15,19 +15,19 @@ DATE = "Wed, 21 Oct 2015 07:28:00 GMT"
 
 @dataclass
 class Fault:
-    """What one answer does wrong; the defaults do nothing."""
+    """The fault of one response; the defaults change nothing."""
 
     status: int = 0
     headers: dict[str, str] = field(default_factory=dict)
     cut: int | None = None
-    """Close the connection after so many bytes of the body."""
+    """Close the connection after this many bytes of the body."""
     delay: float = 0.0
-    """Seconds before the answer starts."""
+    """Seconds before the response starts."""
     ignore_range: bool = False
     body: bytes | None = None
-    """Serve this in place of the file."""
+    """Serve this instead of the file."""
     chunked: bool = False
-    """Do not tell the length."""
+    """Do not state the length."""
     throttle: float = 0.0
     """Seconds between blocks of 16 KiB."""
 
@@ -38,12 +38,12 @@ class Request:
     path: str
     range: str | None
     port: int
-    """The client's: the same for all requests of one connection."""
+    """Port of the client: the same for all requests of one connection."""
     status: int = 0
 
 
 class Server:
-    """`files` by path; `faults[path]` are taken one a GET; `heads[path]` one a HEAD; `requests` is what was asked."""
+    """`files` by path; each GET takes one of `faults[path]`, each HEAD one of `heads[path]`; `requests` lists all."""
 
     def __init__(self, files: dict[str, bytes]) -> None:
         self.files = files

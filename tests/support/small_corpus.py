@@ -1,4 +1,4 @@
-"""Owns a small WFDB corpus on disk with its index, for tests of what reads one; some records are bad on request."""
+"""A small WFDB corpus on disk with its index, for tests of its readers; records are damaged on request."""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -19,11 +19,11 @@ FAULTS: dict[str, Callable[[Path], object]] = {
     "samples": lambda header: header.with_suffix(".dat").write_bytes(header.with_suffix(".dat").read_bytes()[:1000]),
     "flat leads": lambda header: header.with_suffix(".dat").write_bytes(bytes(24 * 2000)),
 }
-"""A part of the quarantine reason to what brings it about."""
+"""A substring of the quarantine reason to the function that causes it."""
 
 
 def digital(seed: int, samples: int = 2000) -> np.ndarray:
-    """Return int16 ADC values (12, T) at 1000 a mV, consistent limb leads."""
+    """Return int16 ADC values (12, T), 1000 per mV, with consistent limb leads."""
     rng = np.random.default_rng(seed)
     t = np.arange(samples) / 500
     beats = sum(np.exp(-((t - c) ** 2) / (2 * 0.012**2)) for c in np.arange(0.2, t[-1] + 1, 0.7))

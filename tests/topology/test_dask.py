@@ -1,4 +1,4 @@
-"""Preprocessing on a Dask cluster: worker processes of another program write the same bytes."""
+"""Preprocessing on a Dask cluster: its worker processes write the same bytes."""
 
 import os
 import time
