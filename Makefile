@@ -1,4 +1,4 @@
-# The commands a person types; continuous integration calls the same ones.
+# The commands for users; continuous integration runs the same ones.
 PYTHON ?= python3
 BIN := $(CURDIR)/.venv/bin
 export PATH := $(BIN):$(PATH)
@@ -24,14 +24,14 @@ real: .venv/installed ## run it on local copies of the real corpora: make real C
 	dvc repro
 	python -m cgdmer --quiet table
 
-folds: .venv/installed ## cross-validate on a real PTB-XL after make demo: make folds CGDMER_RAW_ROOT=/data
+folds: .venv/installed ## cross-validate on a real PTB-XL, after make demo: make folds CGDMER_RAW_ROOT=/data
 	@test -n "$(CGDMER_RAW_ROOT)" || { echo "make folds CGDMER_RAW_ROOT=/folder/with/ptbxl"; exit 2; }
 	HF_HUB_OFFLINE=1 python -m cgdmer folds
 
 test: .venv/installed-dev ## run the tests
 	pytest -n auto --dist loadgroup
 
-long: .venv/installed-dev ## run the tests that kill stages, fill disks and start servers: minutes
+long: .venv/installed-dev ## run the tests that kill stages, fill disks, start servers and install the package: minutes
 	pytest -n auto --dist loadgroup -m long
 
 coverage: .venv/installed-dev ## run the tests and fail below 90 % of lines and branches
@@ -52,7 +52,7 @@ check: .venv/installed-dev ## lint, format, types and layers
 	mypy
 	lint-imports
 
-ablations: .venv/installed ## run the method without one of its parts each: make ablations [PROFILES='a b']
+ablations: .venv/installed ## run the method without one component at a time: make ablations [PROFILES='a b']
 	python -m flows.ablations $(PROFILES)
 
 serve: .venv/installed ## start Prefect, MLflow and a worker on this machine, in the background
@@ -65,12 +65,12 @@ deploy: .venv/installed ## register the deployments of prefect.yaml
 stop: .venv/installed ## stop what `make serve` started
 	python -m flows.serving stop
 
-clean: ## remove what the pipeline made; raw downloads and the environment stay
+clean: ## remove the pipeline's outputs; keep raw downloads and the environment
 	test ! -e .cgdmer/serve/processes.json || python -m flows.serving stop
 	rm -rf data/index data/shards data/models data/embeddings data/predictions data/pretraining_set.json .cgdmer
 
 .venv/bin/python:
-	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "cgdmer needs Python 3.11 or newer; name one: make demo PYTHON=python3.11")'
+	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "cgdmer needs Python 3.11 or newer; choose one: make demo PYTHON=python3.11")'
 	$(PYTHON) -m venv .venv
 
 .venv/installed: pyproject.toml constraints.txt | .venv/bin/python

@@ -1,4 +1,4 @@
-"""Decoding records to float32 mV, this package beside `wfdb.rdsamp` on the same files, in turns, one core's CPU time.
+"""Compare decoding to float32 mV with `wfdb.rdsamp`: the same files, alternating, in CPU time of one core.
 
 Run: python -m benchmarks.decode
 """
@@ -25,11 +25,13 @@ LEADS = ("I", "II", "III", "AVR", "AVL", "AVF", "V1", "V2", "V3", "V4", "V5", "V
 
 def main() -> None:
     with tempfile.TemporaryDirectory() as scratch:
-        forms, origin = lay_out(Path(scratch))
-        print(f"{RECORDS} records of 12 x 5,000 samples ({origin}), {ROUNDS} rounds in turns, median rate of one core")
-        rates = {form: compare(*places) for form, places in forms.items()}
-    for form, (ours, theirs) in rates.items():
-        print(f"{form:>14}: {ours:8,.0f} records/s, wfdb.rdsamp {theirs:6,.0f}, ratio {ours / theirs:5.1f}")
+        layouts, origin = write_records(Path(scratch))
+        print(
+            f"{RECORDS} records of 12 x 5,000 samples ({origin}), {ROUNDS} alternating rounds, median rate of one core"
+        )
+        rates = {layout: compare(*paths) for layout, paths in layouts.items()}
+    for layout, (ours, theirs) in rates.items():
+        print(f"{layout:>14}: {ours:8,.0f} records/s, wfdb.rdsamp {theirs:6,.0f}, ratio {ours / theirs:5.1f}")
     ours, theirs = rates["16"]
     print(
         json.dumps(
@@ -41,14 +43,14 @@ def main() -> None:
                 "unit": "records/s",
                 "machine": f"{processor()}, {os.cpu_count()} cores",
                 "records": origin,
-                "ratios": {form: round(ours / theirs, 2) for form, (ours, theirs) in rates.items()},
+                "ratios": {layout: round(ours / theirs, 2) for layout, (ours, theirs) in rates.items()},
             }
         )
     )
 
 
 def processor() -> str:
-    """Name the processor as Linux does, or its architecture."""
+    """Return the name of the processor from /proc/cpuinfo, or its architecture."""
     try:
         lines = Path("/proc/cpuinfo").read_text().splitlines()
     except OSError:
@@ -56,36 +58,36 @@ def processor() -> str:
     return next((line.split(": ", 1)[1] for line in lines if line.startswith("model name")), platform.machine())
 
 
-def lay_out(scratch: Path) -> tuple[dict[str, tuple[Archive, Path]], str]:
-    """Write the same records as format 16, as 16+24 and as a zip of the first; real ones where there are any."""
+def write_records(scratch: Path) -> tuple[dict[str, tuple[Archive, Path]], str]:
+    """Write the same records in format 16, in format 16+24, and in a zip of the first; real ones if there are any."""
     digital, origin = recordings()
-    for form in ("16", "16+24"):
-        (scratch / form).mkdir()
+    for fmt in ("16", "16+24"):
+        (scratch / fmt).mkdir()
         for number, signal in enumerate(digital):
-            for name, content in record_bytes(f"{number:05d}_hr", signal, 500, LEADS, fmt=form).items():
-                (scratch / form / name).write_bytes(content)
+            for name, content in record_bytes(f"{number:05d}_hr", signal, 500, LEADS, fmt=fmt).items():
+                (scratch / fmt / name).write_bytes(content)
     with zipfile.ZipFile(scratch / "16.zip", "w", zipfile.ZIP_DEFLATED) as archive:
         for path in sorted((scratch / "16").iterdir()):
             archive.write(path, path.name)
-    folders = {form: (open_archive(scratch / form), scratch / form) for form in ("16", "16+24")}
+    folders = {fmt: (open_archive(scratch / fmt), scratch / fmt) for fmt in ("16", "16+24")}
     return {**folders, "16 in a zip": (open_archive(scratch / "16.zip"), scratch / "16")}, origin
 
 
 def recordings() -> tuple[list[np.ndarray], str]:
-    """Return int16 signals (12, 5000): PTB-XL's where the real recordings lie, else random walks."""
+    """Return int16 signals (12, 5000): PTB-XL's if the real recordings are here, else random walks."""
     corpus = SHARED / "real" / "ptbxl" / "records500"
     if corpus.is_dir():
         archive = open_archive(corpus)
         headers = [name for name in archive.names() if name.endswith(".hea")][:RECORDS]
         signals = [read_record(archive, name).digital for name in headers]
         return [signal.astype(np.int16) for signal in signals if signal is not None], "PTB-XL"
-    chance = np.random.default_rng(0)
-    steps = chance.integers(-9, 10, (RECORDS, len(LEADS), 5000))
+    rng = np.random.default_rng(0)
+    steps = rng.integers(-9, 10, (RECORDS, len(LEADS), 5000))
     return list(np.cumsum(steps, axis=2).clip(-3000, 3000).astype(np.int16)), "random walks"
 
 
 def compare(archive: Archive, folder: Path) -> tuple[float, float]:
-    """Return the median rates of both in records/s of CPU time; the results must agree to the last bit."""
+    """Return both median rates in records per second of CPU time; the results must be equal bit by bit."""
     members = sorted(path.name for path in folder.glob("*.hea"))
     for member in members[:20]:
         theirs = wfdb.rdsamp(str(folder / member.removesuffix(".hea")))[0].astype(np.float32)

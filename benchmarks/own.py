@@ -1,7 +1,7 @@
-"""Embedding files of one's own: `cgdmer embed` beside a loop of `wfdb.rdrecord`, the same filter and one call a record.
+"""Compare `cgdmer embed` with a loop over `wfdb.rdrecord`, the same filter and one call of the encoder per record.
 
 Run: python -m benchmarks.own [FOLDER WITH weights.safetensors]
-Without a folder the demo's model settings are used with weights that were never trained: speed is the same.
+Without a folder, an untrained encoder with the demo's settings is used; it is as fast as a trained one.
 """
 
 import json
@@ -24,20 +24,20 @@ from cgdmer.signals import canonical
 from cgdmer.waveforms import record_bytes
 
 LEADS = ("I", "II", "III", "aVR", "aVL", "aVF", "V1", "V2", "V3", "V4", "V5", "V6")
-RECORDS, NAIVE, ROUNDS = 20_000, 300, 3
-"""Files of ours a round, so many that the start of the command is part of it and does not decide; files of the loop."""
+RECORDS, LOOP_RECORDS, ROUNDS = 20_000, 300, 3
+"""Files per round of the command, so many that its start-up time does not dominate, and of the loop."""
 
 
 def main() -> None:
     with tempfile.TemporaryDirectory() as scratch:
         folder = Path(scratch)
-        model = Path(sys.argv[1]) if len(sys.argv) > 1 else untrained(folder / "model")
-        files, origin = lay_out(folder / "in")
+        model = Path(sys.argv[1]) if len(sys.argv) > 1 else save_untrained(folder / "model")
+        files, origin = write_records(folder / "in")
         encoder = load_encoder(model)
         rates = []
         for _ in range(ROUNDS):
             ours = rate(RECORDS, lambda: embed(folder / "in", model, folder / "out.parquet"))
-            rates.append((ours, rate(NAIVE, lambda: loop(files[:NAIVE], encoder))))
+            rates.append((ours, rate(LOOP_RECORDS, lambda: loop(files[:LOOP_RECORDS], encoder))))
             print(f"ours {rates[-1][0]:6,.0f}, loop {rates[-1][1]:6,.0f} records/s")
     ours, baseline = np.median(rates, axis=0)
     print(
@@ -55,41 +55,41 @@ def main() -> None:
     )
 
 
-def untrained(folder: Path) -> Path:
-    """Write the demo's encoder before training."""
+def save_untrained(folder: Path) -> Path:
+    """Save an untrained encoder with the demo's settings."""
     demo = settings.load()
     parts = (demo.model, demo.masking, demo.objective, demo.signal)
     weights.save(folder, weights.create(*parts, ["sinus rhythm", "atrial fibrillation"], 0), demo.signal, {})
     return folder
 
 
-def lay_out(folder: Path) -> tuple[list[Path], str]:
-    """Write records as WFDB files, the same few again and again under new names, their samples as links."""
+def write_records(folder: Path) -> tuple[list[Path], str]:
+    """Write WFDB records: the same few repeated under new names, with hard links to their signal files."""
     folder.mkdir()
     digital, origin = recordings()
     for number in range(RECORDS):
-        known = number % len(digital)
-        for name, content in record_bytes(f"r{number:05d}", digital[known], 500, LEADS).items():
-            first = folder / f"r{known:05d}.dat"
-            if name.endswith(".dat") and number != known:
-                (folder / name).hardlink_to(first)
+        original = number % len(digital)
+        for name, content in record_bytes(f"r{number:05d}", digital[original], 500, LEADS).items():
+            signal_file = folder / f"r{original:05d}.dat"
+            if name.endswith(".dat") and number != original:
+                (folder / name).hardlink_to(signal_file)
             else:
                 (folder / name).write_bytes(content)
     return sorted(folder.glob("*.hea")), origin
 
 
 def embed(folder: Path, model: Path, output: Path) -> None:
-    """Run the command as a person does, its start included."""
-    words = ["--quiet", "embed", str(folder), "--model", str(model), "-o", str(output)]
-    subprocess.run([sys.executable, "-m", "cgdmer", *words], stdout=subprocess.DEVNULL, check=True)
+    """Run the command as a user does, including its start-up."""
+    arguments = ["--quiet", "embed", str(folder), "--model", str(model), "--output", str(output)]
+    subprocess.run([sys.executable, "-m", "cgdmer", *arguments], stdout=subprocess.DEVNULL, check=True)
 
 
 def loop(files: list[Path], encoder: Pretrained) -> None:
     for path in files:
         record = wfdb.rdrecord(str(path.with_suffix("")))
         signal = record.p_signal.T.astype(np.float32)
-        made = canonical(signal, record.fs, record.sig_name, encoder.form, encoder.seconds)
-        encoder.encode(made.signal[None, :, : made.valid].astype(np.float32) / 1000)
+        result = canonical(signal, record.fs, record.sig_name, encoder.form, encoder.seconds)
+        encoder.encode(result.signal[None, :, : result.valid].astype(np.float32) / 1000)
 
 
 def rate(count: int, work: Callable[[], None]) -> float:

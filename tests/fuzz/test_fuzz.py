@@ -1,4 +1,4 @@
-"""Every reader under damaged input: 2,000 cases here, CGDMER_FUZZ_CASES of them at night (`make fuzz`)."""
+"""Every reader with damaged input: 2,000 cases here, CGDMER_FUZZ_CASES in `make fuzz`."""
 
 import json
 import os
@@ -32,9 +32,9 @@ def test_damaged_bytes_are_read_or_refused_and_never_more():
         command, env=environment | {"PYTHONPATH": str(ROOT)}, capture_output=True, text=True, check=False
     )
     assert done.returncode == 0, done.stderr[-4000:]
-    found = json.loads(done.stdout)
-    assert sum(found["ran"].values()) == CASES
-    assert len(found["refused"]) >= 6, "some damage has to be noticed by nearly every target"
+    result = json.loads(done.stdout)
+    assert sum(result["ran"].values()) == CASES
+    assert len(result["refused"]) >= 6, "nearly every target must refuse some damaged inputs"
 
 
 @given(st.lists(st.lists(FIELDS | st.text(max_size=8), max_size=10).map(" ".join), max_size=14).map("\n".join))

@@ -1,4 +1,4 @@
-"""Owns recordings of one's own for tests: beats at 500 Hz in any file format, and a small encoder to give them to."""
+"""Example recordings for tests: beats at 500 Hz in any file format, and a small encoder for them."""
 
 import functools
 import json
@@ -18,7 +18,7 @@ FS, SECONDS = 500.0, 5.0
 
 
 def millivolt(seed: int = 0, seconds: float = SECONDS) -> np.ndarray:
-    """Return beats whose limb leads agree with each other, float64 mV (12, T), whole microvolt."""
+    """Return beats whose limb leads satisfy the identities, float64 mV (12, T), whole microvolts."""
     draw = np.random.default_rng(seed)
     time = np.arange(round(seconds * FS)) / FS
     wave = sum(np.exp(-(((time - peak) / 0.03) ** 2)) for peak in np.arange(0.4, seconds, draw.uniform(0.6, 1.0)))
@@ -28,7 +28,7 @@ def millivolt(seed: int = 0, seconds: float = SECONDS) -> np.ndarray:
 
 
 def wfdb(folder: Path, name: str, seed: int = 0, seconds: float = SECONDS) -> Path:
-    """Write a WFDB record whose files are called `name`, whatever its characters, and return the header."""
+    """Write a WFDB record whose header is called `name`, with any characters, and return the header's path."""
     folder.mkdir(parents=True, exist_ok=True)
     digital = (millivolt(seed, seconds) * 1000).round().astype(np.int16)
     files = record_bytes(f"r{seed}", digital, FS, LEADS)
@@ -78,9 +78,9 @@ def _folder():
 def model() -> Path:
     """Return a folder with a small untrained encoder, for signals of 4 s at 50 Hz."""
     _, reports, _ = example.signals(20)
-    made = example.awake(
+    network = example.awake(
         weights.create(example.MODEL, settings.Masking(), settings.Objective(), example.SIGNAL, reports, 0)
     )
     folder = Path(_folder().name)
-    weights.save(folder, made, example.SIGNAL, {})
+    weights.save(folder, network, example.SIGNAL, {})
     return folder

@@ -1,8 +1,8 @@
-"""Feeds damaged bytes to every reader in a process with bounded memory; run by the tests as a program of its own.
+"""Feed damaged bytes to every reader in a process with bounded memory; the tests run it as a program.
 
-`python fuzzer.py CASES SEED`: cases are dealt out over the targets in turn. Prints JSON: for each target how many cases
-ran and how many were refused. Exits with 1 and the target, seed and traceback of the first case that ends in anything
-but a value or a DataError, takes longer than SECONDS, needs more than MEMORY, or opens a file outside its own folder.
+`python fuzzer.py CASES SEED` distributes the cases over the targets and prints JSON: for each target the number of
+cases run and refused. It exits with 1 and the target, seed and traceback of the first case that raises anything but a
+DataError, takes longer than SECONDS, needs more than MEMORY, or opens a file outside its own folder.
 """
 
 import io
@@ -23,7 +23,7 @@ from types import FrameType
 
 import numpy as np
 import scipy.io
-import wfdb  # noqa: F401  # once, before memory is bounded
+import wfdb  # noqa: F401  # imported before memory is bounded
 
 from cgdmer import datasets, report_text, settings
 from cgdmer.archives import Archive, open_archive
@@ -35,7 +35,7 @@ from cgdmer.waveforms.matlab import read_struct
 
 SECONDS = 20
 MEMORY = 1 << 29
-"""Bytes a case may need beyond what the process has after warming up."""
+"""Bytes that a case may need beyond the memory of the warmed-up process."""
 WORDS = [
     b"../",
     b"\0",
@@ -55,7 +55,7 @@ Files = dict[str, bytes]
 
 
 class Store:
-    """Files in memory, behind the interface of a folder or zip."""
+    """Files in memory, with the interface of a folder or zip."""
 
     def __init__(self, files: Files) -> None:
         self.files = files
@@ -100,24 +100,26 @@ def zipped(files: Files) -> bytes:
 
 
 def mutate(content: bytes, draw: random.Random) -> bytes:
-    """Return the content with one to four pieces flipped, cut, repeated, swapped or put in."""
+    """Return the content with one to four pieces flipped, cut, repeated, replaced or inserted."""
     data = bytearray(content)
     for _ in range(draw.randint(1, 4)):
-        place = draw.randrange(len(data) + 1)
+        position = draw.randrange(len(data) + 1)
         match draw.randrange(6):
             case 0:
-                del data[place:]
+                del data[position:]
             case 1:
-                data[place:place] = draw.choice(WORDS)
+                data[position:position] = draw.choice(WORDS)
             case 2 if data:
-                data[place % len(data)] ^= 1 << draw.randrange(8)
+                data[position % len(data)] ^= 1 << draw.randrange(8)
             case 3:
-                end = place + draw.randrange(64)
-                data[place:place] = data[place:end]
+                end = position + draw.randrange(64)
+                data[position:position] = data[position:end]
             case 4:
-                data[place : place + draw.randrange(16)] = draw.randbytes(draw.randrange(16))
+                data[position : position + draw.randrange(16)] = draw.randbytes(draw.randrange(16))
             case 5:
-                data[place : place + 4] = draw.choice([b"\xff\xff\xff\xff", b"\0\0\0\0", b"\0\0\0\x7f", b"\x01\0\0\0"])
+                data[position : position + 4] = draw.choice(
+                    [b"\xff\xff\xff\xff", b"\0\0\0\0", b"\0\0\0\x7f", b"\x01\0\0\0"]
+                )
     return bytes(data)
 
 
@@ -174,7 +176,7 @@ def zip_directory(draw: random.Random, folder: Path) -> None:
 
 
 def tree(draw: random.Random, folder: Path) -> None:
-    """Ask a real folder for names that lead out of it, through links, too."""
+    """Read names that lead out of a real folder, also through links."""
     (folder / "corpus").mkdir(exist_ok=True)
     (folder / "secret").write_bytes(b"secret")
     name = mutate(draw.choice([b"../secret", b"link", b"a/../../secret", b"/etc/passwd"]), draw).decode("latin-1")
@@ -204,12 +206,12 @@ TARGETS: dict[str, tuple[Callable[[random.Random, Path], None], int]] = {
     "header": (header, 20), "decoder": (decoder, 25), "fallback": (fallback, 3), "matlab": (matlab, 20),
     "zip_directory": (zip_directory, 15), "tree": (tree, 5), "table": (table, 2), "report": (report, 10),
 }  # fmt: skip
-"""Target to how many of a hundred cases it gets."""
+"""Each target with its number of cases in a hundred."""
 OPENED: list[str] = []
 
 
 def watch(event: str, arguments: tuple[object, ...]) -> None:
-    """Note every file that is opened outside the temporary folder, apart from what importing opens."""
+    """Record every file opened outside the temporary folder, except those that imports open."""
     if event == "open" and isinstance(arguments[0], str) and not arguments[0].startswith(tempfile.gettempdir()):
         path = os.path.realpath(arguments[0])
         if not path.startswith(("/proc/", "/sys/", "/dev/", sys.prefix, sys.base_prefix, os.path.realpath(sys.prefix))):
@@ -225,7 +227,7 @@ def hang(_signal: int, _frame: FrameType | None) -> None:
 
 
 def run(name: str, seed: int, folder: Path) -> bool:
-    """Run one case and return whether it was refused; everything else ends the program."""
+    """Run one case and return True if it was refused; any other error ends the program."""
     signal.setitimer(signal.ITIMER_REAL, SECONDS)
     try:
         TARGETS[name][0](random.Random(seed), folder)
@@ -241,7 +243,7 @@ def run(name: str, seed: int, folder: Path) -> bool:
 
 
 def main(cases: int, seed: int) -> None:
-    """Warm every target up, bound the memory, then deal the cases out."""
+    """Warm up every target, bound the memory, then run the cases."""
     warnings.simplefilter("ignore")
     signal.signal(signal.SIGALRM, hang)
     order = [name for name, (_, share) in TARGETS.items() for _ in range(share)]

@@ -1,0 +1,138 @@
+"""After `pip install cgdmer`, embed, score, plot and the Python API work; other commands name the extra they need."""
+
+import json
+import os
+import shutil
+import subprocess
+import sys
+import venv
+from pathlib import Path
+
+import pytest
+from support import example_recordings as example
+
+ROOT = Path(__file__).resolve().parents[1]
+PIPELINE = ("dvc", "great_expectations", "mlflow", "prefect", "requests", "transformers", "wfdb")
+"""Modules of extras, none of which the light commands may import."""
+API = (
+    "import cgdmer, sys\n"
+    "encoder = cgdmer.load_encoder(sys.argv[1])\n"
+    "record = cgdmer.read_record(sys.argv[2], encoder)\n"
+    "features = encoder.encode(record.signal[None])\n"
+    "assert features['shared'].shape == (1, encoder.dims['shared'])\n"
+)
+FORBID = (
+    "import sys\n"
+    f"forbidden = {PIPELINE!r}\n"
+    "class Forbid:\n"
+    "    def find_spec(self, name, path=None, target=None):\n"
+    "        if name.partition('.')[0] in forbidden:\n"
+    "            raise ModuleNotFoundError(f'No module named {name!r}', name=name)\n"
+    "sys.meta_path.insert(0, Forbid())\n"
+)
+CLI = "from cgdmer import cli; sys.exit(cli.main(sys.argv[1:]))\n"
+
+
+def python(program: Path | str, *arguments: str, folder: Path, **more: str) -> subprocess.CompletedProcess[str]:
+    """Run Python in a folder outside the project, with the variables `more` added to the environment."""
+    environment = {name: value for name, value in os.environ.items() if not name.startswith(("CGDMER_", "PYTHON"))}
+    return subprocess.run(
+        [str(program), *arguments],
+        cwd=folder,
+        env=environment | {"CGDMER_EXECUTOR": "serial"} | more,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+
+@pytest.fixture
+def record(tmp_path):
+    return example.wfdb(tmp_path / "in", "r0")
+
+
+def without_the_pipeline(code: str, *arguments: object, folder: Path) -> subprocess.CompletedProcess[str]:
+    return python(sys.executable, "-c", FORBID + code, *map(str, arguments), folder=folder, PYTHONPATH=str(ROOT))
+
+
+def test_the_api_imports_nothing_of_the_pipeline(record, tmp_path):
+    done = without_the_pipeline(API, example.model(), record, folder=tmp_path)
+    assert done.returncode == 0, done.stderr
+
+
+@pytest.mark.parametrize("arguments", [["embed", "--help"], ["embed"], ["score"], ["plot"]])
+def test_the_light_commands_import_nothing_of_the_pipeline(arguments, record, tmp_path):
+    model = [] if "--help" in arguments or "plot" in arguments else ["--model", example.model()]
+    done = without_the_pipeline(CLI, *arguments, record, *model, folder=tmp_path)
+    assert done.returncode == 0, done.stderr
+
+
+@pytest.mark.parametrize("command", [["publish"], ["promote"], ["rollback"]])
+def test_a_command_of_the_pipeline_names_the_extra(command, tmp_path):
+    done = without_the_pipeline(CLI, *command, folder=tmp_path)
+    assert done.returncode == 2
+    assert done.stderr == "cgdmer: mlflow is not installed\n  to fix: pip install 'cgdmer[pipeline]'\n"
+
+
+def test_an_encoder_of_the_registry_names_the_extra(tmp_path):
+    code = (
+        "import cgdmer, cgdmer.errors\n"
+        "try:\n    cgdmer.load_encoder('models:/x@champion')\n"
+        "except cgdmer.errors.ConfigError as error:\n    print(error.problem, '|', error.fix)\n"
+    )
+    done = without_the_pipeline(code, folder=tmp_path)
+    assert done.stdout == "mlflow is not installed | pip install 'cgdmer[pipeline]'\n", done.stderr
+
+
+def test_every_extra_is_declared_with_what_the_messages_promise():
+    import tomllib
+
+    from cgdmer.errors import EXTRAS
+
+    declared = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["optional-dependencies"]
+    for extra, modules in EXTRAS.items():
+        names = [name.split(">")[0].split("[")[0].replace("-", "_") for name in declared[extra]]
+        assert {module.removesuffix("_py") for module in modules} <= {name.removesuffix("_py") for name in names}
+
+
+@pytest.fixture(scope="module")
+def light(tmp_path_factory):
+    """Build the wheel from a copy of the project and install it, without extras, into a new environment."""
+    folder = tmp_path_factory.mktemp("light")
+    source = folder / "source"
+    source.mkdir()
+    for name in ("pyproject.toml", "README.md", "LICENSE"):
+        shutil.copy(ROOT / name, source)
+    for name in ("cgdmer", "flows"):
+        shutil.copytree(ROOT / name, source / name, ignore=shutil.ignore_patterns("__pycache__"))
+    venv.create(folder / "venv", with_pip=True)
+    program = folder / "venv/bin/python"
+    wheel = python(program, "-m", "pip", "wheel", "--quiet", "--no-deps", "-w", "dist", "./source", folder=folder)
+    assert wheel.returncode == 0, wheel.stderr
+    (built,) = (folder / "dist").glob("cgdmer-*.whl")
+    constraints = str(ROOT / "constraints.txt")
+    installed = python(program, "-m", "pip", "install", "--quiet", "-c", constraints, str(built), folder=folder)
+    assert installed.returncode == 0, installed.stderr
+    return program
+
+
+@pytest.mark.long
+@pytest.mark.timeout(1200)
+def test_a_light_install_embeds_and_names_the_extra_of_the_rest(light, record, tmp_path):
+    listed = python(light, "-m", "pip", "list", "--format", "json", folder=tmp_path)
+    names = {package["name"].lower() for package in json.loads(listed.stdout)}
+    assert "cgdmer" in names
+    assert not names & {"dvc", "great-expectations", "mlflow", "prefect", "requests", "transformers", "scikit-learn"}
+
+    embedded = python(light, "-m", "cgdmer", "embed", str(record), "--model", str(example.model()), folder=tmp_path)
+    assert embedded.returncode == 0, embedded.stderr
+    assert "1 recordings in embeddings.parquet" in embedded.stdout
+    api = python(light, "-c", API, str(example.model()), str(record), folder=tmp_path)
+    assert api.returncode == 0, api.stderr
+
+    published = python(light, "-m", "cgdmer", "publish", folder=tmp_path)
+    assert published.returncode == 2
+    assert "mlflow is not installed\n  to fix: pip install 'cgdmer[pipeline]'" in published.stderr
+    doctor = python(light, "-m", "cgdmer", "doctor", folder=tmp_path)
+    assert doctor.returncode == 0, doctor.stdout
+    assert "the pipeline is not installed" in doctor.stdout
