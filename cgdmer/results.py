@@ -94,9 +94,9 @@ class Cell(Interval):
     """Macro AUROC of one encoder, representation and label fraction on one task."""
 
     n_test: int
-    protocol: str
     seeds: int
     """Number of training subsets."""
+    protocol: str
 
 
 @dataclass(frozen=True)
@@ -176,7 +176,7 @@ class ProbeCell(Interval):
 
     def cell(self, protocol: str) -> Cell:
         """Return the numbers that a table shows."""
-        return Cell(self.mean, self.low, self.high, self.n_test, protocol, len(self.seeds))
+        return Cell(self.mean, self.low, self.high, self.n_test, len(self.seeds), protocol)
 
 
 @dataclass(frozen=True)

@@ -1,4 +1,4 @@
-"""Owns the report: what all stages found, as metrics.json, a page, Markdown and plots. Importing it is light."""
+"""The results of all stages as metrics.json, the benchmark page, Markdown and plots. Importing it is light."""
 
 from cgdmer.report.headline import headline
 

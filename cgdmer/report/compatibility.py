@@ -1,97 +1,80 @@
-"""Owns what the report says where a published probe protocol was re-run: its own scores, its maxima, its defects."""
+"""The section on published probe protocols that were re-run: their scores, maxima and defects."""
 
 from collections.abc import Mapping
-from typing import Any
 
-from cgdmer.page import Child, Html, el, section, table
+from cgdmer.page import Html, el, section
+from cgdmer.report import table
 from cgdmer.report.headline import REPRESENTATIONS, TASK_NAMES, encoder_order, name_of, percent
+from cgdmer.report.table import Stacked, Table, stacked
+from cgdmer.results import ProbeCell, ProbeResult
 
 MAXIMUM = "max over test epochs"
-"""How a maximum over test scores is called, wherever it stands."""
-Probes = Mapping[str, Mapping[str, Any]]
-Line = tuple[str, str, str, list[Mapping[str, Any] | None]]
+"""The label of every maximum over test scores."""
+LEAD = (
+    "A published protocol re-run as it was, defects included, so that a published row can be compared like for like. "
+    f"'{MAXIMUM}' is chosen on the test split and says nothing about new records."
+)
+Probes = Mapping[str, Mapping[str, ProbeResult]]
+"""By task, then encoder."""
 
 
-def of(probes: Probes, protocol: str) -> dict[str, dict[str, Any]]:
-    """Return the results of one protocol, by task and encoder."""
-    kept = {t: {e: r for e, r in results.items() if r["protocol"] == protocol} for t, results in probes.items()}
-    return {task: results for task, results in kept.items() if results}
+def of(probes: Probes, protocol: str) -> dict[str, dict[str, ProbeResult]]:
+    """Return the results of one protocol."""
+    chosen = {t: {e: r for e, r in results.items() if r.protocol == protocol} for t, results in probes.items()}
+    return {task: results for task, results in chosen.items() if results}
 
 
 def protocols(probes: Probes) -> list[str]:
-    """Return the published protocols that were run; the canonical one is none of them."""
-    found = {result["protocol"] for results in probes.values() for result in results.values()}
-    return sorted(found - {"canonical"})
+    """Return the published protocols that were run."""
+    return sorted({result.protocol for results in probes.values() for result in results.values()} - {"canonical"})
 
 
-def lines(found: Probes) -> list[Line]:
-    """Return encoder, representation, label share, and the figures of each task, most labels first."""
-    keys = {
-        (encoder, kind, share)
-        for results in found.values() for encoder, result in results.items()
-        for share, kinds in result["results"].items() for kind in kinds
+def tables(probes: Probes) -> list[Table]:
+    """Return one table per published protocol."""
+    return [_table(name, of(probes, name)) for name in protocols(probes)]
+
+
+def _table(protocol: str, probes: Probes) -> Table:
+    lines = {
+        (encoder, kind, fraction)
+        for results in probes.values() for encoder, result in results.items()
+        for fraction, kinds in result.results.items() for kind in kinds
     }  # fmt: skip
-    ordered = sorted(keys, key=lambda k: (-float(k[2]), encoder_order(k[0]), REPRESENTATIONS.index(k[1])))
-    return [(e, kind, share, [found[task].get(e, {"results": {}})["results"].get(share, {}).get(kind)
-            for task in found]) for e, kind, share in ordered]  # fmt: skip
+    ordered = sorted(lines, key=lambda k: (-float(k[2]), encoder_order(k[0]), REPRESENTATIONS.index(k[1])))
+    rows = [
+        [stacked(name_of(encoder), f"{kind} features"), percent(fraction),
+         *(_scores(results.get(encoder), fraction, kind) for results in probes.values())]
+        for encoder, kind, fraction in ordered
+    ]  # fmt: skip
+    caption = f"Protocol {protocol}: macro AUROC at the epoch that is best on validation; one seed."
+    return Table(caption, ["Encoder and features", "Labels", *(TASK_NAMES[task] for task in probes)], rows)
 
 
-def notes(found: Probes) -> list[str]:
-    """Return whose subset was drawn and the protocol's defects, each once."""
-    every = [result for results in found.values() for result in results.values()]
-    subsets = sorted({f"subset: {result['subset']}" for result in every})
-    return [*subsets, *dict.fromkeys(defect for result in every for defect in result["defects"])]
+def _scores(result: ProbeResult | None, fraction: str, kind: str) -> Stacked | None:
+    """Return the score at the epoch chosen on validation, then the scores that only a re-run may show, named."""
+    cell = result.results.get(fraction, {}).get(kind) if result else None
+    return stacked(cell.value(), *_maxima(cell)) if cell else None
 
 
-def words(figures: Mapping[str, Any] | None) -> list[str]:
-    """Say the score at the epoch that validation chose first, then what only a re-run may show, each named."""
-    if not figures:
-        return ["–"]
-    said = [f"{figures['mean']:.3f}", f"{MAXIMUM} {figures['max_over_test_epochs']:.3f}"]
-    if "positional" in figures:
-        said.append(f"labels by position {figures['positional']['mean']:.3f}")
-        said.append(f"by position, {MAXIMUM} {figures['positional']['max_over_test_epochs']:.3f}")
-    return said
+def _maxima(cell: ProbeCell) -> list[str]:
+    lines = [f"{MAXIMUM} {cell.max_over_test_epochs:.3f}"]
+    if cell.positional:
+        lines.append(f"labels by position {cell.positional.mean:.3f}")
+        lines.append(f"by position, {MAXIMUM} {cell.positional.max_over_test_epochs:.3f}")
+    return lines
+
+
+def notes(probes: Probes) -> list[str]:
+    """Return which subset was drawn and the protocol's defects, each once."""
+    results = [result for by_encoder in probes.values() for result in by_encoder.values()]
+    subsets = sorted({f"subset: {result.subset}" for result in results})
+    return [*subsets, *dict.fromkeys(defect for result in results for defect in result.defects or [])]
 
 
 def compatibility_section(probes: Probes) -> Html | None:
-    """Draw one table a protocol; None where only the canonical one was run."""
-    names = protocols(probes)
-    if not names:
-        return None
-    lead = (
-        "A published protocol re-run as it was, defects and all, so that a published row can be compared like for "
-        f"like. '{MAXIMUM}' is chosen on the test split and says nothing about new records."
-    )
-    return section(
-        "compatibility", "Published protocols", [_block(name, of(probes, name)) for name in names], lead=lead
-    )
-
-
-def _block(name: str, found: Probes) -> list[Html]:
-    head: list[Child] = ["Encoder and features", "Labels", *(TASK_NAMES[task] for task in found)]
-    rows = [
-        [[name_of(encoder), el("small", kind, class_="below")], percent(share), *(_shown(cell) for cell in cells)]
-        for encoder, kind, share, cells in lines(found)
+    """Draw one table per published protocol; None if only the canonical one was run."""
+    blocks = [
+        [table.html(one), el("ul", [el("li", note) for note in notes(of(probes, name))], class_="plain")]
+        for name, one in zip(protocols(probes), tables(probes), strict=True)
     ]
-    caption = f"Protocol {name}: macro AUROC at the epoch that is best on validation; one seed."
-    return [table(caption, head, rows), el("ul", [el("li", note) for note in notes(found)], class_="plain")]
-
-
-def _shown(figures: Mapping[str, Any] | None) -> list[Child]:
-    first, *rest = words(figures)
-    return [first, *(el("small", part, class_="below") for part in rest)]
-
-
-def markdown(probes: Probes) -> list[tuple[str, list[str], list[list[str]]]]:
-    """Return introduction, head and rows of a table for each protocol."""
-    found = {name: of(probes, name) for name in protocols(probes)}
-    return [
-        (
-            f"Protocol {name}, macro AUROC at the best validation epoch, one seed. {'; '.join(notes(part))}.",
-            ["Encoder", "Features", "Labels", *(TASK_NAMES[task] for task in part)],
-            [[name_of(e), kind, percent(share), *("; ".join(words(cell)) for cell in cells)]
-             for e, kind, share, cells in lines(part)],
-        )
-        for name, part in found.items()
-    ]  # fmt: skip
+    return section("compatibility", "Published protocols", blocks, lead=LEAD) if blocks else None

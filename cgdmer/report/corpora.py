@@ -1,15 +1,14 @@
-"""Owns the parts of the page about what stands behind the numbers: training, corpora, versions, what is missing."""
-
-from collections.abc import Mapping
-from typing import Any
+"""The sections of the benchmark page on training, corpora, versions and what is not reproduced."""
 
 import polars as pl
 
-from cgdmer.page import Child, Html, el, number, section, table, tiles
+from cgdmer.page import Html, el, number, section, tiles
 from cgdmer.page.charts import Series, key, lines
 from cgdmer.page.standalone import Panel
-from cgdmer.report.gather import Findings
+from cgdmer.report import table
+from cgdmer.report.gather import Corpus, Findings
 from cgdmer.report.headline import SOURCE_NAMES
+from cgdmer.report.table import Badge, Code, Content, Table
 
 TERMS = {
     "loss": "all terms, weighted",
@@ -23,11 +22,11 @@ SPLITS = {"published": "published", "hash": "hash of the patient", "folds": "pub
 WAYS = {"simulate": "simulated", "local": "local copy", "download": "downloaded"}
 
 
-def training_section(found: Findings) -> Html:
+def training_section(findings: Findings) -> Html:
     """Draw each loss term over the steps, with the held-out value after each epoch."""
-    if found.curve.is_empty():
-        return section("training", "Pretraining", lead="No learning curve was written in this run.")
-    facts = found.summary
+    if findings.curve.is_empty():
+        return section("training", "Pretraining", lead="This run wrote no learning curve.")
+    facts = findings.summary
     shown = tiles([
         ("records trained on", number(facts["records"])),
         ("held-out records", number(facts["held_out"])),
@@ -35,7 +34,7 @@ def training_section(found: Findings) -> Html:
         ("parameters", number(facts["parameters"])),
     ])  # fmt: skip
     held_out = pl.DataFrame(facts["epochs"]) if facts["epochs"] else pl.DataFrame()
-    figures = [loss_chart(found.curve, held_out, term).figure() for term in TERMS if term in found.curve.columns]
+    figures = [loss_chart(findings.curve, held_out, term).figure() for term in TERMS if term in findings.curve.columns]
     keys = key([("training", 0), ("held out", 1)])
     lead = "Each term of the loss, averaged over steps while training and measured on held-out records."
     return section("training", "Pretraining", shown, keys, el("div", figures, class_="grid"), lead=lead)
@@ -44,7 +43,7 @@ def training_section(found: Findings) -> Html:
 def loss_chart(curve: pl.DataFrame, held_out: pl.DataFrame, term: str) -> Panel:
     steps, values = curve["step"].cast(pl.Float64).to_list(), curve[term].to_list()
     series = [Series("training", steps, values)]
-    words = f"from {values[0]:.3g} to {values[-1]:.3g} in {steps[-1]:,.0f} steps"
+    text = f"from {values[0]:.3g} to {values[-1]:.3g} in {steps[-1]:,.0f} steps"
     if term in held_out.columns:
         last = curve.group_by("epoch", maintain_order=True).agg(pl.col("step").last())
         measured = held_out.join(last, on="epoch", how="inner", maintain_order="left")
@@ -52,94 +51,95 @@ def loss_chart(curve: pl.DataFrame, held_out: pl.DataFrame, term: str) -> Panel:
             series.append(
                 Series("held out", measured["step"].cast(pl.Float64).to_list(), measured[term].to_list(), style=1)
             )
-            words += f"; held out, {measured[term][-1]:.3g} at the end"
+            text += f"; held out, {measured[term][-1]:.3g} at the end"
     title = TERMS[term][0].upper() + TERMS[term][1:]
-    label = f"{title}, loss term {term}: {words}"
+    label = f"{title}, loss term {term}: {text}"
     ticks = [(steps[0], f"{steps[0]:g}"), (steps[-1], f"{steps[-1]:g} steps")]
     drawing = lines(label, series, x_ticks=ticks, dots=False, height=150)
-    return Panel(title, drawing, f"{words[0].upper()}{words[1:]}.")
+    return Panel(title, drawing, f"{text[0].upper()}{text[1:]}.")
 
 
-def data_section(found: Findings) -> Html:
-    """Draw one row a corpus: where it came from, how it was split, what was set aside, what validation said."""
-    order = [name for name in SOURCE_NAMES if name in found.sources]
-    rows = [_corpus(name, found.sources[name]) for name in order]
-    head = ("Corpus", "Came by", "Split", "Records", "Patients", "Quarantined", "Validation", "Digest")
-    content = table(
-        "Records are those in the shards; a digest names their exact content.", head, rows, text=(0, 1, 2, 6, 7)
+def data_table(findings: Findings) -> Table:
+    """Return one row per corpus: origin, split, sizes and the verdict of the validation."""
+    rows = [_corpus(name, findings.sources[name]) for name in SOURCE_NAMES if name in findings.sources]
+    head = ("Corpus", "Origin", "Split", "Records", "Patients", "Quarantined", "Validation", "Digest")
+    caption = "Records are those in the shards; a digest identifies their exact content."
+    return Table(caption, head, rows, text=(0, 1, 2, 6, 7))
+
+
+def data_section(findings: Findings) -> Html:
+    """Draw the table of corpora."""
+    lead = "The data behind the numbers. A corpus that fails a critical expectation stops the pipeline."
+    return section("data", "Data and its validation", table.html(data_table(findings)), lead=lead)
+
+
+def _corpus(name: str, corpus: Corpus) -> list[Content]:
+    state, tone = (
+        ("failed", "bad") if not corpus.passed else ("warnings", "warn") if corpus.warnings else ("passed", "good")
     )
-    lead = "What the numbers were made from. A corpus that fails a critical expectation stops the pipeline."
-    return section("data", "Data and its validation", content, lead=lead)
-
-
-def _corpus(name: str, facts: Mapping[str, Any]) -> list[Child]:
-    result = facts["validation"]
-    state = "failed" if not result["success"] else "warnings" if result["warnings"] else "passed"
-    kind = {"failed": "bad", "warnings": "warn", "passed": "good"}[state]
-    split = facts["split"].get("kind", "") if isinstance(facts["split"], Mapping) else str(facts["split"])
-    warned = ", ".join(result["warnings"])
-    verdict = [el("span", state, class_=f"badge {kind}"), el("small", warned, class_="below") if warned else None,
-               el("small", el("a", "in full", href=f"validation/{name}/index.html"), class_="below")]  # fmt: skip
-    known = result["facts"]
     return [
         SOURCE_NAMES.get(name, name),
-        WAYS.get(facts["way"], facts["way"]),
-        SPLITS.get(split, split or "–"),
-        number(facts["records"]),
-        number(known["patients"] if known else None),
-        number(facts["quarantined"]),
-        verdict,
-        el("code", facts["digest"][:12]),
+        WAYS.get(corpus.way, corpus.way),
+        SPLITS.get(corpus.split, corpus.split or "–"),
+        number(corpus.records),
+        number(corpus.patients),
+        number(corpus.quarantined),
+        Badge(state, tone, ", ".join(corpus.warnings), f"validation/{name}/index.html"),
+        Code(corpus.digest[:12]),
     ]
 
 
-def versions_section(found: Findings) -> Html:
-    rows = [(name, el("code", value)) for name, value in found.versions.items()]
+def versions_table(findings: Findings) -> Table:
+    """Return the versions of code, model and libraries."""
+    rows = [[name, Code(value)] for name, value in findings.versions.items()]
+    return Table("Versions in use.", ("What", "Version"), rows, text=(0, 1))
+
+
+def versions_section(findings: Findings) -> Html:
+    """Draw the versions."""
     note = el(
-        "p", "Inputs, settings and outputs of every stage are recorded, by content, in ", el("code", "dvc.lock"), "."
+        "p", "Inputs, settings and outputs of every stage are recorded by content in ", el("code", "dvc.lock"), "."
     )
-    lead = "Code, model and libraries that made this page; `code` is a digest of the package's source files."
-    return section(
-        "versions", "Versions", table("Versions in use.", ("What", "Version"), rows, text=(0, 1)), note, lead=lead
-    )
+    lead = "Code, model and libraries behind this page; `code` is a digest of the package's source files."
+    return section("versions", "Versions", table.html(versions_table(findings)), note, lead=lead)
 
 
-def missing(found: Findings) -> list[str]:
-    """Say what of the published benchmark this run does not reproduce, from the run itself."""
-    simulated = [SOURCE_NAMES.get(n, n) for n, facts in found.sources.items() if facts["way"] == "simulate"]
-    hashed = [SOURCE_NAMES.get(n, n) for n, facts in found.sources.items()
-              if isinstance(facts["split"], Mapping) and facts["split"].get("kind") == "hash"]  # fmt: skip
+def missing(findings: Findings) -> list[str]:
+    """Return what this run does not reproduce of the published benchmark, one sentence each."""
+    corpora = {SOURCE_NAMES.get(name, name): corpus for name, corpus in findings.sources.items()}
+    simulated = [name for name, corpus in corpora.items() if corpus.way == "simulate"]
+    hashed = [name for name, corpus in corpora.items() if corpus.split == "hash"]
     partial = [
-        f"{SOURCE_NAMES.get(n, n)} ({entry['note']})"
-        for n, facts in found.sources.items() if facts["way"] != "simulate"
-        for entry in facts["validation"]["expectations"]
-        if entry["name"].startswith("label_totals") and "published records" in entry["note"]
-    ]  # fmt: skip
-    model = found.config.get("model", {})
+        f"{name} ({note})" for name, corpus in corpora.items() if corpus.way != "simulate" for note in corpus.partial
+    ]
+    model = findings.config.get("model", {})
     lines = []
     if simulated:
         lines.append(
             f"Simulated, not recorded: {', '.join(simulated)}. No number on them says anything about patients."
         )
     if partial:
-        lines.append(f"Parts of a corpus: {', '.join(dict.fromkeys(partial))}.")
+        lines.append(f"Incomplete corpora: {', '.join(dict.fromkeys(partial))}.")
     if hashed:
-        lines.append(f"Split by a hash of the patient, for want of the published split: {', '.join(hashed)}.")
+        lines.append(
+            f"Split by a hash of the patient, because the published split is not available: {', '.join(hashed)}."
+        )
     if model:
         text = model.get("text") or f"a small encoder trained from scratch ({model.get('text_width')} wide)"
         lines.append(
-            f"The paper's scale: this model is {model.get('width')} wide and {model.get('depth')} deep, reports are "
-            f"read by {text}, and it was trained on {number(found.summary.get('records'))} records."
+            f"The paper's scale: this model is {model.get('width')} wide and {model.get('depth')} deep, its report "
+            f"encoder is {text}, and it was trained on {number(findings.summary.get('records'))} records."
         )
     lines += [
-        "The paper's exact method: its abstract and introduction (arXiv 2602.21154) fix the parts; what they leave "
-        "open is ours and listed in ARCHITECTURE.md.",
-        "Checkpoints of other groups: none was run here, and published numbers stand apart.",
-        "Selection on test or on labelled zero-shot validation sets, as some released code does: left out on purpose.",
+        "The paper's exact method: its abstract and introduction (arXiv 2602.21154) fix the components; the choices they "
+        "leave open are ours and listed in ARCHITECTURE.md.",
+        "Checkpoints of other groups: none was run here, and published numbers are shown separately.",
+        "Selection on test or on labelled zero-shot validation sets, as in some released code: omitted on purpose.",
     ]
     return lines
 
 
-def missing_section(found: Findings) -> Html:
-    items = [el("li", line) for line in missing(found)]
+def missing_section(findings: Findings) -> Html:
+    """Draw the list of what is not reproduced."""
+    items = [el("li", line) for line in missing(findings)]
     return section("missing", "What is not reproduced", el("ul", items, class_="plain"))

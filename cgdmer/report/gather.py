@@ -1,12 +1,12 @@
-"""Owns reading what all stages wrote, and `metrics.json` made of it; its shape is a contract with other programs."""
+"""Read the results of all stages and build the content of `metrics.json` from them."""
 
 import hashlib
 import platform
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import polars as pl
 
@@ -14,37 +14,64 @@ from cgdmer import paths, settings
 from cgdmer.errors import DataError
 from cgdmer.evaluation import ablations
 from cgdmer.files import read_json, sha256
-from cgdmer.report import ablations as removed
-from cgdmer.report import disentanglement, finetuning, robustness
+from cgdmer.metrics_json import CorpusNumbers, Metrics
+from cgdmer.report import finetuning, robustness
 from cgdmer.report.headline import encoder_order
+from cgdmer.results import (
+    Ablation,
+    Cell,
+    DisentanglementResult,
+    Json,
+    ProbeResult,
+    RetrievalResult,
+    RobustnessResult,
+    ZeroShotCell,
+    ZeroShotResult,
+)
 from cgdmer.tables import TASKS
 from cgdmer.version import __version__
 
-LIBRARIES = ("numpy", "polars", "scikit-learn", "scipy", "torch", "great-expectations")
-"""Libraries whose version can change a number."""
+LIBRARIES = ("numpy", "polars", "scipy", "torch", "great-expectations")
+"""Libraries whose version can change a number; nothing else is listed."""
+
+
+@dataclass(frozen=True)
+class Corpus:
+    """Where a corpus came from and what validation says about it."""
+
+    way: str
+    """simulate, local or download."""
+    split: str
+    """published, folds or hash."""
+    records: int
+    digest: str
+    quarantined: int
+    patients: int | None
+    passed: bool
+    warnings: list[str]
+    partial: list[str]
+    """Notes that say that the corpus holds only a part of the published records."""
 
 
 @dataclass(frozen=True)
 class Findings:
-    """Everything that the report tells, as the stages wrote it."""
+    """Everything on the benchmark page, as the stages wrote it."""
 
-    probes: dict[str, dict[str, Any]]
-    """By task, then encoder: the result of the stage probe."""
-    zero_shot: dict[str, Any]
+    probes: dict[str, dict[str, ProbeResult]]
+    """By task, then encoder."""
+    zero_shot: dict[str, ZeroShotResult]
     """By task."""
-    retrieval: dict[str, Any]
-    """Empty where nothing was ranked."""
-    disentanglement: dict[str, Any]
-    """What the shared and the specific part know; empty where it was not measured."""
-    finetuning: dict[str, Any]
+    retrieval: RetrievalResult | None
+    disentanglement: DisentanglementResult | None
+    finetuning: dict[str, ProbeResult]
     """By task; empty while fine-tuning is off."""
-    ablations: dict[str, Any]
-    """By profile; empty where none was run."""
-    robustness: dict[str, dict[str, Any]]
-    """By task, then encoder: fewer leads and disturbances."""
-    sources: dict[str, dict[str, Any]]
-    """By source: way, split, records, quarantined, digest, and the validation result."""
+    ablations: dict[str, Ablation]
+    """By profile."""
+    robustness: dict[str, dict[str, RobustnessResult]]
+    """By task, then encoder."""
+    sources: dict[str, Corpus]
     curve: pl.DataFrame
+    """Training losses by step."""
     summary: dict[str, Any]
     """Of pretraining: records, steps, parameters, held-out losses."""
     config: dict[str, Any]
@@ -52,75 +79,83 @@ class Findings:
     versions: dict[str, str]
 
     @property
-    def reached(self) -> dict[str, Any]:
+    def held_out_losses(self) -> dict[str, float]:
         """Losses on held-out records after the last epoch."""
         return dict((self.summary.get("epochs") or [{}])[-1])
 
 
 def gather(matrix: settings.Matrix) -> Findings:
-    """Read the results of what the section `matrix` names; DataError when there is no probe result at all.
+    """Read the results of the corpora and encoders in `matrix`; DataError if there is no probe result at all.
 
-    A clone may hold results of other corpora and encoders, from an earlier run; they are no part of this one.
+    Results that an earlier run left for other corpora and encoders are not read.
     """
     tasks = [task for task, source in TASKS.items() if source in matrix.benchmarks]
-    probes = _by_encoder(_probes(), tasks, matrix.probed)
+    probes = _by_encoder(tasks, matrix.probed, paths.probe, ProbeResult)
     if not probes:
         raise DataError(f"no probe result in {paths.REPORTS / 'probe'}", fix="dvc repro probe")
     return Findings(
         probes=probes,
-        zero_shot={task: read_json(paths.zero_shot(task)) for task in tasks if paths.zero_shot(task).is_file()},
-        retrieval=_optional(paths.retrieval()),
-        disentanglement=disentanglement.read(),
-        finetuning={task: result for task, result in finetuning.read().items() if task in tasks},
+        zero_shot=_read({task: paths.zero_shot(task) for task in tasks}, ZeroShotResult),
+        retrieval=_optional(paths.retrieval(), RetrievalResult),
+        disentanglement=_optional(paths.disentanglement(), DisentanglementResult),
+        finetuning=_read({task: paths.finetuning(task) for task in tasks}, ProbeResult),
         ablations=ablations.read(),
-        robustness=_by_encoder(robustness.read(), tasks, matrix.robustness),
-        sources={name: _source(name) for name in sorted(matrix.sources) if paths.validation(name).is_dir()},
+        robustness=_by_encoder(tasks, matrix.robustness, paths.robustness, RobustnessResult),
+        sources={name: _corpus(name) for name in sorted(matrix.sources) if paths.validation(name).is_dir()},
         curve=pl.read_csv(paths.CURVE) if paths.CURVE.is_file() else pl.DataFrame(),
-        summary=_optional(paths.CURVE.with_name("summary.json")),
-        config=_optional(paths.MODEL / "config.json"),
+        summary=_content(paths.CURVE.with_name("summary.json")),
+        config=_content(paths.MODEL / "config.json"),
         versions=_versions(),
     )
 
 
-Results = dict[str, dict[str, Any]]
-"""By task, then encoder."""
+Result = TypeVar("Result", bound=Json)
 
 
-def _by_encoder(found: Results, tasks: Sequence[str], encoders: Sequence[str]) -> Results:
-    """Keep the chosen tasks and encoders."""
-    kept = {task: {name: result for name, result in found[task].items() if name in encoders}
-            for task in found if task in tasks}  # fmt: skip
-    return {task: results for task, results in kept.items() if results}
+def _by_encoder(
+    tasks: Sequence[str], encoders: Sequence[str], file: Callable[[str, str], Path], kind: type[Result]
+) -> dict[str, dict[str, Result]]:
+    """Read the results of tasks and encoders that exist, in the order of the tables."""
+    ordered = sorted(encoders, key=encoder_order)
+    results = {task: _read({encoder: file(encoder, task) for encoder in ordered}, kind) for task in tasks}
+    return {task: by_encoder for task, by_encoder in results.items() if by_encoder}
 
 
-def _optional(path: Path) -> dict[str, Any]:
+def _read(files: Mapping[str, Path], kind: type[Result]) -> dict[str, Result]:
+    return {name: kind.from_json(read_json(path)) for name, path in files.items() if path.is_file()}
+
+
+def _optional(path: Path, kind: type[Result]) -> Result | None:
+    return kind.from_json(read_json(path)) if path.is_file() else None
+
+
+def _content(path: Path) -> dict[str, Any]:
     content: dict[str, Any] = read_json(path) if path.is_file() else {}
     return content
 
 
-def _probes() -> dict[str, dict[str, Any]]:
-    folder = paths.REPORTS / "probe"
-    encoders = sorted((path.name for path in folder.glob("*") if path.is_dir()), key=encoder_order)
-    found = {task: {e: read_json(paths.probe(e, task)) for e in encoders if paths.probe(e, task).is_file()}
-             for task in TASKS}  # fmt: skip
-    return {task: results for task, results in found.items() if results}
-
-
-def _source(name: str) -> dict[str, Any]:
-    result = read_json(paths.validation(name) / "result.json")
+def _corpus(name: str) -> Corpus:
+    validation = read_json(paths.validation(name) / "result.json")
     shards = read_json(paths.shards(name) / "manifest.json")
-    return {
-        "way": _optional(paths.raw(name) / "manifest.json").get("way", "unknown"),
-        "split": _optional(paths.index_facts(name)).get("split", {}),
-        "records": shards["records"],
-        "digest": shards["digest"],
-        "quarantined": sum(result["quarantined"].values()),
-        "validation": result,
-    }
+    return Corpus(
+        way=_content(paths.raw(name) / "manifest.json").get("way", "unknown"),
+        split=_content(paths.index_facts(name)).get("split", {}).get("kind", ""),
+        records=shards["records"],
+        digest=shards["digest"],
+        quarantined=sum(validation["quarantined"].values()),
+        patients=(validation["facts"] or {}).get("patients"),
+        passed=validation["success"],
+        warnings=validation["warnings"],
+        partial=[
+            check["note"]
+            for check in validation["expectations"]
+            if check["name"].startswith("label_totals") and "published records" in check["note"]
+        ],
+    )
 
 
 def _versions() -> dict[str, str]:
-    """Return versions of code, model and libraries; the code's is a digest of the package's own files."""
+    """Return the versions of code, model and libraries; the version of the code is a digest of the package's files."""
     weights = paths.MODEL / "weights.safetensors"
     return {
         "cgdmer": __version__,
@@ -132,7 +167,7 @@ def _versions() -> dict[str, str]:
 
 
 def code_digest(package: Path) -> str:
-    """Return 16 hex digits that change when a source file of the package does, whatever the checkout."""
+    """Return 16 hex digits that depend on the content of the package's source files alone."""
     digest = hashlib.sha256()
     for path in sorted(package.rglob("*.py")):
         digest.update(f"{path.relative_to(package).as_posix()}\0{sha256(path)}\n".encode())
@@ -146,39 +181,35 @@ def _version(library: str) -> str:
         return "not installed"
 
 
-def metrics(found: Findings) -> dict[str, Any]:
+def metrics(findings: Findings) -> Metrics:
     """Return the content of `reports/metrics.json`."""
-    return {
-        "auroc": {task: _auroc(results) for task, results in found.probes.items()},
-        "finetuning": finetuning.cells(found.finetuning),
-        "ablations": removed.for_metrics(found.ablations),
-        "conditions": robustness.for_metrics(found.robustness),
-        "zero_shot": {task: _zero_shot(result) for task, result in found.zero_shot.items()},
-        "retrieval": {key: value for key, value in found.retrieval.items() if key != "examples"},
-        "parts": {key: value for key, value in found.disentanglement.items() if key != "sources"},
-        "data": {
-            name: {key: facts[key] for key in ("records", "quarantined", "digest")}
-            for name, facts in found.sources.items()
+    retrieval, disentanglement = findings.retrieval, findings.disentanglement
+    return Metrics(
+        auroc={task: _auroc(results) for task, results in findings.probes.items()},
+        zero_shot={task: _zero_shot(result) for task, result in findings.zero_shot.items()},
+        finetuning=finetuning.cells(findings.finetuning),
+        ablations={name: ablation.numbers() for name, ablation in findings.ablations.items()},
+        robustness=robustness.cells(findings.robustness),
+        retrieval=replace(retrieval, examples=None) if retrieval else None,
+        disentanglement=replace(disentanglement, sources=None) if disentanglement else None,
+        data={
+            name: CorpusNumbers(corpus.records, corpus.quarantined, corpus.digest)
+            for name, corpus in findings.sources.items()
         },
-        "versions": found.versions,
-    }
+        versions=findings.versions,
+    )
 
 
-def _auroc(results: Mapping[str, Any]) -> dict[str, Any]:
-    """Return `{fraction: {encoder: {representation: cell}}}` of one task."""
-    table: dict[str, Any] = {}
+def _auroc(results: Mapping[str, ProbeResult]) -> dict[str, dict[str, dict[str, Cell]]]:
+    """Return the cells of one task by label fraction, encoder and representation."""
+    by_fraction: dict[str, dict[str, dict[str, Cell]]] = {}
     for encoder, result in results.items():
-        for fraction, kinds in result["results"].items():
-            cells = {kind: _cell(cell, result["protocol"]) for kind, cell in kinds.items()}
-            table.setdefault(fraction, {})[encoder] = cells
-    return table
+        for fraction, kinds in result.results.items():
+            cells = {kind: cell.cell(result.protocol) for kind, cell in kinds.items()}
+            by_fraction.setdefault(fraction, {})[encoder] = cells
+    return by_fraction
 
 
-def _cell(cell: Mapping[str, Any], protocol: str) -> dict[str, Any]:
-    kept = {name: cell[name] for name in ("mean", "low", "high", "n_test")}
-    return {**kept, "seeds": len(cell["seeds"]), "protocol": protocol}
-
-
-def _zero_shot(result: Mapping[str, Any]) -> dict[str, Any]:
-    kept = {name: result[name] for name in ("mean", "low", "high", "n_test", "protocol")}
-    return {**kept, "prompts": result["prompts"]["name"], "representation": "aligned"}
+def _zero_shot(result: ZeroShotResult) -> ZeroShotCell:
+    prompts = result.prompts.name if result.prompts else None
+    return ZeroShotCell(result.mean, result.low, result.high, result.n_test, result.protocol, prompts, "aligned")

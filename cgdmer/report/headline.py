@@ -1,9 +1,12 @@
-"""Owns how tasks, encoders and fractions are called, and the headline table as plain text."""
+"""Names of tasks, corpora, encoders and label fractions, and the headline tables for a terminal."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
 
-from cgdmer.tables import TASKS
+from cgdmer.metrics_json import Metrics, counts, every, protocols_and_seeds
+from cgdmer.report import table
+from cgdmer.report.table import Stacked, Table, stacked
+from cgdmer.results import Cell
 
 TASK_NAMES = {
     "ptb_xl_super": "PTB-XL Super",
@@ -18,93 +21,69 @@ SOURCE_NAMES = {"mimic_iv_ecg": "MIMIC-IV-ECG", "ptb_xl": "PTB-XL", "cpsc2018": 
 ENCODER_NAMES = {"cgdmer": "CG-DMER", "random": "Random weights", "handcrafted": "Hand-crafted"}
 METHOD = "cgdmer"
 REPRESENTATIONS = ("pooled", "shared", "specific")
-"""In the order of the tables; `pooled` is what every encoder has."""
+"""In the order of the tables; every encoder has `pooled`."""
+MAIN = "pooled"
+"""The representation of every chart and comparison that shows one."""
 
 
 def name_of(encoder: str) -> str:
-    """Name an encoder as a person would; one that is not known here goes by its own name."""
+    """Return the display name of an encoder; an unlisted encoder keeps its own name."""
     return ENCODER_NAMES.get(encoder, encoder)
 
 
 def percent(fraction: str) -> str:
-    """Name a label fraction: `0.01` is `1%`."""
+    """Write a label fraction in percent: `0.01` is `1%`."""
     return f"{float(fraction) * 100:g}%"
 
 
 def encoder_order(name: str) -> tuple[int, str]:
-    """Sort the method first, then the controls that are known, then any other encoder by name."""
-    known = list(ENCODER_NAMES)
-    return (known.index(name) if name in known else len(known), name)
+    """Sort key: the method first, then the controls, then other encoders by name."""
+    listed = list(ENCODER_NAMES)
+    return (listed.index(name) if name in listed else len(listed), name)
 
 
-def lines_of(cells: Mapping[str, Any]) -> list[tuple[str, str]]:
-    """Return the (encoder, representation) pairs that occur in `{task: {encoder: {representation: ...}}}`, in order."""
-    found = {(encoder, kind) for encoders in cells.values() for encoder, kinds in encoders.items() for kind in kinds}
-    return sorted(found, key=lambda pair: (encoder_order(pair[0]), REPRESENTATIONS.index(pair[1])))
+def task_head(task: str, cells: Iterable[Cell]) -> Stacked:
+    """Return the head of a task's column: its name and its number of test records."""
+    return stacked(TASK_NAMES[task], f"n {counts(cells)}")
 
 
-def at(metrics: Mapping[str, Any], fraction: str) -> dict[str, Any]:
-    """Return `{task: {encoder: {representation: cell}}}` of one label fraction, tasks in the order of the benchmark."""
-    auroc = metrics["auroc"]
-    return {task: auroc[task][fraction] for task in TASKS if fraction in auroc.get(task, {})}
+def lines_of(cells: Mapping[str, Mapping[str, Iterable[str]]]) -> list[tuple[str, str]]:
+    """Return the (encoder, representation) pairs of `{task: {encoder: {representation: ...}}}`, in order."""
+    pairs = {(encoder, kind) for encoders in cells.values() for encoder, kinds in encoders.items() for kind in kinds}
+    return sorted(pairs, key=lambda pair: (encoder_order(pair[0]), REPRESENTATIONS.index(pair[1])))
 
 
-def fractions(metrics: Mapping[str, Any]) -> list[str]:
-    """Return the label fractions that occur, ascending."""
-    return sorted({fraction for task in metrics["auroc"].values() for fraction in task}, key=float)
+def headline(content: Mapping[str, Any]) -> str:
+    """Return the tables for a terminal, from the content of metrics.json: macro AUROC by task, most labels first.
 
-
-def headline(metrics: Mapping[str, Any]) -> str:
-    """Return the table for a terminal: macro AUROC and interval by task, most labels first.
-
-    Of the controls only pooled features are shown; the report has every representation.
+    Controls show pooled features only; the benchmark page shows every representation.
     """
-    blocks = [_block(metrics, fraction) for fraction in reversed(fractions(metrics))]
-    return "\n\n".join([*blocks, *_zero_shot(metrics)])
+    metrics = Metrics.from_json(content)
+    tables = [_probes(metrics, fraction) for fraction in reversed(metrics.fractions())]
+    return "\n\n".join(table.text(one) for one in [*tables, *_zero_shot(metrics)])
 
 
-def _block(metrics: Mapping[str, Any], fraction: str) -> str:
-    cells = at(metrics, fraction)
+def _probes(metrics: Metrics, fraction: str) -> Table:
+    cells = metrics.at(fraction)
     shown = [(encoder, kind) for encoder, kind in lines_of(cells) if encoder == METHOD or kind == REPRESENTATIONS[0]]
-    head = [["", *(name_of(encoder) for encoder, _ in shown), "n test"], ["", *(kind for _, kind in shown), ""]]
     rows = [
         [
             TASK_NAMES[task],
-            *(_cell(cells[task].get(encoder, {}).get(kind)) for encoder, kind in shown),
-            _counts(cells[task]),
+            *(encoders.get(encoder, {}).get(kind) for encoder, kind in shown),
+            counts(every({task: encoders})),
         ]
-        for task in cells
+        for task, encoders in cells.items()
     ]
-    title = f"Linear probe, macro AUROC [95% interval], {percent(fraction)} of labels, {_how(cells)}"
-    return "\n".join([title, *_aligned([*head, *rows])])
+    made = protocols_and_seeds(every(cells))
+    caption = f"Linear probe, macro AUROC [95% interval], {percent(fraction)} of labels, {made}"
+    return Table(caption, ["", *(stacked(name_of(encoder), kind) for encoder, kind in shown), "n test"], rows)
 
 
-def _zero_shot(metrics: Mapping[str, Any]) -> list[str]:
-    cells = {task: metrics["zero_shot"][task] for task in TASK_NAMES if task in metrics["zero_shot"]}
+def _zero_shot(metrics: Metrics) -> list[Table]:
+    cells = metrics.zero_shots()
     if not cells:
         return []
-    rows = [[TASK_NAMES[task], _cell(cell), str(cell["n_test"])] for task, cell in cells.items()]
-    prompts = "/".join(sorted({cell["prompts"] for cell in cells.values()}))
-    title = f"Zero-shot, macro AUROC [95% interval], no labels, prompts {prompts}"
-    return ["\n".join([title, *_aligned([["", name_of(METHOD), "n test"], ["", "aligned", ""], *rows])])]
-
-
-def _cell(cell: Mapping[str, Any] | None) -> str:
-    return f"{cell['mean']:.3f} [{cell['low']:.2f}, {cell['high']:.2f}]" if cell else "-"
-
-
-def _counts(encoders: Mapping[str, Any]) -> str:
-    return "/".join(str(n) for n in sorted({cell["n_test"] for kinds in encoders.values() for cell in kinds.values()}))
-
-
-def _how(cells: Mapping[str, Any]) -> str:
-    """Say by which protocols and from how many seeds the numbers of a table are."""
-    every = [cell for encoders in cells.values() for kinds in encoders.values() for cell in kinds.values()]
-    protocols, seeds = sorted({cell["protocol"] for cell in every}), sorted({cell["seeds"] for cell in every})
-    return f"protocol {'/'.join(protocols)}, {'/'.join(map(str, seeds))} seed{'' if seeds == [1] else 's'}"
-
-
-def _aligned(rows: list[list[str]]) -> list[str]:
-    widths = [max(len(row[column]) for row in rows) for column in range(len(rows[0]))]
-    padded = [[cell.ljust(width) for cell, width in zip(row, widths, strict=True)] for row in rows]
-    return ["  ".join(row).rstrip() for row in padded]
+    prompts = "/".join(sorted({cell.prompts or "" for cell in cells.values()}))
+    caption = f"Zero-shot, macro AUROC [95% interval], no labels, prompts {prompts}"
+    rows = [[TASK_NAMES[task], cell, f"{cell.n_test:,}"] for task, cell in cells.items()]
+    return [Table(caption, ["", stacked(name_of(METHOD), "aligned"), "n test"], rows)]

@@ -1,8 +1,8 @@
-"""Owns the page: its order, its opening, and which section says what."""
+"""The benchmark page: its header and the order of its sections."""
 
 from collections.abc import Sequence
-from typing import Any
 
+from cgdmer.metrics_json import Metrics, protocols_and_seeds
 from cgdmer.page import Html, document, el, tiles
 from cgdmer.page.elements import safe
 from cgdmer.report import (
@@ -18,7 +18,7 @@ from cgdmer.report import (
     robustness,
 )
 from cgdmer.report.gather import Findings
-from cgdmer.report.headline import TASK_NAMES, at, encoder_order, fractions, name_of, percent
+from cgdmer.report.headline import MAIN, TASK_NAMES, encoder_order, name_of, percent
 from cgdmer.settings import Report
 
 LINKS = {
@@ -27,13 +27,13 @@ LINKS = {
     "zero-shot": "Zero-shot", "retrieval": "Retrieval", "ablations": "Ablations",
     "compatibility": "Protocols",
     "gallery": "ECGs", "reconstruction": "Reconstruction",
-    "parts": "Parts", "projections": "Projections", "training": "Training", "data": "Data", "published": "Published",
+    "disentanglement": "Shared and specific", "projections": "Projections", "training": "Training", "data": "Data", "published": "Published",
     "missing": "Not reproduced", "versions": "Versions",
 }  # fmt: skip
 
 
 def render(
-    found: Findings, metrics: dict[str, Any], compared: Sequence[paired.Comparison], drawn: pictures.Pictures,
+    findings: Findings, metrics: Metrics, compared: Sequence[paired.Comparison], drawn: pictures.Pictures,
     report: Report,
 ) -> str:  # fmt: skip
     """Return the whole self-contained page."""
@@ -42,22 +42,22 @@ def render(
         numbers.headline_section(metrics, fraction),
         paired.paired_section(compared, percent(fraction)),
         numbers.fraction_section(metrics),
-        numbers.class_section(found.probes, fraction),
-        finetuning.finetuning_section(found.finetuning),
-        robustness.robustness_sections(found.robustness),
+        numbers.class_section(findings.probes, fraction),
+        finetuning.finetuning_section(findings.finetuning),
+        robustness.robustness_sections(findings.robustness),
         numbers.zero_shot_section(metrics),
-        numbers.retrieval_section(found.retrieval),
-        ablations.ablations_section(found.ablations, metrics, fraction, found.reached),
+        numbers.retrieval_section(findings.retrieval),
+        ablations.ablations_section(findings.ablations, metrics, fraction, findings.held_out_losses),
         pictures.gallery(drawn),
         pictures.reconstructions(drawn),
-        disentanglement.disentanglement_section(found.disentanglement),
+        disentanglement.disentanglement_section(findings.disentanglement),
         pictures.projections(drawn),
-        corpora.training_section(found),
-        corpora.data_section(found),
-        compatibility.compatibility_section(found.probes),
+        corpora.training_section(findings),
+        corpora.data_section(findings),
+        compatibility.compatibility_section(findings.probes),
         published.published_section() if report.published else None,
-        corpora.missing_section(found),
-        corpora.versions_section(found),
+        corpora.missing_section(findings),
+        corpora.versions_section(findings),
     ]
     body = safe(sections)
     links = [el("li", el("a", name, href=f"#{anchor}")) for anchor, name in LINKS.items() if f'id="{anchor}"' in body]
@@ -67,46 +67,47 @@ def render(
         el("p", "Disentangled ECG and report encoders", class_="kicker"),
         el("h1", report.title),
         el("p", summary(metrics, fraction), class_="lead"),
-        _tiles(found, metrics, fraction),
+        _tiles(findings, metrics, fraction),
         el("nav", el("ul", links), aria_label="Sections"),
     )
     footer = el(
-        "footer", el("p", "Made by the stage report; metrics.json and report.md beside this page hold the same.")
+        "footer",
+        el("p", "Written by the stage report; metrics.json and report.md beside this page hold the same numbers."),
     )
     return document(report.title, header, el("main", body), footer, description=summary(metrics, fraction))
 
 
-def nearest(metrics: dict[str, Any], wanted: float) -> str:
-    """Return the label fraction of the headline: the one asked for, or the nearest that was probed."""
-    return min(fractions(metrics), key=lambda f: (abs(float(f) - wanted), float(f)))
+def nearest(metrics: Metrics, wanted: float) -> str:
+    """Return the label fraction of the headline: the probed one that is nearest to `wanted`."""
+    return min(metrics.fractions(), key=lambda f: (abs(float(f) - wanted), float(f)))
 
 
-def means(metrics: dict[str, Any], fraction: str) -> dict[str, float]:
-    """Return each encoder's mean over the tasks that all of them were probed on, pooled features."""
-    cells = at(metrics, fraction)
+def means(metrics: Metrics, fraction: str) -> dict[str, float]:
+    """Return the mean over tasks of each encoder that was probed on all of them, pooled features."""
+    cells = metrics.at(fraction)
     every = sorted({encoder for kinds in cells.values() for encoder in kinds}, key=encoder_order)
-    encoders = [e for e in every if all(numbers.MAIN in kinds.get(e, {}) for kinds in cells.values())]
-    return {e: sum(kinds[e][numbers.MAIN]["mean"] for kinds in cells.values()) / len(cells) for e in encoders}
+    encoders = [e for e in every if all(MAIN in kinds.get(e, {}) for kinds in cells.values())]
+    return {e: sum(kinds[e][MAIN].mean for kinds in cells.values()) / len(cells) for e in encoders}
 
 
-def summary(metrics: dict[str, Any], fraction: str) -> str:
-    """Say the result in a sentence, the controls beside the method."""
-    cells, average = at(metrics, fraction), means(metrics, fraction)
+def summary(metrics: Metrics, fraction: str) -> str:
+    """Return the result in one sentence: the method and the controls."""
+    cells, average = metrics.at(fraction), means(metrics, fraction)
     tasks = f"{len(cells)} tasks" if len(cells) > 1 else TASK_NAMES[next(iter(cells))]
     parts = [f"{value:.3f} ({name_of(encoder)})" for encoder, value in average.items()]
     if not parts:
         return f"Linear probes on {tasks}, {percent(fraction)} of the labels."
-    spoken = ", ".join(parts[:-1]) + (" and " if len(parts) > 1 else "") + parts[-1]
+    joined = ", ".join(parts[:-1]) + (" and " if len(parts) > 1 else "") + parts[-1]
     return (
-        f"Linear probes on {tasks} with {percent(fraction)} of the labels: mean macro AUROC {spoken}, pooled features, "
-        f"{numbers.how([e[numbers.MAIN] for kinds in cells.values() for e in kinds.values() if numbers.MAIN in e])}."
+        f"Linear probes on {tasks} with {percent(fraction)} of the labels: mean macro AUROC {joined}, pooled features, "
+        f"{protocols_and_seeds(e[MAIN] for kinds in cells.values() for e in kinds.values() if MAIN in e)}."
     )
 
 
-def _tiles(found: Findings, metrics: dict[str, Any], fraction: str) -> Html:
+def _tiles(findings: Findings, metrics: Metrics, fraction: str) -> Html:
     average = means(metrics, fraction)
     shown = [(f"{name_of(e)}, mean AUROC", f"{value:.3f}") for e, value in average.items()]
-    zero = [entry["mean"] for entry in metrics["zero_shot"].values()]
+    zero = [cell.mean for cell in metrics.zero_shot.values()]
     if zero:
         shown.append(
             (
@@ -114,5 +115,5 @@ def _tiles(found: Findings, metrics: dict[str, Any], fraction: str) -> Html:
                 f"{sum(zero) / len(zero):.3f}",
             )
         )
-    shown.append(("records in the shards", f"{sum(facts['records'] for facts in found.sources.values()):,}"))
+    shown.append(("records in the shards", f"{sum(corpus.records for corpus in findings.sources.values()):,}"))
     return tiles(shown)

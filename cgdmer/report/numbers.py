@@ -1,194 +1,206 @@
-"""Owns the parts of the page that show numbers: headline table, label fractions, classes, zero-shot, retrieval."""
+"""The sections of the benchmark page with numbers: linear probes, label fractions, classes, zero-shot, retrieval."""
 
 import math
 from collections.abc import Mapping, Sequence
-from typing import Any
 
-from cgdmer.page import Child, Html, el, number, section, table
+from cgdmer.metrics_json import Metrics, every, protocols_and_seeds
+from cgdmer.page import Html, el, number, section
 from cgdmer.page.charts import Series, key, lines
 from cgdmer.page.comparisons import Bar, from_reference
 from cgdmer.page.standalone import Panel
-from cgdmer.report.headline import SOURCE_NAMES, TASK_NAMES, at, encoder_order, fractions, lines_of, name_of, percent
-
-MAIN = "pooled"
-"""The representation that every encoder has; charts that show one show this."""
-
-
-def cell(entry: Mapping[str, Any] | None) -> Child:
-    """Write a mean with its interval below."""
-    if not entry:
-        return "–"
-    interval = f"{entry['low']:.3f} – {entry['high']:.3f}"
-    return [f"{entry['mean']:.3f}", el("small", interval, class_="below")]
-
-
-def how(entries: Sequence[Mapping[str, Any]]) -> str:
-    """Say which protocol and how many seeds numbers come from."""
-    protocols, seeds = sorted({e["protocol"] for e in entries}), sorted({e["seeds"] for e in entries})
-    return f"{' and '.join(protocols)} protocol, {' or '.join(map(str, seeds))} seed{'' if seeds == [1] else 's'}"
+from cgdmer.report import table
+from cgdmer.report.headline import (
+    MAIN,
+    SOURCE_NAMES,
+    TASK_NAMES,
+    encoder_order,
+    lines_of,
+    name_of,
+    percent,
+    task_head,
+)
+from cgdmer.report.table import Table, stacked
+from cgdmer.results import Example, ProbeResult, RetrievalResult
 
 
-def headline_section(metrics: Mapping[str, Any], fraction: str) -> Html:
-    """Draw the table of one label fraction in full, and the others folded."""
-    blocks = [_table(metrics, fraction)]
-    for other in fractions(metrics):
+def headline_section(metrics: Metrics, fraction: str) -> Html:
+    """Draw the table of one label fraction, and the others folded."""
+    blocks = [table.html(probe_table(metrics, fraction))]
+    for other in metrics.fractions():
         if other != fraction:
-            blocks.append(el("details", el("summary", f"With {percent(other)} of the labels"), _table(metrics, other)))
+            summary = el("summary", f"With {percent(other)} of the labels")
+            blocks.append(el("details", summary, table.html(probe_table(metrics, other))))
     lead = (
-        "Macro AUROC on the test split, with the 95% interval of a bootstrap over records. Encoders are frozen; a "
-        "logistic regression is all that learns. The controls say what the architecture and plain ECG measurements "
-        "give without any pretraining."
+        "Macro AUROC on the test split, with the 95% interval of a bootstrap over records. Encoders are frozen; "
+        "only a logistic regression is trained. The controls show what the architecture and plain ECG measurements give "
+        "without any pretraining."
     )
     return section("results", "Linear probes", blocks, lead=lead)
 
 
-def _table(metrics: Mapping[str, Any], fraction: str) -> Html:
-    cells = at(metrics, fraction)
-    entries = [e for encoders in cells.values() for kinds in encoders.values() for e in kinds.values()]
-    head: list[Child] = ["Encoder and features"]
-    head += [[TASK_NAMES[task], el("small", f"n {tested(cells[task])}", class_="below")] for task in cells]
-    rows = []
-    for encoder, kind in lines_of(cells):
-        named = [name_of(encoder), el("small", f"{kind} features", class_="below")]
-        rows.append([named, *(cell(cells[task].get(encoder, {}).get(kind)) for task in cells)])
-    return table(
-        f"{percent(fraction)} of the training labels; {how(entries)}; n is the number of test records.", head, rows
-    )
-
-
-def tested(encoders: Mapping[str, Any]) -> str:
-    counts = {e["n_test"] for kinds in encoders.values() for e in kinds.values()}
-    return " or ".join(number(n) for n in sorted(counts))
-
-
-def fraction_section(metrics: Mapping[str, Any]) -> Html:
-    """Draw one small chart a task: AUROC against the share of labels, an encoder a line, intervals as bands."""
-    shares = fractions(metrics)
-    encoders = sorted({e for task in metrics["auroc"].values() for f in task.values() for e in f}, key=encoder_order)
-    figures = [
-        fraction_chart(metrics, task, shares, encoders).figure() for task in TASK_NAMES if task in metrics["auroc"]
+def probe_table(metrics: Metrics, fraction: str) -> Table:
+    """Return the linear probes at one label fraction: a row per encoder and representation, a column per task."""
+    cells = metrics.at(fraction)
+    head = ["Encoder and features", *(task_head(task, every({task: cells[task]})) for task in cells)]
+    rows = [
+        [stacked(name_of(encoder), f"{kind} features"), *(cells[task].get(encoder, {}).get(kind) for task in cells)]
+        for encoder, kind in lines_of(cells)
     ]
+    made = protocols_and_seeds(every(cells))
+    caption = (
+        f"Macro AUROC with 95% intervals, {percent(fraction)} of the training labels; {made}; n is the number of test "
+        "records."
+    )
+    return Table(caption, head, rows)
+
+
+def fraction_section(metrics: Metrics) -> Html:
+    """Draw one small chart per task: AUROC against the share of labels, one line per encoder, intervals as bands."""
+    encoders = encoders_of(metrics)
+    figures = [chart.figure() for chart in fraction_charts(metrics, encoders)]
     lead = (
-        "How little labelling is enough: macro AUROC of pooled features as the share of labelled training records "
+        "How few labels are enough: macro AUROC of pooled features as the share of labelled training records "
         "grows. Below 100%, means over nested random subsets; bands are 95% intervals."
     )
     keys = key([(name_of(encoder), style) for style, encoder in enumerate(encoders)])
     return section("fractions", "Few labels", keys, el("div", figures, class_="grid"), lead=lead)
 
 
-def fraction_chart(metrics: Mapping[str, Any], task: str, shares: Sequence[str], encoders: Sequence[str]) -> Panel:
-    series, words, entries = [], [], []
+def encoders_of(metrics: Metrics) -> list[str]:
+    return sorted({e for task in metrics.auroc.values() for by_e in task.values() for e in by_e}, key=encoder_order)
+
+
+def fraction_charts(metrics: Metrics, encoders: Sequence[str]) -> list[Panel]:
+    """Draw the chart of each task."""
+    return [fraction_chart(metrics, task, encoders) for task in TASK_NAMES if task in metrics.auroc]
+
+
+def fraction_chart(metrics: Metrics, task: str, encoders: Sequence[str]) -> Panel:
+    """Draw AUROC of pooled features against the share of labels, one line per encoder."""
+    fractions = metrics.fractions()
+    series, words, drawn = [], [], []
     for style, encoder in enumerate(encoders):
-        found = [(x, metrics["auroc"][task].get(f, {}).get(encoder, {}).get(MAIN)) for x, f in enumerate(shares)]
-        known = [(x, entry) for x, entry in found if entry]
-        if not known:
+        optional = [(x, metrics.auroc[task].get(f, {}).get(encoder, {}).get(MAIN)) for x, f in enumerate(fractions)]
+        points = [(x, cell) for x, cell in optional if cell]
+        if not points:
             continue
-        entries += [entry for _, entry in known]
-        xs, ys = [float(x) for x, _ in known], [entry["mean"] for _, entry in known]
-        series.append(
-            Series(name_of(encoder), xs, ys, [e["low"] for _, e in known], [e["high"] for _, e in known], style)
-        )
-        words.append(f"{name_of(encoder)} " + ", ".join(f"{e['mean']:.2f} at {percent(shares[x])}" for x, e in known))
+        cells = [cell for _, cell in points]
+        drawn += cells
+        bounds = [cell.low for cell in cells], [cell.high for cell in cells]
+        x, y = [float(x) for x, _ in points], [cell.mean for cell in cells]
+        series.append(Series(name_of(encoder), x, y, *bounds, style))
+        words.append(f"{name_of(encoder)} " + ", ".join(f"{c.value(2)} at {percent(fractions[x])}" for x, c in points))
     label = f"{TASK_NAMES[task]}, macro AUROC of pooled features by label share: {'; '.join(words)}"
-    ticks = [(float(x), percent(f)) for x, f in enumerate(shares)]
+    ticks = [(float(x), percent(f)) for x, f in enumerate(fractions)]
     drawing = lines(label, series, x_ticks=ticks, y=(floor(metrics), 1.0))
-    note = f"n {number(entries[0]['n_test'])}; {how(entries)}."
+    note = f"n {number(drawn[0].n_test)}; {protocols_and_seeds(drawn)}."
     return Panel(TASK_NAMES[task], drawing, note)
 
 
-def floor(metrics: Mapping[str, Any]) -> float:
-    """Return the lowest AUROC that all small charts show, so that they share one axis: chance, or lower by tenths."""
-    lows: list[float] = [entry["low"] for task in metrics["auroc"].values() for encoders in task.values()
-            for kinds in encoders.values() for kind, entry in kinds.items() if kind == MAIN]  # fmt: skip
+def floor(metrics: Metrics) -> float:
+    """Return the lower end of the common axis of all charts: chance, or the lowest bound rounded down to a tenth."""
+    lows = [kinds[MAIN].low for task in metrics.auroc.values() for encoders in task.values()
+            for kinds in encoders.values() if MAIN in kinds]  # fmt: skip
     return min(0.5, math.floor(min(lows) * 10) / 10)
 
 
-def class_section(probes: Mapping[str, Mapping[str, Any]], fraction: str) -> Html:
-    """Draw one chart a task: AUROC of each class, the method as bars from chance, the controls as ticks."""
+def class_section(probes: Mapping[str, Mapping[str, ProbeResult]], fraction: str) -> Html:
+    """Draw one chart per task: AUROC of each class, the method as bars from chance, the controls as ticks."""
     encoders = sorted({encoder for results in probes.values() for encoder in results}, key=encoder_order)
     figures = [chart.figure() for task in probes if (chart := class_chart(task, probes[task], encoders, fraction))]
     lead = (
         f"AUROC of pooled features by class at {percent(fraction)} of the labels: bars start at chance (0.5), thin "
-        "lines are 95% intervals, ticks are the controls. The number of test positives stands beside each class."
+        "lines are 95% intervals, ticks are the controls. The number beside a class is its number of test positives."
     )
     keys = key([(name_of(encoder), style) for style, encoder in enumerate(encoders)])
     return section("classes", "Class by class", keys, el("div", figures, class_="flow"), lead=lead)
 
 
-def class_chart(task: str, results: Mapping[str, Any], encoders: Sequence[str], fraction: str) -> Panel | None:
-    kinds = {e: results[e]["results"].get(fraction, {}).get(MAIN) for e in encoders if e in results}
-    first = next((encoder for encoder in encoders if kinds.get(encoder)), None)
-    if first is None:
+def class_chart(task: str, results: Mapping[str, ProbeResult], encoders: Sequence[str], fraction: str) -> Panel | None:
+    """Draw AUROC of each class of a task; None if no encoder was probed at this fraction."""
+    optional = {e: results[e].results.get(fraction, {}).get(MAIN) if e in results else None for e in encoders}
+    cells = {encoder: cell for encoder, cell in optional.items() if cell}
+    if not cells:
         return None
-    main, positives = kinds[first], results[first]["test_positives"]
-    ranked = sorted(main["per_class"].items(), key=lambda item: (-item[1], item[0]))
+    first, main = next(iter(cells.items()))
+    result = results[first]
+    ranked = sorted(main.per_class.items(), key=lambda item: (-item[1], item[0]))
     bars = []
     for name, value in ranked:
-        low, high = main["per_class_interval"][name]
-        others = tuple((kinds.get(e) or {}).get("per_class", {}).get(name) for e in encoders if e != first)
-        bars.append(Bar(f"{name} {positives[name]}", value, low, high, others))
+        low, high = main.per_class_interval[name]
+        others = tuple(cells[e].per_class.get(name) if e in cells else None for e in encoders if e != first)
+        bars.append(Bar(f"{name} {result.test_positives[name]}", value, low, high, others))
     spoken = ", ".join(f"{name} {value:.2f}" for name, value in ranked)
     label = f"{TASK_NAMES[task]}, AUROC by class of {name_of(first)}: {spoken}"
-    left_out = results[first]["classes_left_out"]
-    note = f" Not scored, for want of a positive or negative test record: {', '.join(left_out)}." if left_out else ""
-    untrained = main["classes_without_train_positive"]
-    note += f" No positive to train on, scored 0.5: {', '.join(untrained)}." if untrained else ""
-    caption = f"n {number(main['n_test'])}; {results[first]['protocol']} protocol, {name_of(first)}.{note}"
+    left_out, untrained = ", ".join(result.classes_left_out), ", ".join(main.classes_without_train_positive)
+    note = f" Not scored, because no test record is positive or none is negative: {left_out}." if left_out else ""
+    note += f" No positive to train on, scored 0.5: {untrained}." if untrained else ""
+    caption = f"n {number(main.n_test)}; {result.protocol} protocol, {name_of(first)}.{note}"
     return Panel(TASK_NAMES[task], from_reference(label, bars), caption)
 
 
-def zero_shot_section(metrics: Mapping[str, Any]) -> Html:
-    """Draw the zero-shot table: no label of the task was seen."""
-    found = {task: metrics["zero_shot"][task] for task in TASK_NAMES if task in metrics["zero_shot"]}
-    if not found:
-        return section("zero-shot", "Zero-shot", lead="The model was trained without reports, so it reads no prompts.")
+def zero_shot_tables(metrics: Metrics) -> list[Table]:
+    """Return the zero-shot table; none if the model was trained without reports."""
     rows = [
-        (TASK_NAMES[task], cell(entry), number(entry["n_test"]), entry["prompts"], entry["protocol"])
-        for task, entry in found.items()
+        [TASK_NAMES[task], cell, number(cell.n_test), cell.prompts, cell.protocol]
+        for task, cell in metrics.zero_shots().items()
     ]
     head = ("Task", "Macro AUROC", "n test", "Prompts", "Protocol")
+    return [Table("CG-DMER, aligned features.", head, rows, text=(0, 3, 4))] if rows else []
+
+
+def zero_shot_section(metrics: Metrics) -> Html:
+    """Draw the zero-shot table."""
+    blocks = [table.html(one) for one in zero_shot_tables(metrics)]
     lead = (
         "Each class is a sentence; a record's score is the cosine between its aligned ECG vector and the sentence's. "
-        "No label of these tasks was seen, and no checkpoint was chosen on them."
+        "No label of these tasks was used, and no checkpoint was chosen on them."
+        if blocks
+        else "The model was trained without reports, so it has no zero-shot scores."
     )
-    return section("zero-shot", "Zero-shot", table("CG-DMER, aligned features.", head, rows, text=(0, 3, 4)), lead=lead)
+    return section("zero-shot", "Zero-shot", blocks, lead=lead)
 
 
 WITHHELD = "Examples are not shown: reports of people (retrieval.examples in params.yaml)."
 
 
-def retrieval_section(retrieval: Mapping[str, Any]) -> Html:
-    """Draw recall both ways and examples of what was found, report texts as they are (escaped)."""
-    if not retrieval:
-        return section("retrieval", "Finding reports", lead="Nothing was ranked in this run.")
-    ks = sorted(retrieval["ecg_to_report"]["recall"], key=int)
-    rows = [
-        (name, *(f"{retrieval[way]['recall'][k]:.1%}" for k in ks), f"{retrieval[way]['median_rank']:g}")
-        for name, way in (("ECG to report", "ecg_to_report"), ("Report to ECG", "report_to_ecg"))
-    ]
-    corpora = ", ".join(SOURCE_NAMES.get(source, source) for source in retrieval["sources"])
+def retrieval_tables(retrieval: RetrievalResult | None) -> list[Table]:
+    """Return recall and median rank in both directions; none if nothing was ranked."""
+    if retrieval is None:
+        return []
+    ks = sorted(retrieval.ecg_to_report.recall, key=int)
+    directions = {"ECG to report": retrieval.ecg_to_report, "Report to ECG": retrieval.report_to_ecg}
+    rows = [[name, *(f"{way.recall[k]:.1%}" for k in ks), f"{way.median_rank:g}"] for name, way in directions.items()]
+    corpora = ", ".join(SOURCE_NAMES.get(source, source) for source in retrieval.sources)
     caption = (
-        f"{number(retrieval['n'])} held-out records of {corpora} with {number(retrieval['distinct_reports'])} distinct "
+        f"{number(retrieval.n)} held-out records of {corpora} with {number(retrieval.distinct_reports)} distinct "
         f"reports; an identical report counts as correct; a blind guess is right in "
-        f"{retrieval['chance_recall_at_1'] * 100:.1f}%."
+        f"{retrieval.chance_recall_at_1 * 100:.1f}%."
     )
-    head = ("", *(f"Recall at {k}" for k in ks), "Median rank")
-    examples = [_example(entry) for entry in retrieval["examples"]]
-    lead = "Given an ECG, find its report among all, and the reverse."
+    return [Table(caption, ("", *(f"Recall at {k}" for k in ks), "Median rank"), rows)]
+
+
+def retrieval_section(retrieval: RetrievalResult | None) -> Html:
+    """Draw recall in both directions and examples of retrieved reports, with their texts escaped."""
+    if retrieval is None:
+        return section("retrieval", "Finding reports", lead="Nothing was ranked in this run.")
+    examples = [_example(entry) for entry in retrieval.examples or []]
+    lead = "Given an ECG, find its report among all reports, and the reverse."
     shown: list[Html] = [el("h3", "Examples"), el("div", examples, class_="grid wide")] if examples else []
-    return section("retrieval", "Finding reports", table(caption, head, rows), shown or el("p", WITHHELD), lead=lead)
+    blocks = [table.html(one) for one in retrieval_tables(retrieval)]
+    return section("retrieval", "Finding reports", blocks, shown or el("p", WITHHELD), lead=lead)
 
 
-def _example(entry: Mapping[str, Any]) -> Html:
+def _example(entry: Example) -> Html:
     items = [
-        el("li", near["report"], " ", el("span", f"{near['score']:.3f}", class_="soft"),
-           [" ", el("span", "its own", class_="badge good")] if near["right"] else None)
-        for near in entry["nearest"]
+        el("li", near.report, " ", el("span", f"{near.score:.3f}", class_="soft"),
+           [" ", el("span", "its own", class_="badge good")] if near.right else None)
+        for near in entry.nearest
     ]  # fmt: skip
-    title = f"{SOURCE_NAMES.get(entry['source'], entry['source'])} {entry['id']}"
+    title = f"{SOURCE_NAMES.get(entry.source, entry.source)} {entry.id}"
     parts = [
         el("p", title, class_="kicker"),
-        el("blockquote", entry["report"]),
+        el("blockquote", entry.report),
         el("p", "Nearest reports:", class_="soft"),
         el("ol", items, class_="plain"),
     ]

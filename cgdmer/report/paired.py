@@ -1,4 +1,4 @@
-"""Owns the paired comparison of the method with its controls: one small chart a control, one row a task."""
+"""The paired comparison of the method with its controls: one small chart per control, one row per task."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -10,11 +10,10 @@ from cgdmer.page import Html, el, section
 from cgdmer.page.comparisons import Bar, from_reference
 from cgdmer.page.standalone import Panel
 from cgdmer.probing.comparison import Difference, compare
-from cgdmer.report.headline import METHOD, TASK_NAMES, encoder_order, name_of
+from cgdmer.report.headline import MAIN, METHOD, TASK_NAMES, encoder_order, name_of
 
-MAIN = "pooled"
 REACH = 0.3
-"""Differences beyond this are drawn at the edge; the number beside them is exact."""
+"""Larger differences are drawn at the edge of the chart; the number beside them is exact."""
 
 
 @dataclass(frozen=True)
@@ -28,7 +27,7 @@ class Comparison:
 
 def compare_all(probes: Mapping[str, Mapping[str, object]], fraction: str) -> list[Comparison]:
     """Compare the method with every control from saved predictions, on the tasks where both have some."""
-    found = []
+    comparisons = []
     for task, results in probes.items():
         controls = sorted((encoder for encoder in results if encoder != METHOD), key=encoder_order)
         files = {encoder: paths.predictions(encoder, task) for encoder in (METHOD, *controls)}
@@ -37,8 +36,8 @@ def compare_all(probes: Mapping[str, Mapping[str, object]], fraction: str) -> li
         first = _predictions(METHOD, task, fraction)
         for control in controls:
             if files[control].is_file():
-                found.append(Comparison(task, control, compare(first, _predictions(control, task, fraction))))
-    return found
+                comparisons.append(Comparison(task, control, compare(first, _predictions(control, task, fraction))))
+    return comparisons
 
 
 def _predictions(encoder: str, task: str, fraction: str) -> pl.DataFrame:
@@ -47,7 +46,7 @@ def _predictions(encoder: str, task: str, fraction: str) -> pl.DataFrame:
 
 
 def paired_section(comparisons: Sequence[Comparison], share: str) -> Html | None:
-    """Draw the differences; None where there is nothing to compare."""
+    """Draw the differences; None if there is nothing to compare."""
     controls = list(dict.fromkeys(item.control for item in comparisons))
     if not controls:
         return None
@@ -57,16 +56,16 @@ def paired_section(comparisons: Sequence[Comparison], share: str) -> Html | None
     lead = (
         f"Macro AUROC of CG-DMER minus that of a control, pooled features, {share} of the labels: the same test "
         "records are drawn for both in every bootstrap replicate, so what is hard for both cancels. An interval that "
-        "holds zero shows no difference."
+        "contains zero shows no difference."
     )
     return section("differences", "Against the controls", el("div", figures, class_="grid wide"), lead=lead)
 
 
 def chart(control: str, items: Sequence[Comparison]) -> Panel:
     bars = [Bar(TASK_NAMES[i.task], i.difference.mean, i.difference.low, i.difference.high) for i in items]
-    spoken = "; ".join(f"{b.name} {b.value:+.3f} ({b.low:+.3f} to {b.high:+.3f})" for b in bars)
+    words = "; ".join(f"{TASK_NAMES[item.task]} {item.difference.text(signed=True)}" for item in items)
     title = f"CG-DMER minus {name_of(control)}"
     ticks = [(-REACH, f"−{REACH:g}"), (0.0, "0"), (REACH, f"+{REACH:g}")]
-    drawing = from_reference(f"{title}: {spoken}", bars, reference=0.0, ticks=ticks, form="+.3f")
+    drawing = from_reference(f"{title}: {words}", bars, reference=0.0, ticks=ticks, form="+.3f")
     above, below = sum(b.low > 0 for b in bars), sum(b.high < 0 for b in bars)
     return Panel(title, drawing, f"Better on {above}, worse on {below} of {len(bars)} tasks; 95% intervals.")

@@ -1,14 +1,16 @@
-"""Owns published numbers: where each was read, by which protocol it was made; shown apart, never ranked with ours."""
+"""Published numbers with source and protocol; they are shown separately and never ranked with ours."""
 
 from importlib.resources import files
 
 import polars as pl
 
-from cgdmer.page import Html, el, section, table
+from cgdmer.page import Html, el, section
+from cgdmer.report import table
 from cgdmer.report.headline import TASK_NAMES, percent
+from cgdmer.report.table import Content, Table
 
 READ = "read in the source"
-"""Status of a number that was read where its makers published it; any other is second-hand."""
+"""Status of a number that was read in its original publication; any other number is second-hand."""
 
 
 def rows() -> pl.DataFrame:
@@ -19,34 +21,33 @@ def rows() -> pl.DataFrame:
 
 
 def published_section() -> Html:
-    """Set published numbers apart: those read in their source, and, folded, those at second hand."""
-    found = rows()
-    read = found.filter(status=READ)
-    rest = found.filter(found["status"] != READ)
-    summary = f"{rest.height} second-hand numbers, not checked in their source"
-    more = el("details", el("summary", summary), _tables(rest))
+    """Draw the numbers read in their source and, folded, the second-hand ones."""
+    numbers = rows()
+    second_hand = numbers.filter(numbers["status"] != READ)
+    summary = f"{second_hand.height} second-hand numbers, not checked in their source"
+    folded = el("details", el("summary", summary), _tables(second_hand))
     lead = (
-        "Numbers of others, on the full corpora, each with where it was read. They are not ranked with ours: subsets, "
+        "Numbers of other groups on the full corpora, each with its source. They are not ranked with ours: subsets, "
         "selection and scores differ between protocols, and simulated or partial corpora cannot be compared at all."
     )
-    return section("published", "Published numbers", _tables(read), more, lead=lead)
+    return section("published", "Published numbers", _tables(numbers.filter(status=READ)), folded, lead=lead)
 
 
-def _tables(found: pl.DataFrame) -> list[Html]:
-    """Return one table a source and protocol: a row a method and label share, a column a task."""
-    groups = found.group_by("source", "kind", "protocol", maintain_order=True)
-    return [_quoted(f"{source}. {kind[0].upper()}{kind[1:]}; {protocol}.", part)
-            for (source, kind, protocol), part in groups]  # fmt: skip
+def _tables(numbers: pl.DataFrame) -> list[Html]:
+    """Return one table per source and protocol: a row per method and label share, a column per task."""
+    groups = numbers.group_by("source", "kind", "protocol", maintain_order=True)
+    return [table.html(_table(f"{source}. {kind[0].upper()}{kind[1:]}; {protocol}.", group))
+            for (source, kind, protocol), group in groups]  # fmt: skip
 
 
-def _quoted(caption: str, found: pl.DataFrame) -> Html:
-    tasks = [task for task in TASK_NAMES if task in set(found["task"])]
-    rows = []
-    for (method, fraction), part in found.group_by("method", "fraction", maintain_order=True):
-        values = dict(part.select("task", "auroc").iter_rows())
-        rows.append([method, percent(str(fraction)) if fraction else "none",
-                     *(f"{values[task]:.3f}" if task in values else "–" for task in tasks)])  # fmt: skip
-    notes = "; ".join(f"{method}: {note}" for method, note in found.filter(found["note"] != "").select("method", "note")
-                      .unique(maintain_order=True).iter_rows())  # fmt: skip
+def _table(caption: str, numbers: pl.DataFrame) -> Table:
+    tasks = [task for task in TASK_NAMES if task in set(numbers["task"])]
+    rows: list[list[Content]] = []
+    for (method, fraction), group in numbers.group_by("method", "fraction", maintain_order=True):
+        values = dict(group.select("task", "auroc").iter_rows())
+        labels = percent(str(fraction)) if fraction else "none"
+        rows.append([str(method), labels, *(f"{values[task]:.3f}" if task in values else None for task in tasks)])
+    noted = numbers.filter(numbers["note"] != "").select("method", "note").unique(maintain_order=True)
+    notes = "; ".join(f"{method}: {note}" for method, note in noted.iter_rows())
     head = ("Method", "Labels", *(TASK_NAMES[task] for task in tasks))
-    return table(caption + (f" {notes}." if notes else ""), head, rows)
+    return Table(caption + (f" {notes}." if notes else ""), head, rows)

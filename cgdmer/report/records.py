@@ -135,4 +135,4 @@ def principal(features: np.ndarray) -> tuple[np.ndarray, float]:
 
 def real_sources(sources: Mapping[str, Mapping[str, object]]) -> list[str]:
     """Return the sources whose records were recorded and not simulated."""
-    return [name for name, facts in sources.items() if facts["way"] in ("local", "download")]
+    return [name for name, corpus in sources.items() if corpus.way in ("local", "download")]

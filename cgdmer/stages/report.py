@@ -10,7 +10,7 @@ def report(*, report: settings.Report, matrix: settings.Matrix) -> None:
     """Write the metrics, the benchmark page and its plots; DataError if no encoder has been probed yet."""
     findings = gather.gather(matrix)
     metrics = gather.metrics(findings)
-    write_json(paths.METRICS, metrics)
+    write_json(paths.METRICS, metrics.to_json())
     fraction = html.nearest(metrics, report.fraction)
     compared = paired.compare_all(findings.probes, fraction)
     for name, content in plots.draw(findings, metrics, fraction).items():

@@ -90,18 +90,18 @@ def test_an_experiment_that_left_nothing_is_refused(project):
 
 def test_a_row_goes_stale_with_the_method_the_profile_and_the_code(project, monkeypatch):
     write_json(ablations.file("no_eyes"), ablations.row("no_eyes", project / "other", aligned=True))
-    assert ablations.read()["no_eyes"]["stale"] is False
+    assert ablations.read()["no_eyes"].stale is False
 
     weights = paths.MODEL / "weights.safetensors"
     for path, content in ((weights, "other"), (project / "params/no_eyes.yaml", "# Ablation\nmodel: {width: 8}\n")):
         before = path.read_text()
         path.write_text(content)
-        assert ablations.read()["no_eyes"]["stale"] is True, path
+        assert ablations.read()["no_eyes"].stale is True, path
         path.write_text(before)
     (project / "params/no_eyes.yaml").write_text("# Ablation: in other words.\nobjective: {contrastive: 0.5}\n")
-    assert ablations.read()["no_eyes"]["stale"] is False
+    assert ablations.read()["no_eyes"].stale is False
     monkeypatch.setattr(ablations, "code", lambda: {"models/ecg.py": "0"})
-    assert ablations.read()["no_eyes"]["stale"] is True
+    assert ablations.read()["no_eyes"].stale is True
 
 
 def test_the_code_behind_a_number_is_counted_and_the_reports_is_not():

@@ -7,17 +7,21 @@ import pytest
 from support.example_report import FAN, SOURCE
 
 from cgdmer import paths, settings, stages
-from cgdmer.report import compatibility
+from cgdmer.report import compatibility, table
+from cgdmer.results import ProbeResult
 
 
 def result(protocol, **more):
-    figures = {"mean": 0.7, "max_over_test_epochs": 0.81, "seeds": [42]} | more
-    return {
+    interval = {"mean": 0.7, "low": 0.6, "high": 0.8, "n_test": 24}
+    figures = interval | {"max_over_test_epochs": 0.81, "seeds": [42]} | more
+    content = {
+        "task": "ptb_xl_super",
         "protocol": protocol,
         "subset": "published",
         "defects": ["one seed"],
         "results": {"1.0": {"pooled": figures}},
     }
+    return ProbeResult.from_json(content)
 
 
 @pytest.fixture
@@ -34,10 +38,10 @@ def test_only_published_protocols_are_shown_and_a_maximum_says_that_it_is_one(pr
     assert "labels by position 0.610" in page
     assert "by position, max over test epochs 0.660" in page
     assert "Random weights" not in page
-    ((intro, head, rows),) = compatibility.markdown(probes)
-    assert "subset: published; one seed" in intro
-    assert rows == [["CG-DMER", "pooled", "100%", "0.700; max over test epochs 0.810", rows[0][4]]]
-    assert head[3:] == ["PTB-XL Super", "PTB-XL Sub"]
+    assert compatibility.notes(compatibility.of(probes, "merl")) == ["subset: published", "one seed"]
+    [head, _, row] = table.grid(*compatibility.tables(probes)).splitlines()
+    assert row.startswith("| CG-DMER, pooled features | 100% | 0.700, max over test epochs 0.810 | 0.700, max")
+    assert head.endswith("| PTB-XL Super | PTB-XL Sub |")
 
 
 def test_the_canonical_probe_alone_has_no_such_section_and_no_maximum(run, probes):

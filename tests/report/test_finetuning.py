@@ -7,7 +7,8 @@ from support.example_report import FAN
 
 from cgdmer import paths, settings, stages
 from cgdmer.files import write_json
-from cgdmer.report import finetuning
+from cgdmer.report import finetuning, table
+from cgdmer.results import ProbeResult
 
 
 def figures(mean):
@@ -27,16 +28,15 @@ RESULT = {
 
 
 @pytest.fixture
-def told():
-    return {"ptb_xl_super": RESULT}
+def results():
+    return {"ptb_xl_super": ProbeResult.from_json(RESULT)}
 
 
-def test_rows_name_the_start_most_labels_first(told):
-    found = finetuning.rows(told)
-    assert [(start, share) for start, share, _ in found] == [
-        ("fine-tuned", "100%"), ("from scratch", "100%"), ("fine-tuned", "10%"), ("from scratch", "10%"),
-    ]  # fmt: skip
-    page = finetuning.finetuning_section(told)
+def test_rows_name_the_start_most_labels_first(results):
+    [shown] = finetuning.tables(results)
+    tuned, scratch = finetuning.STARTS.values()
+    assert [row[:2] for row in shown.rows] == [[tuned, "100%"], [scratch, "100%"], [tuned, "10%"], [scratch, "10%"]]
+    page = finetuning.finetuning_section(results)
     assert "CG-DMER fine-tuned" in page
     assert "Same architecture from scratch" in page
     assert "0.815" in page
@@ -44,15 +44,15 @@ def test_rows_name_the_start_most_labels_first(told):
     assert "2 seeds" in page
 
 
-def test_metrics_keep_them_apart_from_the_probes(told):
-    cell = finetuning.cells(told)["ptb_xl_super"]["1.0"]["from scratch"]
-    assert (cell["mean"], cell["n_test"], cell["seeds"], cell["protocol"]) == (0.713, 24, 2, "full fine-tuning")
+def test_metrics_keep_them_apart_from_the_probes(results):
+    cell = finetuning.cells(results)["ptb_xl_super"]["1.0"]["from scratch"]
+    assert (cell.mean, cell.n_test, cell.seeds, cell.protocol) == (0.713, 24, 2, "full fine-tuning")
 
 
-def test_a_task_that_lacks_a_share_shows_a_dash(told):
-    other = {**RESULT, "results": {"1.0": RESULT["results"]["1.0"]}}
-    _, body, _ = finetuning.markdown(told | {"ptb_xl_sub": other})
-    assert body[2][-1] == "–"
+def test_a_task_that_lacks_a_share_shows_a_dash(results):
+    other = ProbeResult.from_json({**RESULT, "results": {"1.0": RESULT["results"]["1.0"]}})
+    [shown] = finetuning.tables(results | {"ptb_xl_sub": other})
+    assert table.grid(shown).splitlines()[4].endswith("| – |")
 
 
 def test_off_says_what_switches_it_on(run):
@@ -62,7 +62,7 @@ def test_off_says_what_switches_it_on(run):
         assert "finetune.enabled" in (run / "reports" / name).read_text()
 
 
-def test_the_report_of_a_run_shows_them(run, told, tmp_path, monkeypatch):
+def test_the_report_of_a_run_shows_them(run, results, tmp_path, monkeypatch):
     import shutil
 
     shutil.copytree(run, tmp_path / "run")

@@ -24,14 +24,14 @@ def test_metrics_have_the_shape_that_other_programs_read(run):
 
 
 def test_every_number_is_the_one_the_stage_wrote(run):
-    found = gather(FAN)
-    content = metrics(found)
-    for task, results in found.probes.items():
+    findings = gather(FAN)
+    content = metrics(findings)
+    for task, results in findings.probes.items():
         for encoder, result in results.items():
-            for fraction, kinds in result["results"].items():
+            for fraction, kinds in result.results.items():
                 for kind, cell in kinds.items():
-                    kept = content["auroc"][task][fraction][encoder][kind]
-                    assert (kept["mean"], kept["seeds"]) == (cell["mean"], len(cell["seeds"]))
+                    kept = content.auroc[task][fraction][encoder][kind]
+                    assert (kept.mean, kept.seeds) == (cell.mean, len(cell.seeds))
 
 
 def test_results_of_an_earlier_run_with_more_corpora_and_encoders_are_left_out(run):
@@ -65,7 +65,7 @@ def test_the_table_for_a_terminal_says_all_that_a_number_needs(run):
     content = json.loads((run / "reports/metrics.json").read_text())
     content["zero_shot"]["ptb_xl_sub"]["mean"] = 0.123
     text = headline(content).splitlines()
-    assert text[0].startswith("Linear probe, macro AUROC [95% interval], 100% of labels, protocol canonical, ")
+    assert text[0].startswith("Linear probe, macro AUROC [95% interval], 100% of labels, canonical protocol, 2 seeds")
     assert text[1].split() == ["CG-DMER", "CG-DMER", "CG-DMER", "Random", "weights", "n", "test"]
     assert text[2].split() == ["pooled", "shared", "specific", "pooled"]
     cell = content["auroc"]["ptb_xl_super"]["1.0"]["cgdmer"]["pooled"]

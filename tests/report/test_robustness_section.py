@@ -2,8 +2,10 @@
 
 import json
 
+from support.example_report import FAN
+
 from cgdmer.report import robustness
-from cgdmer.report.robustness import spoken
+from cgdmer.report.gather import gather
 
 
 def test_metrics_hold_every_condition_with_how_it_was_made(run):
@@ -23,11 +25,11 @@ def test_metrics_hold_every_condition_with_how_it_was_made(run):
 
 def test_page_and_markdown_say_the_same(run):
     page, text = (run / "reports/report.html").read_text(), (run / "reports/report.md").read_text()
-    found = robustness.read()
-    for task in found:
-        for each in found[task]["cgdmer"]["disturbances"]:
-            assert all(part in page for part in spoken(each["change"]).rstrip(")").split(" ("))
-            assert spoken(each["change"]) in text
+    for results in gather(FAN).robustness.values():
+        for each in results["cgdmer"].disturbances:
+            assert each.change.value(signed=True) in page
+            assert each.change.bounds(signed=True) in page
+            assert f"{each.value()}, {each.change.text(signed=True)}" in text
     assert 'href="#fewer-leads"' in page
     assert 'href="#disturbance"' in page
     assert "pooled features, canonical protocol, 1 seed; n is the number of test records" in page
@@ -35,5 +37,5 @@ def test_page_and_markdown_say_the_same(run):
 
 def test_nothing_measured_is_nothing_shown():
     assert robustness.robustness_sections({}) == []
-    assert robustness.markdown({}) == []
-    assert robustness.for_metrics({}) == {}
+    assert robustness.tables({}) == []
+    assert robustness.cells({}) == {}
