@@ -152,7 +152,7 @@ def _assemble(index: pl.DataFrame, jobs: list[Job], folder: Path, settings: Sign
         leads=LEADS,
         settings={**settings.model_dump(), "used_seconds": seconds},
         shards={job.shard.name: len(note["rows"]) for job, note in zip(jobs, notes, strict=True)},
-        known={job.shard.name: note["sha256"] for job, note in zip(jobs, notes, strict=True)},
+        digests={job.shard.name: note["sha256"] for job, note in zip(jobs, notes, strict=True)},
     )
     shutil.rmtree(folder, ignore_errors=True)
     os.replace(staged, folder)

@@ -41,7 +41,7 @@ def reconstruct(
         return []
     batch = _batch(model, signal, valid, missing)
     noise = model.draw_noise(len(signal), torch.Generator().manual_seed(seed))
-    kinds = [model.masking.kind] * len(signal)
+    kinds: list[str] = [model.masking.kind] * len(signal)
     if model.masking.kind == "spatiotemporal":
         kind_index = torch.arange(len(signal)) % len(KINDS)
         noise["kind"] = (kind_index + 0.5) / len(KINDS)

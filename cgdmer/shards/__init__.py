@@ -1,4 +1,4 @@
-"""Owns shards: int16 microvolt arrays of many records in one file, the tables beside them, and batches of them.
+"""Shards: int16 microvolt arrays of many records in one file, the tables beside them, and batches of them.
 
 `Pairs`, `Batch` and `collate` live in `cgdmer.shards.batches`, which imports torch.
 """

@@ -1,4 +1,4 @@
-"""Owns the batch: what a model is given, and the torch Dataset that gathers it by row numbers."""
+"""Batches: the input of a model, and the torch Dataset that gathers it by row number."""
 
 from collections.abc import Sequence
 from typing import TypedDict
@@ -11,14 +11,14 @@ from cgdmer.shards.reader import Shards
 
 
 class Batch(TypedDict):
-    """`B` records with their reports; scaling to mV and normalising happen on the device."""
+    """B records with their reports, as stored: the device scales to mV and standardises."""
 
     signal: torch.Tensor
     """int16 microvolt (B, 12, T)."""
     valid: torch.Tensor
     """int32 (B,): samples before the zero padding."""
     missing: torch.Tensor
-    """bool (B, 12): leads that the record does not have."""
+    """bool (B, 12): True = the record does not have this lead."""
     tokens: torch.Tensor
     """int32 (B, S): report tokens."""
     row: torch.Tensor
@@ -26,19 +26,22 @@ class Batch(TypedDict):
 
 
 class Pairs(torch.utils.data.Dataset[Batch]):
-    """ECG-report pairs of the chosen rows, as a map-style Dataset whose `__getitems__` builds a whole batch.
+    """ECG-report pairs of chosen rows: a map-style Dataset whose `__getitems__` builds a whole batch.
 
-    Reports repeat, so tokens are held once a distinct report. Use with `collate_fn=collate`, or, with a sampler that
-    yields lists of positions, with `batch_size=None`.
+    Reports repeat, so tokens are held once per distinct report. Use it with `collate_fn=collate`, or with
+    `batch_size=None` and a sampler that yields lists of positions.
     """
 
     def __init__(self, shards: Shards, rows: np.ndarray, tokens: np.ndarray, report: np.ndarray) -> None:
-        """Take row numbers int64 (n,), tokens of the distinct reports int32 (U, S), and each row's report (N,).
+        """`rows` are row numbers, int64 (n,), and `tokens` the distinct reports, int32 (U, S).
 
-        `N` counts all rows of `shards`, as `Shards.reports` gives them.
+        `report` (N,) is the index into `tokens` for each of the N rows of `shards`, as `Shards.reports` returns it.
+        ConfigError when it has another length.
         """
         if len(report) != len(shards):
-            raise ConfigError(f"{len(report)} reports for {len(shards)} rows", allowed="one number a row of the shards")
+            raise ConfigError(
+                f"{len(report)} reports for {len(shards)} rows", allowed="one number per row of the shards"
+            )
         columns = shards.columns("valid", "missing")
         self.shards = shards
         self.rows = np.asarray(rows, dtype=np.int64)
@@ -54,7 +57,7 @@ class Pairs(torch.utils.data.Dataset[Batch]):
         return self.__getitems__([position] if isinstance(position, int) else position)
 
     def __getitems__(self, positions: Sequence[int]) -> Batch:
-        """Return the batch of these positions among the chosen rows, in the order asked."""
+        """Return the batch of these positions among the chosen rows, in the given order."""
         rows = self.rows[np.asarray(positions, dtype=np.int64)]
         return Batch(
             signal=torch.from_numpy(self.shards.gather(rows)),
@@ -66,11 +69,11 @@ class Pairs(torch.utils.data.Dataset[Batch]):
 
 
 def collate(batch: Batch) -> Batch:
-    """Return what `__getitems__` built; the DataLoader wants a function here."""
+    """Return the batch that `__getitems__` built; a DataLoader needs a function here."""
     return batch
 
 
 def lead_flags(mask: np.ndarray, leads: int = 12) -> np.ndarray:
-    """Return bool (..., leads) from a bit mask whose bit k is lead k."""
+    """Return bool (..., leads) from bit masks (...), whose bit k stands for lead k."""
     flags: np.ndarray = (mask[..., None] >> np.arange(leads, dtype=mask.dtype)) & 1 == 1
     return flags

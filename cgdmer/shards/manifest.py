@@ -1,4 +1,4 @@
-"""Owns `manifest.json` of a shard folder: what it says, and whether the files beside it are those it names."""
+"""`manifest.json` of a shard folder: its content, and whether the files beside it are the ones it describes."""
 
 import hashlib
 import json
@@ -17,27 +17,30 @@ QUARANTINE = "quarantine.parquet"
 
 @dataclass(frozen=True)
 class Manifest:
-    """A shard folder in words: int16 microvolt arrays (records, leads, samples) and the tables beside them."""
+    """Description of a shard folder: int16 microvolt arrays (records, leads, samples) and the tables beside them."""
 
     fs: float
     """Sampling rate in Hz."""
     samples: int
-    """Samples a row."""
+    """Samples per row."""
     leads: tuple[str, ...]
+    """Names of the leads, in order."""
     records: int
+    """Records of all shards."""
     settings: dict[str, Any]
-    """The settings section that made the signals."""
+    """The settings that decided the signals."""
     shards: dict[str, int]
-    """Signal file to its number of records, in row order."""
+    """Number of records by signal file, in row order."""
     files: dict[str, str]
-    """File to hex sha256, signal files and tables alike."""
+    """Hex sha256 by file, signal files and tables alike."""
     bytes: dict[str, int]
-    """File to size."""
+    """Size in bytes by file."""
     digest: str
-    """Hex sha256 over settings and files: equal digests mean equal content."""
+    """Hex sha256 over everything above; equal digests mean equal content."""
 
 
 def shard_name(number: int) -> str:
+    """Return the file name of a shard."""
     return f"signals-{number:05d}.npy"
 
 
@@ -49,11 +52,15 @@ def describe(
     leads: Sequence[str],
     settings: dict[str, Any],
     shards: Mapping[str, int],
-    known: Mapping[str, str] | None = None,
+    digests: Mapping[str, str] | None = None,
 ) -> Manifest:
-    """Write the manifest of a complete folder; `known` gives the sha256 of files that were hashed when written."""
+    """Write the manifest of a complete folder and return it.
+
+    `shards` maps signal files to their number of records; `digests` may hold the sha256 of files that were hashed when
+    they were written.
+    """
     names = [*shards, ROWS, QUARANTINE]
-    files = {name: (known or {}).get(name) or sha256(folder / name) for name in names}
+    files = {name: (digests or {}).get(name) or sha256(folder / name) for name in names}
     content: dict[str, Any] = {
         "fs": fs,
         "samples": samples,
@@ -70,7 +77,7 @@ def describe(
 
 
 def check(folder: Path, verify: bool = False) -> Manifest:
-    """Read the manifest and compare every file's size, with `verify` its sha256 too; DataError names the file."""
+    """Read the manifest and check the size of every file, with `verify` its sha256 too; DataError names the file."""
     manifest = _read(folder)
     for name, size in manifest.bytes.items():
         path = folder / name
@@ -84,7 +91,7 @@ def check(folder: Path, verify: bool = False) -> Manifest:
 
 
 def damaged(path: Path, fact: str) -> DataError:
-    """Return the error for a file of a shard folder, with the command that brings the folder back."""
+    """Return the error for a damaged file of a shard folder, with the command that restores the folder."""
     folder = path.parent
     fix = f"rm -r {folder} && dvc checkout {folder}, or dvc repro --force shards@{folder.name}"
     return DataError(f"{path} {fact}", fix=fix)

@@ -1,4 +1,4 @@
-"""Owns signals as arrays: lead names and order, filtering, and the one canonical form of a recording."""
+"""Signals as arrays: lead names and their order, filtering, and the canonical form of a recording."""
 
 from cgdmer.signals.filters import band_pass
 from cgdmer.signals.leads import LEADS, canonical_lead, canonical_leads, exchanged, identity_residual

@@ -1,4 +1,4 @@
-"""Owns the twelve leads: their names and order, the identities between limb leads, and what follows from them."""
+"""The twelve leads: names, order, the identities between limb leads, and what follows from these."""
 
 from collections.abc import Sequence
 from itertools import combinations
@@ -11,20 +11,20 @@ LEADS: tuple[str, ...] = ("I", "II", "III", "aVR", "aVL", "aVF", "V1", "V2", "V3
 """Canonical names in canonical order."""
 
 LIMB = 6
-"""The first so many leads are limb leads."""
+"""Number of limb leads; they come first."""
 
 SUSPECT_UV = 20.0
-"""Residual of the identities above which the names of leads are doubted, microvolt; consistent leads leave 0.2 to 2."""
+"""Residual of the identities in microvolt above which lead names are suspect; consistent leads leave 0.2 to 2."""
 
 _CANONICAL = {name.lower(): name for name in LEADS}
 
 HEXAXIAL = np.array([[1, 0], [0, 1], [-1, 1], [-0.5, -0.5], [1, -0.5], [-0.5, 1]], dtype=np.float32)
-"""Limb leads as combinations of I and II (Einthoven 1913, Goldberger 1942), (6, 2): any two rows are independent."""
+"""Limb leads as combinations of I and II (Einthoven 1913, Goldberger 1942), (6, 2); any two rows are independent."""
 
 IDENTITIES = np.array(
     [[1, -1, 1, 0, 0, 0], [0.5, 0.5, 0, 1, 0, 0], [-0.5, 0, 0.5, 0, 1, 0], [0, -0.5, -0.5, 0, 0, 1]], dtype=np.float32
 )
-"""I + III = II; aVR = -(I + II) / 2; aVL = (I - III) / 2; aVF = (II + III) / 2: each row times limb leads is zero."""
+"""I + III = II; aVR = -(I + II) / 2; aVL = (I - III) / 2; aVF = (II + III) / 2. Each row times limb leads is zero."""
 
 
 def canonical_lead(name: str) -> str | None:
@@ -38,7 +38,7 @@ def standard_rows(names: Sequence[str]) -> list[int]:
 
 
 def canonical_leads(names: Sequence[str]) -> list[str]:
-    """Return the canonical name of each lead, whatever its case; RecordError for an unknown or repeated one."""
+    """Return the canonical name of each lead, in any case; RecordError for an unknown or repeated name."""
     leads = [lead for name in names if (lead := canonical_lead(name))]
     if len(leads) < len(names):
         unknown = [name for name in names if not canonical_lead(name)]
@@ -56,20 +56,21 @@ def identity_residual(limb: np.ndarray) -> float:
 
 
 def exchanged(limb: np.ndarray, share: float = 0.2) -> tuple[str, str] | None:
-    """Return the two limb leads `(6, T)` microvolt whose exchange satisfies the identities, None where names are right.
+    """Return the two limb leads whose names are exchanged, or None; `limb` is `(6, T)` in microvolt.
 
-    Names are wrong when the residual exceeds `SUSPECT_UV` and exchanging two leads leaves less than `share` of it.
-    Exchanged electrodes are not seen: they give other leads, under their right names.
+    Two names are exchanged when the residual exceeds `SUSPECT_UV` and swapping them leaves less than `share` of it.
+    Exchanged electrodes cannot be detected this way: they give other leads, but under the right names.
     """
     residual = identity_residual(limb)
     if residual <= SUSPECT_UV:
         return None
-    after = {pair: identity_residual(limb[_exchange(pair)]) for pair in combinations(range(LIMB), 2)}
-    first, second = min(after, key=lambda pair: after[pair])
-    return (LEADS[first], LEADS[second]) if after[first, second] < share * residual else None
+    swapped = {pair: identity_residual(limb[_swap(pair)]) for pair in combinations(range(LIMB), 2)}
+    first, second = min(swapped, key=lambda pair: swapped[pair])
+    return (LEADS[first], LEADS[second]) if swapped[first, second] < share * residual else None
 
 
-def _exchange(pair: tuple[int, int]) -> list[int]:
+def _swap(pair: tuple[int, int]) -> list[int]:
+    """Return the order of the limb leads with two of them swapped."""
     order = list(range(LIMB))
     order[pair[0]], order[pair[1]] = pair[1], pair[0]
     return order

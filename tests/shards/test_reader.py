@@ -208,7 +208,7 @@ def test_a_million_records_start_fast_and_take_little_memory(tmp_path):
                 file, {"descr": "<i2", "fortran_order": False, "shape": (size, 12, 1000)}
             )
             file.truncate(file.tell() + size * 24_000)
-    finish(folder, sizes, 1000, known={shard_name(number): "0" * 64 for number in range(len(sizes))})
+    finish(folder, sizes, 1000, digests={shard_name(number): "0" * 64 for number in range(len(sizes))})
     done = subprocess.run([sys.executable, "-c", MILLION, folder], capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
     measured = json.loads(done.stdout)

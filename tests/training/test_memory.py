@@ -35,7 +35,7 @@ def write_sparse(folder):
     tables.write(rows.head(0), folder / manifest.QUARANTINE)
     manifest.describe(
         folder, fs=100.0, samples=SAMPLES, leads=LEADS, settings={}, shards=counts,
-        known=dict.fromkeys(counts, "0" * 64),
+        digests=dict.fromkeys(counts, "0" * 64),
     )  # fmt: skip
 
 
