@@ -13,7 +13,7 @@ import signal
 import sys
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -42,7 +42,8 @@ def main(path: Path) -> None:
     os.environ.setdefault("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "1")
     ended = threading.Event()
     threading.Thread(target=_wait_for_end, args=(path, ended), daemon=True).start()
-    threading.Thread(target=sample, args=(path, ended), daemon=True).start()
+    sampler = Sampler()  # imports MLflow before there is a second thread that needs it: two imports at once deadlock
+    threading.Thread(target=sample, args=(path, sampler, ended), daemon=True).start()
     while not ended.wait(PAUSE):
         _deliver(path)
     _deliver(path)
@@ -83,9 +84,8 @@ def _deliver(path: Path) -> None:
         log.warning("MLflow does not answer: %s", redact(str(error))[:300])
 
 
-def sample(path: Path, ended: threading.Event) -> None:
+def sample(path: Path, sampler: Callable[[], dict[str, float]], ended: threading.Event) -> None:
     """Append a sample of the machine to the journal every `SAMPLE` seconds, whether or not a server answers."""
-    sampler = Sampler()
     step = next_step(path)
     while not ended.wait(SAMPLE):
         append(path, {"step": step, "metrics": sampler()})

@@ -90,7 +90,7 @@ def test_the_process_beside_a_training_delivers_and_leaves(here):
         beside = told.follower
         for step in range(30):
             told(step, {"loss": 1.0})
-    assert beside.wait(timeout=200) == 0
+    assert beside.wait(timeout=240) == 0, path.with_suffix(".log").read_text()
     client = server.connect()
     [run] = client.search_runs([server.experiment(client)])
     assert len(client.get_metric_history(run.info.run_id, "loss")) == 30
@@ -170,7 +170,7 @@ def test_the_machine_is_sampled_while_no_server_answers(here, monkeypatch):
     monkeypatch.setattr(follower, "SAMPLE", 0.01)
     path, ended = here / "a.jsonl", threading.Event()
     journal.append(path, {"status": "RUNNING"})
-    sampling = threading.Thread(target=follower.sample, args=(path, ended))
+    sampling = threading.Thread(target=follower.sample, args=(path, follower.Sampler(), ended))
     sampling.start()
     deadline = time.monotonic() + 120
     while follower.next_step(path) < 3:
