@@ -42,8 +42,8 @@ def test_demo_profile_states_every_field_so_that_dvc_sees_each(content):
 )
 def test_unknown_key_is_refused_with_its_path_and_the_nearest(content, path, key, near):
     section = content
-    for part in path:
-        section = section[part]
+    for name in path:
+        section = section[name]
     section[key] = 1
     with pytest.raises(ConfigError, match=f"{key}' is unknown; did you mean '{near}'"):
         settings.parse(content)

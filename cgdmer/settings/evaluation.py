@@ -110,7 +110,7 @@ class ZeroShot(Section):
 
 
 class Finetune(Section):
-    """Fine-tuning of the whole encoder, beside the same architecture trained from scratch; off by default."""
+    """Fine-tuning of the whole encoder, compared with the same architecture trained from scratch; off by default."""
 
     enabled: bool = False
     """Whether the stage runs. If false, it writes an empty result."""
