@@ -1,4 +1,4 @@
-"""What the code never does, looked for in its syntax; and odd names, from a corpus's folder to its shards."""
+"""The code never unpickles, evaluates or shells out, by its syntax; odd names pass from a folder to its shards."""
 
 import ast
 import socket
@@ -32,19 +32,19 @@ def called(node: ast.Call) -> str:
 
 
 def faults(tree: ast.AST) -> list[str]:
-    found = []
+    violations = []
     for node in ast.walk(tree):
         if not isinstance(node, ast.Call):
             continue
         name, words = called(node), {word.arg: word.value for word in node.keywords}
         if name in FORBIDDEN or (name.endswith(".extractall") and "filter" not in words):
-            found.append(f"line {node.lineno}: {name}")
+            violations.append(f"line {node.lineno}: {name}")
         for word in ("shell", "allow_pickle"):
             if word in words and not (isinstance(words[word], ast.Constant) and words[word].value is False):
-                found.append(f"line {node.lineno}: {word}=")
+                violations.append(f"line {node.lineno}: {word}=")
         if name.startswith("subprocess.") and node.args and isinstance(node.args[0], ast.JoinedStr | ast.Constant):
-            found.append(f"line {node.lineno}: a command as one string")
-    return found
+            violations.append(f"line {node.lineno}: a command as one string")
+    return violations
 
 
 @pytest.mark.parametrize("path", FILES, ids=lambda path: str(path.relative_to(ROOT)))

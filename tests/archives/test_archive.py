@@ -1,4 +1,4 @@
-"""A folder and a zip behave alike, and nothing leads out of either."""
+"""A folder and a zip behave alike, and no path leads out of either."""
 
 import os
 import pickle
@@ -209,12 +209,12 @@ def test_a_truncated_zip_is_an_error_wherever_it_is_cut(small_zip):
 
 
 def test_a_damaged_zip_gives_right_bytes_or_an_error(small_zip):
-    whole, chance = small_zip.read_bytes(), random.Random(1)
+    whole, rng = small_zip.read_bytes(), random.Random(1)
     refused = 0
     for _ in range(600):
         damaged = bytearray(whole)
-        for _ in range(chance.randint(1, 3)):
-            damaged[chance.randrange(len(damaged))] ^= 1 << chance.randrange(8)
+        for _ in range(rng.randint(1, 3)):
+            damaged[rng.randrange(len(damaged))] ^= 1 << rng.randrange(8)
         small_zip.write_bytes(damaged)
         try:
             with open_archive(small_zip) as archive:

@@ -1,4 +1,4 @@
-"""Finding a corpus on this machine by the names people give it."""
+"""Find a corpus on this machine by its usual names."""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -91,7 +91,7 @@ def test_nothing_is_found_without_a_root():
     assert find(None) is None
 
 
-def test_what_was_looked_for_and_how_to_mend_is_told(tmp_path):
+def test_the_error_states_what_was_searched_and_how_to_fix_it(tmp_path):
     text = str(not_found("ptb_xl", ALIASES, tmp_path))
     assert str(tmp_path) in text
     assert "ptb_xl, ptb-xl, ptbxl" in text

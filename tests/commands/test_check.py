@@ -1,4 +1,4 @@
-"""`cgdmer check`: what a corpus lacks, where to get it, under which licence, and why records were refused."""
+"""`cgdmer check`: what a corpus lacks, where to get it, its licence, and why records were refused."""
 
 import pytest
 from support.example_task import make_index

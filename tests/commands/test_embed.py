@@ -1,4 +1,4 @@
-"""`cgdmer embed`: the same features as the pipeline's, streamed, with rejects listed and an exit code that says so."""
+"""`cgdmer embed` streams the pipeline's features, lists rejected recordings, and sets its exit code."""
 
 import csv
 import io
@@ -42,15 +42,15 @@ def features(path="embeddings.parquet"):
 
 
 def test_files_become_rows_in_order_with_the_encoders_own_features(tmp_path):
-    given = records(tmp_path / "in")[::-1]
-    assert run(*given) == 0
-    found, encoder = features(), cgdmer.load_encoder(example.model())
-    assert found["id"].to_list() == [str(path) for path in given]
-    alone = encoder.encode(cgdmer.read_record(given[1], encoder).signal[None])
+    files = records(tmp_path / "in")[::-1]
+    assert run(*files) == 0
+    table, encoder = features(), cgdmer.load_encoder(example.model())
+    assert table["id"].to_list() == [str(path) for path in files]
+    alone = encoder.encode(cgdmer.read_record(files[1], encoder).signal[None])
     for name, width in encoder.dims.items():
-        assert found[name].to_numpy().shape == (5, width)
-        np.testing.assert_allclose(found[name].to_numpy()[1], alone[name][0], atol=1e-5)
-    assert found["seconds"].to_list() == [4.0] * 5
+        assert table[name].to_numpy().shape == (5, width)
+        np.testing.assert_allclose(table[name].to_numpy()[1], alone[name][0], atol=1e-5)
+    assert table["seconds"].to_list() == [4.0] * 5
     meta = json.loads(pq.read_schema("embeddings.parquet").metadata[b"cgdmer"])
     assert meta["encoder_digest"] == encoder.digest
     assert meta["signal"]["fs"] == 50.0
@@ -82,21 +82,21 @@ def test_a_corpus_record_by_file_equals_its_feature_in_the_pipeline(tmp_path):
 
 
 def test_unreadable_ones_are_listed_and_the_rest_is_written(tmp_path):
-    given = records(tmp_path / "in", 3)
+    files = records(tmp_path / "in", 3)
     (tmp_path / "in" / "r1.dat").write_bytes(b"short")
     (tmp_path / 'a "quoted",\nname.hea').write_text("nonsense")
-    assert run(*given, tmp_path / 'a "quoted",\nname.hea', "gone.hea") == 6
-    assert features()["id"].to_list() == [str(given[0]), str(given[2])]
+    assert run(*files, tmp_path / 'a "quoted",\nname.hea', "gone.hea") == 6
+    assert features()["id"].to_list() == [str(files[0]), str(files[2])]
     with open("embeddings.rejects.csv", newline="") as stream:
         rows = list(csv.DictReader(stream))
-    assert [row["path"] for row in rows] == [str(given[1]), str(tmp_path / 'a "quoted",\nname.hea'), "gone.hea"]
+    assert [row["path"] for row in rows] == [str(files[1]), str(tmp_path / 'a "quoted",\nname.hea'), "gone.hea"]
     assert [row["reason"].split(" (")[0] for row in rows[1:]] == [
         "record line 'nonsense' has no count of leads",
         "is missing",
     ]
     assert "of the 2,500 samples its header states" in rows[0]["reason"]
     (tmp_path / "in" / "r1.dat").unlink()
-    assert run(given[0]) == 0
+    assert run(files[0]) == 0
     assert not os.path.exists("embeddings.rejects.csv")
 
 
@@ -104,9 +104,9 @@ def test_nothing_is_written_where_everything_failed(tmp_path, capsys):
     for name in ("a.hea", "b.hea"):
         (tmp_path / name).write_text("")
     assert run("a.hea", "b.hea") == 3
-    told = capsys.readouterr().err
-    assert "all 2 recordings could not be used; nothing is written" in told
-    assert "the header is empty" in told
+    message = capsys.readouterr().err
+    assert "all 2 recordings could not be used; nothing is written" in message
+    assert "the header is empty" in message
     assert not os.path.exists("embeddings.parquet")
     assert (tmp_path / "embeddings.rejects.csv").read_text().count("\n") == 3
     os.mkdir("empty")
@@ -137,27 +137,27 @@ class Endless(io.RawIOBase):
 
 @pytest.mark.parametrize("output", ["out.parquet", "out.csv", "folder"])
 def test_a_second_run_gives_the_same_bytes(output, tmp_path):
-    given = records(tmp_path / "in", 3)
+    files = records(tmp_path / "in", 3)
 
     def written():
-        assert run(*given, "-o", output) == 0
+        assert run(*files, "-o", output) == 0
         return {path.name: path.read_bytes() for path in sorted(tmp_path.rglob("*")) if path.is_file()}
 
     assert written() == written()
 
 
 def test_the_folder_is_one_the_package_reads(tmp_path):
-    given = records(tmp_path / "in", 3)
-    assert run(*given, "-o", "out") == 0
-    assert run(*given, "-o", "out.parquet") == 0
-    found = embeddings.read(tmp_path / "out")
-    assert found.ids == [str(path) for path in given]
-    for name, values in found.features.items():
+    files = records(tmp_path / "in", 3)
+    assert run(*files, "-o", "out") == 0
+    assert run(*files, "-o", "out.parquet") == 0
+    output = embeddings.read(tmp_path / "out")
+    assert output.ids == [str(path) for path in files]
+    for name, values in output.features.items():
         assert np.array_equal(values, features("out.parquet")[name].to_numpy())
 
 
 @pytest.mark.parametrize(
-    ("words", "code", "told"),
+    ("words", "code", "message"),
     [
         (["-o", "x.xlsx"], 2, "allowed: .parquet, .csv, or a folder"),
         (["--seconds", "60"], 2, "1 to 4"),
@@ -168,17 +168,17 @@ def test_the_folder_is_one_the_package_reads(tmp_path):
         (["-o", "/proc/nothing.parquet"], 3, "cannot be written"),
     ],
 )
-def test_wrong_words_are_explained(words, code, told, tmp_path, capsys):
+def test_wrong_words_are_explained(words, code, message, tmp_path, capsys):
     assert run(*records(tmp_path / "in", 1), *words) == code
-    assert told in capsys.readouterr().err
+    assert message in capsys.readouterr().err
 
 
 def test_workers_change_nothing(tmp_path, monkeypatch):
-    given = records(tmp_path / "in", 70)
-    assert run(*given, "-o", "one.parquet") == 0
+    files = records(tmp_path / "in", 70)
+    assert run(*files, "-o", "one.parquet") == 0
     monkeypatch.setenv("CGDMER_EXECUTOR", "processes")
     monkeypatch.setenv("CGDMER_WORKERS", "2")
-    assert run(*given, "-o", "two.parquet") == 0
+    assert run(*files, "-o", "two.parquet") == 0
     assert (tmp_path / "one.parquet").read_bytes() == (tmp_path / "two.parquet").read_bytes()
 
 
@@ -207,4 +207,4 @@ def test_memory_does_not_grow_with_the_number_of_files(tmp_path):
     assert done.returncode == 0, done.stderr
     few, many = (int(line) for line in done.stdout.splitlines() if line.isdigit())
     assert features()["id"].len() == 800
-    assert many - few < 25_000, "kilobytes; 700 decoded recordings more would take 84,000"
+    assert many - few < 25_000, "kilobytes; 700 more decoded recordings would take 84,000"

@@ -1,4 +1,4 @@
-"""`cgdmer score`: cosines of prompts that are named and hashed, and probabilities of a probe of this very encoder."""
+"""`cgdmer score`: cosines of prompts, whose texts are hashed, and probabilities from a probe of the same encoder."""
 
 import hashlib
 import json
@@ -34,7 +34,7 @@ def encoder():
 
 @pytest.fixture
 def fitted(encoder):
-    """Run the probe stage on made-up features of this encoder; return the labels' source index."""
+    """Run the probe stage on random features of this encoder; return the index and the features."""
     index = make_index()
     draw = np.random.default_rng(0)
     tables.write(index, paths.index("cpsc2018"))
@@ -52,31 +52,31 @@ def run(*words):
 
 def test_each_prompt_has_a_cosine_and_is_named_with_its_hash(encoder):
     assert run("--classes", "AFIB,NORM") == 0
-    found = pl.read_parquet("scores.parquet")
-    assert found.columns == ["id", "seconds", "missing", "zero_shot/AFIB", "zero_shot/NORM"]
+    table = pl.read_parquet("scores.parquet")
+    assert table.columns == ["id", "seconds", "missing", "zero_shot/AFIB", "zero_shot/NORM"]
     meta = json.loads(pq.read_schema("scores.parquet").metadata[b"cgdmer"])["prompts"]
     text = meta["classes"]["AFIB"]["text"]
     assert text == "atrial fibrillation"
     assert meta["classes"]["AFIB"]["sha256"] == hashlib.sha256(text.encode()).hexdigest()
     record = cgdmer.read_record("in/record 1.hea", encoder)
-    assert found["zero_shot/AFIB"][1] == pytest.approx(encoder.zero_shot(record.signal[None], [text])[0, 0], abs=1e-5)
+    assert table["zero_shot/AFIB"][1] == pytest.approx(encoder.zero_shot(record.signal[None], [text])[0, 0], abs=1e-5)
 
 
 def test_own_prompts_and_a_table_with_its_facts_beside_it(tmp_path):
     (tmp_path / "mine.json").write_text(json.dumps({"prompts": {"fast": "fast rate", "slow": "slow rate"}}))
     assert run("--prompts", "mine.json", "-o", "out.csv") == 0
-    found = pl.read_csv("out.csv")
-    assert found.columns[3:] == ["zero_shot/fast", "zero_shot/slow"]
+    table = pl.read_csv("out.csv")
+    assert table.columns[3:] == ["zero_shot/fast", "zero_shot/slow"]
     assert json.loads((tmp_path / "out.json").read_text())["prompts"]["name"] == "mine"
 
 
 def test_a_saved_probe_gives_the_probabilities_of_its_own_predictions(fitted, encoder):
     index, made = fitted
     assert run("--probe", "cpsc2018", "--classes", "NORM") == 0
-    found = pl.read_parquet("scores.parquet").select(pl.col("^probe/.*$"))
-    assert found.columns == ["probe/cpsc2018/AFIB", "probe/cpsc2018/VPC", "probe/cpsc2018/NORM", "probe/cpsc2018/STE"]
-    assert found.to_numpy().min() >= 0
-    assert found.to_numpy().max() <= 1
+    table = pl.read_parquet("scores.parquet").select(pl.col("^probe/.*$"))
+    assert table.columns == ["probe/cpsc2018/AFIB", "probe/cpsc2018/VPC", "probe/cpsc2018/NORM", "probe/cpsc2018/STE"]
+    assert table.to_numpy().min() >= 0
+    assert table.to_numpy().max() <= 1
     head = linear_probe_io.load(paths.fitted_probe("cgdmer", "cpsc2018"))
     saved = tables.read(paths.predictions("cgdmer", "cpsc2018")).filter(
         (pl.col("fraction") == 1) & (pl.col("representation") == "pooled")
@@ -113,7 +113,7 @@ def test_a_damaged_probe_is_named(fitted, capsys):
 
 
 @pytest.mark.parametrize(
-    ("words", "code", "told"),
+    ("words", "code", "message"),
     [
         (["--classes", "AFIBB"], 2, "did you mean 'AFIB'"),
         (["--probe", "cpsc"], 2, "did you mean 'cpsc2018'"),
@@ -121,9 +121,9 @@ def test_a_damaged_probe_is_named(fitted, capsys):
         (["--prompts", "gone.json"], 3, "gone.json"),
     ],
 )
-def test_wrong_words_are_explained(words, code, told, capsys):
+def test_wrong_words_are_explained(words, code, message, capsys):
     assert run(*words) == code
-    assert told in capsys.readouterr().err
+    assert message in capsys.readouterr().err
 
 
 def test_an_unknown_representation_is_explained(fitted, capsys):

@@ -1,4 +1,4 @@
-"""EDF and DICOM: the leads by name, calibrated; headers that promise more than there is are refused."""
+"""EDF and DICOM: leads are read by name and calibrated; headers that claim more than the file holds are refused."""
 
 import numpy as np
 import pytest
@@ -47,17 +47,17 @@ def dicom(path, *, unit="uV", sensitivity=2.5, median_first=True, **changes):
 
 @pytest.mark.parametrize(("unit", "sensitivity"), [("uV", 2.5), ("mV", 0.001)])
 def test_dicom_is_calibrated_and_the_median_beat_passed_over(unit, sensitivity, tmp_path):
-    found = read_file(dicom(tmp_path / "a.dcm", unit=unit, sensitivity=sensitivity))
-    assert (found.fs, found.leads) == (500.0, LEADS)
-    np.testing.assert_allclose(found.signal, example.millivolt(), atol=0.0013)
+    recording = read_file(dicom(tmp_path / "a.dcm", unit=unit, sensitivity=sensitivity))
+    assert (recording.fs, recording.leads) == (500.0, LEADS)
+    np.testing.assert_allclose(recording.signal, example.millivolt(), atol=0.0013)
 
 
 def test_the_example_that_ships_with_pydicom_is_read():
     from pydicom.data import get_testdata_file
 
-    found = read_file(get_testdata_file("waveform_ecg.dcm", download=False))
-    assert (found.signal.shape, found.fs, found.leads) == ((12, 10_000), 1000.0, LEADS)
-    limb = found.signal[:3]
+    recording = read_file(get_testdata_file("waveform_ecg.dcm", download=False))
+    assert (recording.signal.shape, recording.fs, recording.leads) == ((12, 10_000), 1000.0, LEADS)
+    limb = recording.signal[:3]
     assert np.abs(limb[0] + limb[2] - limb[1]).mean() < 0.01
 
 

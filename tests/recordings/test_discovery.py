@@ -1,4 +1,4 @@
-"""Finding recordings: any name, fixed order, each once, nothing outside the given folder."""
+"""Find recordings: with any name, in a fixed order, each once, none outside the folder."""
 
 import io
 import os
@@ -16,8 +16,10 @@ STRANGE = ["plain", "with space", 'quote\'s "double"', "new\nline", "ümläut-�
 
 def ids(*paths, listing=b"", metadata=None):
     return [
-        found.id
-        for found in find_recordings([str(path) for path in paths], metadata or ArrayMetadata(), io.BytesIO(listing))
+        recording.id
+        for recording in find_recordings(
+            [str(path) for path in paths], metadata or ArrayMetadata(), io.BytesIO(listing)
+        )
     ]
 
 
@@ -29,9 +31,9 @@ def folder(tmp_path):
 
 
 def test_any_name_is_found_in_name_order_and_read(folder):
-    found = list(find_recordings([str(folder)], ArrayMetadata()))
-    assert [place.member for place in found] == sorted(f"{name}.hea" for name in STRANGE)
-    assert all(read(place, ArrayMetadata()).signal.shape == (12, 2500) for place in found)
+    recordings = list(find_recordings([str(folder)], ArrayMetadata()))
+    assert [path.member for path in recordings] == sorted(f"{name}.hea" for name in STRANGE)
+    assert all(read(path, ArrayMetadata()).signal.shape == (12, 2500) for path in recordings)
 
 
 def test_bytes_that_are_no_text_are_written_out(tmp_path):
@@ -40,8 +42,8 @@ def test_bytes_that_are_no_text_are_written_out(tmp_path):
     header = example.wfdb(tmp_path / "b", "r0")
     os.link(header, path)
     os.link(tmp_path / "b" / "r0.dat", tmp_path / "a" / "r0.dat")
-    (found,) = find_recordings([str(tmp_path / "a")], ArrayMetadata())
-    assert found.id.endswith(r"bad\xff.hea")
+    (recording,) = find_recordings([str(tmp_path / "a")], ArrayMetadata())
+    assert recording.id.endswith(r"bad\xff.hea")
 
 
 def test_a_recording_named_twice_is_taken_once(folder):
@@ -77,9 +79,9 @@ def test_a_zip_is_searched_like_a_folder(tmp_path):
 def test_a_zip_that_leads_out_is_refused_whole(tmp_path):
     with zipfile.ZipFile(tmp_path / "bad.zip", "w") as archive:
         archive.writestr("../../r0.hea", "r0 1 500 10")
-    (found,) = find_recordings([str(tmp_path / "bad.zip")], ArrayMetadata())
-    assert isinstance(found, Rejected)
-    assert "leads out" in found.reason
+    (recording,) = find_recordings([str(tmp_path / "bad.zip")], ArrayMetadata())
+    assert isinstance(recording, Rejected)
+    assert "leads out" in recording.reason
 
 
 def test_links_that_lead_out_of_a_given_folder_are_refused_and_circles_are_not_walked(tmp_path):
@@ -87,10 +89,10 @@ def test_links_that_lead_out_of_a_given_folder_are_refused_and_circles_are_not_w
     (tmp_path / "given").mkdir()
     (tmp_path / "given" / "link.hea").symlink_to(header)
     (tmp_path / "given" / "circle").symlink_to(tmp_path / "given")
-    (place,) = find_recordings([str(tmp_path / "given")], ArrayMetadata())
-    assert isinstance(place, RecordingPath)
+    (path,) = find_recordings([str(tmp_path / "given")], ArrayMetadata())
+    assert isinstance(path, RecordingPath)
     with pytest.raises(RecordError, match="leads out"):
-        read(place, ArrayMetadata())
+        read(path, ArrayMetadata())
 
 
 def test_a_list_is_parted_by_line_or_by_nul(folder):
@@ -117,6 +119,6 @@ def test_a_folder_that_cannot_be_listed_is_rejected_by_name(tmp_path, monkeypatc
     def refuse():
         raise PermissionError(13, "Permission denied")
 
-    found = list(find_recordings([str(tmp_path)], ArrayMetadata()))
-    assert [place.id.removeprefix(str(tmp_path)) for place in found] == ["/a/r0.hea", "/locked/"]
-    assert isinstance(found[1], Rejected)
+    recordings = list(find_recordings([str(tmp_path)], ArrayMetadata()))
+    assert [path.id.removeprefix(str(tmp_path)) for path in recordings] == ["/a/r0.hea", "/locked/"]
+    assert isinstance(recordings[1], Rejected)

@@ -17,11 +17,11 @@ WRITERS = {"wfdb": example.wfdb, "npy": example.npy, "csv": example.csv, "edf": 
 
 @pytest.mark.parametrize("kind", WRITERS)
 def test_every_format_gives_the_same_millivolts(kind, tmp_path):
-    found = read_file(WRITERS[kind](tmp_path, "a record", seed=3))
-    assert (found.fs, [lead.lower() for lead in found.leads]) == (500.0, [lead.lower() for lead in LEADS])
-    assert found.signal.dtype == np.float32
+    recording = read_file(WRITERS[kind](tmp_path, "a record", seed=3))
+    assert (recording.fs, [lead.lower() for lead in recording.leads]) == (500.0, [lead.lower() for lead in LEADS])
+    assert recording.signal.dtype == np.float32
     tolerance = 20 / 65536 if kind == "edf" else 1e-5
-    np.testing.assert_allclose(found.signal, example.millivolt(3), atol=tolerance)
+    np.testing.assert_allclose(recording.signal, example.millivolt(3), atol=tolerance)
 
 
 @pytest.mark.parametrize("suffix", [".hea", ".dat", ""])
@@ -32,8 +32,8 @@ def test_a_record_goes_by_header_signal_or_bare_name(suffix, tmp_path):
 
 def test_an_array_may_lie_either_way_and_in_any_unit(tmp_path):
     np.save(tmp_path / "a.npy", np.rint(example.millivolt().T * 1000).astype(np.int16))
-    found = read_file(tmp_path / "a.npy", metadata=ArrayMetadata(500.0, "uV", LEADS))
-    np.testing.assert_allclose(found.signal, example.millivolt(), atol=1e-5)
+    recording = read_file(tmp_path / "a.npy", metadata=ArrayMetadata(500.0, "uV", LEADS))
+    np.testing.assert_allclose(recording.signal, example.millivolt(), atol=1e-5)
 
 
 def test_a_sidecar_goes_before_what_is_stated_for_all(tmp_path):
@@ -55,8 +55,8 @@ def test_a_table_without_a_header_needs_lead_names(tmp_path):
     np.savetxt(tmp_path / "a.csv", example.millivolt().T, delimiter=";", fmt="%.4f")
     with pytest.raises(RecordError, match="does not state its leads"):
         read_file(tmp_path / "a.csv", metadata=ArrayMetadata(500.0, "mV"))
-    found = read_file(tmp_path / "a.csv", metadata=ArrayMetadata(500.0, "mV", LEADS))
-    np.testing.assert_allclose(found.signal, example.millivolt(), atol=1e-4)
+    recording = read_file(tmp_path / "a.csv", metadata=ArrayMetadata(500.0, "mV", LEADS))
+    np.testing.assert_allclose(recording.signal, example.millivolt(), atol=1e-4)
 
 
 @pytest.mark.parametrize(
