@@ -56,14 +56,14 @@ def encode_corpus(
     Return the features (N, D) by name on the first process, once all chunks are stored, and None on the others.
     """
     chunks = Chunks(folder, sorted(encoder.dims))
-    tables_of_chunks = list(records.iter_slices(batch))
-    missing = [chunk for chunk in tables_of_chunks if not chunks.complete(first_row(chunk))]
+    slices = list(records.iter_slices(batch))
+    missing = [chunk for chunk in slices if not chunks.complete(first_row(chunk))]
     world.barrier()  # no process writes before all have listed what is missing
     with threads(world.size):
         for chunk in missing[world.rank :: world.size]:
             chunks.write(first_row(chunk), encode_chunk(encoder, shards, chunk, world))
     world.barrier()
-    return chunks.join([first_row(chunk) for chunk in tables_of_chunks]) if world.is_main else None
+    return chunks.join([first_row(chunk) for chunk in slices]) if world.is_main else None
 
 
 def encode_chunk(encoder: Encoder, shards: Shards, chunk: pl.DataFrame, world: World) -> dict[str, np.ndarray]:

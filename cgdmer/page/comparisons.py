@@ -7,7 +7,7 @@ import numpy as np
 
 from cgdmer.page.elements import Drawing, el, shorten, svg
 
-CHANCE: tuple[tuple[float, str], ...] = ((0.3, ""), (0.5, "0.5"), (0.75, "0.75"), (1.0, "1"))
+AUROC_TICKS: tuple[tuple[float, str], ...] = ((0.3, ""), (0.5, "0.5"), (0.75, "0.75"), (1.0, "1"))
 """Ticks of an AUROC axis, whose reference is 0.5, the AUROC of guessing."""
 STEP, NAMES, VALUES = 19.0, 96.0, 42.0
 """Height of a row, and the room for names on its left and values on its right."""
@@ -25,7 +25,7 @@ class Bar:
 
 
 def from_reference(
-    label: str, rows: Sequence[Bar], *, reference: float = 0.5, ticks: Sequence[tuple[float, str]] = CHANCE,
+    label: str, rows: Sequence[Bar], *, reference: float = 0.5, ticks: Sequence[tuple[float, str]] = AUROC_TICKS,
     form: str = ".2f", width: float = 340.0,
 ) -> Drawing:  # fmt: skip
     """Draw one bar per row from `reference` to its value, a whisker over its interval, ticks for the other values.
