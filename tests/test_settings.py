@@ -120,7 +120,7 @@ def test_every_field_and_section_is_described_in_full_sentences(path):
 def test_manual_covers_nested_sections():
     assert set(SECTIONS) >= {*settings.Settings.model_fields} - {"corpora"}
     assert SECTIONS["corpora.<source>"] is settings.Corpus
-    assert SECTIONS["embed.weights.<encoder>"] is settings.WeightsFile
+    assert SECTIONS["embed.outside.<encoder>"] is settings.WeightsFile
     assert {settings.Noise, settings.Exchange, settings.Drop} <= set(SECTIONS.values())
 
 

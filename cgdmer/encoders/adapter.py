@@ -95,7 +95,7 @@ class Adapted:
 
 
 def adapt(name: str, network: nn.Module, form: Form, setup: Setup) -> Adapted:
-    """Load the weights that `embed.weights` names into a network, strictly.
+    """Load the weights that `embed.outside` names into a network, strictly.
 
     ConfigError if no file is named or it is not a safetensors file; DataError if its sha256 differs from params.yaml,
     or if it is damaged or holds other tensors than the network has.
@@ -103,8 +103,8 @@ def adapt(name: str, network: nn.Module, form: Form, setup: Setup) -> Adapted:
     if name not in setup.weights_files:
         raise ConfigError(
             f"params.yaml names no weights for encoder {name}",
-            allowed=f"embed: {{weights: {{{name}: {{file: data/weights/{name}.safetensors, sha256: ...}}}}}}",
-            fix=f"add that line with what this prints: sha256sum data/weights/{name}.safetensors",
+            allowed=f"embed: {{outside: {{{name}: {{file: data/outside/{name}.safetensors, sha256: ...}}}}}}",
+            fix=f"add that line with what this prints: sha256sum data/outside/{name}.safetensors",
         )
     path, digest = Path(setup.weights_files[name].file), setup.weights_files[name].sha256
     state = read(path, name, digest)
@@ -132,7 +132,7 @@ def read(path: Path, name: str, digest: str) -> dict[str, Tensor]:
     if (actual := sha256(path)) != digest:
         raise DataError(
             f"{path} is not the file that params.yaml names", allowed=f"sha256 {digest}",
-            fix=f"set embed.weights.{name}.sha256 to {actual} if this is the right file",
+            fix=f"set embed.outside.{name}.sha256 to {actual} if this is the right file",
         )  # fmt: skip
     try:
         state: dict[str, Tensor] = load_file(path)

@@ -28,7 +28,7 @@ class Embed(Section):
     """Records per batch."""
     seed: int = Field(default=0, ge=0)
     """Seed of the weights of the `random` encoder."""
-    weights: dict[str, WeightsFile] = {}
+    outside: dict[str, WeightsFile] = {}
     """Weights file of each encoder that needs one, by encoder (docs/adding_an_encoder.md)."""
 
 

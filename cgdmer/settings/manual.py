@@ -76,7 +76,7 @@ def sections(path: str, annotation: Any) -> Iterator[tuple[str, type[Section]]]:
         for name, field in annotation.model_fields.items():
             yield from sections(f"{path}.{name}", field.annotation)
     elif get_origin(annotation) is dict:
-        key = {"corpora": "source", "embed.weights": "encoder"}[path]
+        key = {"corpora": "source", "embed.outside": "encoder"}[path]
         yield from sections(f"{path}.<{key}>", get_args(annotation)[1])
     elif get_origin(annotation) is list:
         members = get_args(get_args(annotation)[0])[:1]

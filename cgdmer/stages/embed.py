@@ -25,7 +25,7 @@ def run(name: str, source: str, embed: settings.Embed, model: settings.Model, si
     """Run one of the processes; the first writes the features once all chunks are there."""
     world = join()
     shards = open_shards(paths.shards(source), verify=True)
-    encoder = load(name, Setup(signal, model, embed.seed, weights_files=embed.weights))
+    encoder = load(name, Setup(signal, model, embed.seed, weights_files=embed.outside))
     check_form(encoder, shards)
     records = assigned(shards)
     scratch = paths.scratch("embed", name, source)

@@ -108,7 +108,7 @@ def test_a_file_that_is_missing_or_not_named_says_what_to_do(file):
         opened(file, digest)
     with pytest.raises(ConfigError, match="names no weights for encoder merl_resnet18") as caught:
         merl_resnet18.load(Setup(SIGNAL, settings.Model()))
-    assert "sha256sum data/weights/merl_resnet18.safetensors" in caught.value.fix
+    assert "sha256sum data/outside/merl_resnet18.safetensors" in caught.value.fix
 
 
 def test_scales_are_those_of_the_published_protocols():

@@ -46,5 +46,5 @@ def test_the_file_of_the_page_keeps_the_contract(tmp_path):
 def test_the_settings_of_the_page_are_settings():
     overlay = yaml.safe_load(block("yaml").replace("<sha256sum of the file>", "a" * 64))
     merged = settings.parse(settings.merge(settings.read(ROOT / "params/demo.yaml"), overlay))
-    assert merged.embed.weights["small_cnn"].file == "data/weights/small_cnn.safetensors"
+    assert merged.embed.outside["small_cnn"].file == "data/outside/small_cnn.safetensors"
     assert "small_cnn" in merged.matrix.probed
