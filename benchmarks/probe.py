@@ -2,16 +2,16 @@
 
 Run: python -m benchmarks.probe [--tasks TASK ...] [--cells N]
 
-The grid: 51,702 made-up records x 768 features x 3 representations, six tasks with the published split sizes and class
-counts (docs/protocols.md A.3.2 to A.5), 1, 10 and 100 % of the labels, 5 seeds, 8 strengths, test scores with 1,000
+The grid: 51,702 synthetic records x 768 features x 3 representations, six tasks with the published split sizes and class
+counts (docs/protocols.md A.3.2 to A.5), 1, 10 and 100 % of the labels, 5 seeds, 8 values of C, test scores with 1,000
 bootstrap replicates, all by `cgdmer.probing.linear_probe.evaluate`, the function of the stage.
 
-`ratio`: scikit-learn's LogisticRegression, one class, strength and subset at a time, with its default solver and
-tolerance, timed between our tasks on cells drawn at random from every fraction and strength and scaled to the number of
+`ratio`: scikit-learn's LogisticRegression, one class, C and subset at a time, with its default solver and
+tolerance, timed between our tasks on cells drawn at random from every fraction and C and scaled to the number of
 cells; it neither scores nor resamples. `ratio_conventional`: 100 epochs of decoding with `wfdb.rdsamp` and a frozen
 ViT-tiny forward on every training, validation and test record (docs/protocols.md B.4), at the cost per record measured
-here; ours is the grid plus decoding and encoding every record once at the same cost. The conventional way is given one
-representation, one strength and one seed at 100 % for free.
+here; ours is the grid plus decoding and encoding every record once at the same cost. The conventional estimate counts one
+representation, one C and one seed at 100 % only.
 """
 
 import argparse
@@ -59,20 +59,20 @@ POSITIVES = {
 
 
 @dataclass(frozen=True)
-class Cell:
+class Fit:
     """One fit of the conventional grid."""
 
     task: str
     representation: str
     fraction: float
-    strength: float
+    C: float
     label: int
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--tasks", nargs="+", default=list(SIZES), choices=list(SIZES))
-    parser.add_argument("--cells", type=int, default=3, help="scikit-learn fits for each fraction and strength")
+    parser.add_argument("--cells", type=int, default=3, help="scikit-learn fits for each fraction and C")
     options = parser.parse_args()
     warnings.filterwarnings("ignore", module="sklearn")  # it stops at 1,000 iterations, which is to its advantage
     features = {name: make_features(seed) for seed, name in enumerate(SETTINGS.representations)}
@@ -85,11 +85,9 @@ def main() -> None:
         result, _ = linear_probe.evaluate(cohort, features, SETTINGS)
         seconds[task] = time.perf_counter() - start
         ours += seconds[task]
-        print(
-            f"{task:>14}: {seconds[task]:6.1f} s, macro AUROC {result.results['1.0']['shared'].mean:.4f} at 100 %"
-        )
+        print(f"{task:>14}: {seconds[task]:6.1f} s, macro AUROC {result.results['1.0']['shared'].mean:.4f} at 100 %")
         for cell in share:
-            timed.setdefault((cell.fraction, cell.strength), []).append(fit(cell, cohorts[cell.task], features))
+            timed.setdefault((cell.fraction, cell.C), []).append(fit(cell, cohorts[cell.task], features))
     baseline = scale_up(timed, cohorts)
     record = per_record()
     forwards = conventional_forwards(options.tasks)
@@ -106,7 +104,7 @@ def main() -> None:
                 "machine": f"{processor()}, {os.cpu_count()} cores",
                 "records": records,
                 "tasks": {task: round(value, 1) for task, value in seconds.items()},
-                "baseline_is": "extrapolated from the timed fits, by fraction and strength",
+                "baseline_is": "extrapolated from the timed fits, by fraction and C",
                 "baseline_fits": {"all": count_fits(cohorts), "timed": sum(map(len, timed.values()))},
                 "baseline_timed_s": round(sum(map(sum, timed.values())), 1),
                 "conventional_is": "extrapolated from the cost of a record, timed on 160",
@@ -143,27 +141,27 @@ def make_cohort(task: str, features: np.ndarray) -> Cohort:
         np.uint8
     )
     order = rng.permutation(len(rows))
-    parts = [
+    splits = [
         Split([f"{row}" for row in rows[chosen]], rows[chosen], labels[chosen])
         for chosen in np.split(order, np.cumsum(sizes)[:-1])
     ]
-    return Cohort(task, [f"class {c}" for c in range(len(positives))], *parts, without_features=0)
+    return Cohort(task, [f"class {c}" for c in range(len(positives))], *splits, without_features=0)
 
 
-def draw_cells(cohorts: dict[str, Cohort], count: int) -> list[Cell]:
-    """Draw `count` fits at random from every fraction and strength."""
+def draw_cells(cohorts: dict[str, Cohort], count: int) -> list[Fit]:
+    """Draw `count` fits at random from every fraction and C."""
     rng = np.random.default_rng(0)
     classes = [(task, c) for task, cohort in cohorts.items() for c in np.flatnonzero(scorable(cohort.train.labels))]
     cells = []
     for fraction in SETTINGS.fractions:
-        for strength in SETTINGS.C:
-            for task, c in (classes[i] for i in rng.choice(len(classes), count)):
+        for c in SETTINGS.C:
+            for task, label in (classes[i] for i in rng.choice(len(classes), count)):
                 name = str(rng.choice(SETTINGS.representations))
-                cells.append(Cell(task, name, fraction, strength, int(c)))
+                cells.append(Fit(task, name, fraction, c, int(label)))
     return [cells[i] for i in rng.permutation(len(cells))]
 
 
-def fit(cell: Cell, cohort: Cohort, features: dict[str, np.ndarray]) -> float:
+def fit(cell: Fit, cohort: Cohort, features: dict[str, np.ndarray]) -> float:
     """Return the seconds of one scikit-learn fit; standardising is not timed."""
     rows = subsets.nested(cohort.train.ids, cell.fraction, 0)
     X, y = features[cell.representation][cohort.train.rows[rows]], cohort.train.labels[rows, cell.label]
@@ -171,7 +169,7 @@ def fit(cell: Cell, cohort: Cohort, features: dict[str, np.ndarray]) -> float:
         return 0.0
     X = (X - X.mean(axis=0)) / X.std(axis=0)
     start = time.perf_counter()
-    LogisticRegression(C=cell.strength, max_iter=1000).fit(X, y)
+    LogisticRegression(C=cell.C, max_iter=1000).fit(X, y)
     return time.perf_counter() - start
 
 
@@ -180,13 +178,13 @@ def count_fits(cohorts: dict[str, Cohort]) -> int:
 
 
 def cells_at(fraction: float, cohorts: dict[str, Cohort]) -> int:
-    """Count the fits of one strength at a fraction: classes x representations x seeds, one seed at 100 %."""
+    """Count the fits of one C at a fraction: classes x representations x seeds, one seed at 100 %."""
     classes = sum(len(cohort.classes) for cohort in cohorts.values())
     return classes * len(SETTINGS.representations) * (SETTINGS.seeds if fraction < 1 else 1)
 
 
 def scale_up(timed: dict[tuple[float, float], list[float]], cohorts: dict[str, Cohort]) -> float:
-    """Return the seconds of all fits from the mean of the timed ones, fraction by fraction and strength by strength."""
+    """Return the seconds of all fits from the mean of the timed ones, by fraction and C."""
     return sum(float(np.mean(values)) * cells_at(fraction, cohorts) for (fraction, _), values in timed.items())
 
 

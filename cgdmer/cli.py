@@ -49,7 +49,7 @@ def parser() -> argparse.ArgumentParser:
     run.add_argument("stage", metavar="STAGE", help="acquire, index, shards, validate, pretrain, ...")
     run.add_argument("items", metavar="ITEM", nargs="*", help="the source of the stage, or its encoder and source")
     check = commands.add_parser("check", help="show what a corpus lacks, where to get it, or which records failed")
-    check.add_argument("source", metavar="SOURCE", help="ptb_xl, cpsc2018, csn or mimic_iv_ecg")
+    check.add_argument("source", metavar="SOURCE", help="a corpus of params.yaml, for example ptb_xl")
     check.add_argument("--failed", metavar="EXPECTATION", help="list the records that failed this expectation")
     profile = commands.add_parser("profile", help="apply the settings of params/NAME.yaml to params.yaml")
     profile.add_argument("name", metavar="NAME", help="demo, or the name of a file in params/")
@@ -199,9 +199,9 @@ def publish(_: argparse.Namespace) -> int:
 
 
 def promote(_: argparse.Namespace) -> int:
-    from cgdmer import publishing, settings
+    from cgdmer import publishing
 
-    decision = publishing.decide(settings.load())
+    decision = publishing.decide()
     print(decision.text)
     return 0 if decision.passed else 1
 
@@ -237,7 +237,7 @@ def table(_: argparse.Namespace) -> int:
     from cgdmer.report import headline
 
     print(headline(read_json(paths.METRICS)))
-    print(f"\nThe report: {paths.REPORT_HTML.resolve().as_uri()}")
+    print(f"\nThe benchmark page: {paths.REPORT_HTML.resolve().as_uri()}")
     return 0
 
 

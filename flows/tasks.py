@@ -90,5 +90,5 @@ def publish(promote: bool) -> str:
     log.info("MLflow run %s, versions %s", published.run, published.versions)
     artifacts.mlflow_run(published.run)
     if promote:
-        log.info(publishing.promote(settings.load()))
+        log.info(publishing.promote())
     return published.run

@@ -1,4 +1,4 @@
-"""Owns what changes a server and no file: recording a pipeline state, registering its encoders, the gate."""
+"""Publishing: record a pipeline state in MLflow, register its encoders, promote them or roll them back."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -6,6 +6,7 @@ from pathlib import Path
 from cgdmer import paths, tables
 from cgdmer.errors import DataError
 from cgdmer.files import read_json, write_text
+from cgdmer.metrics_json import Metrics
 from cgdmer.publishing import card, findings, gate
 from cgdmer.settings import Settings
 from cgdmer.tracking import aliases, record, registry, state
@@ -26,10 +27,10 @@ class Published:
 
 
 def publish(settings: Settings) -> Published:
-    """Record the state of the pipeline once and register its encoders as candidates; again, it changes nothing."""
+    """Record the state of the pipeline and register its encoders as candidates; a second call changes nothing."""
     if not paths.METRICS.is_file():
         raise DataError(f"{paths.METRICS} is missing", fix="dvc repro")
-    here, metrics = state.current(settings.model_dump()), read_json(paths.METRICS)
+    here, metrics = state.current(settings.model_dump()), Metrics.from_json(read_json(paths.METRICS))
     corpora = findings.corpora(settings)
     text = card.write(settings, metrics, corpora)
     write_text(FOLDER / CARD, text)
@@ -55,12 +56,12 @@ def _predictions() -> list[Path]:
     return [folder]
 
 
-def promote(settings: Settings) -> str:
-    """Let the gate decide whether the candidate becomes champion, and say why."""
-    return gate.decide(settings).text
+def promote() -> str:
+    """Promote the candidate to champion if it passes the gate; return the decision and its reasons."""
+    return gate.decide().text
 
 
 def rollback() -> str:
-    """Make the former champion champion again."""
+    """Make the previous champion champion again."""
     back = aliases.rollback()
     return "champion again: " + ", ".join(f"{name} version {version}" for name, version in back.items())

@@ -1,4 +1,4 @@
-"""Owns gathering what a pipeline state has to show: corpora, pretraining, pages, example, version tags."""
+"""Gather what is published of a pipeline state: corpora, pretraining, pages, an example, version tags."""
 
 from pathlib import Path
 from typing import Any
@@ -10,7 +10,9 @@ from cgdmer import paths
 from cgdmer.api import load_encoder
 from cgdmer.errors import ConfigError
 from cgdmer.files import read_json, sha256
+from cgdmer.metrics_json import Metrics
 from cgdmer.publishing.gate import ENCODER, FRACTION, REPRESENTATION
+from cgdmer.results import Ablation, Cell
 from cgdmer.settings import Settings
 from cgdmer.shards import open_shards
 from cgdmer.tables import TASKS
@@ -18,12 +20,11 @@ from cgdmer.tracking import children, journal, record, registry, state
 from cgdmer.training import pretraining_set
 
 REPORTS = ["sinus rhythm. normal ecg."]
-Metrics = dict[str, Any]
 
 
 def corpora(settings: Settings) -> list[record.Corpus]:
-    """Return every corpus: counts, digest, verdict."""
-    found = []
+    """Return every corpus with its counts, digest and validation."""
+    described = []
     for source in settings.matrix.sources:
         shards = open_shards(paths.shards(source))
         counts = shards.columns("split")["split"].value_counts().sort("split")
@@ -31,12 +32,12 @@ def corpora(settings: Settings) -> list[record.Corpus]:
         way = read_json(paths.raw(source) / "manifest.json")["way"]
         passed = bool(read_json(paths.validation(source) / "result.json")["success"])
         use = "pretraining" if source in settings.pretraining_set.sources else "benchmark"
-        found.append(record.Corpus(source, shards.digest, splits, way, passed, use))
-    return found
+        described.append(record.Corpus(source, shards.digest, splits, way, passed, use))
+    return described
 
 
 def pretraining(settings: Settings, here: state.PipelineState) -> children.Pretraining:
-    """Return the journal of the training that made the weights, where it ran here, and its curve in any case."""
+    """Return the curve of the training that made the weights, and its journal if it ran on this machine."""
     sections = ("model", "masking", "objective", "train", "signal")
     _, pool = pretraining_set.open_pretraining_set(settings.signal)
     name = pretraining_set.key(pool, *(getattr(settings, section) for section in sections))
@@ -48,12 +49,15 @@ def pretraining(settings: Settings, here: state.PipelineState) -> children.Pretr
     return children.Pretraining(journal.newest(name), curve, numbers, params)
 
 
-def ablations() -> dict[str, Metrics]:
-    return {path.stem: read_json(path) for path in sorted((paths.REPORTS / "ablations").glob("*.json"))}
+def ablations() -> dict[str, Ablation]:
+    """Return the stored ablations by profile."""
+    return {
+        path.stem: Ablation.from_json(read_json(path)) for path in sorted((paths.REPORTS / "ablations").glob("*.json"))
+    }
 
 
 def pages(corpora: list[record.Corpus]) -> list[Path]:
-    """Return reports that show no person: the page draws records and reports, so it goes where all are simulated."""
+    """Return the pages to log; the benchmark page shows records and reports, so it is logged only if all are simulated."""
     wanted = [paths.METRICS, paths.REPORT_MD, paths.REPORTS / "plots"]
     if all(corpus.way == "simulate" for corpus in corpora):
         wanted.append(paths.REPORT_HTML)
@@ -66,7 +70,7 @@ def probed() -> list[str]:
 
 
 def example(settings: Settings) -> registry.Example:
-    """Return made-up input, so that no recording of a person reaches the registry, and what the encoder makes of it."""
+    """Return synthetic input, so that no patient's recording reaches the registry, and the encoder's output for it."""
     encoder = load_encoder(paths.MODEL)
     time = np.arange(settings.signal.samples) / settings.signal.fs
     beats = np.sin(2 * np.pi * 1.2 * time) ** 15
@@ -74,24 +78,28 @@ def example(settings: Settings) -> registry.Example:
     signal = signal.astype(np.float32)
     try:
         vectors = encoder.encode_reports(REPORTS)
-    except ConfigError:  # trained without reports: there is no report encoder
+    except ConfigError:  # trained without reports, so it has no report encoder
         vectors = None
     return registry.Example(signal, encoder.encode(signal), REPORTS, vectors)
 
 
 def version_tags(here: state.PipelineState, metrics: Metrics, corpora: list[record.Corpus]) -> dict[str, str]:
-    """Return what a version is known by: headline numbers, data, code, weights."""
+    """Return the tags of a registered version: headline numbers, data, code, weights."""
     tags = {"dvc_lock": here.lock, "git_commit": here.commit, "git_dirty": str(here.dirty)}
     tags |= {"weights_sha256": sha256(paths.MODEL / "weights.safetensors")}
-    tags |= {f"version.{name}": str(value) for name, value in metrics["versions"].items()}
+    tags |= {f"version.{name}": str(value) for name, value in metrics.versions.items()}
     tags |= {f"data.{corpus.name}": corpus.digest[:16] for corpus in corpora}
-    for task, fractions in metrics["auroc"].items():
-        share = FRACTION if FRACTION in fractions else max(fractions, key=float)
-        cell = fractions[share][ENCODER][REPRESENTATION]
-        tags[f"auroc.{task}"] = f"{cell['mean']:.4f} ({cell['low']:.4f} to {cell['high']:.4f})"
-    return tags | {f"zero_shot.{task}": f"{cell['mean']:.4f}" for task, cell in metrics["zero_shot"].items()}
+    tags |= {f"auroc.{task}": headline_cell(metrics, task).text(4) for task in metrics.auroc}
+    return tags | {f"zero_shot.{task}": cell.value(4) for task, cell in metrics.zero_shot.items()}
 
 
-def _optional(path: Path) -> Metrics:
-    content: Metrics = read_json(path) if path.is_file() else {}
+def headline_cell(metrics: Metrics, task: str) -> Cell:
+    """Return the cell of the headline encoder and representation at the headline fraction, or the largest probed."""
+    fractions = metrics.auroc[task]
+    fraction = FRACTION if FRACTION in fractions else max(fractions, key=float)
+    return fractions[fraction][ENCODER][REPRESENTATION]
+
+
+def _optional(path: Path) -> dict[str, Any]:
+    content: dict[str, Any] = read_json(path) if path.is_file() else {}
     return content

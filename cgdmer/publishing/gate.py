@@ -1,4 +1,4 @@
-"""Owns the gate: a candidate becomes champion only when validated, reloadable, and not worse on the same records."""
+"""The gate: a candidate becomes champion only if it is validated, reloadable, and not worse on the same records."""
 
 import hashlib
 import tempfile
@@ -11,7 +11,6 @@ import polars as pl
 from cgdmer import tables
 from cgdmer.errors import CgdmerError, DataError
 from cgdmer.probing import comparison
-from cgdmer.settings import Settings
 from cgdmer.tracking import aliases, registry
 
 ENCODER, REPRESENTATION, FRACTION = "cgdmer", "pooled", "1.0"
@@ -22,15 +21,15 @@ STALE = "Where the data changed for good, delete the alias champion in the regis
 
 @dataclass(frozen=True)
 class Decision:
-    """What the gate decided; `text` says why and what was compared."""
+    """A decision of the gate; `text` gives the reasons and what was compared."""
 
     passed: bool
     text: str
     facts: dict[str, Any] = field(default_factory=dict)
 
 
-def decide(_: Settings) -> Decision:
-    """Compare candidate and champion as the registry has them, and move the alias where the candidate passes."""
+def decide() -> Decision:
+    """Compare candidate and champion in the registry, and move the alias champion if the candidate passes."""
     candidate = aliases.alias(registry.ECG, registry.CANDIDATE)
     champion = aliases.alias(registry.ECG, aliases.CHAMPION)
     if candidate is None:
@@ -41,14 +40,13 @@ def decide(_: Settings) -> Decision:
         return Decision(False, f"{name} is not promoted: {decision.text}", decision.facts)
     again = champion is not None and champion.version == candidate.version
     moved = _move(candidate, again, decision.facts)
-    said = f"{name} is the champion already" if again else f"promoted: {moved}\n{decision.text}"
-    return Decision(True, said, decision.facts)
+    text = f"{name} is the champion already" if again else f"promoted: {moved}\n{decision.text}"
+    return Decision(True, text, decision.facts)
 
 
 def _move(candidate: aliases.Version, again: bool, facts: dict[str, Any]) -> str:
-    """Move the aliases, unless all stand where they should."""
-    reports = [aliases.alias(registry.REPORT, which) for which in (registry.CANDIDATE, aliases.CHAMPION)]
-    report, leading = reports
+    """Move the aliases unless all of them are already where they belong; return what was moved."""
+    report, leading = (aliases.alias(registry.REPORT, which) for which in (registry.CANDIDATE, aliases.CHAMPION))
     ours = report is not None and report.run_id == candidate.run_id
     if again and (not ours or (leading is not None and report is not None and leading.version == report.version)):
         return ""
@@ -56,7 +54,7 @@ def _move(candidate: aliases.Version, again: bool, facts: dict[str, Any]) -> str
 
 
 def judge(candidate: aliases.Version, champion: aliases.Version | None) -> Decision:
-    """Ask the cheap questions first; the first that fails decides."""
+    """Check the candidate, cheap checks first; the first that fails decides."""
     if champion is not None and champion.version == candidate.version:
         return Decision(True, "")
     if left := candidate.tags.get(aliases.ROLLED_BACK):
@@ -66,10 +64,10 @@ def judge(candidate: aliases.Version, champion: aliases.Version | None) -> Decis
     if red := sorted(name for name, verdict in verdicts.items() if verdict != "passed"):
         return Decision(False, f"validation of {', '.join(red)} is red; see python -m cgdmer check {red[0]}")
     if not verdicts:
-        return Decision(False, f"run {candidate.run_id} says nothing about validation")
+        return Decision(False, f"run {candidate.run_id} has no validation result")
     difference = registry.reload_difference(f"models:/{registry.ECG}/{candidate.version}")
     if not difference <= registry.TOLERANCE:
-        return Decision(False, f"reloaded weights give features that differ by {difference:.2g} from those registered, "
+        return Decision(False, f"reloaded weights give features that differ by {difference:.2g} from those registered; "
                         f"{registry.TOLERANCE:g} is allowed")  # fmt: skip
     facts = {"validated": sorted(verdicts), "reload_difference": difference}
     if champion is None:
@@ -79,7 +77,7 @@ def judge(candidate: aliases.Version, champion: aliases.Version | None) -> Decis
 
 
 def compare(candidate: aliases.Version, champion: aliases.Version) -> Decision:
-    """Compare on the champion's tasks: refused when the whole paired interval of the mean over tasks is below zero."""
+    """Compare on the champion's tasks; refuse if the paired interval of the mean over tasks is entirely below zero."""
     against = f"champion version {champion.version}"
     with tempfile.TemporaryDirectory() as scratch:
         ours = registry.predictions(candidate.run_id, Path(scratch) / "candidate", PREDICTIONS)
@@ -92,11 +90,11 @@ def compare(candidate: aliases.Version, champion: aliases.Version) -> Decision:
             return Decision(False, f"it cannot be compared with {against}: {error.problem}. {STALE}")  # fmt: skip
     mean = comparison.compare_tasks(pairs)
     lines = {task: comparison.compare_tasks({task: pair}) for task, pair in pairs.items()} | {"mean over tasks": mean}
-    text = "\n".join(f"  {task:<16} {d.mean:+.4f} [{d.low:+.4f}, {d.high:+.4f}]" for task, d in lines.items())
+    text = "\n".join(f"  {task:<16} {difference.text(4, signed=True)}" for task, difference in lines.items())
     facts = {"champion": champion.version, "differences": {t: [d.mean, d.low, d.high] for t, d in lines.items()}}
     worse = mean.high < 0
     verdict = f"macro AUROC is {'worse' if worse else 'not worse'} than that of {against}"
-    head = f"{verdict} ({REPRESENTATION} features, label share {FRACTION}; difference and 95 % paired interval)"
+    head = f"{verdict} ({REPRESENTATION} features, label share {FRACTION}; difference and 95% paired interval)"
     return Decision(not worse, f"{head}\n{text}", _rounded(facts))
 
 

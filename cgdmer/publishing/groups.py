@@ -1,4 +1,4 @@
-"""Owns macro AUROC by sex and by age band, with intervals, from saved predictions and the patients' rows."""
+"""Macro AUROC by sex and by age band, with intervals, from saved predictions and the index of the shards."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -7,16 +7,16 @@ import polars as pl
 
 from cgdmer import paths
 from cgdmer.probing import bootstrap, comparison
-from cgdmer.probing.bootstrap import Interval
 from cgdmer.probing.cohort import scorable
 from cgdmer.publishing.gate import ENCODER, anonymous, hashed
+from cgdmer.results import Interval
 from cgdmer.shards import open_shards
 from cgdmer.tables import TASKS, read
 
 AGES = ((0, 40), (40, 60), (60, 80), (80, 200))
-"""Years, the upper end excluded."""
+"""Age bands in years, upper end excluded."""
 FEWEST = 25
-"""Test records below which a group's number would say nothing."""
+"""Fewest test records for which a group gets a number."""
 REPLICATES = 300
 
 
@@ -28,25 +28,25 @@ class Group:
     name: str
     records: int
     auroc: Interval | None
-    """None with too few records, or where no class has both a positive and a negative."""
+    """None with too few records, or if no class has both a positive and a negative."""
 
 
 def measure(task: str) -> Iterator[Group]:
-    """Measure a task within each group its corpus knows of; none where it states neither sex nor age."""
+    """Measure a task within each group; yield nothing if the corpus states neither sex nor age."""
     source = TASKS[task]
     rows = open_shards(paths.shards(source)).columns("id", "age", "sex").select("id", "age", "sex")
-    found = anonymous(read(paths.predictions(ENCODER, task)))
-    known = rows.with_columns(pl.col("id").map_elements(hashed, return_dtype=pl.String))
-    joined = found.join(known, on="id", how="left")
-    for name, chosen in conditions():
-        part = joined.filter(chosen).drop("age", "sex").sort("seed", "id")
-        records = part["id"].n_unique()
+    predictions = anonymous(read(paths.predictions(ENCODER, task)))
+    patients = rows.with_columns(pl.col("id").map_elements(hashed, return_dtype=pl.String))
+    joined = predictions.join(patients, on="id", how="left")
+    for name, belongs in memberships():
+        group = joined.filter(belongs).drop("age", "sex").sort("seed", "id")
+        records = group["id"].n_unique()
         if records:
-            yield Group(task, name, records, _interval(part) if records >= FEWEST else None)
+            yield Group(task, name, records, _interval(group) if records >= FEWEST else None)
 
 
-def conditions() -> Iterator[tuple[str, pl.Expr]]:
-    """Yield each group's name and who belongs to it; an unknown sex or age belongs to none."""
+def memberships() -> Iterator[tuple[str, pl.Expr]]:
+    """Yield each group's name and the expression for its members; a patient of unknown sex or age is in no group."""
     for sex in ("female", "male"):
         yield sex, pl.col("sex").eq(sex)
     for low, high in AGES:
@@ -54,10 +54,10 @@ def conditions() -> Iterator[tuple[str, pl.Expr]]:
         yield name, pl.col("age").ge(low) & pl.col("age").lt(high)
 
 
-def _interval(part: pl.DataFrame) -> Interval | None:
-    """Return macro AUROC over seeds with the interval over records and seeds."""
-    labels = part.filter(pl.col("seed") == part["seed"][0]).select(pl.col("^label/.*$")).to_numpy()
+def _interval(predictions: pl.DataFrame) -> Interval | None:
+    """Return macro AUROC, mean over seeds, with the interval over records and seeds."""
+    labels = predictions.filter(pl.col("seed") == predictions["seed"][0]).select(pl.col("^label/.*$")).to_numpy()
     if not scorable(labels).any():
         return None
-    points, drawn = comparison.macros(part, REPLICATES)
+    points, drawn = comparison.macros(predictions, REPLICATES)
     return bootstrap.interval(float(points.mean()), bootstrap.over_seeds(drawn))

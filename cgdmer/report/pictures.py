@@ -1,4 +1,4 @@
-"""Owns the parts of the page that show signals: the gallery, reconstructions, and projections of features."""
+"""The sections of the benchmark page with signals: the gallery, reconstructions, and projections of features."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -13,24 +13,24 @@ from cgdmer.page.paper import PULSE, SPEED, Strip, sheet, standard
 from cgdmer.report.headline import TASK_NAMES
 
 SHOWN_SECONDS = 5.0
-"""Of a reconstruction, in two columns of six leads."""
+"""Seconds of a reconstruction that are drawn, in two columns of six leads."""
 ROW = 17.0
-"""Height of a lead's row in a reconstruction, mm."""
+"""Height of a lead in a reconstruction, mm."""
 
 
 @dataclass(frozen=True)
 class Tracing:
-    """A record to draw: microvolt (12, T), what it is, and the words beside it."""
+    """A record to draw: signal (12, T) in microvolt, title and text beside it."""
 
     title: str
     microvolt: np.ndarray
     fs: float
-    words: str = ""
+    text: str = ""
 
 
 @dataclass(frozen=True)
 class Filled:
-    """A masked record: microvolt (12, T), what the model put in its hidden patches (12, N)."""
+    """A masked record: original and filled-in signal (12, T) in microvolt, and which patches were hidden (12, N)."""
 
     title: str
     original: np.ndarray
@@ -43,7 +43,7 @@ class Filled:
 
 @dataclass(frozen=True)
 class Projection:
-    """Test records of a task in two dimensions a representation, and which of them have a class."""
+    """Test records of a task in two dimensions per representation, and which of them have a class."""
 
     task: str
     name: str
@@ -57,7 +57,7 @@ class Projection:
 
 @dataclass(frozen=True)
 class Pictures:
-    """What the stage hands over to be drawn; any part may be empty."""
+    """All signals and projections of the page; any of them may be empty."""
 
     simulated: Sequence[Tracing] = ()
     real: Sequence[Tracing] = ()
@@ -67,13 +67,13 @@ class Pictures:
 
 
 def gallery(pictures: Pictures) -> Html:
-    """Set each simulated finding beside a real record."""
+    """Draw each simulated finding beside a real record."""
     lead = (
-        "Left: findings from the simulator. Right: real records with a like finding where the corpora hold one. All "
-        "went through the same filter; 25 mm/s, 10 mm/mV."
+        "Left: findings from the simulator. Right: real records with a similar finding if the corpora have one. All "
+        "passed the same filter; 25 mm/s, 10 mm/mV."
         if pictures.real
         else "Findings from the simulator, 25 mm/s, 10 mm/mV. Every corpus of this run is simulated, so there is no "
-        "real record to set beside them: point CGDMER_RAW_ROOT at local copies to see them side by side."
+        "real record to compare with: point CGDMER_RAW_ROOT at local copies to see them side by side."
     )
     pairs = []
     for number, simulated in enumerate(pictures.simulated):
@@ -86,25 +86,25 @@ def gallery(pictures: Pictures) -> Html:
 def _tracing(origin: str, tracing: Tracing, leads: Sequence[str], anchor: str) -> Html:
     label = f"{origin} 12-lead ECG: {tracing.title}"
     picture = el("div", standard(label, anchor, tracing.microvolt, tracing.fs, leads), **scroll(label))
-    words = el("span", f" “{tracing.words}”") if tracing.words else None
-    return figure(picture, [el("strong", f"{origin}: {tracing.title}."), words])
+    quoted = el("span", f" “{tracing.text}”") if tracing.text else None
+    return figure(picture, [el("strong", f"{origin}: {tracing.title}."), quoted])
 
 
 def scroll(label: str, kind: str = "sheet") -> dict[str, str | int]:
-    """Return attributes of a box that a sheet scrolls in on a narrow screen, reachable by keyboard."""
+    """Return the attributes of a box in which a sheet scrolls on a narrow screen, reachable by keyboard."""
     return {"class_": kind, "role": "region", "tabindex": 0, "aria_label": label}
 
 
 def reconstructions(pictures: Pictures) -> Html:
-    """Draw what was visible, what was hidden, and what the model filled in."""
+    """Draw the visible and hidden patches and what the model filled in."""
     if not pictures.filled:
         lead = "The model of this run was trained without masked reconstruction, so there is nothing to show."
         return section("reconstruction", "Filling in what was hidden", lead=lead)
     figures = [_filled(item, pictures.leads, f"filled{n}") for n, item in enumerate(pictures.filled)]
     lead = (
-        "Test records as the model sees them in training. It reads only what is not tinted and draws the rest "
-        "(coloured line); the grey line is what was there. The model says the shape of a patch; its level and "
-        "size are taken from the record, as in the loss."
+        "Test records, masked as in training. The model reads only the patches that are not tinted and fills in the others "
+        "(coloured line); the grey line is the original. The model predicts the shape of a patch; its level and scale "
+        "are taken from the record, as in the loss."
     )
     return section("reconstruction", "Filling in what was hidden", figures, lead=lead)
 
@@ -137,7 +137,7 @@ def _filled(item: Filled, leads: Sequence[str], anchor: str) -> Html:
     correlation = agreement(item, samples)
     label = (
         f"{item.title}: {share:.0%} of the patches hidden ({item.kind}); in the hidden parts the filled-in line "
-        f"correlates {signed(correlation)} with what was there"
+        f"correlates {signed(correlation)} with the original"
     )
     width = PULSE + 2 * SPEED * seconds + 5
     picture = sheet(label, anchor, strips, width=width, height=6 * ROW, tints=tints, pulses=pulses)
@@ -158,7 +158,7 @@ def agreement(item: Filled, samples: int) -> float:
         x[:, :samples].reshape(shape)[item.hidden[:, : samples // item.patch]] for x in (item.original, item.filled)
     )
     true, guess = (
-        part - part.mean(axis=1, keepdims=True) for part in (true.astype(np.float64), guess.astype(np.float64))
+        patches - patches.mean(axis=1, keepdims=True) for patches in (true.astype(np.float64), guess.astype(np.float64))
     )
     scale = float(np.sqrt((true**2).sum() * (guess**2).sum()))
     return float((true * guess).sum()) / scale if scale else 0.0
@@ -174,11 +174,14 @@ def projections(pictures: Pictures) -> Html:
     """Draw the first two principal axes of each representation, one class in colour."""
     blocks = [_projection(item) for item in pictures.projections]
     lead = (
-        "The same test records by the part that is shared with reports and the part that is specific to the ECG, along "
-        "their first two principal axes. One class is in colour: where it gathers, the part holds it."
+        "The same test records by their shared and by their specific features, along the first two principal axes. One "
+        "class is in colour: features that hold the class separate it from the other records."
     )
     return section(
-        "projections", "Shared against specific", *(blocks or [el("p", "No encoder of this run has both.")]), lead=lead
+        "projections",
+        "Shared against specific",
+        *(blocks or [el("p", "No encoder of this run has both shared and specific features.")]),
+        lead=lead,
     )
 
 

@@ -1,4 +1,4 @@
-"""Owns choosing what the page draws: real records with a wanted finding, test records, two axes of their features."""
+"""Choose what the benchmark page draws: real records by finding, test records, and two axes of their features."""
 
 from collections.abc import Mapping, Sequence
 
@@ -7,17 +7,17 @@ import polars as pl
 
 from cgdmer import embeddings, paths, tables
 from cgdmer.probing.cohort import scorable
+from cgdmer.report.gather import Corpus
 from cgdmer.report.headline import SOURCE_NAMES
 from cgdmer.report.pictures import Projection, Tracing
 from cgdmer.shards import Shards, open_shards
 
 MISLABELLED = "csn/"
-"""Labels made by substring matching (docs/protocols.md A.5): of use for comparison alone, no words to set beside an
-ECG."""
+"""Labels made by substring matching (docs/protocols.md A.5): kept for comparison only, never shown beside an ECG."""
 POINTS = 800
-"""Test records of a projection, the first by a fixed order."""
+"""Most test records of a projection, the first in index order."""
 
-LIKE: tuple[tuple[str, tuple[str, ...]], ...] = (
+CLASSES_OF_TITLES: tuple[tuple[str, tuple[str, ...]], ...] = (
     ("fibrillation", ("AFIB",)),
     ("flutter", ("AFLT", "AF")),
     ("left bundle", ("CLBBB", "LBBB")),
@@ -28,29 +28,29 @@ LIKE: tuple[tuple[str, tuple[str, ...]], ...] = (
     ("anterior infarction", ("AMI", "ASMI", "MI")),
     ("normal", ("NORM",)),
 )
-"""Words in the title of a simulated finding, and classes that mean the same in a corpus."""
+"""Words in the title of a simulated finding, and the corpus classes with the same meaning."""
 
 
 def counterparts(titles: Sequence[str], sources: Sequence[str], named: bool = True) -> list[Tracing]:
-    """Return a real record for each title, with a like finding where one is left, each record once.
+    """Return one real record per title, with a similar finding if one is left; no record is used twice.
 
-    Fewer are returned when the sources hold fewer records; records with missing or flat leads are passed over.
+    The list is shorter if the sources hold fewer records. Records with missing or flat leads are skipped.
     """
-    pool = [_candidates(source) for source in sources]
-    taken: set[tuple[str, str]] = set()
-    found = []
+    candidates = [_candidates(source) for source in sources]
+    used: set[tuple[str, str]] = set()
+    tracings = []
     for title in titles:
-        wanted = [c for words, classes in LIKE if words in title.lower() for c in classes]
-        choice = _first(pool, taken, wanted)
+        wanted = [c for words, classes in CLASSES_OF_TITLES if words in title.lower() for c in classes]
+        choice = _first(candidates, used, wanted)
         if choice is None:
             break
-        taken.add(choice[:2])
-        found.append(_tracing(*choice, named=named))
-    return found
+        used.add(choice[:2])
+        tracings.append(_tracing(*choice, named=named))
+    return tracings
 
 
 def _candidates(source: str) -> tuple[str, Shards, pl.DataFrame]:
-    """Return whole 10 s records of a source with their place in its shards and their positive classes."""
+    """Return the complete 10 s records of a source with their row in the shards and their positive classes."""
     shards = open_shards(paths.shards(source))
     rows = shards.columns("id", "report", "valid", "missing", "flat", "clipped").with_row_index("row")
     good = rows.filter(missing=0, flat=0, valid=shards.samples).filter(pl.col("clipped") < 0.01)
@@ -66,14 +66,14 @@ Choice = tuple[str, str, Shards, int, str, list[str]]
 
 
 def _first(
-    pool: Sequence[tuple[str, Shards, pl.DataFrame]], taken: set[tuple[str, str]], wanted: list[str]
+    candidates: Sequence[tuple[str, Shards, pl.DataFrame]], used: set[tuple[str, str]], wanted: list[str]
 ) -> Choice | None:
-    """Return the first record not taken with a wanted class, the classes in turn, else the first not taken."""
+    """Return the first unused record with a wanted class, trying the classes in order, else the first unused record."""
     for name in [*wanted, None]:
-        for source, shards, rows in pool:
+        for source, shards, rows in candidates:
             fitting = rows if name is None else rows.filter(pl.col("classes").list.contains(name))
             for row in fitting.iter_rows(named=True):
-                if (source, row["id"]) not in taken:
+                if (source, row["id"]) not in used:
                     return source, row["id"], shards, row["row"], row["report"], row["classes"]
     return None
 
@@ -81,7 +81,7 @@ def _first(
 def _tracing(
     source: str, name: str, shards: Shards, row: int, report: str, classes: Sequence[str], *, named: bool
 ) -> Tracing:
-    """Return a record to be drawn, without its id and report unless `named`."""
+    """Return a record to draw, without its id and report unless `named`."""
     title = f"{SOURCE_NAMES.get(source, source)} record{f' {name}' if named else ''}" + (
         f", labelled {', '.join(classes)}" if classes else ""
     )
@@ -89,7 +89,7 @@ def _tracing(
 
 
 def held_out(source: str, count: int) -> tuple[Shards, pl.DataFrame]:
-    """Return the shards of a source and its first whole test records: row, id, valid, missing."""
+    """Return the shards of a source and its first complete test records: row, id, valid, missing."""
     shards = open_shards(paths.shards(source))
     rows = shards.columns("id", "split", "valid", "missing", "flat").with_row_index("row")
     return shards, rows.filter(split="test", missing=0, flat=0).sort(
@@ -98,33 +98,36 @@ def held_out(source: str, count: int) -> tuple[Shards, pl.DataFrame]:
 
 
 def projection(encoder: str, source: str, task: str, kinds: Sequence[str]) -> Projection | None:
-    """Project the test records of a task; the class is the one nearest to a third of them. None without all `kinds`."""
+    """Project the test records of a task and mark the class whose share is nearest to a third.
+
+    None if the encoder lacks one of the representations `kinds`, or if no class can be scored.
+    """
     folder = paths.embeddings(encoder, source)
     if not (folder / embeddings.META).is_file():
         return None
-    found = embeddings.read(folder)
-    if any(kind not in found.features for kind in kinds):
+    cached = embeddings.read(folder)
+    if any(kind not in cached.features for kind in kinds):
         return None
     index = tables.members(tables.read(paths.index(source)), task).filter(split="test")
-    test = index.filter(pl.col("id").is_in(found.ids)).head(POINTS)
+    test = index.filter(pl.col("id").is_in(cached.ids)).head(POINTS)
     names, labels = tables.labels(test, task)
-    kept = scorable(labels) if test.height > 2 else np.zeros(len(names), dtype=bool)
-    if not kept.any():
+    scored = scorable(labels) if test.height > 2 else np.zeros(len(names), dtype=bool)
+    if not scored.any():
         return None
-    distance = np.where(kept, np.abs(labels.mean(axis=0) - 1 / 3), np.inf)
-    place = int(np.argmin(distance))
-    rows = found.rows_of(test["id"].to_list())
-    axes = {kind: principal(found.features[kind][rows]) for kind in kinds}
+    distance = np.where(scored, np.abs(labels.mean(axis=0) - 1 / 3), np.inf)
+    chosen = int(np.argmin(distance))
+    rows = cached.rows_of(test["id"].to_list())
+    axes = {kind: principal(cached.features[kind][rows]) for kind in kinds}
     return Projection(
-        task, names[place], {kind: points for kind, (points, _) in axes.items()},
-        {kind: share for kind, (_, share) in axes.items()}, labels[:, place] > 0,
+        task, names[chosen], {kind: points for kind, (points, _) in axes.items()},
+        {kind: share for kind, (_, share) in axes.items()}, labels[:, chosen] > 0,
     )  # fmt: skip
 
 
 def principal(features: np.ndarray) -> tuple[np.ndarray, float]:
     """Return (n, 2) coordinates on the first two principal axes and their share of the variance.
 
-    The sign of an axis is that of its largest component, so that the picture is the same on every run.
+    The largest component of each axis is positive, so that the picture is the same on every run.
     """
     centred = features.astype(np.float64) - features.mean(axis=0, dtype=np.float64)
     values, vectors = np.linalg.eigh(centred.T @ centred)
@@ -133,6 +136,6 @@ def principal(features: np.ndarray) -> tuple[np.ndarray, float]:
     return centred @ axes, float(values[::-1][:2].sum() / max(values.sum(), 1e-12))
 
 
-def real_sources(sources: Mapping[str, Mapping[str, object]]) -> list[str]:
-    """Return the sources whose records were recorded and not simulated."""
+def real_sources(sources: Mapping[str, Corpus]) -> list[str]:
+    """Return the sources whose records were not simulated."""
     return [name for name, corpus in sources.items() if corpus.way in ("local", "download")]

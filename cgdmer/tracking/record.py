@@ -1,25 +1,26 @@
-"""Owns the parent run of one pipeline state, found again by its tag `dvc_lock`; its children are in `children`."""
+"""The parent run of one pipeline state, identified by its tag `dvc_lock`; `children` logs the runs below it."""
 
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
 
 from mlflow.entities import Dataset, DatasetInput, InputTag, Run, RunTag
 from mlflow.tracking import MlflowClient
 
+from cgdmer.metrics_json import Metrics
+from cgdmer.results import Ablation
 from cgdmer.tracking import children, server
 from cgdmer.tracking.server import leaves, log_numbers, log_params
 from cgdmer.tracking.state import PipelineState
 
 LONGEST = 5000
-"""Characters of a note or a description that every database behind MLflow takes."""
+"""Longest note or description, in characters, that every database behind MLflow accepts."""
 
 
 @dataclass(frozen=True)
 class Corpus:
-    """A corpus as MLflow sees it: no identifier of a person and no report, only counts and a digest."""
+    """A corpus as it is logged: counts and a digest, no patient identifier and no report."""
 
     name: str
     digest: str
@@ -32,24 +33,24 @@ class Corpus:
 
 @dataclass(frozen=True)
 class Results:
-    """What a pipeline state has to show; `metrics` is the content of `reports/metrics.json`."""
+    """Everything that is logged of a pipeline state."""
 
-    metrics: Mapping[str, Any]
+    metrics: Metrics
     corpora: list[Corpus] = field(default_factory=list)
     artifacts: list[Path] = field(default_factory=list)
     pretraining: children.Pretraining = field(default_factory=children.Pretraining)
-    ablations: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
-    """By name: the content of `reports/ablations/<name>.json`."""
+    ablations: Mapping[str, Ablation] = field(default_factory=dict)
+    """By profile."""
     note: str = ""
     """Markdown shown on the run's page."""
     headline: tuple[str, str] = ("cgdmer", "pooled")
-    """Encoder and representation whose numbers the parent run carries."""
+    """Encoder and representation whose numbers the parent run has as metrics."""
 
 
 def record(state: PipelineState, results: Results) -> str:
-    """Log a pipeline state once and return the parent run's id; a second call finds it and adds nothing.
+    """Log a pipeline state once and return the parent run's id; a second call adds nothing.
 
-    A run that an earlier call left half written is deleted with its children and written anew.
+    A run that an earlier call left incomplete is deleted with its children and logged again.
     """
     client = server.connect()
     experiment = server.experiment(client)
@@ -79,8 +80,8 @@ def _tags(state: PipelineState, results: Results) -> dict[str, str]:
     tags = {"kind": "pipeline", "dvc_lock": state.lock, "git_commit": state.commit, "git_dirty": str(state.dirty)}
     tags |= {f"version.{name}": value for name, value in state.versions.items()}
     tags |= {f"environment.{name}": value for name, value in state.environment.items()}
-    tags |= {f"version.{name}": str(results.metrics["versions"][name]) for name in ("code", "model")
-             if name in results.metrics.get("versions", {})}  # fmt: skip
+    tags |= {f"version.{name}": results.metrics.versions[name] for name in ("code", "model")
+             if name in results.metrics.versions}  # fmt: skip
     for corpus in results.corpora:
         tags[f"data.{corpus.name}"] = corpus.digest[:16]
         tags[f"validation.{corpus.name}"] = "passed" if corpus.validated else "failed"
@@ -95,15 +96,16 @@ def headline(results: Results) -> dict[str, float]:
     """Return the parent's metrics: `auroc/<task>/<fraction>`, `zero_shot/<task>`, `retrieval/...`, `records/...`."""
     encoder, representation = results.headline
     numbers: dict[str, float] = {}
-    for task, fractions in results.metrics["auroc"].items():
+    for task, fractions in results.metrics.auroc.items():
         for fraction, encoders in fractions.items():
             cell = encoders.get(encoder, {}).get(representation)
             if cell:
-                numbers[f"auroc/{task}/{fraction}"] = cell["mean"]
+                numbers[f"auroc/{task}/{fraction}"] = cell.mean
     numbers |= _means(numbers)
-    numbers |= {f"zero_shot/{task}": cell["mean"] for task, cell in results.metrics["zero_shot"].items()}
-    numbers |= {f"retrieval/{key}": value for key, value in leaves(results.metrics["retrieval"]).items()}
-    return numbers | {f"records/{name}": value["records"] for name, value in results.metrics["data"].items()}
+    numbers |= {f"zero_shot/{task}": cell.mean for task, cell in results.metrics.zero_shot.items()}
+    retrieval = results.metrics.retrieval.to_json() if results.metrics.retrieval else {}
+    numbers |= {f"retrieval/{key}": value for key, value in leaves(retrieval).items()}
+    return numbers | {f"records/{name}": corpus.records for name, corpus in results.metrics.data.items()}
 
 
 def _means(numbers: Mapping[str, float]) -> dict[str, float]:
@@ -115,7 +117,7 @@ def _means(numbers: Mapping[str, float]) -> dict[str, float]:
 
 
 def _dataset(corpus: Corpus) -> DatasetInput:
-    """Return a corpus as an MLflow dataset: the digest of its shards and its split counts, no more."""
+    """Return a corpus as an MLflow dataset: the digest of its shards and its split counts only."""
     entity = Dataset(
         name=corpus.name,
         digest=corpus.digest[:36],
@@ -127,7 +129,7 @@ def _dataset(corpus: Corpus) -> DatasetInput:
 
 
 def _delete(client: MlflowClient, experiment: str, run: Run) -> None:
-    """Delete a run and its children; the live run of a training is set free instead."""
+    """Delete a run and its children; the live run of a training is detached instead."""
     for child in client.search_runs([experiment], f"tags.`mlflow.parentRunId` = '{run.info.run_id}'"):
         if "journal" in child.data.tags:
             client.log_batch(child.info.run_id, tags=[RunTag("mlflow.parentRunId", "")])

@@ -136,12 +136,12 @@ def test_a_long_card_is_cut_before_a_heading():
 
 def test_groups_know_their_bounds():
     rows = pl.DataFrame({"sex": ["female", "male", None], "age": [39.0, 40.0, None]})
-    found = {name: rows.filter(chosen).height for name, chosen in groups.robustness()}
+    found = {name: rows.filter(chosen).height for name, chosen in groups.memberships()}
     assert found == {"female": 1, "male": 1, "under 40": 1, "40 to 59": 1, "60 to 79": 0, "80 and over": 0}
 
 
 def test_the_registry_gives_the_encoder_back(project):
-    publishing.promote(SETTINGS)
+    publishing.promote()
     signal = np.random.default_rng(0).normal(size=(2, 12, 1000)).astype(np.float32)
     given = cgdmer.load_encoder("models:/cgdmer-ecg-encoder@champion").encode(signal)
     local = cgdmer.load_encoder(paths.MODEL).encode(signal)
@@ -204,26 +204,26 @@ def test_a_model_without_reports_has_no_report_encoder(tmp_path, monkeypatch):
 
 def test_the_first_candidate_becomes_champion_and_the_note_is_dated(project, monkeypatch):
     monkeypatch.setenv("MLFLOW_TRACKING_USERNAME", "ann")
-    text = publishing.promote(SETTINGS)
+    text = publishing.promote()
     assert "promoted: cgdmer-ecg-encoder version 1, cgdmer-report-encoder version 1" in text
     tags = server.connect().get_model_version(registry.ECG, "1").tags
     [note] = [json.loads(value) for key, value in tags.items() if key.startswith("promotion.20")]
     assert (note["by"], note["first"], note["validated"]) == ("ann", True, ["ptb_xl"])
-    assert "the champion already" in publishing.promote(SETTINGS)
+    assert "the champion already" in publishing.promote()
 
 
 def test_a_promotion_cut_off_half_way_is_completed(project):
-    publishing.promote(SETTINGS)
+    publishing.promote()
     server.connect().delete_registered_model_alias(registry.REPORT, aliases.CHAMPION)
-    publishing.promote(SETTINGS)
+    publishing.promote()
     assert aliases.alias(registry.REPORT, aliases.CHAMPION).version == "1"
 
 
 @pytest.mark.parametrize(("change", "passes"), [(lambda x: x, True), (perfect, True), (hopeless, False)])
 def test_the_gate_compares_the_same_records(project, change, passes):
-    publishing.promote(SETTINGS)
+    publishing.promote()
     new = candidate(change)
-    decision = publishing.decide(SETTINGS)
+    decision = publishing.decide()
     assert decision.passed is passes
     assert champion() == (new if passes else "1")
     assert "champion version 1" in decision.text
@@ -240,9 +240,9 @@ def test_the_gate_compares_the_same_records(project, change, passes):
     ],
 )
 def test_each_refusal_says_why(project, arguments, why):
-    publishing.promote(SETTINGS)
+    publishing.promote()
     candidate(**arguments)
-    decision = publishing.decide(SETTINGS)
+    decision = publishing.decide()
     assert not decision.passed
     assert why in decision.text
     assert champion() == "1"
@@ -250,19 +250,19 @@ def test_each_refusal_says_why(project, arguments, why):
 
 def test_weights_that_reload_to_other_features_are_refused(project, monkeypatch):
     monkeypatch.setattr(registry, "reload_difference", lambda uri: 0.5)
-    decision = publishing.decide(SETTINGS)
+    decision = publishing.decide()
     assert not decision.passed
     assert "differ by 0.5" in decision.text
 
 
 def test_going_back_is_not_undone_by_the_next_run(project):
-    publishing.promote(SETTINGS)
+    publishing.promote()
     candidate(perfect)
-    publishing.promote(SETTINGS)
+    publishing.promote()
     assert champion() == "2"
     assert "version 1" in publishing.rollback()
     assert champion() == "1"
-    decision = publishing.decide(SETTINGS)
+    decision = publishing.decide()
     assert "rolled back" in decision.text
     assert champion() == "1"
     with pytest.raises(DataError, match="former champion"):
@@ -271,7 +271,7 @@ def test_going_back_is_not_undone_by_the_next_run(project):
 
 def test_without_a_candidate_there_is_nothing_to_promote(here):
     with pytest.raises(DataError, match="no candidate"):
-        publishing.promote(SETTINGS)
+        publishing.promote()
 
 
 @pytest.mark.server

@@ -7,29 +7,34 @@ import subprocess
 import pytest
 
 from cgdmer.errors import DataError
+from cgdmer.metrics_json import CorpusNumbers, Metrics
+from cgdmer.results import Ablation, Cell, DifferenceCell, Direction, RetrievalResult, ZeroShotCell
 from cgdmer.tracking import children, delivery, journal, record, server, state
 
 pytestmark = [pytest.mark.usefixtures("here"), pytest.mark.xdist_group("mlflow")]
-METRICS = {
-    "auroc": {
-        "csn": {"1.0": {"cgdmer": {"pooled": {"mean": 0.8, "low": 0.7, "high": 0.9}}}},
-        "cpsc2018": {"1.0": {"cgdmer": {"pooled": {"mean": 0.6, "low": 0.5, "high": 0.7}}}},
+METRICS = Metrics(
+    auroc={
+        "csn": {"1.0": {"cgdmer": {"pooled": Cell(0.8, 0.7, 0.9, 9, 1, "canonical")}}},
+        "cpsc2018": {"1.0": {"cgdmer": {"pooled": Cell(0.6, 0.5, 0.7, 9, 1, "canonical")}}},
     },
-    "zero_shot": {"csn": {"mean": 0.6}},
-    "retrieval": {"report_to_ecg": {"recall_at_1": 0.1}},
-    "data": {"csn": {"records": 3}},
-    "versions": {"code": "c0de"},
-}
+    zero_shot={"csn": ZeroShotCell(0.6, 0.5, 0.7, 9, "zero-shot, cosine")},
+    retrieval=RetrievalResult(3, 3, 0.3, Direction({"1": 0.2}, 2.0), Direction({"1": 0.1}, 2.0), ["csn"]),
+    data={"csn": CorpusNumbers(3, 0, "d1")},
+    versions={"code": "c0de"},
+)
 STATE = state.PipelineState("0123456789abcdef", "c0ffee", True, {"train.lr": "0.001"}, {"torch": "2.13.0"})
 OTHER = state.PipelineState("fedcba9876543210", "c0ffee", True, {"train.lr": "0.001"}, {"torch": "2.13.0"})
 CORPUS = record.Corpus("csn", "d1", {"train": 3}, "simulate", validated=True)
-ABLATION = {
-    "overrides": {"model": {"disentangled": False}},
-    "auroc": {"csn": {"1.0": {"pooled": {"mean": 0.7, "low": 0.6, "high": 0.8}}}},
-    "differences": {"csn": {"1.0": {"mean": -0.1, "low": -0.2, "high": 0.0}}},
-    "zero_shot": {"csn": {"mean": 0.5}},
-    "pretraining": {"training": {"loss": 2.0}},
-}
+ABLATION = Ablation(
+    profile="no_split",
+    does="keeps one set of features",
+    key="0" * 16,
+    overrides={"model": {"disentangled": False}},
+    auroc={"csn": {"1.0": {"pooled": Cell(0.7, 0.6, 0.8, 9, 1, "canonical")}}},
+    differences={"csn": {"1.0": DifferenceCell(-0.1, -0.2, 0.0, 9)}},
+    zero_shot={"csn": ZeroShotCell(0.5, 0.4, 0.6, 9, "zero-shot, cosine")},
+    pretraining={"training": {"loss": 2.0}},
+)
 CURVE = [{"step": 1, "epoch": 1, "loss": 3.0}, {"step": 2, "epoch": 1, "loss": 2.0}]
 
 
@@ -83,7 +88,7 @@ def test_two_states_are_compared_by_the_same_keys():
     assert records[0].info.run_id != records[1].info.run_id
     assert set(records[0].data.metrics) == set(records[1].data.metrics)
     probe = runs("probe")[0]
-    assert set(METRICS["auroc"]) == {name.split("/")[1] for name in probe.data.metrics if name.startswith("auroc/")}
+    assert set(METRICS.auroc) == {name.split("/")[1] for name in probe.data.metrics if name.startswith("auroc/")}
 
 
 def test_a_half_written_run_is_written_anew_and_keeps_its_live_curve(here):
