@@ -1,1 +1,1 @@
-"""Owns the commands for own recordings and for the state of this machine: one file a command."""
+"""The commands of the CLI for recordings, corpora and this machine: one file per command."""
