@@ -16,7 +16,7 @@ from safetensors.torch import load_file
 from torch import Tensor, nn
 
 from cgdmer import environment
-from cgdmer.encoders.base import Setup, checked
+from cgdmer.encoders.base import Setup, check_signal
 from cgdmer.errors import ConfigError, DataError
 from cgdmer.files import sha256
 from cgdmer.settings import Signal
@@ -66,7 +66,7 @@ class Adapted:
         self, signal: np.ndarray, leads: Sequence[str] | None = None, valid: np.ndarray | None = None
     ) -> dict[str, np.ndarray]:
         """Encode float mV (B, L, T) at the project's rate as `pooled` features, float32 (B, width)."""
-        signal, numbers, valid = checked(signal, leads, valid, self.samples)
+        signal, numbers, valid = check_signal(signal, leads, valid, self.samples)
         if not len(signal):
             return {"pooled": np.zeros((0, self.form.width), np.float32)}
         full = np.zeros((len(signal), len(LEADS), self.samples), np.float32)

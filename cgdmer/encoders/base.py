@@ -54,7 +54,7 @@ class Setup:
     """Weights of encoders that others trained, by encoder name."""
 
 
-def checked(
+def check_signal(
     signal: np.ndarray, leads: Sequence[str] | None, valid: np.ndarray | None, samples: int
 ) -> tuple[np.ndarray, list[int], np.ndarray]:
     """Return the signal in float32, canonical lead numbers and valid samples; ConfigError if the shapes do not fit."""

@@ -7,7 +7,7 @@ import numpy as np
 import torch
 
 from cgdmer import environment, report_text
-from cgdmer.encoders.base import Setup, checked
+from cgdmer.encoders.base import Setup, check_signal
 from cgdmer.errors import ConfigError
 from cgdmer.models import weights
 from cgdmer.models.cgdmer import CGDMER
@@ -44,7 +44,7 @@ class Pretrained:
         self, signal: np.ndarray, leads: Sequence[str] | None = None, valid: np.ndarray | None = None
     ) -> dict[str, np.ndarray]:
         """Encode float mV (B, L, T) as features (B, D) by name; ConfigError for a record shorter than one patch."""
-        signal, numbers, valid = checked(signal, leads, valid, self.samples)
+        signal, numbers, valid = check_signal(signal, leads, valid, self.samples)
         patch = self.model.settings.patch
         if valid.size and valid.min() < patch:
             raise ConfigError(f"a record of {valid.min()} samples", allowed=f"at least one patch of {patch} samples")

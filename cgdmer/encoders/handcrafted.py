@@ -5,7 +5,7 @@ from collections.abc import Sequence
 import numpy as np
 from scipy import ndimage, signal
 
-from cgdmer.encoders.base import Setup, checked
+from cgdmer.encoders.base import Setup, check_signal
 from cgdmer.settings import Signal
 from cgdmer.signals.leads import LEADS
 
@@ -30,7 +30,7 @@ class Handcrafted:
         self, signal: np.ndarray, leads: Sequence[str] | None = None, valid: np.ndarray | None = None
     ) -> dict[str, np.ndarray]:
         """Measure the valid samples of each record of float mV (B, L, T); an absent lead is measured as zeros."""
-        millivolt, numbers, valid = checked(signal, leads, valid, self.samples)
+        millivolt, numbers, valid = check_signal(signal, leads, valid, self.samples)
         full = np.zeros((len(millivolt), len(LEADS), millivolt.shape[2]), dtype=np.float32)
         full[:, numbers] = millivolt
         rows = [self.measure(record[:, :count]) for record, count in zip(full, valid, strict=True)]
