@@ -1,8 +1,8 @@
-"""The flow `cgdmer` beside bare `dvc repro`: the same pipeline from nothing, and again when nothing has changed.
+"""Compares the flow `cgdmer` with `dvc repro` alone: the whole pipeline from nothing, and again with no change.
 
 Run: python -m benchmarks.flow [--micro]
-Each way has a clone of its own. The flow runs as a deployment on a local stack; its seconds are those of the whole
-`prefect deployment run --watch`, scheduling included. `--micro` takes the sizes of tests/support/params.micro.yaml.
+Each of the two has its own clone. The flow runs as a deployment on a local stack; its time is that of the whole
+`prefect deployment run --watch`, including scheduling. `--micro` uses the sizes of tests/support/params.micro.yaml.
 """
 
 import argparse
@@ -29,19 +29,19 @@ RUN = ("prefect", "deployment", "run", "cgdmer/benchmark", "-p", "record=false",
 
 def main() -> None:
     options = argparse.ArgumentParser()
-    options.add_argument("--micro", action="store_true", help="the sizes of tests/support/params.micro.yaml")
+    options.add_argument("--micro", action="store_true", help="use the sizes of tests/support/params.micro.yaml")
     micro = options.parse_args().micro
     seconds: dict[str, list[float]] = {}
     with tempfile.TemporaryDirectory() as scratch:
         bare = Clone(Path(scratch) / "bare", micro)
         seconds["dvc repro"] = [bare.timed("dvc", "repro", "--quiet") for _ in range(2)]
-        other = Clone(Path(scratch) / "flow", micro)
-        with other.served():
-            seconds["flow"] = [other.timed(*RUN, "--watch", "--watch-interval", "1") for _ in range(2)]
+        deployed = Clone(Path(scratch) / "flow", micro)
+        with deployed.served():
+            seconds["flow"] = [deployed.timed(*RUN, "--watch", "--watch-interval", "1") for _ in range(2)]
     for name, (first, again) in seconds.items():
         print(f"{name:>10}: {first:7.1f} s from nothing, {again:6.1f} s again")
-    both = zip(seconds["flow"], seconds["dvc repro"], strict=True)
-    first, again = (ours - bare_one for ours, bare_one in both)
+    pairs = zip(seconds["flow"], seconds["dvc repro"], strict=True)
+    first, again = (flow - repro for flow, repro in pairs)
     result = {
         "name": "flow",
         "overhead": round(first, 1),
@@ -55,7 +55,7 @@ def main() -> None:
 
 
 class Clone:
-    """A clone without results, and commands that run in it."""
+    """A clone without results, in which commands run."""
 
     def __init__(self, folder: Path, micro: bool) -> None:
         self.folder = folder

@@ -1,4 +1,4 @@
-"""Owns `buckets.py NAME...`: make S3 buckets that are missing, where and with what key the AWS_* environment says."""
+"""`buckets.py NAME...` creates missing S3 buckets; AWS_* environment variables give the server and the key."""
 
 import sys
 import time
@@ -7,29 +7,29 @@ import boto3
 from botocore.exceptions import ClientError, EndpointConnectionError
 
 PATIENCE = 60.0
-"""Seconds the store has to answer."""
-HAVE = ("BucketAlreadyOwnedByYou", "BucketAlreadyExists")
+"""Seconds to wait until the store answers."""
+EXISTS = ("BucketAlreadyOwnedByYou", "BucketAlreadyExists")
 
 
 def main() -> None:
-    """Make each bucket; again, it changes nothing. Raises what the store says once the patience is over."""
+    """Create each bucket that is missing. Raises TimeoutError if no store answers, else the error of the store."""
     client = boto3.client("s3")
     deadline = time.monotonic() + PATIENCE
     for name in sys.argv[1:]:
-        while not made(client, name):
+        while not create(client, name):
             if time.monotonic() > deadline:
                 raise TimeoutError(f"no S3 store answers within {PATIENCE:.0f} s")
             time.sleep(1.0)
 
 
-def made(client: "boto3.client", name: str) -> bool:
-    """Tell whether the bucket is there now; False where nobody answers."""
+def create(client: "boto3.client", name: str) -> bool:
+    """Return True once the bucket exists, False if no store answers."""
     try:
         client.create_bucket(Bucket=name)
     except EndpointConnectionError:
         return False
     except ClientError as error:
-        if error.response["Error"]["Code"] not in HAVE:
+        if error.response["Error"]["Code"] not in EXISTS:
             raise
     return True
 

@@ -1,3 +1,3 @@
--- The servers keep apart: a database each, made when the data volume is empty.
+-- One database per server, created when the data volume is empty.
 CREATE DATABASE prefect;
 CREATE DATABASE mlflow;

@@ -1,4 +1,4 @@
-"""Owns `healthy.py URL`: exit code 0 where the address answers with 200; slim images have neither curl nor wget."""
+"""`healthy.py URL` exits with 0 if the address answers with 200; slim images have neither curl nor wget."""
 
 import sys
 import urllib.request

@@ -1,6 +1,6 @@
 #!/bin/sh
-# in_clone.sh COMMAND...: run a command in this machine's own clone, which is made at the first start, with the shared
-# S3 bucket as its default DVC remote. Keys come from AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY and reach no file.
+# in_clone.sh COMMAND...: run a command in this machine's own clone, with the shared S3 bucket as its default DVC remote.
+# The first start creates the clone. Keys come from AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY; no file stores them.
 set -eu
 : "${CGDMER_REPOSITORY:?the git address of the project}"
 : "${CGDMER_DVC_URL:?the shared DVC remote, as s3://bucket/folder}"

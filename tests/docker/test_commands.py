@@ -1,4 +1,4 @@
-"""Every program, subcommand and option that the containers start is known to the installed version."""
+"""Every program, subcommand and option in docker/compose.yaml exists in the installed versions."""
 
 import functools
 import itertools
@@ -19,12 +19,12 @@ ROOT = Path(__file__).resolve().parents[2]
 BIN = Path(sys.executable).parent
 SERVICES = yaml.safe_load((ROOT / "docker/compose.yaml").read_text())["services"]
 FOREIGN = {"postgres", "s3"}
-"""Services of images that are not ours."""
+"""Services whose images this project does not build."""
 pytestmark = pytest.mark.xdist_group("docker_commands")
 
 
 def simple(words: list[str]) -> Iterator[list[str]]:
-    """Yield the single commands of a compose command: without in_clone.sh, and a shell's `a && b` one by one."""
+    """Yield the commands inside a compose command: without in_clone.sh, and `a && b` as two commands."""
     words = [str(word) for word in words]
     if words[0].endswith("in_clone.sh"):
         words = words[1:]
@@ -68,9 +68,9 @@ def _option(word: str) -> bool:
 
 @functools.cache
 def _help(program: str, *subcommands: str) -> str:
-    told = os.environ | {"COLUMNS": "300", "NO_COLOR": "1", "TERM": "dumb"}
+    variables = os.environ | {"COLUMNS": "300", "NO_COLOR": "1", "TERM": "dumb"}
     done = subprocess.run(
-        [BIN / program, *subcommands, "--help"], capture_output=True, text=True, env=told, check=False
+        [BIN / program, *subcommands, "--help"], capture_output=True, text=True, env=variables, check=False
     )
     assert done.returncode == 0, done.stderr
     return done.stdout
@@ -96,8 +96,10 @@ def test_scripts_are_sound():
 
 
 def test_in_clone_says_what_is_missing():
-    told = {"PATH": os.environ["PATH"], "CGDMER_REPOSITORY": "/repository"}
-    done = subprocess.run([ROOT / "docker/in_clone.sh", "true"], capture_output=True, text=True, env=told, check=False)
+    variables = {"PATH": os.environ["PATH"], "CGDMER_REPOSITORY": "/repository"}
+    done = subprocess.run(
+        [ROOT / "docker/in_clone.sh", "true"], capture_output=True, text=True, env=variables, check=False
+    )
     assert done.returncode != 0
     assert "CGDMER_DVC_URL" in done.stderr
 
@@ -110,7 +112,7 @@ def test_in_clone_clones_once_and_keeps_the_key_out_of_files(tmp_path):
     git = ["git", "-C", str(source), "-c", "user.email=t@example.org", "-c", "user.name=t"]
     for words in (["init", "-q", "-b", "main"], ["add", "-A"], ["commit", "-qm", "first"]):
         subprocess.run([*git, *words], check=True)
-    told = os.environ | {
+    variables = os.environ | {
         "PATH": f"{BIN}:{os.environ['PATH']}", "CGDMER_REPOSITORY": str(source),
         "CGDMER_PROJECT": str(tmp_path / "clone"),
         "CGDMER_DVC_URL": "s3://dvc/cgdmer", "CGDMER_REF": "main", "AWS_ENDPOINT_URL": "http://127.0.0.1:7070",
@@ -118,7 +120,7 @@ def test_in_clone_clones_once_and_keeps_the_key_out_of_files(tmp_path):
     }  # fmt: skip
     for _ in range(2):
         words = [ROOT / "docker/in_clone.sh", "sh", "-c", "pwd; echo $CGDMER_DVC_REMOTE; touch kept"]
-        done = subprocess.run(words, capture_output=True, text=True, env=told, check=False)
+        done = subprocess.run(words, capture_output=True, text=True, env=variables, check=False)
         assert done.stdout.split() == [str(tmp_path / "clone"), "shared"], done.stderr
     assert (tmp_path / "clone/kept").exists()
     written = (tmp_path / "clone/.dvc/config.local").read_text()

@@ -1,4 +1,4 @@
-"""docker/compose.yaml is valid, safe by default, and everything it starts exists."""
+"""docker/compose.yaml is valid and safe by default, and everything it starts exists."""
 
 import re
 from pathlib import Path
@@ -18,7 +18,7 @@ TELEMETRY = {"DO_NOT_TRACK", "DVC_NO_ANALYTICS", "GX_ANALYTICS_ENABLED", "HF_HUB
 
 
 def filled(text: str) -> str:
-    """Fill in variables as compose does, with the example's values and `secret` where it leaves one out."""
+    """Fill in variables as compose does: values of the example file, and `secret` for those it leaves empty."""
     return VARIABLE.sub(lambda found: EXAMPLE.get(found[1]) or ("secret" if found[2] == "?" else found[3]), text)
 
 

@@ -1,4 +1,4 @@
-"""docker/Dockerfile: linted, pinned, not root, without secrets; what it copies and starts exists."""
+"""docker/Dockerfile is linted, pinned, not root and without secrets; what it copies and starts exists."""
 
 import json
 import re
@@ -22,16 +22,16 @@ def instructions() -> list[tuple[str, str]]:
 
 
 def stages() -> dict[str, tuple[str, list[tuple[str, str]]]]:
-    """Return the base and the instructions of each stage by its name."""
-    found: dict[str, tuple[str, list[tuple[str, str]]]] = {}
+    """Return the base and the instructions of each build stage by name."""
+    by_name: dict[str, tuple[str, list[tuple[str, str]]]] = {}
     for word, rest in instructions():
         if word == "FROM":
             base, _, name = rest.partition(" AS ")
             body: list[tuple[str, str]] = []
-            found[name] = (base, body)
+            by_name[name] = (base, body)
         else:
             body.append((word, rest))
-    return found
+    return by_name
 
 
 def test_hadolint_finds_nothing():
