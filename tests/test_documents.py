@@ -1,4 +1,4 @@
-"""Documents hold what they say: commands, links, settings, citations, code examples, signatures and numbers."""
+"""Documents hold what they say: commands, links, settings, citations, code examples and signatures."""
 
 import ast
 import importlib.metadata
@@ -11,12 +11,10 @@ from pathlib import Path
 
 import pytest
 import yaml
-from support import closure
 from support import example_recordings as example
 
 import cgdmer
-from cgdmer import cli, errors, recordings, settings, tables
-from cgdmer.files import read_json
+from cgdmer import cli, errors, recordings, settings
 
 ROOT = Path(__file__).resolve().parents[1]
 PAGES = sorted([*ROOT.glob("*.md"), *ROOT.glob("docs/*.md"), *ROOT.glob("data/*.md")])
@@ -248,46 +246,3 @@ def test_documented_attributes_and_errors_exist(tmp_path):
     kinds = [kind for kind in vars(errors).values() if isinstance(kind, type) and kind is not errors.CgdmerError]
     table = dict(re.findall(r"^\| `(\w+)` \| (\d+) \|", API.split("## Errors")[1], re.M))
     assert {name: int(code) for name, code in table.items()} == {kind.__name__: kind.code for kind in kinds}
-
-
-LINES_OF_CODE = re.compile(r"^\| `(\w+)` \|[^|]*\|[^|]*\| ([\d,]+) \|$", re.M)
-
-
-def test_lines_of_code_per_stage_are_current():
-    """Within 10 % or 200 lines; `python -m tests.support.closure` prints what they are."""
-    stated = dict(LINES_OF_CODE.findall((ROOT / "ARCHITECTURE.md").read_text()))
-    stages = yaml.safe_load((ROOT / "dvc.yaml").read_text())["stages"]
-    assert list(stated) == list(stages)
-    lines = closure.lines_by_stage()
-    stale = {name: lines[name] for name, text in stated.items() if off(int(text.replace(",", "")), lines[name])}
-    assert stale == {}, "python -m tests.support.closure"
-
-
-def off(stated, real):
-    return abs(stated - real) > max(200, 0.1 * real)
-
-
-def test_the_headline_table_holds_the_numbers_of_the_reports():
-    metrics = read_json(ROOT / "reports/metrics.json")
-    if (ROOT / "params.yaml").read_bytes() != (ROOT / "params/demo.yaml").read_bytes():
-        pytest.skip("params.yaml is not the demo's: python -m cgdmer profile demo && dvc repro")
-    readme = (ROOT / "README.md").read_text()
-    rows = re.findall(r"^\| ([\w -]+) \| ([\d.]+ \[.*) \| (\d+) \|$", readme, re.M)
-    tasks = [name.lower().replace("-", "_").replace(" ", "_") for name, _, _ in rows]
-    assert tasks == list(tables.TASKS)
-    for task, (_, columns, n_test) in zip(tasks, rows, strict=True):
-        cells = metrics["auroc"][task]["1.0"]
-        wanted = [*(cells[name]["pooled"] for name in ("cgdmer", "random", "handcrafted")), metrics["zero_shot"][task]]
-        assert columns.split(" | ") == [shown(cell) for cell in wanted]
-        assert int(n_test) == wanted[0]["n_test"]
-
-
-def test_the_cross_validation_table_holds_the_numbers_of_its_report():
-    encoders = read_json(ROOT / "reports/folds/ptb_xl_super.json")["encoders"]
-    rows = re.findall(r"^\| [^|]+ \| (0\.\d+ \[[^|]*\]) \|$", (ROOT / "README.md").read_text(), re.M)
-    names = ("cgdmer", "cgdmer, simulated corpora only", "random", "handcrafted")
-    assert rows == [shown(encoders[name]["pooled"]) for name in names]
-
-
-def shown(cell):
-    return f"{cell['mean']:.3f} [{cell['low']:.2f}, {cell['high']:.2f}]"

@@ -1,0 +1,67 @@
+"""The numbers and names in README.md and ARCHITECTURE.md are those of reports/, dvc.yaml and the tree."""
+
+import re
+from pathlib import Path
+
+import pytest
+import yaml
+from support import closure
+
+from cgdmer import tables
+from cgdmer.files import read_json
+
+ROOT = Path(__file__).resolve().parents[1]
+ARCHITECTURE = (ROOT / "ARCHITECTURE.md").read_text()
+README = (ROOT / "README.md").read_text()
+LINES_OF_CODE = re.compile(r"^\| `(\w+)` \|[^|]*\|[^|]*\| ([\d,]+) \|$", re.M)
+
+
+def test_lines_of_code_per_stage_are_current():
+    """Within 10 % or 200 lines; `python -m tests.support.closure` prints what they are."""
+    stated = dict(LINES_OF_CODE.findall(ARCHITECTURE))
+    stages = yaml.safe_load((ROOT / "dvc.yaml").read_text())["stages"]
+    assert list(stated) == list(stages)
+    lines = closure.lines_by_stage()
+    stale = {name: lines[name] for name, text in stated.items() if off(int(text.replace(",", "")), lines[name])}
+    assert stale == {}, "python -m tests.support.closure"
+
+
+def off(stated, real):
+    return abs(stated - real) > max(200, 0.1 * real)
+
+
+def test_the_headline_table_holds_the_numbers_of_the_reports():
+    metrics = read_json(ROOT / "reports/metrics.json")
+    if (ROOT / "params.yaml").read_bytes() != (ROOT / "params/demo.yaml").read_bytes():
+        pytest.skip("params.yaml is not the demo's: python -m cgdmer profile demo && dvc repro")
+    rows = re.findall(r"^\| ([\w -]+) \| ([\d.]+ \[.*) \| (\d+) \|$", README, re.M)
+    tasks = [name.lower().replace("-", "_").replace(" ", "_") for name, _, _ in rows]
+    assert tasks == list(tables.TASKS)
+    for task, (_, columns, n_test) in zip(tasks, rows, strict=True):
+        cells = metrics["auroc"][task]["1.0"]
+        wanted = [*(cells[name]["pooled"] for name in ("cgdmer", "random", "handcrafted")), metrics["zero_shot"][task]]
+        assert columns.split(" | ") == [shown(cell) for cell in wanted]
+        assert int(n_test) == wanted[0]["n_test"]
+
+
+def test_the_cross_validation_table_holds_the_numbers_of_its_report():
+    encoders = read_json(ROOT / "reports/folds/ptb_xl_super.json")["encoders"]
+    rows = re.findall(r"^\| [^|]+ \| (0\.\d+ \[[^|]*\]) \|$", README, re.M)
+    names = ("cgdmer", "cgdmer, simulated corpora only", "random", "handcrafted")
+    assert rows == [shown(encoders[name]["pooled"]) for name in names]
+
+
+def shown(cell):
+    return f"{cell['mean']:.3f} [{cell['low']:.2f}, {cell['high']:.2f}]"
+
+
+def test_every_package_has_a_row_in_the_architecture():
+    rows = "\n".join(re.findall(r"^\| (`[^|]+) \|", ARCHITECTURE.split("## Packages")[1].split("\n## ")[0], re.M))
+    packages = {path.parent.name for path in (ROOT / "cgdmer").glob("*/__init__.py")}
+    assert {name for name in packages if f"`{name}/`" not in rows} == set()
+
+
+def test_the_flow_of_data_names_every_stage():
+    flow = ARCHITECTURE.split("## Data flow")[1].split("## ")[0]
+    stages = yaml.safe_load((ROOT / "dvc.yaml").read_text())["stages"]
+    assert {name for name in stages if not re.search(rf"\b{name}\b", flow)} == set()
