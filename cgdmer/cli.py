@@ -6,7 +6,7 @@ import sys
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
-from cgdmer.errors import CgdmerError, not_installed
+from cgdmer.errors import CgdmerError, DataError, not_installed
 from cgdmer.version import __version__
 
 if TYPE_CHECKING:
@@ -22,10 +22,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
         code: int = COMMANDS[options.command](options)
         return code
     except CgdmerError as error:
-        return report(error)
+        return fail(error)
     except ModuleNotFoundError as error:
         if explained := not_installed(error):
-            return report(explained)
+            return fail(explained)
         raise
     except BrokenPipeError:
         return 141
@@ -33,7 +33,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return 130
 
 
-def report(error: CgdmerError) -> int:
+def fail(error: CgdmerError) -> int:
     """Print an error and return its exit code."""
     print(f"cgdmer: {error}", file=sys.stderr)
     return error.code
@@ -236,6 +236,8 @@ def table(_: argparse.Namespace) -> int:
     from cgdmer.files import read_json
     from cgdmer.report import headline
 
+    if not paths.METRICS.is_file():
+        raise DataError(f"{paths.METRICS} is missing", fix="dvc repro report")
     print(headline(read_json(paths.METRICS)))
     print(f"\nThe benchmark page: {paths.REPORT_HTML.resolve().as_uri()}")
     return 0

@@ -76,3 +76,9 @@ def test_run_in_a_folder_that_is_no_project_says_what_to_do(tmp_path, monkeypatc
     monkeypatch.chdir(tmp_path)
     assert cli.main(["run", "index", "ptb_xl"]) == 2
     assert "run from the project's root" in capsys.readouterr().err
+
+
+def test_a_table_without_results_says_how_to_make_them(tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    assert cli.main(["table"]) == 3
+    assert "metrics.json is missing\n  to fix: dvc repro report" in capsys.readouterr().err
