@@ -56,9 +56,9 @@ def test_a_command_exists_with_its_options(command):
         return
     before = list(itertools.takewhile(_option, rest))
     subcommands = list(itertools.takewhile(lambda word: not _option(word), rest[len(before) :]))
-    said = _help(program, *subcommands[:2])
+    output = _help(program, *subcommands[:2])
     for option in filter(_option, rest[len(before) :]):
-        assert re.search(rf"{option}\b", said), f"{program} {' '.join(subcommands)} has no {option}\n{said}"
+        assert re.search(rf"{option}\b", output), f"{program} {' '.join(subcommands)} has no {option}\n{output}"
     assert set(before) <= {"--no-prompt"}, "an option before the subcommand"
 
 

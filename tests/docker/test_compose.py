@@ -19,7 +19,7 @@ TELEMETRY = {"DO_NOT_TRACK", "DVC_NO_ANALYTICS", "GX_ANALYTICS_ENABLED", "HF_HUB
 
 def filled(text: str) -> str:
     """Fill in variables as compose does: values of the example file, and `secret` for those it leaves empty."""
-    return VARIABLE.sub(lambda found: EXAMPLE.get(found[1]) or ("secret" if found[2] == "?" else found[3]), text)
+    return VARIABLE.sub(lambda match: EXAMPLE.get(match[1]) or ("secret" if match[2] == "?" else match[3]), text)
 
 
 def test_it_follows_the_compose_specification():
@@ -41,7 +41,7 @@ def test_the_services_of_a_whole_deployment_are_there():
 
 def test_secrets_have_no_default_and_say_what_to_set():
     secrets = {
-        name for name in dict.fromkeys(found[0] for found in VARIABLE.findall(TEXT)) if "PASS" in name or "KEY" in name
+        name for name in dict.fromkeys(match[0] for match in VARIABLE.findall(TEXT)) if "PASS" in name or "KEY" in name
     }
     assert secrets == {"POSTGRES_PASSWORD", "S3_ACCESS_KEY", "S3_SECRET_KEY"}
     for name, kind, rest in VARIABLE.findall(TEXT):
@@ -57,7 +57,7 @@ def test_secrets_have_no_default_and_say_what_to_set():
 
 
 def test_every_variable_is_explained_in_the_example():
-    assert {found[0] for found in VARIABLE.findall(TEXT)} == set(EXAMPLE)
+    assert {match[0] for match in VARIABLE.findall(TEXT)} == set(EXAMPLE)
 
 
 def test_ports_are_bound_to_loopback():

@@ -33,10 +33,10 @@ def project(tmp_path, monkeypatch):
 @pytest.fixture
 def commands(project, monkeypatch):
     """Replace DVC and git: experiments succeed and exist afterwards, unless their profile is in `broken`."""
-    given, made = [], {}
+    executed, made = [], {}
 
     def execute(command, say):
-        given.append(command)
+        executed.append(command)
         if "exp" in command:
             name = command[command.index("--name") + 1]
             if any(word in name for word in broken):
@@ -47,15 +47,15 @@ def commands(project, monkeypatch):
     broken = []
     monkeypatch.setattr(dvc, "execute", execute)
     monkeypatch.setattr(ablations, "find", lambda name: made.get(name, ""))
-    given_names = lambda: [c[c.index("--name") + 1].split("-")[1] for c in given if "exp" in c]  # noqa: E731
-    return given, broken, given_names
+    profiles_run = lambda: [c[c.index("--name") + 1].split("-")[1] for c in executed if "exp" in c]  # noqa: E731
+    return executed, broken, profiles_run
 
 
 def test_each_profile_is_an_experiment_beside_the_workspace_with_its_changes(commands):
-    given, _, _ = commands
+    executed, _, _ = commands
     before = Path("params.yaml").read_bytes()
     assert ablations.run(["no_disentanglement"], lambda _: None) == ["no_disentanglement"]
-    base, experiment, after = given
+    base, experiment, after = executed
     assert base[:3] == ["dvc", "--wait-for-lock", "repro"]
     assert after == ["dvc", "--wait-for-lock", "repro"]
     assert "--temp" in experiment
@@ -65,9 +65,9 @@ def test_each_profile_is_an_experiment_beside_the_workspace_with_its_changes(com
 
 
 def test_only_the_methods_own_probes_and_zero_shot_are_asked_for(commands):
-    given, _, _ = commands
+    executed, _, _ = commands
     ablations.run(["no_orthogonality", "generative_only"], lambda _: None)
-    ends = [command[max(i for i, word in enumerate(command) if word == "-S") + 2 :] for command in given[1:3]]
+    ends = [command[max(i for i, word in enumerate(command) if word == "-S") + 2 :] for command in executed[1:3]]
     probes = [f"probe@cgdmer-{source}" for source in ("ptb_xl", "cpsc2018", "csn")]
     assert ends == [[*probes, *(f"zero_shot@{source}" for source in ("ptb_xl", "cpsc2018", "csn"))], probes]
     assert read_json(rows.file("generative_only"))["aligned"] is False
@@ -97,19 +97,19 @@ def test_one_failure_does_not_stop_the_others_and_is_named_at_the_end(commands, 
     broken.append("spatial_masking")
     wanted = ["random_masking", "spatial_masking", "temporal_masking"]
     assert ablations.main(wanted) == 1
-    said = capsys.readouterr().err
-    assert "1 of 3 ablations failed: spatial_masking" in said
-    assert "boom" in said
+    message = capsys.readouterr().err
+    assert "1 of 3 ablations failed: spatial_masking" in message
+    assert "boom" in message
     assert names() == wanted
     assert [rows.file(name).is_file() for name in wanted] == [True, False, True]
 
 
 def test_an_unknown_profile_is_refused_before_anything_runs(commands):
-    given, _, _ = commands
+    executed, _, _ = commands
     with pytest.raises(ConfigError, match="did you mean 'random_masking'"):
         ablations.run(["random_maskin"], lambda _: None)
     assert ablations.main(["paper"]) == 2
-    assert given == []
+    assert executed == []
 
 
 def test_a_failing_dvc_is_told_with_its_last_words(project, monkeypatch):
@@ -127,11 +127,11 @@ def test_without_a_repository_git_is_told_to_be_made(project, monkeypatch):
 def test_a_real_command_runs_and_its_lines_are_passed_on(project, monkeypatch):
     script = project / "bin/dvc"
     script.parent.mkdir()
-    script.write_text("#!/bin/bash\necho said $*\n")
+    script.write_text("#!/bin/bash\necho got $*\n")
     script.chmod(script.stat().st_mode | stat.S_IEXEC)
-    said = []
-    ablations.succeed([str(script), "repro"], "it", said.append)
-    assert said == ["said repro"]
+    lines = []
+    ablations.succeed([str(script), "repro"], "it", lines.append)
+    assert lines == ["got repro"]
     assert os.getcwd() == str(project)
 
 

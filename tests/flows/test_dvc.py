@@ -31,12 +31,12 @@ def fake(tmp_path, monkeypatch):
 
 
 def test_says_each_line_and_whether_the_stage_ran(fake):
-    said = []
+    lines = []
     fake("""echo "Running stage 'index@csn':"; echo done""")
-    assert dvc.reproduce("index@csn", said.append) is True
-    assert said == ["Running stage 'index@csn':", "done"]
+    assert dvc.reproduce("index@csn", lines.append) is True
+    assert lines == ["Running stage 'index@csn':", "done"]
     fake("echo Data and pipelines are up to date.")
-    assert dvc.reproduce("index@csn", said.append) is False
+    assert dvc.reproduce("index@csn", lines.append) is False
 
 
 STATUS = """case "$*" in *status*) echo '{"pretrain": [{"changed deps": {"a": "modified"}}]}';; *) exit 0;; esac"""
@@ -89,14 +89,14 @@ def test_an_interrupted_stage_is_worth_another_try(fake, code):
 def test_waits_while_another_process_holds_the_lock(fake, monkeypatch):
     monkeypatch.setattr(dvc, "PAUSE", 0.0)
     folder = fake("""[ $n -lt 2 ] && { echo "data is busy, it is being blocked by:"; exit 255; }; exit 0""")
-    said = []
-    assert dvc.reproduce("index@csn", said.append) is False
+    lines = []
+    assert dvc.reproduce("index@csn", lines.append) is False
     assert (folder / "n").read_text().strip() == "3"
-    assert sum("waiting" in line for line in said) == 2
+    assert sum("waiting" in line for line in lines) == 2
 
 
 STAGE = "trap '' INT; python3 -c '\nimport signal, sys, time\n" + (
-    'def stop(*_):\n    open("told", "w").close(); sys.exit(75)\n'
+    'def stop(*_):\n    open("stopped", "w").close(); sys.exit(75)\n'
     'signal.signal(signal.SIGTERM, stop)\nprint("started", flush=True)\ntime.sleep(60)\n\'; code=$?; '
     "touch locks-put-away; echo \"ERROR: failed to reproduce 'pretrain': cmd exited with $code\"; exit 255"
 )
@@ -112,7 +112,7 @@ def test_a_stage_ends_by_itself_and_dvc_puts_its_locks_away(fake, monkeypatch):
 
     with pytest.raises(KeyboardInterrupt):
         dvc.reproduce("pretrain", cancelled)
-    assert (folder / "told").exists()
+    assert (folder / "stopped").exists()
     assert (folder / "locks-put-away").exists()
     assert not dvc.running.processes
 
@@ -152,7 +152,7 @@ def test_a_stage_does_not_outlive_a_flow_run_that_is_killed(fake, monkeypatch):
         os._exit(0)
     assert os.WTERMSIG(os.waitpid(victim, 0)[1]) == signal.SIGKILL
     wait_for(lambda: (folder / "locks-put-away").exists())
-    assert (folder / "told").exists()
+    assert (folder / "stopped").exists()
 
 
 @pytest.mark.parametrize(("stage", "most"), [("index", 2), ("probe@cgdmer", 1)])

@@ -30,9 +30,9 @@ def stopping_leaves_nothing_and_a_taken_port_is_refused(project):
         taken.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)  # only a server holds it now
         taken.bind(("127.0.0.1", int(project.environment["CGDMER_MLFLOW_PORT"])))
         taken.listen()
-        said = project.run(sys.executable, "-m", "flows.serving", "start", code=2)
-    assert "taken" in said
-    assert "CGDMER_MLFLOW_PORT=" in said
+        output = project.run(sys.executable, "-m", "flows.serving", "start", code=2)
+    assert "taken" in output
+    assert "CGDMER_MLFLOW_PORT=" in output
 
 
 def family(project) -> set[int]:
@@ -42,8 +42,8 @@ def family(project) -> set[int]:
 
 
 def test_a_deployment_runs_to_its_end_and_shows_what_was_validated(project):
-    said = project.run("prefect", "deployment", "run", "cgdmer/validate", "--watch", "--watch-interval", "1")
-    assert "Completed" in said
+    output = project.run("prefect", "deployment", "run", "cgdmer/validate", "--watch", "--watch-interval", "1")
+    assert "Completed" in output
     shown = project.run("prefect", "artifact", "inspect", "validation")
     assert "csn" in shown
     assert "passed" in shown
@@ -69,13 +69,13 @@ def test_a_failed_expectation_fails_the_run_at_once(project):
     content["validation"]["max_amplitude_mv"] = 0.5
     path.write_text(yaml.safe_dump(content, sort_keys=False))
     try:
-        said = project.run(
+        output = project.run(
             "prefect", "deployment", "run", "cgdmer/validate", "--watch", "--watch-interval", "1", code=1
         )
     finally:
         path.write_text(before)
-    assert "Failed" in said
-    assert "AwaitingRetry" not in said
+    assert "Failed" in output
+    assert "AwaitingRetry" not in output
 
 
 def test_a_killed_worker_is_started_again(project):

@@ -32,15 +32,15 @@ def unlike_before(project, seed):
 
 def steps(project):
     """Return the last step in the log of the training."""
-    found = list((project.folder / ".cgdmer").rglob("pretrain/*/steps.jsonl"))
-    lines = found[0].read_text().splitlines() if found else []
+    files = list((project.folder / ".cgdmer").rglob("pretrain/*/steps.jsonl"))
+    lines = files[0].read_text().splitlines() if files else []
     return max((json.loads(line)["step"] for line in lines if line.endswith("}")), default=0)
 
 
 def begin(project, after):
     """Start a run of the deployment and return its id once it is 30 steps beyond `after`."""
-    said = project.run("prefect", "deployment", "run", "cgdmer/pretrain")
-    run = re.search(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}", said)[0]
+    output = project.run("prefect", "deployment", "run", "cgdmer/pretrain")
+    run = re.search(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}", output)[0]
     project.until(lambda: steps(project) >= after + 30, 300)
     return run
 
@@ -51,15 +51,15 @@ def state(project, run):
 
 def stages(project):
     """Return the processes of `pretrain` that run in the project's folder."""
-    found = []
+    processes = []
     for process in psutil.process_iter(["cmdline", "cwd"]):
         words = process.info["cmdline"] or []
         if process.info["cwd"] == str(project.folder) and {"run", "pretrain"} <= set(words):
-            found.append(process)
-    return found
+            processes.append(process)
+    return processes
 
 
-def said(project, run):
+def logs(project, run):
     wanted = {"logs": {"flow_run_id": {"any_": [run]}}, "sort": "TIMESTAMP_ASC"}
     return "\n".join(line["message"] for line in project.ask("logs/filter", wanted | {"limit": 200}))
 
@@ -81,11 +81,11 @@ def test_a_stopped_pretraining_is_gone_on_with(project):
     assert second > first
     project.until(lambda: state(project, crashed) == "CRASHED", 240)
 
-    said_last = project.run("prefect", "deployment", "run", "cgdmer/pretrain", "--watch", "--watch-interval", "1")
-    last = re.search(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}", said_last)[0]
+    last_output = project.run("prefect", "deployment", "run", "cgdmer/pretrain", "--watch", "--watch-interval", "1")
+    last = re.search(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}", last_output)[0]
     assert state(project, last) == "COMPLETED"
-    assert f"resumed after step {first} of" in said(project, crashed)
-    resumed = re.search(r"resumed after step (\d+) of (\d+)", said(project, last))
+    assert f"resumed after step {first} of" in logs(project, crashed)
+    resumed = re.search(r"resumed after step (\d+) of (\d+)", logs(project, last))
     assert second - 10 <= int(resumed[1]) <= second  # a checkpoint every ten steps, and one more on SIGTERM
     summary = json.loads((project.folder / "reports/pretrain/summary.json").read_text())
     assert summary["steps"] == int(resumed[2])

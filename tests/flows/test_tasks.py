@@ -17,7 +17,7 @@ ROOT = Path(__file__).resolve().parents[2]
 @pytest.mark.parametrize(
     ("error", "again"),
     [
-        (dvc.StageInterrupted("told to stop"), True),
+        (dvc.StageInterrupted("stopped"), True),
         (Unavailable("no answer"), True),
         (ConnectionError("reset"), True),
         (dvc.StageError("ended with code 4"), False),
@@ -45,12 +45,12 @@ def test_pretraining_takes_a_place_on_a_device_and_has_limits():
 
 
 def test_progress_is_read_from_the_lines_of_training(monkeypatch):
-    shown, said = [], []
+    shown, lines = [], []
     monkeypatch.setattr(artifacts.Training, "_show", lambda self, percent, text: shown.append((percent, text)))
-    watch = artifacts.Training(said.append)
+    watch = artifacts.Training(lines.append)
     for line in ("Running stage 'pretrain':", "training: 12/48 steps, 25 %, 3.10 steps/s, 00:11 left, loss=2.1"):
         watch(line)
-    assert len(said) == 2
+    assert len(lines) == 2
     assert shown == [(25.0, "pretraining: 12 of 48 steps, 25 %, 3.10 steps/s, 00:11 left, loss=2.1")]
 
 

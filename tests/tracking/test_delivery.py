@@ -41,8 +41,12 @@ def test_status_and_params_follow_the_journal(here):
     for event in ({"params": {"train.lr": "0.1"}}, {"status": "RUNNING"}, {"step": 1, "metrics": {"loss": 1.0}}):
         journal.append(path, event)
     run = delivery.deliver(path)
-    told = server.connect().get_run(run)
-    assert (told.info.status, told.data.params, told.data.tags["kind"]) == ("RUNNING", {"train.lr": "0.1"}, "pretrain")
+    entry = server.connect().get_run(run)
+    assert (entry.info.status, entry.data.params, entry.data.tags["kind"]) == (
+        "RUNNING",
+        {"train.lr": "0.1"},
+        "pretrain",
+    )
     for status in ("KILLED", "RUNNING", "FINISHED"):
         journal.append(path, {"status": status})
         delivery.deliver(path)
@@ -113,5 +117,5 @@ def test_the_retired_file_store_is_explained(monkeypatch):
 
 def test_secrets_are_taken_out_of_what_is_said(monkeypatch):
     monkeypatch.setenv("MLFLOW_TRACKING_PASSWORD", "hunter22")
-    said = server.redact("cannot reach http://ann:pa55@host:5000/x with hunter22")
-    assert said == "cannot reach http://***@host:5000/x with ***"
+    text = server.redact("cannot reach http://ann:pa55@host:5000/x with hunter22")
+    assert text == "cannot reach http://***@host:5000/x with ***"

@@ -35,11 +35,11 @@ def alone(monkeypatch):
 
 
 def fill(path, steps, window=1):
-    with journal.Journal(path, {"lr": "1"}, window) as told:
+    with journal.Journal(path, {"lr": "1"}, window) as live_run:
         for step in steps:
-            told(step, {"loss": float(step)})
+            live_run(step, {"loss": float(step)})
             if step % 5 == 0:
-                told(step, {"held_out/loss": float(-step)})
+                live_run(step, {"held_out/loss": float(-step)})
 
 
 def test_training_metrics_are_means_of_a_window_and_held_out_ones_are_not(here, alone):
@@ -59,7 +59,7 @@ def test_a_resumed_training_repeats_no_step_and_mends_a_torn_line(here, alone):
     assert len([e for e in events(path) if "params" in e]) == 1
 
 
-@pytest.mark.parametrize(("error", "status"), [(Preempted("told"), "KILLED"), (ValueError("x"), "FAILED")])
+@pytest.mark.parametrize(("error", "status"), [(Preempted("stopped"), "KILLED"), (ValueError("x"), "FAILED")])
 def test_the_end_of_a_training_is_told(here, alone, error, status):
     with pytest.raises(type(error)), journal.Journal(here / "a.jsonl", {}):
         raise error
@@ -69,27 +69,27 @@ def test_the_end_of_a_training_is_told(here, alone, error, status):
 def test_a_killed_training_keeps_its_journal_and_one_done_anew_gets_another(here, alone, monkeypatch):
     monkeypatch.setenv("CGDMER_TRACKING", "on")
     for folder in ("s1", "s1", "s2"):
-        with journal.live("key", here / folder, {"train": settings.Train()}, 1) as told:
-            told(1, {"loss": 1.0})
-    found = sorted(journal.FOLDER.glob("key-*.jsonl"))
-    assert len(found) == 2
-    assert journal.newest("key") in found
+        with journal.live("key", here / folder, {"train": settings.Train()}, 1) as live_run:
+            live_run(1, {"loss": 1.0})
+    journals = sorted(journal.FOLDER.glob("key-*.jsonl"))
+    assert len(journals) == 2
+    assert journal.newest("key") in journals
     assert journal.newest("other") is None
-    assert all(len(points(path)) == 1 for path in found)
+    assert all(len(points(path)) == 1 for path in journals)
 
 
 def test_it_can_be_turned_off(here):
-    with journal.live("key", here / "s", {}, 1) as told:
-        told(1, {"loss": 1.0})
+    with journal.live("key", here / "s", {}, 1) as live_run:
+        live_run(1, {"loss": 1.0})
     assert not journal.FOLDER.exists()
 
 
 def test_the_process_beside_a_training_delivers_and_leaves(here):
     path = here / "a.jsonl"
-    with journal.Journal(path, {}) as told:
-        beside = told.follower
+    with journal.Journal(path, {}) as live_run:
+        beside = live_run.follower
         for step in range(30):
-            told(step, {"loss": 1.0})
+            live_run(step, {"loss": 1.0})
     assert beside.wait(timeout=240) == 0, path.with_suffix(".log").read_text()
     client = server.connect()
     [run] = client.search_runs([server.experiment(client)])
@@ -101,9 +101,9 @@ KILLED = """
 import os, signal, sys
 from pathlib import Path
 from cgdmer.tracking import journal
-told = journal.Journal(Path(sys.argv[1]), {}).__enter__()
-told(1, {"loss": 1.0})
-print(told.follower.pid, flush=True)
+live_run = journal.Journal(Path(sys.argv[1]), {}).__enter__()
+live_run(1, {"loss": 1.0})
+print(live_run.follower.pid, flush=True)
 os.kill(os.getpid(), signal.SIGKILL)
 """
 
@@ -156,11 +156,11 @@ def test_tracking_a_training_imports_no_mlflow(here):
 
 def test_samples_of_the_machine_go_on_where_they_stopped(here, monkeypatch):
     sampler = follower.Sampler()
-    found = sampler()
-    assert {"system/cpu_utilization_percentage", "system/system_memory_usage_megabytes"} <= set(found)
-    assert 0 < found["system/system_memory_usage_percentage"] <= 100
+    metrics = sampler()
+    assert {"system/cpu_utilization_percentage", "system/system_memory_usage_megabytes"} <= set(metrics)
+    assert 0 < metrics["system/system_memory_usage_percentage"] <= 100
     for step in range(3):
-        journal.append(here / "a.jsonl", {"step": step, "metrics": found})
+        journal.append(here / "a.jsonl", {"step": step, "metrics": metrics})
     assert follower.next_step(here / "a.jsonl") == 3
 
 
@@ -201,8 +201,8 @@ def test_gpus_are_sampled_where_nvml_answers(monkeypatch):
         nvmlDeviceGetEnforcedPowerLimit = staticmethod(lambda gpu: 600_000)
 
     monkeypatch.setattr(gpu_monitor, "pynvml", Nvml)
-    found = follower.Sampler()()
-    assert [found[f"system/gpu_{gpu}_utilization_percentage"] for gpu in (0, 1)] == [50.0, 51.0]
-    assert found["system/gpu_1_memory_usage_percentage"] == 50.0
-    assert found["system/gpu_0_power_usage_watts"] == 300.0
-    assert "system/gpu_1_power_usage_watts" not in found
+    metrics = follower.Sampler()()
+    assert [metrics[f"system/gpu_{gpu}_utilization_percentage"] for gpu in (0, 1)] == [50.0, 51.0]
+    assert metrics["system/gpu_1_memory_usage_percentage"] == 50.0
+    assert metrics["system/gpu_0_power_usage_watts"] == 300.0
+    assert "system/gpu_1_power_usage_watts" not in metrics
