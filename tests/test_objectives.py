@@ -50,11 +50,11 @@ def test_siglip_in_chunks_of_unequal_ranks_is_the_whole():
     ids = torch.tensor([0, 1, 0, 2, 1])
     ecg, report = unit(5, 0), unit(5, 1)
     scale, bias = torch.tensor(4.0), torch.tensor(-1.0)
-    parts = 0
+    total = 0
     for rank, rows in enumerate((slice(0, 3), slice(3, 5))):
         chunks, others = [report[:3], report[3:]], [ids[:3], ids[3:]]
-        parts += objectives.siglip(ecg[rows], chunks, scale, bias, rank, ids[rows], others, unique=True)
-    assert torch.allclose(parts, looped(ecg, report, scale, bias, ids, True), atol=1e-4)
+        total += objectives.siglip(ecg[rows], chunks, scale, bias, rank, ids[rows], others, unique=True)
+    assert torch.allclose(total, looped(ecg, report, scale, bias, ids, True), atol=1e-4)
 
 
 def test_reconstruction_counts_hidden_patches_alone_and_records_alike():
@@ -86,20 +86,20 @@ def test_word_loss_is_the_mean_over_reports_of_the_mean_over_words():
 
 
 @pytest.mark.parametrize("kind", [objectives.cosine, objectives.cross_covariance, objectives.hsic])
-def test_dependence_is_high_for_equal_parts_low_for_unrelated_ones(kind):
+def test_dependence_is_high_for_equal_features_low_for_unrelated_ones(kind):
     draw = torch.Generator().manual_seed(0)
-    part, other = torch.randn(400, 6, generator=draw), torch.randn(400, 6, generator=draw)
-    equal, apart = kind(part, part), kind(part, other)
-    assert equal > 3 * apart
-    assert 0 <= apart <= equal <= 1.001
+    features, other = torch.randn(400, 6, generator=draw), torch.randn(400, 6, generator=draw)
+    equal, unrelated = kind(features, features), kind(features, other)
+    assert equal > 3 * unrelated
+    assert 0 <= unrelated <= equal <= 1.001
 
 
 def test_hsic_sees_what_correlation_does_not():
-    part = torch.randn(400, 1, generator=torch.Generator().manual_seed(0))
-    other = part.square()
+    features = torch.randn(400, 1, generator=torch.Generator().manual_seed(0))
+    other = features.square()
     shuffled = other[torch.randperm(400, generator=torch.Generator().manual_seed(1))]
-    assert objectives.hsic(part, other) > 5 * objectives.hsic(part, shuffled)
-    assert objectives.cross_covariance(part, other) < 0.1
+    assert objectives.hsic(features, other) > 5 * objectives.hsic(features, shuffled)
+    assert objectives.cross_covariance(features, other) < 0.1
 
 
 def assembled(masking=Masking(), disentangled=True, **terms):  # noqa: B008
@@ -119,10 +119,10 @@ def noise(task, records=6):
 def test_the_loss_is_the_weighted_sum_of_the_named_terms(kind):
     terms = {"contrastive": 0.7, "ecg_reconstruction": 2.0, "report_reconstruction": 0.3, "orthogonality": 0.2}
     task, batch = assembled(**terms, cross_reconstruction=0.4, orthogonality_kind=kind)
-    found = task(batch, noise(task))
-    expected = sum(weight * found[name] for name, weight in (terms | {"cross_reconstruction": 0.4}).items())
-    assert torch.allclose(found["loss"], expected, rtol=1e-5)
-    found["loss"].backward()
+    values = task(batch, noise(task))
+    expected = sum(weight * values[name] for name, weight in (terms | {"cross_reconstruction": 0.4}).items())
+    assert torch.allclose(values["loss"], expected, rtol=1e-5)
+    values["loss"].backward()
     assert all(parameter.grad is not None for parameter in task.parameters())
 
 
@@ -150,17 +150,17 @@ def test_settings_that_never_train_the_ecg_encoder_are_refused():
 @pytest.mark.parametrize("name", ["contrastive", "ecg_reconstruction", "report_reconstruction", "orthogonality"])
 def test_a_term_with_weight_zero_is_not_computed(name):
     task, batch = assembled(**{name: 0.0})
-    found = task(batch, noise(task))
-    assert name not in found
-    found["loss"].backward()
+    values = task(batch, noise(task))
+    assert name not in values
+    values["loss"].backward()
     assert all(parameter.grad is not None for parameter in task.parameters())
 
 
 def test_limb_and_chest_errors_are_logged_apart():
     task, batch = assembled()
-    found = task(batch, noise(task))
-    low, high = sorted([found["reconstruction_limb"].item(), found["reconstruction_chest"].item()])
-    assert low <= found["ecg_reconstruction"].item() <= high
+    values = task(batch, noise(task))
+    low, high = sorted([values["reconstruction_limb"].item(), values["reconstruction_chest"].item()])
+    assert low <= values["ecg_reconstruction"].item() <= high
 
 
 def test_a_rank_is_weighed_by_its_records():

@@ -90,7 +90,7 @@ class CGDMER(nn.Module):
         outputs: Outputs = {}
 
         # encode the visible ECG patches and disentangle them
-        patches, mask, ecg_shared, ecg_specific = self.forward_ecg(batch, noise)
+        patches, mask, ecg_shared, ecg_specific = self.forward_ecg(batch, noise)  # (B, L, N, P), mask, (B, V, D) twice
         outputs["ecg_shared"] = mean_pool(ecg_shared, mask.attention_mask)  # (B, D)
         if ecg_specific is not None:
             outputs["ecg_specific"] = mean_pool(ecg_specific, mask.attention_mask)  # (B, D)

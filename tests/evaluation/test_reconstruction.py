@@ -10,7 +10,7 @@ from cgdmer.settings import Masking, Objective
 
 
 @pytest.fixture(scope="module")
-def given():
+def records():
     signal, reports, _ = example.signals(6)
     return signal, np.full(6, signal.shape[2], dtype=np.int32), np.zeros((6, 12), dtype=bool), reports
 
@@ -19,8 +19,8 @@ def build(reports, masking=None, **terms):
     return weights.create(example.MODEL, masking or Masking(), Objective(**terms), example.SIGNAL, reports, 0).eval()
 
 
-def test_hidden_patches_keep_the_mean_and_spread_of_what_they_stand_for(given, monkeypatch):
-    signal, valid, missing, reports = given
+def test_hidden_patches_keep_the_mean_and_spread_of_what_they_stand_for(records, monkeypatch):
+    signal, valid, missing, reports = records
     model = build(reports)
     target = {}
     forward = model.forward
@@ -37,8 +37,8 @@ def test_hidden_patches_keep_the_mean_and_spread_of_what_they_stand_for(given, m
         assert np.abs(one.filled - record[:, : one.filled.shape[1]]).max() < 5
 
 
-def test_a_mixture_shows_its_kinds_in_turn_and_hides_three_quarters(given):
-    signal, valid, missing, reports = given
+def test_a_mixture_shows_its_kinds_in_turn_and_hides_three_quarters(records):
+    signal, valid, missing, reports = records
     done = reconstruct(build(reports), signal, valid, missing)
     assert [one.kind for one in done] == ["random", "spatial", "temporal"] * 2
     assert all(abs(one.hidden.mean() - 0.75) < 0.06 for one in done)
@@ -47,38 +47,38 @@ def test_a_mixture_shows_its_kinds_in_turn_and_hides_three_quarters(given):
     assert (temporal.all(axis=0) | ~temporal.any(axis=0)).sum() >= temporal.shape[1] - 1
 
 
-def test_the_same_seed_hides_the_same(given):
-    signal, valid, missing, reports = given
+def test_the_same_seed_hides_the_same(records):
+    signal, valid, missing, reports = records
     model = build(reports)
     first, again = (reconstruct(model, signal, valid, missing)[0].filled for _ in range(2))
     assert np.array_equal(first, again)
 
 
 @pytest.mark.parametrize("kind", ["random", "temporal"])
-def test_a_single_kind_is_named(given, kind):
-    signal, valid, missing, reports = given
+def test_a_single_kind_is_named(records, kind):
+    signal, valid, missing, reports = records
     assert reconstruct(build(reports, Masking(kind=kind)), signal, valid, missing)[0].kind == kind
 
 
-def test_a_model_without_a_decoder_shows_nothing(given):
-    signal, valid, missing, reports = given
+def test_a_model_without_a_decoder_shows_nothing(records):
+    signal, valid, missing, reports = records
     assert reconstruct(build(reports, ecg_reconstruction=0.0), signal, valid, missing) == []
 
 
-def test_errors_with_both_parts_are_the_objective_s_term(given):
-    signal, valid, missing, reports = given
+def test_errors_with_both_features_are_the_objective_s_term(records):
+    signal, valid, missing, reports = records
     model = build(reports)
-    found = errors(model, signal, valid, missing, seed=3)
+    error = errors(model, signal, valid, missing, seed=3)
     batch = _batch(model, signal, valid, missing)
     with torch.no_grad():
         out = model(batch, model.draw_noise(len(signal), torch.Generator().manual_seed(3)))
     expected = reconstruction(out["predicted_patches"], out["target_patches"], out["hidden_patches"])
-    assert found["both"].mean() == pytest.approx(float(expected))
+    assert error["both"].mean() == pytest.approx(float(expected))
 
 
-def test_a_part_that_is_withheld_says_nothing_of_the_record(given):
-    """With both parts withheld only the positions of the visible patches are left, which the mask alone decides."""
-    signal, valid, missing, reports = given
+def test_withheld_features_say_nothing_about_the_record(records):
+    """With both withheld, only the positions of the visible patches are left, which the mask alone decides."""
+    signal, valid, missing, reports = records
     model = build(reports, Masking(kind="temporal"))
     seen = []
     model.ecg_decoder.register_forward_pre_hook(lambda _, inputs: seen.append(inputs[0]))
@@ -91,8 +91,8 @@ def test_a_part_that_is_withheld_says_nothing_of_the_record(given):
         assert torch.equal(withheld, withheld[:1, :1].expand_as(withheld))
 
 
-def test_a_model_without_two_parts_has_no_errors_by_part(given):
-    signal, valid, missing, reports = given
+def test_a_model_without_specific_features_has_no_errors(records):
+    signal, valid, missing, reports = records
     model = weights.create(
         example.MODEL.model_copy(update={"disentangled": False}), Masking(), Objective(orthogonality=0.0),
         example.SIGNAL, reports, 0,

@@ -80,9 +80,9 @@ def test_features_take_any_leads_in_any_order_and_any_length():
     turned = model.features(signal[:, order], valid, torch.zeros(3, 12, dtype=torch.bool), order)
     assert torch.allclose(whole["shared"], turned["shared"], atol=1e-5)
     for leads in ([1], [0, 1], [0, 1, 7], list(range(6)), list(range(12))):
-        part = model.features(signal[:, leads, :90], valid.clamp(max=90), torch.zeros(3, len(leads)).bool(), leads)
-        assert part["shared"].shape == whole["shared"].shape
-        assert part["shared"].isfinite().all()
+        features = model.features(signal[:, leads, :90], valid.clamp(max=90), torch.zeros(3, len(leads)).bool(), leads)
+        assert features["shared"].shape == whole["shared"].shape
+        assert features["shared"].isfinite().all()
 
 
 def test_leads_marked_missing_are_leads_not_given():

@@ -16,8 +16,8 @@ COLUMNS, LEADS = 4, 12
 
 def encoder_and_decoder():
     torch.manual_seed(0)
-    made = EcgEncoder(MODEL, COLUMNS).apply(initialise), EcgDecoder(MODEL, COLUMNS, 1).apply(initialise)
-    return tuple(map(example.awake, made))
+    modules = EcgEncoder(MODEL, COLUMNS).apply(initialise), EcgDecoder(MODEL, COLUMNS, 1).apply(initialise)
+    return tuple(map(example.awake, modules))
 
 
 def chosen(full=True, short=COLUMNS):
@@ -85,8 +85,8 @@ def test_a_record_with_a_missing_lead_and_padding_predicts_numbers():
 def test_lead_and_time_decide_a_token():
     encoder, _ = encoder_and_decoder()
     patches, log_std = torch.ones(1, LEADS, COLUMNS, 10), torch.zeros(1, 1)
-    places = [torch.tensor([[lead * COLUMNS + column]]) for lead in (0, 7) for column in (0, 3)]
-    values = [encoder(patches, log_std, torch.arange(LEADS), place) for place in places]
+    ids_keep = [torch.tensor([[lead * COLUMNS + column]]) for lead in (0, 7) for column in (0, 3)]
+    values = [encoder(patches, log_std, torch.arange(LEADS), ids) for ids in ids_keep]
     assert all(not torch.allclose(a, b) for i, a in enumerate(values) for b in values[:i])
 
 

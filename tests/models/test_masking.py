@@ -23,9 +23,9 @@ def whole(records, columns):
 
 def seen(mask, columns):
     """Visible tokens as (B, 12, N)."""
-    real = torch.ones_like(mask.ids_keep, dtype=torch.bool) if mask.attention_mask is None else mask.attention_mask
-    grid = torch.zeros(len(real), LEADS * columns, dtype=torch.bool)
-    return grid.scatter(1, mask.ids_keep, real).view(len(real), LEADS, columns)
+    visible = torch.ones_like(mask.ids_keep, dtype=torch.bool) if mask.attention_mask is None else mask.attention_mask
+    grid = torch.zeros(len(visible), LEADS * columns, dtype=torch.bool)
+    return grid.scatter(1, mask.ids_keep, visible).view(len(visible), LEADS, columns)
 
 
 @limits(max_examples=60, deadline=None)
@@ -96,13 +96,13 @@ def test_noise_of_a_batch_is_sliced_by_record_not_redrawn():
 
 @limits(max_examples=40, deadline=None)
 @given(lengths=st.lists(st.integers(0, 12), min_size=1, max_size=6), ratio=st.floats(0.05, 0.9))
-def test_report_places_count_exactly_and_never_hit_marks_or_padding(lengths, ratio):
+def test_hidden_words_count_exactly_and_never_hit_marks_or_padding(lengths, ratio):
     content = torch.arange(14)[None] < torch.tensor(lengths)[:, None]
     content = torch.cat([torch.zeros(len(lengths), 1, dtype=torch.bool), content], 1)
     noise = torch.rand(len(lengths), 20, generator=torch.Generator().manual_seed(1))
-    places, counted = masking.sample_hidden_words(content, noise, ratio)
+    positions, hidden = masking.sample_hidden_words(content, noise, ratio)
     for row, length in enumerate(lengths):
-        chosen = places[row][counted[row]]
+        chosen = positions[row][hidden[row]]
         assert len(chosen) == min(length, max(1, round(length * ratio)))
         assert content[row, chosen].all()
         assert len(chosen.unique()) == len(chosen)
@@ -110,7 +110,7 @@ def test_report_places_count_exactly_and_never_hit_marks_or_padding(lengths, rat
 
 def written(*reports, width=12):
     """Reports as lists of statements: a first mark 1, a period 2 after each statement, a last mark 3, padding 0."""
-    rows = [[1, *(token for part in report for token in (*part, 2)), 3] for report in reports]
+    rows = [[1, *(token for statement in report for token in (*statement, 2)), 3] for report in reports]
     return torch.tensor([row + [0] * (width - len(row)) for row in rows])
 
 
@@ -121,7 +121,7 @@ def some(ids, share, seed=0):
 
 def test_reports_lose_whole_statements_and_keep_their_order():
     ids = written([[5, 6], [7], [8, 9]]).repeat(300, 1)
-    kept = [tuple(row[row != 0].tolist()) for row in some(ids, 1.0)]
+    shortened = [tuple(row[row != 0].tolist()) for row in some(ids, 1.0)]
     possible = {
         (5, 6, 2),
         (7, 2),
@@ -131,9 +131,9 @@ def test_reports_lose_whole_statements_and_keep_their_order():
         (7, 2, 8, 9, 2),
         (5, 6, 2, 7, 2, 8, 9, 2),
     }
-    assert {row[1:-1] for row in kept} == possible
-    assert all(row[0] == 1 and row[-1] == 3 for row in kept)
-    assert sum(row[1:-1] == (5, 6, 2, 7, 2, 8, 9, 2) for row in kept) == pytest.approx(100, abs=30)
+    assert {row[1:-1] for row in shortened} == possible
+    assert all(row[0] == 1 and row[-1] == 3 for row in shortened)
+    assert sum(row[1:-1] == (5, 6, 2, 7, 2, 8, 9, 2) for row in shortened) == pytest.approx(100, abs=30)
 
 
 def test_the_share_says_how_many_reports_stay_whole():

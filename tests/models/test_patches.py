@@ -67,8 +67,8 @@ def test_normalise_gives_every_patch_mean_zero_and_variance_one():
 
 def test_positions_are_those_of_the_paper():
     table = patches.sincos_positions(9, 6)
-    for place in range(9):
+    for position in range(9):
         for pair in range(3):
-            angle = place / 10000 ** (2 * pair / 6)
-            assert table[place, 2 * pair] == pytest.approx(np.sin(angle), abs=1e-5)
-            assert table[place, 2 * pair + 1] == pytest.approx(np.cos(angle), abs=1e-5)
+            angle = position / 10000 ** (2 * pair / 6)
+            assert table[position, 2 * pair] == pytest.approx(np.sin(angle), abs=1e-5)
+            assert table[position, 2 * pair + 1] == pytest.approx(np.cos(angle), abs=1e-5)

@@ -128,9 +128,9 @@ def test_statements_are_left_out_in_training_only():
     assert torch.equal(read[1], ids)
     assert (read[0] != tokenizer.pad).sum() < (ids != tokenizer.pad).sum()
     decoded = [tokenizer.inner.decode(row.tolist()).replace("Ġ", "") for row in read[0]]
-    statements = [{part.strip() for part in line.split(".") if part.strip()} for line in LINES]
+    statements = [{statement.strip() for statement in line.split(".") if statement.strip()} for line in LINES]
     for words, allowed in zip(decoded, statements, strict=True):
-        parts = [part.strip() for part in words.split(".") if part.strip()]
-        assert parts
-        assert set(parts) <= allowed
-        assert len(set(parts)) == len(parts)
+        read_statements = [statement.strip() for statement in words.split(".") if statement.strip()]
+        assert read_statements
+        assert set(read_statements) <= allowed
+        assert len(set(read_statements)) == len(read_statements)

@@ -19,9 +19,9 @@ def folder(tmp_path_factory):
 @pytest.fixture(scope="module")
 def pairs(folder):
     shards = open_shards(folder[0])
-    distinct, place = shards.reports()
+    distinct, report_of_row = shards.reports()
     tokens = np.arange(len(distinct) * 4).reshape(-1, 4)
-    return Pairs(shards, np.flatnonzero(shards.rows["report"] != ""), tokens, place)
+    return Pairs(shards, np.flatnonzero(shards.rows["report"] != ""), tokens, report_of_row)
 
 
 def test_shapes_and_dtypes(pairs):
@@ -40,8 +40,8 @@ def test_everything_in_a_batch_is_of_its_row(folder, pairs):
     rows = batch["row"].numpy()
     assert rows.tolist() == pairs.rows[[9, 0, 4, 4]].tolist()
     assert (batch["signal"].numpy() == folder[1][rows]).all()
-    place = pairs.shards.reports()[1]
-    assert (batch["tokens"][:, 0] // 4).tolist() == place[rows].tolist()
+    report_of_row = pairs.shards.reports()[1]
+    assert (batch["tokens"][:, 0] // 4).tolist() == report_of_row[rows].tolist()
     assert batch["missing"][:, 11].tolist() == (rows % 2 == 1).tolist()
     assert not batch["missing"][:, :11].any()
 

@@ -68,10 +68,10 @@ def test_rows_come_whole_or_by_column(folder):
 
 def test_reports_are_held_once_and_found_again(folder):
     shards = open_shards(folder[0])
-    distinct, place = shards.reports()
+    distinct, report_of_row = shards.reports()
     assert distinct == sorted(set(shards.rows["report"]))
-    assert [distinct[k] for k in place] == shards.rows["report"].to_list()
-    assert place.dtype == np.int32
+    assert [distinct[k] for k in report_of_row] == shards.rows["report"].to_list()
+    assert report_of_row.dtype == np.int32
 
 
 def test_several_folders_are_one(folder, tmp_path):
@@ -184,8 +184,8 @@ def resident():
 folder = Path(sys.argv[1])
 before, begin = resident(), time.perf_counter()
 shards = open_shards(folder)
-distinct, place = shards.reports()
-pairs = Pairs(shards, np.arange(len(shards)), np.zeros((len(distinct), 64), dtype=np.int32), place)
+distinct, report_of_row = shards.reports()
+pairs = Pairs(shards, np.arange(len(shards)), np.zeros((len(distinct), 64), dtype=np.int32), report_of_row)
 first = pairs.__getitems__(list(range(256)))
 started = time.perf_counter() - begin
 rng = np.random.default_rng(0)

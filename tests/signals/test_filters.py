@@ -95,9 +95,9 @@ def test_raising_the_rate_equals_scipy():
 def test_a_tone_comes_out_the_same_whatever_the_rate_of_the_record(rate, tone):
     settings = Signal(low=None, high=45.0, order=8)
     t = np.arange(round(10 * rate)) / rate
-    made = band_pass(np.sin(2 * np.pi * tone * t)[None].astype(np.float32), rate, settings)[0]
+    filtered = band_pass(np.sin(2 * np.pi * tone * t)[None].astype(np.float32), rate, settings)[0]
     middle = slice(300, 700)
-    assert np.abs(made[middle] - np.sin(2 * np.pi * tone * np.arange(1000)[middle] / 100)).max() < 0.003
+    assert np.abs(filtered[middle] - np.sin(2 * np.pi * tone * np.arange(1000)[middle] / 100)).max() < 0.003
 
 
 @given(a=st.floats(-3, 3), b=st.floats(-3, 3), seed=st.integers(0, 99))
@@ -117,31 +117,31 @@ def test_a_batch_equals_its_records():
 def test_is_zero_phase():
     impulse = np.zeros((1, 5000), dtype=np.float32)
     impulse[0, 2500] = 1
-    made = band_pass(impulse, 500.0, DEMO)[0]
-    assert made.argmax() == 500
-    assert np.allclose(made[501:900], made[499:100:-1], atol=1e-6)
+    filtered = band_pass(impulse, 500.0, DEMO)[0]
+    assert filtered.argmax() == 500
+    assert np.allclose(filtered[501:900], filtered[499:100:-1], atol=1e-6)
 
 
 @pytest.mark.parametrize("low", [0.5, None])
 def test_an_offset_gives_no_transient_at_either_end(low):
-    made = band_pass(np.full((1, 5000), 5.0, dtype=np.float32), 500.0, Signal(low=low))
-    assert np.abs(made - (5.0 if low is None else 0.0)).max() < 1e-5
+    filtered = band_pass(np.full((1, 5000), 5.0, dtype=np.float32), 500.0, Signal(low=low))
+    assert np.abs(filtered - (5.0 if low is None else 0.0)).max() < 1e-5
 
 
 @pytest.mark.parametrize("high", [40.0, 49.0, 80.0, None])
 def test_nothing_above_the_new_nyquist_frequency_folds_back(high):
     t = np.arange(5000) / 500
-    made = band_pass(np.sin(2 * np.pi * 70 * t)[None].astype(np.float32), 500.0, Signal(high=high))
-    assert np.abs(made[0, 100:-100]).max() < 1e-3
+    filtered = band_pass(np.sin(2 * np.pi * 70 * t)[None].astype(np.float32), 500.0, Signal(high=high))
+    assert np.abs(filtered[0, 100:-100]).max() < 1e-3
 
 
 def test_without_a_low_pass_corner_a_jump_does_not_ring():
     jump = np.zeros((1, 5000), dtype=np.float32)
     jump[0, 2500:] = 1
-    made = band_pass(jump, 500.0, Signal(low=None, high=None))[0]
+    filtered = band_pass(jump, 500.0, Signal(low=None, high=None))[0]
     brick_wall = dsp.resample(np.concatenate([jump[0], jump[0, ::-1]]), 2000)[:1000]
     away = np.r_[100:450, 550:900]
-    ours, cut = (np.abs(x - jump[0, ::5])[away].max() for x in (made, brick_wall))
+    ours, cut = (np.abs(x - jump[0, ::5])[away].max() for x in (filtered, brick_wall))
     assert ours < 1e-4 < 1e-3 < cut
 
 

@@ -38,24 +38,24 @@ SIGNAL = recording()
 
 
 def test_is_twelve_leads_of_microvolt_at_the_canonical_rate_and_length():
-    made = canonical(SIGNAL, FS, LEADS, DEMO, 10.0)
-    assert made.signal.shape == (12, 1000)
-    assert made.signal.dtype == np.int16
-    assert made.valid == 1000
-    assert 500 < made.quality["amplitude_uv"] < 5000
-    assert made.quality["amplitude_uv"] == np.abs(made.signal).max()
-    assert [made.quality[name] for name in ("missing", "flat", "bridged")] == [0, 0, 0]
-    assert made.quality["clipped"] < 0.001
-    assert made.quality["identity_uv"] < 1
+    record = canonical(SIGNAL, FS, LEADS, DEMO, 10.0)
+    assert record.signal.shape == (12, 1000)
+    assert record.signal.dtype == np.int16
+    assert record.valid == 1000
+    assert 500 < record.quality["amplitude_uv"] < 5000
+    assert record.quality["amplitude_uv"] == np.abs(record.signal).max()
+    assert [record.quality[name] for name in ("missing", "flat", "bridged")] == [0, 0, 0]
+    assert record.quality["clipped"] < 0.001
+    assert record.quality["identity_uv"] < 1
 
 
 @given(order=st.permutations(range(12)), upper=st.booleans())
 @limits(max_examples=20, deadline=None)
 def test_order_and_case_of_the_leads_do_not_matter(order, upper):
     names = [LEADS[k].upper() if upper else LEADS[k] for k in order]
-    made, expected = canonical(SIGNAL[order], FS, names, DEMO, 10.0), canonical(SIGNAL, FS, LEADS, DEMO, 10.0)
-    assert (made.signal == expected.signal).all()
-    assert made.quality == expected.quality
+    record, expected = canonical(SIGNAL[order], FS, names, DEMO, 10.0), canonical(SIGNAL, FS, LEADS, DEMO, 10.0)
+    assert (record.signal == expected.signal).all()
+    assert record.quality == expected.quality
 
 
 @given(gain=st.floats(0.1, 4.0))
@@ -81,47 +81,47 @@ def test_in_band_signal_survives_a_second_time():
 @given(samples=st.integers(500, 5000))
 @limits(max_examples=25, deadline=None)
 def test_padding_is_exactly_zero_and_starts_after_valid(samples):
-    made = canonical(SIGNAL[:, :samples] + np.float32(1), FS, LEADS, DEMO, 10.0)
-    assert made.valid == -(-samples // 5)
-    assert not made.signal[:, made.valid :].any()
-    assert made.signal[:, : made.valid].any(axis=1).all()
+    record = canonical(SIGNAL[:, :samples] + np.float32(1), FS, LEADS, DEMO, 10.0)
+    assert record.valid == -(-samples // 5)
+    assert not record.signal[:, record.valid :].any()
+    assert record.signal[:, : record.valid].any(axis=1).all()
 
 
 def test_nothing_outside_the_used_seconds_leaks_in():
     changed = SIGNAL.copy()
     changed[:, 2500:] = 30.0
-    made = canonical(changed, FS, LEADS, DEMO, 5.0)
-    assert made.valid == 500
-    assert (made.signal == canonical(SIGNAL, FS, LEADS, DEMO, 5.0).signal).all()
-    assert made.quality == canonical(SIGNAL[:, :2500], FS, LEADS, DEMO, 10.0).quality
+    record = canonical(changed, FS, LEADS, DEMO, 5.0)
+    assert record.valid == 500
+    assert (record.signal == canonical(SIGNAL, FS, LEADS, DEMO, 5.0).signal).all()
+    assert record.quality == canonical(SIGNAL[:, :2500], FS, LEADS, DEMO, 10.0).quality
 
 
 def test_absent_limb_leads_are_derived_and_chest_leads_marked():
     full = canonical(SIGNAL, FS, LEADS, DEMO, 10.0)
     names = ["V1", "aVL", "III"]
-    made = canonical(SIGNAL[[LEADS.index(name) for name in names]], FS, names, DEMO, 10.0)
-    assert made.quality["missing"] == 0b111110000000
-    assert np.abs(made.signal[:7].astype(int) - full.signal[:7]).max() <= 1
-    assert not made.signal[7:].any()
+    record = canonical(SIGNAL[[LEADS.index(name) for name in names]], FS, names, DEMO, 10.0)
+    assert record.quality["missing"] == 0b111110000000
+    assert np.abs(record.signal[:7].astype(int) - full.signal[:7]).max() <= 1
+    assert not record.signal[7:].any()
 
 
 def test_one_limb_lead_derives_nothing_and_leaves_the_identities_unknown():
-    made = canonical(SIGNAL[1:2], FS, ["ii"], DEMO, 10.0)
-    assert made.quality["missing"] == 0b111111111101
-    assert made.quality["identity_uv"] is None
-    assert not made.signal[[0, *range(2, 12)]].any()
+    record = canonical(SIGNAL[1:2], FS, ["ii"], DEMO, 10.0)
+    assert record.quality["missing"] == 0b111111111101
+    assert record.quality["identity_uv"] is None
+    assert not record.signal[[0, *range(2, 12)]].any()
 
 
 def test_a_short_gap_is_bridged_linearly_and_counted():
     gap = SIGNAL.copy()
     gap[3, 1000:1050] = np.nan
     gap[5, :20] = np.nan
-    made = canonical(gap, FS, LEADS, DEMO, 10.0)
-    assert made.quality["bridged"] == 70
+    record = canonical(gap, FS, LEADS, DEMO, 10.0)
+    assert record.quality["bridged"] == 70
     filled = SIGNAL.copy()
     filled[3, 999:1051] = np.linspace(SIGNAL[3, 999], SIGNAL[3, 1050], 52)
     filled[5, :20] = SIGNAL[5, 20]
-    assert np.abs(made.signal - canonical(filled, FS, LEADS, DEMO, 10.0).signal.astype(int)).max() <= 1
+    assert np.abs(record.signal - canonical(filled, FS, LEADS, DEMO, 10.0).signal.astype(int)).max() <= 1
 
 
 @pytest.mark.parametrize(
@@ -154,9 +154,9 @@ def test_flat_leads_within_the_limit_are_flagged_and_kept():
     flat = SIGNAL.copy()
     flat[[4, 9]] = 0.3
     flat[9] += np.linspace(0, 0.009, 5000)
-    made = canonical(flat, FS, LEADS, DEMO, 10.0)
-    assert made.quality["flat"] == 1 << 4 | 1 << 9
-    assert made.quality["missing"] == 0
+    record = canonical(flat, FS, LEADS, DEMO, 10.0)
+    assert record.quality["flat"] == 1 << 4 | 1 << 9
+    assert record.quality["missing"] == 0
 
 
 def test_clipping_is_a_run_at_a_leads_own_extreme():
@@ -168,11 +168,11 @@ def test_clipping_is_a_run_at_a_leads_own_extreme():
 
 
 def test_values_beyond_full_scale_saturate_and_are_counted():
-    made = canonical(SIGNAL * np.float32(60), FS, LEADS, Signal(max_flat_leads=12), 10.0)
-    assert np.abs(made.signal.astype(int)).max() == 32767
-    assert made.quality["amplitude_uv"] > 40_000
-    lead = np.abs(made.signal.astype(int)).max(axis=1).argmax()
-    assert made.quality["clipped"] >= (np.abs(made.signal[lead].astype(int)) == 32767).mean() - 0.002 > 0
+    record = canonical(SIGNAL * np.float32(60), FS, LEADS, Signal(max_flat_leads=12), 10.0)
+    assert np.abs(record.signal.astype(int)).max() == 32767
+    assert record.quality["amplitude_uv"] > 40_000
+    lead = np.abs(record.signal.astype(int)).max(axis=1).argmax()
+    assert record.quality["clipped"] >= (np.abs(record.signal[lead].astype(int)) == 32767).mean() - 0.002 > 0
 
 
 def test_equal_recordings_have_equal_digests_and_one_microvolt_tells_them_apart():
@@ -191,9 +191,9 @@ def test_the_double_records_of_ptb_xl_are_found_by_their_digests(real):
     ids = defaultdict(list)
     for member in members:
         record = read_record(archive, member)
-        made = canonical(record.signal, record.fs, record.leads, DEMO, 10.0)
-        assert made.quality["identity_uv"] < 20
-        ids[made.quality["signal_digest"]].append(int(member[-12:-7]))
+        canonicalised = canonical(record.signal, record.fs, record.leads, DEMO, 10.0)
+        assert canonicalised.quality["identity_uv"] < 20
+        ids[canonicalised.quality["signal_digest"]].append(int(member[-12:-7]))
     assert len(members) == 500
     assert [same for same in ids.values() if len(same) > 1] == [
         [137, 138],
@@ -210,8 +210,8 @@ def test_the_flat_leads_of_csn_are_flagged(real, name, flat):
     archive = open_archive(real / "csn")
     member = next(member for member in archive.names() if member.endswith(f"{name}.hea"))
     record = read_record(archive, member)
-    made = canonical(record.signal, record.fs, record.leads, DEMO, 10.0)
-    assert made.quality["flat"] == sum(1 << lead for lead in range(12 - flat, 12))
+    canonicalised = canonical(record.signal, record.fs, record.leads, DEMO, 10.0)
+    assert canonicalised.quality["flat"] == sum(1 << lead for lead in range(12 - flat, 12))
     with pytest.raises(RecordError, match=f"{flat} flat leads"):
         canonical(record.signal, record.fs, record.leads, Signal(max_flat_leads=flat - 1), 10.0)
 

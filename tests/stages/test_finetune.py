@@ -80,11 +80,11 @@ def test_the_epoch_kept_is_the_best_on_validation_and_numbers_follow_from_predic
         for start, figures in starts.items():
             assert all(1 <= epoch <= SETTINGS.epochs for epoch in figures["epoch"])
             rows = predictions.filter(fraction=float(fraction), representation=start).partition_by("seed")
-            found = [
+            recomputed = [
                 metrics.macro(metrics.auroc(*(p.select(pl.col(f"^{k}/.*$")).to_numpy() for k in ("score", "label"))))
                 for p in rows
             ]
-            assert figures["by_seed"] == pytest.approx(found, abs=1e-6)
+            assert figures["by_seed"] == pytest.approx(recomputed, abs=1e-6)
     json.dumps(result, allow_nan=False)
 
 
@@ -103,14 +103,14 @@ def test_a_second_run_repeats_to_the_byte_and_leaves_no_work_behind(result, here
 
 
 def test_a_killed_stage_goes_on_with_the_runs_it_had(here, tmp_path):
-    made = []
+    calls = []
 
     def run():
-        made.append(1)
+        calls.append(1)
         return np.zeros((2, 1), np.float32), np.ones((3, 1), np.float32), {"epoch": 1, "validation": 0.5}
 
     first, again = runs.load_or_run(tmp_path / "x", run), runs.load_or_run(tmp_path / "x", run)
-    assert made == [1]
+    assert calls == [1]
     assert all(np.array_equal(a, b) for a, b in zip(first, again, strict=True))
 
 
@@ -126,7 +126,7 @@ class Watched(training.Signals):
         return super().__call__(rows)
 
 
-def part(joined, rows, count=20):
+def labelled(joined, rows, count=20):
     return training.Labelled(joined.train.rows[rows][:count], joined.train.labels[rows][:count])
 
 
@@ -157,7 +157,7 @@ def test_the_weights_of_the_best_epoch_come_back_and_patience_stops(joined):
 
     patient = SETTINGS.model_copy(update={"epochs": 5, "patience": 2})
     fitted = training.fit(
-        classifier, read, part(joined, rows), joined.val.rows, score, patient, peak=1e-3, decay=0.5, seed=0
+        classifier, read, labelled(joined, rows), joined.val.rows, score, patient, peak=1e-3, decay=0.5, seed=0
     )
     assert (fitted.epoch, fitted.scores) == (2, script[:4])
     np.testing.assert_array_equal(training.predict(classifier, read, joined.val.rows), seen[1])
@@ -168,13 +168,13 @@ def test_without_a_scorable_validation_class_the_last_epoch_counts(joined):
     network, _ = load_backbone(paths.MODEL, pretrained=True, seed=0)
     few = SETTINGS.model_copy(update={"epochs": 2, "patience": 1})
     fitted = training.fit(
-        Classifier(network, 3), read, part(joined, rows), joined.val.rows, lambda _: float("nan"), few, peak=1e-3,
+        Classifier(network, 3), read, labelled(joined, rows), joined.val.rows, lambda _: float("nan"), few, peak=1e-3,
         decay=1.0, seed=0,
     )  # fmt: skip
     assert fitted.epoch == 2
 
 
-def test_a_class_nobody_trained_on_is_scored_alike_for_every_record(joined):
+def test_an_untrained_class_is_scored_alike_for_every_record(joined):
     joined.train.labels[:, 1] = 0
     one = SETTINGS.model_copy(update={"epochs": 1})
     read = Watched(open_shards(paths.shards(SOURCE)))
@@ -182,7 +182,7 @@ def test_a_class_nobody_trained_on_is_scored_alike_for_every_record(joined):
     assert np.ptp(test[:, 1]) == 0 < np.ptp(test[:, 0])
 
 
-def test_pretrained_bodies_carry_the_weights_and_fresh_ones_the_seed(here):
+def test_pretrained_backbones_carry_the_weights_and_fresh_ones_the_seed(here):
     whole, _, _ = weights.load(paths.MODEL)
     tuned, _ = load_backbone(paths.MODEL, pretrained=True, seed=1)
     for name, value in tuned.state_dict().items():
@@ -202,10 +202,10 @@ def test_features_of_the_classifier_are_those_of_the_encoder(here):
     classifier = Classifier(load_backbone(paths.MODEL, pretrained=True, seed=0)[0], 64).eval()
     with torch.no_grad():
         classifier.head.weight.copy_(torch.eye(64))
-        found = classifier(*read(rows)).numpy()
+        features = classifier(*read(rows)).numpy()
     signal = read.shards.gather(rows).astype(np.float32) / 1000
     np.testing.assert_allclose(
-        found, open_folder(paths.MODEL).encode(signal, valid=read.valid[rows])["pooled"], atol=1e-5
+        features, open_folder(paths.MODEL).encode(signal, valid=read.valid[rows])["pooled"], atol=1e-5
     )
 
 
@@ -227,6 +227,6 @@ def test_few_labels_get_several_passes_an_epoch():
     chosen = settings.Finetune(batch=10, min_updates=20)
     assert training.plan(25, chosen) == (7, 21)
     assert training.plan(1000, chosen) == (1, 100)
-    drawn = list(training.order(25, 2, 10, (0, 0)))
-    assert sorted(np.concatenate(drawn).tolist()) == sorted([*range(25), *range(25)])
-    assert {len(batch) for batch in drawn} == {8, 9}
+    batches = list(training.order(25, 2, 10, (0, 0)))
+    assert sorted(np.concatenate(batches).tolist()) == sorted([*range(25), *range(25)])
+    assert {len(batch) for batch in batches} == {8, 9}

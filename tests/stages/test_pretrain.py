@@ -57,8 +57,8 @@ def test_it_writes_weights_config_tokenizer_curve_and_summary(trained):
     assert not (trained / paths.scratch("pretrain")).exists()
 
 
-def test_a_process_that_does_not_write_clears_nothing_either(tmp_path, monkeypatch):
-    """Under torchrun the others end while the first still reads its log and saves the weights."""
+def test_a_rank_that_does_not_write_deletes_nothing_either(tmp_path, monkeypatch):
+    """Under torchrun, other ranks end while rank 0 still reads its log and saves the weights."""
     example.write(tmp_path)
     monkeypatch.setattr(stage, "join", lambda: World(rank=1, size=2, device=torch.device("cpu")))
     monkeypatch.setattr(stage, "fit", lambda *_, **__: Fitted(6, [], [], {}))  # what it returns on other ranks
@@ -86,8 +86,8 @@ def test_another_seed_gives_other_weights(trained, tmp_path):
 def test_the_encoder_opens_and_says_what_it_takes(trained):
     encoder = cgdmer.load_encoder(trained / paths.MODEL)
     assert (encoder.fs, encoder.seconds, encoder.unit, len(encoder.leads)) == (50.0, 4.0, "mV", 12)
-    found = encoder.encode(np.random.default_rng(0).normal(size=(2, 12, 200)).astype(np.float32))
-    assert {name: value.shape[1] for name, value in found.items()} == encoder.dims
+    features = encoder.encode(np.random.default_rng(0).normal(size=(2, 12, 200)).astype(np.float32))
+    assert {name: value.shape[1] for name, value in features.items()} == encoder.dims
 
 
 def test_without_a_term_that_reads_reports_none_are_needed(tmp_path):
@@ -100,9 +100,9 @@ def test_pool_and_shards_must_fit_each_other(tmp_path):
     with pytest.raises(DataError, match=r"pretraining_set\.json is missing"):
         run(tmp_path)
     example.write(tmp_path)
-    pool = read_json(tmp_path / paths.PRETRAINING_SET)
-    pool["sources"]["mimic_iv_ecg"]["digest"] = "0" * 64
-    write_json(tmp_path / paths.PRETRAINING_SET, pool)
+    description = read_json(tmp_path / paths.PRETRAINING_SET)
+    description["sources"]["mimic_iv_ecg"]["digest"] = "0" * 64
+    write_json(tmp_path / paths.PRETRAINING_SET, description)
     with pytest.raises(DataError, match="not those that"):
         run(tmp_path)
 

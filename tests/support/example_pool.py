@@ -1,4 +1,4 @@
-"""A tiny pool whose reports say what its waves are, written as real shards: rate, shape and where they are tall."""
+"""A tiny pretraining set as shards; its reports describe the waves: rate, shape, and where they are tall."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -72,8 +72,8 @@ def write(root: Path, source: str = "mimic_iv_ecg", records: int = 96, seed: int
     for row, count in enumerate(valid):
         microvolt[row, :, count:] = 0
     half = records // 2
-    for number, part in enumerate((microvolt[:half], microvolt[half:])):
-        np.save(folder / manifest.shard_name(number), part)
+    for number, shard in enumerate((microvolt[:half], microvolt[half:])):
+        np.save(folder / manifest.shard_name(number), shard)
     rows = pl.DataFrame(
         {
             "id": [f"{source}-{row:04d}" for row in range(records)],

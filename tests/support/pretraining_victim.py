@@ -19,7 +19,7 @@ from support import example_pool as example
 
 TRAIN = settings.Train(epochs=5, batch=14, checkpoint_steps=4, keep=2, ema=0.9, select="best", held_out=16, log_steps=3)
 MODEL = example.MODEL.model_copy(update={"dropout": 0.1})
-PLACES = [
+KILL_POINTS = [
     (engine.Engine, "step", 9),
     (engine.Engine, "_update", 9),
     (progress.StepLog, "add", 9),
@@ -39,9 +39,9 @@ def train() -> None:
 
 
 def die_at(seed: int) -> None:
-    """Arrange for SIGKILL before or after the n-th call of a place, both drawn from the seed."""
+    """Arrange for SIGKILL before or after the n-th call of a function, both drawn from the seed."""
     draw = random.Random(seed)
-    owner, name, most = draw.choice(PLACES)
+    owner, name, most = draw.choice(KILL_POINTS)
     calls, after, original = draw.randint(1, most), draw.random() < 0.5, getattr(owner, name)
 
     def watched(*arguments: object, **named: object) -> object:

@@ -1,4 +1,4 @@
-"""Checkpoints: whole or absent; the newest good one is found again."""
+"""Checkpoints: complete or absent; the newest intact one is loaded."""
 
 import pytest
 import torch
@@ -15,9 +15,9 @@ def write(folder, *steps, keep=9):
 
 def test_the_newest_comes_back(tmp_path):
     write(tmp_path, 3, 6, 12)
-    found = checkpoint.newest(tmp_path)
-    assert (found.step, found.facts) == (12, {"note": 12})
-    assert torch.equal(found.tensors["weights/a"], torch.full((40,), 12.0))
+    loaded = checkpoint.newest(tmp_path)
+    assert (loaded.step, loaded.facts) == (12, {"note": 12})
+    assert torch.equal(loaded.tensors["weights/a"], torch.full((40,), 12.0))
     assert checkpoint.newest(tmp_path / "empty") is None
 
 
@@ -31,7 +31,7 @@ def test_only_the_newest_are_kept(tmp_path):
 @pytest.mark.parametrize("harm", ["torn", "flipped", "gone", "half json", "json of nothing"])
 def test_a_harmed_newest_one_is_passed_over_and_named(tmp_path, harm, caplog):
     write(tmp_path, 5, 9)
-    tensors, said = (tmp_path / f"step-000000009.{kind}" for kind in ("safetensors", "json"))
+    tensors, description = (tmp_path / f"step-000000009.{kind}" for kind in ("safetensors", "json"))
     content = bytearray(tensors.read_bytes())
     if harm == "torn":
         tensors.write_bytes(content[:-7])
@@ -41,9 +41,9 @@ def test_a_harmed_newest_one_is_passed_over_and_named(tmp_path, harm, caplog):
     elif harm == "gone":
         tensors.unlink()
     elif harm == "half json":
-        said.write_text(said.read_text()[:20])
+        description.write_text(description.read_text()[:20])
     else:
-        said.write_text("[]")
+        description.write_text("[]")
     assert checkpoint.newest(tmp_path).step == 5
     assert "step-000000009" in caplog.text
 
@@ -52,9 +52,9 @@ def test_every_flipped_bit_is_found(tmp_path):
     write(tmp_path, 1)
     path = tmp_path / "step-000000001.safetensors"
     content = path.read_bytes()
-    for place in range(0, len(content), 7):
+    for position in range(0, len(content), 7):
         changed = bytearray(content)
-        changed[place] ^= 1 << place % 8
+        changed[position] ^= 1 << position % 8
         path.write_bytes(changed)
         assert checkpoint.newest(tmp_path) is None
     path.write_bytes(content)

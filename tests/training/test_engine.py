@@ -40,9 +40,9 @@ def test_a_step_is_adamw_on_the_clipped_gradient():
         {"params": group["params"], "weight_decay": group["weight_decay"]} for group in plain.optimiser.param_groups
     ]
     torch.optim.AdamW(groups, lr=1e-2, betas=(0.9, 0.98), eps=1e-8).step()
-    found = dict(zip(names, values.tolist(), strict=True))
-    assert found["loss"] == pytest.approx(loss.item(), rel=1e-6)
-    assert found["gradient_norm"] == pytest.approx(norm.item(), rel=1e-5)
+    terms = dict(zip(names, values.tolist(), strict=True))
+    assert terms["loss"] == pytest.approx(loss.item(), rel=1e-6)
+    assert terms["gradient_norm"] == pytest.approx(norm.item(), rel=1e-5)
     expected = parameters(plain)
     assert all(torch.allclose(value, expected[name], atol=1e-6) for name, value in parameters(ours).items())
 
@@ -53,9 +53,9 @@ def test_accumulated_micro_batches_average_by_their_records():
     split = engine(means)
     whole_batch = example.batch(split.task.model, 6)
     pieces = []
-    for place, rows in enumerate((slice(0, 4), slice(4, 6))):
+    for index, rows in enumerate((slice(0, 4), slice(4, 6))):
         batch = {name: value if name == "full" else value[rows] for name, value in whole_batch.items()}
-        pieces.append(MicroBatch(batch, (len(batch["row"]),), (4, 2)[place] / 6))
+        pieces.append(MicroBatch(batch, (len(batch["row"]),), (4, 2)[index] / 6))
     noise = split.draw_noise((6,), 0, "any")
     slices = {4: slice(0, 4), 2: slice(4, 6), 6: slice(0, 6)}
     whole = engine(means)

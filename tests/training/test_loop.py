@@ -101,10 +101,10 @@ def test_a_non_finite_term_is_named_with_its_records_and_can_be_replayed(tmp_pat
     assert state["optimiser/inner.log_scale/step"] == 2
 
     again = Poisoned(prepared(tmp_path / "again")[0], third[5:6])
-    found = replay(folder, again, train, torch.device("cpu"), records.pad)
-    assert (found.step, found.rows) == (3, [third[5]])
-    assert {name: str(value) for name, value in found.terms.items()} == found.original_terms == facts["terms"]
-    assert found.original_terms["contrastive"] == "inf"
+    replayed = replay(folder, again, train, torch.device("cpu"), records.pad)
+    assert (replayed.step, replayed.rows) == (3, [third[5]])
+    assert {name: str(value) for name, value in replayed.terms.items()} == replayed.original_terms == facts["terms"]
+    assert replayed.original_terms["contrastive"] == "inf"
 
 
 def test_a_dump_of_several_processes_is_replayed_as_one_batch(tmp_path):
@@ -120,9 +120,9 @@ def test_a_dump_of_several_processes_is_replayed_as_one_batch(tmp_path):
         if rank:
             batch["tokens"] = batch["tokens"][:, : int((batch["tokens"] != records.pad).sum(1).max())]
         dump(tmp_path / "dump", engine, 4, [MicroBatch(batch, (6, 4), 1.0)], {"loss": 1.0})
-    found = replay(tmp_path / "dump", prepared(tmp_path / "again")[0], train, torch.device("cpu"), records.pad)
-    assert list(found.terms.values()) == pytest.approx(expected, rel=1e-4)
-    assert found.rows == []
+    replayed = replay(tmp_path / "dump", prepared(tmp_path / "again")[0], train, torch.device("cpu"), records.pad)
+    assert list(replayed.terms.values()) == pytest.approx(expected, rel=1e-4)
+    assert replayed.rows == []
     (tmp_path / "dump" / "batch-1.safetensors").unlink()
     with pytest.raises(DataError, match="no whole dump"):
         replay(tmp_path / "dump", task, train, torch.device("cpu"), records.pad)

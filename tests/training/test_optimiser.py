@@ -30,11 +30,11 @@ def test_only_matrices_decay():
     task = objectives.Objective(model, objective)
     adamw = optimiser.adamw(task, settings.Train())
     names = {id(parameter): name for name, parameter in task.named_parameters()}
-    decayed, rest = ({names[id(p)] for p in group["params"]} for group in adamw.param_groups)
+    decayed, undecayed = ({names[id(p)] for p in group["params"]} for group in adamw.param_groups)
     assert [group["weight_decay"] for group in adamw.param_groups] == [settings.Train().weight_decay, 0.0]
-    assert decayed | rest == set(names.values())
+    assert decayed | undecayed == set(names.values())
     embeddings = {"model.ecg_encoder.position_embed.lead.weight", "model.report_encoder.text_model.embed.weight"}
-    assert {"log_scale", "bias"} | embeddings <= rest
+    assert {"log_scale", "bias"} | embeddings <= undecayed
     assert all("norm" not in name and not name.endswith("bias") for name in decayed)
     assert "model.ecg_encoder.transformer.blocks.0.qkv.weight" in decayed
 

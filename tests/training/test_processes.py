@@ -36,16 +36,16 @@ def project(folder, **train):
 
 
 def command(folder, words, *stage):
-    said = [sys.executable, *words, "cgdmer", "run", *stage]
+    arguments = [sys.executable, *words, "cgdmer", "run", *stage]
     return subprocess.Popen(
-        said, cwd=folder, env=ENVIRONMENT, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
+        arguments, cwd=folder, env=ENVIRONMENT, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
     )
 
 
 def run(folder, words, *stage):
     process = command(folder, words, *stage)
-    said, _ = process.communicate(timeout=120)
-    assert process.returncode == 0, said
+    output, _ = process.communicate(timeout=120)
+    assert process.returncode == 0, output
 
 
 @pytest.fixture(scope="module")
@@ -79,8 +79,8 @@ def test_sigterm_ends_with_75_after_a_checkpoint_and_the_next_run_goes_on(tmp_pa
         assert time.monotonic() < deadline
         time.sleep(0.05)
     process.send_signal(signal.SIGTERM)
-    said, _ = process.communicate(timeout=120)
-    assert process.returncode == 75, said
+    output, _ = process.communicate(timeout=120)
+    assert process.returncode == 75, output
     done = max(steps(folder))
     assert list(folder.glob(".cgdmer/**/*.safetensors")), "a checkpoint"
     again = command(folder, ["-m"], "pretrain")
@@ -88,9 +88,9 @@ def test_sigterm_ends_with_75_after_a_checkpoint_and_the_next_run_goes_on(tmp_pa
         assert again.poll() is None, again.communicate()[0]
         time.sleep(0.05)
     again.send_signal(signal.SIGTERM)
-    said, _ = again.communicate(timeout=120)
-    resumed = re.search(r"resumed after step (\d+) of \d+", said)
-    assert resumed, said
+    output, _ = again.communicate(timeout=120)
+    resumed = re.search(r"resumed after step (\d+) of \d+", output)
+    assert resumed, output
     assert 0 < int(resumed[1]) <= done + 1
 
 

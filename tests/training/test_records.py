@@ -22,7 +22,7 @@ def test_an_epoch_shows_every_record_once_in_even_batches(records, batch, seed):
     order = Order(records, batch, seed)
     shown = [order(step) for step in range(order.steps)]
     assert sorted(np.concatenate(shown)) == list(range(records))
-    sizes = {len(part) for part in shown}
+    sizes = {len(positions) for positions in shown}
     assert max(sizes) <= batch
     assert max(sizes) - min(sizes) <= 1
 
@@ -41,7 +41,7 @@ def test_one_record_cannot_be_contrasted():
 
 @limits(max_examples=60, deadline=None)
 @given(records=st.integers(8, 200), accumulate=st.integers(1, 4), ranks=st.integers(1, 5))
-def test_parts_cover_the_batch_and_their_weights_sum_to_one(records, accumulate, ranks):
+def test_micro_batches_cover_the_batch_and_their_weights_sum_to_one(records, accumulate, ranks):
     split = split_micro_batches(np.arange(records), accumulate, ranks)
     assert sorted(np.concatenate([rank for micro, _ in split for rank in micro])) == list(range(records))
     assert sum(weight for _, weight in split) == pytest.approx(1)
