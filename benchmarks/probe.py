@@ -2,16 +2,16 @@
 
 Run: python -m benchmarks.probe [--tasks TASK ...] [--cells N]
 
-The grid: 51,702 synthetic records x 768 features x 3 representations, six tasks with the published split sizes and class
-counts (docs/protocols.md A.3.2 to A.5), 1, 10 and 100 % of the labels, 5 seeds, 8 values of C, test scores with 1,000
-bootstrap replicates, all by `cgdmer.probing.linear_probe.evaluate`, the function of the stage.
+The grid: 51,702 synthetic records x 768 features x 3 representations, six tasks with the published split sizes and
+class counts (docs/protocols.md A.3.2 to A.5), 1, 10 and 100 % of the labels, 5 seeds, 8 values of C, test scores with
+1,000 bootstrap replicates, all by `cgdmer.probing.linear_probe.evaluate`, the function of the stage.
 
 `ratio`: scikit-learn's LogisticRegression, one class, C and subset at a time, with its default solver and
 tolerance, timed between our tasks on cells drawn at random from every fraction and C and scaled to the number of
 cells; it neither scores nor resamples. `ratio_conventional`: 100 epochs of decoding with `wfdb.rdsamp` and a frozen
 ViT-tiny forward on every training, validation and test record (docs/protocols.md B.4), at the cost per record measured
-here; ours is the grid plus decoding and encoding every record once at the same cost. The conventional estimate counts one
-representation, one C and one seed at 100 % only.
+here; ours is the grid plus decoding and encoding every record once at the same cost. The conventional estimate counts
+one representation, one C and one seed at 100 % only.
 """
 
 import argparse

@@ -5,10 +5,10 @@ key. An interval is turned into text by `Interval` and nowhere else.
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field, fields, is_dataclass
+from dataclasses import dataclass, field, fields
 from functools import cache
 from types import UnionType
-from typing import Any, Self, Union, get_args, get_origin, get_type_hints
+from typing import Any, Self, SupportsFloat, Union, get_args, get_origin, get_type_hints
 
 DECIMALS = 6
 """Stored decimals: finer than the change that one record more or less makes."""
@@ -19,21 +19,23 @@ class Json:
 
     @classmethod
     def from_json(cls, content: Mapping[str, Any]) -> Self:
-        """Build from JSON content; keys that no field names are ignored, and a missing key takes the field's default."""
-        known = {name: (key, hint) for name, key, hint in _layout(cls) if key in content}
-        return cls(**{name: _decode(hint, content[key]) for name, (key, hint) in known.items()})
+        """Build from JSON content; unknown keys are ignored, and a missing key takes the field's default."""
+        kind: Any = cls
+        present = [(name, key, hint) for name, key, hint in _layout(kind) if key in content]
+        return cls(**{name: _decode(hint, content[key]) for name, key, hint in present})
 
     def to_json(self) -> dict[str, Any]:
         """Return JSON content; a field that is None is left out."""
-        values = ((key, getattr(self, name)) for name, key, _ in _layout(type(self)))
+        kind: Any = type(self)
+        values = ((key, getattr(self, name)) for name, key, _ in _layout(kind))
         return {key: _encode(value) for key, value in values if value is not None}
 
 
 @cache
-def _layout(cls: type) -> list[tuple[str, str, Any]]:
-    """Return name, JSON key and type of each field."""
-    hints = get_type_hints(cls)
-    return [(one.name, one.metadata.get("key", one.name), hints[one.name]) for one in fields(cls)]  # type: ignore[arg-type]
+def _layout(kind: Any) -> list[tuple[str, str, Any]]:
+    """Return name, JSON key and type of each field of a dataclass."""
+    hints = get_type_hints(kind)
+    return [(one.name, one.metadata.get("key", one.name), hints[one.name]) for one in fields(kind)]
 
 
 def _decode(hint: Any, value: Any) -> Any:
@@ -43,7 +45,7 @@ def _decode(hint: Any, value: Any) -> Any:
         return {name: _decode(get_args(hint)[1], item) for name, item in value.items()}
     if get_origin(hint) is list:
         return [_decode(get_args(hint)[0], item) for item in value]
-    return hint.from_json(value) if is_dataclass(hint) and issubclass(hint, Json) and value is not None else value
+    return hint.from_json(value) if hasattr(hint, "from_json") and value is not None else value
 
 
 def _encode(value: Any) -> Any:
@@ -54,7 +56,7 @@ def _encode(value: Any) -> Any:
     return [_encode(item) for item in value] if isinstance(value, list) else value
 
 
-def rounded(value: float) -> float:
+def rounded(value: SupportsFloat) -> float:
     """Round to the decimals that are stored."""
     return round(float(value), DECIMALS)
 

@@ -45,10 +45,8 @@ def deal(patients: Sequence[str], labels: np.ndarray) -> np.ndarray:
     return np.array([fold[patient] for patient in patients])
 
 
-def out_of_fold(
-    features: Sequence[np.ndarray], labels: np.ndarray, folds: np.ndarray, C: Sequence[float]
-) -> Scores:
-    """Score every record by the probe of its fold; the encoder of `features[fold]` (n, D) was not trained on that fold."""
+def out_of_fold(features: Sequence[np.ndarray], labels: np.ndarray, folds: np.ndarray, C: Sequence[float]) -> Scores:
+    """Score every record by the probe of its fold; `features[fold]` (n, D) come from an encoder without it."""
     logits = np.zeros(labels.shape, np.float32)
     chosen = []
     for fold in range(FOLDS):

@@ -62,9 +62,10 @@ def content(
 
 
 def rebuilt(errors: Mapping[str, np.ndarray], replicates: int) -> dict[str, Interval]:
-    """Return the mean error of hidden patches by the features the decoder read, and shared alone minus specific alone."""
+    """Return the mean error of hidden patches by the features that the decoder read, and shared minus specific."""
     if not errors:
         return {}
     columns = dict(errors) | {"shared minus specific": errors["shared"] - errors["specific"]}
     counts = bootstrap.draws(len(errors["both"]), replicates) / len(errors["both"])
-    return {name: bootstrap.interval(float(values.mean()), values @ counts).rounded() for name, values in columns.items()}
+    means = {name: bootstrap.interval(float(values.mean()), values @ counts) for name, values in columns.items()}
+    return {name: interval.rounded() for name, interval in means.items()}

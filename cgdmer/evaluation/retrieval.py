@@ -52,7 +52,9 @@ def ranks(ecg: np.ndarray, report: np.ndarray, group: np.ndarray, block: int = B
     return Ranks(above_own + 1, above_best[group] + 1)
 
 
-def _correct_scores(ecg: np.ndarray, report: np.ndarray, group: np.ndarray, block: int) -> tuple[np.ndarray, np.ndarray]:
+def _correct_scores(
+    ecg: np.ndarray, report: np.ndarray, group: np.ndarray, block: int
+) -> tuple[np.ndarray, np.ndarray]:
     """Return each ECG's score with its own text (N,), and each text's best score with its own ECGs (U,)."""
     own = np.empty(len(ecg), np.float32)
     for left in range(0, len(ecg), block):

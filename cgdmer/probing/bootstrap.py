@@ -51,7 +51,7 @@ def _auroc(scores: np.ndarray, positive: np.ndarray, counts: np.ndarray) -> np.n
 
 
 def macro(replicated: np.ndarray) -> np.ndarray:
-    """Return the mean over the classes defined in a replicate, (..., replicates) of (..., replicates, C); NaN for none."""
+    """Return the mean over the classes that a replicate has, (..., B) from (..., B, C); NaN if it has none."""
     defined = ~np.isnan(replicated)
     with np.errstate(invalid="ignore"):
         means: np.ndarray = np.where(defined, replicated, 0.0).sum(axis=-1) / defined.sum(axis=-1)

@@ -96,8 +96,8 @@ def _check_same_records(indexed: pl.Series, ids: Sequence[str], source: str) -> 
     if len(strangers) or embedded.n_unique() != len(embedded) or not len(embedded):
         examples = strangers[:3].to_list()
         raise DataError(
-            f"the embedding file is of other records than the index of {source}: {len(strangers)} of its {len(embedded)} "
-            f"records are not in the index, for example {examples}",
+            f"the embedding file is of other records than the index of {source}: {len(strangers)} of its "
+            f"{len(embedded)} records are not in the index, for example {examples}",
             allowed="every id of the index at most once",
             fix=f"dvc repro --force embed@<encoder>-{source}",
         )

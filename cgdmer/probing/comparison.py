@@ -23,8 +23,8 @@ class Difference(Interval):
 def compare(first: pl.DataFrame, second: pl.DataFrame, replicates: int = 1000) -> Difference:
     """Compare two prediction tables, each filtered to one fraction and one representation.
 
-    Records and training subsets are resampled together, so what is hard for both encoders cancels. DataError unless both
-    tables hold the same records, seeds and classes.
+    Records and training subsets are resampled together, so what is hard for both encoders cancels. DataError unless
+    both tables hold the same records, seeds and classes.
     """
     return _difference(*paired(first, second, replicates))
 

@@ -156,8 +156,8 @@ class History:
 def positional(cohort: Cohort, history: History, rows: np.ndarray) -> Positional:
     """Score with labels read by position: three outputs of Sub are compared with other classes' labels."""
     crossed = list(range(len(cohort.classes)))
-    for trained, scored in zip(*CROSSED, strict=True):
-        crossed[cohort.classes.index(trained)] = cohort.classes.index(scored)
+    for trained, read in zip(*CROSSED, strict=True):
+        crossed[cohort.classes.index(trained)] = cohort.classes.index(read)
     val, test = cohort.val.labels[:, crossed], cohort.test.labels[:, crossed]
     run, scored = history.chosen(rows, val), scorable(test)
     mean = rounded(metrics.macro(metrics.auroc(run.test[:, scored], test[:, scored])))

@@ -50,7 +50,7 @@ class Path:
 
 
 def principal_axes(features: np.ndarray) -> Axes:
-    """Standardise features (n, D) as scikit-learn's StandardScaler does and rotate them; a constant feature becomes 0."""
+    """Standardise features (n, D) like scikit-learn's StandardScaler and rotate them; a constant feature becomes 0."""
     X = features.astype(np.float64)
     mean, scale = X.mean(axis=0), X.std(axis=0)
     scale[scale <= 1e-12 * np.maximum(np.abs(mean), 1.0)] = np.inf
@@ -115,5 +115,3 @@ def accelerator() -> str:
     if name == "auto":
         return NUMPY
     raise ConfigError(f"CGDMER_DEVICE={name}, but torch sees no GPU", fix="export CGDMER_DEVICE=cpu")
-
-

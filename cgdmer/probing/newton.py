@@ -54,7 +54,7 @@ def solve(Z: Tensor, Z32: Tensor, Y: Tensor, penalty: float, start: Tensor) -> T
 
 
 def newton_direction(Z: Tensor, weights: Tensor, ridge: Tensor, gradient: Tensor) -> Tensor:
-    """Solve (Z' diag(weights) Z + ridge) d = -gradient for each column, scaled so that a Cholesky factor always exists."""
+    """Solve (Z' diag(weights) Z + ridge) d = -gradient for each column, scaled so that a factor always exists."""
     columns = []
     for k in range(weights.shape[1]):
         hessian = (Z.T @ (weights[:, k, None].float() * Z)).double() + torch.diag(ridge)

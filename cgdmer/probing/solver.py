@@ -1,4 +1,4 @@
-"""Minimise the L2-regularised logistic loss of all classes at once: truncated Newton steps with a line search, in NumPy.
+"""Minimise the L2-regularised logistic loss of all classes at once by truncated Newton steps with a line search.
 
 The caller rotates the features to their principal axes, where the Hessian is nearly diagonal and a diagonal
 preconditioner makes conjugate gradients cheap. All classes share every matrix product. Gradients are float64; only the
@@ -14,7 +14,7 @@ log = logging.getLogger(__name__)
 
 NEWTON_STEPS = 60
 TOLERANCE = 1e-4
-"""A class is solved when no coefficient moves by more in a Newton step; the remaining error is about FORCING of that."""
+"""A class is solved when no coefficient moves by more in a Newton step; the error left is about FORCING of that."""
 HALVINGS = 30
 """Most often that the line search halves a step."""
 ARMIJO, ROUND_OFF = 1e-4, 1e-10
@@ -24,7 +24,7 @@ CG_STEPS = 200
 FORCING = 0.1
 """Relative residual at which conjugate gradients stop."""
 SLOW, TALL = 10, 4
-"""A class that needs more than SLOW conjugate-gradient steps gets its inverse Hessian as preconditioner, where there are
+"""A class that needs more than SLOW conjugate-gradient steps gets its inverse Hessian as preconditioner, if there are
 more than TALL records per axis: with fewer, a step costs less than applying the inverse."""
 NOTHING = 1e-12
 """Smallest weight of a record in the Hessian; subnormal numbers would make products many times slower."""
@@ -43,7 +43,7 @@ class Problem:
     spectrum: np.ndarray
     Y: np.ndarray
     inverses: dict[int, np.ndarray] = field(default_factory=dict)
-    """Inverse Hessian by class, from an earlier iterate: the preconditioner of classes that the diagonal serves badly."""
+    """Inverse Hessian by class, from an earlier iterate: the preconditioner where the diagonal is not enough."""
 
 
 def solve(problem: Problem, penalty: float, start: np.ndarray) -> np.ndarray:
@@ -135,7 +135,7 @@ def precondition(
 
 
 def inverse_hessian(Z: np.ndarray, weights: np.ndarray, ridge: np.ndarray) -> np.ndarray:
-    """Invert the Hessian (r + 1, r + 1) of one class, computed from the few records that carry nearly all the weight."""
+    """Invert the Hessian (r + 1, r + 1) of one class, using only the records that carry nearly all the weight."""
     order = np.argsort(-weights)
     total = np.cumsum(weights[order], dtype=np.float64)
     rows = np.sort(order[: np.searchsorted(total, COVERED * total[-1]) + 1])

@@ -12,8 +12,8 @@ PUBLISHED_SEED = 42
 def nested(ids: Sequence[str], fraction: float, seed: int) -> np.ndarray:
     """Return the sorted positions of the round(fraction * n) ids whose hash with the seed is smallest, at least one.
 
-    A smaller fraction is contained in a larger one, and the draw of a record is the same for every task, library version
-    and machine.
+    A smaller fraction is contained in a larger one, and the draw of a record is the same for every task, library
+    version and machine.
     """
     size = max(1, round(fraction * len(ids)))
     keys = [hashlib.sha256(f"{seed}:{name}".encode()).digest() for name in ids]

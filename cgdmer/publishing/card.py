@@ -28,7 +28,7 @@ def write(settings: Settings, metrics: Metrics, corpora: list[Corpus]) -> str:
     if simulated:
         limits.insert(
             0,
-            f"{', '.join(simulated)}: simulated by this package. Numbers on simulated records are not clinical numbers.",
+            f"{', '.join(simulated)}: simulated by this package. Numbers on them are not clinical numbers.",
         )
     parts = {
         "Intended use": USE,

@@ -57,7 +57,7 @@ def ablations() -> dict[str, Ablation]:
 
 
 def pages(corpora: list[record.Corpus]) -> list[Path]:
-    """Return the pages to log; the benchmark page shows records and reports, so it is logged only if all are simulated."""
+    """Return the pages to log; the benchmark page shows records, so it is logged only if every corpus is simulated."""
     wanted = [paths.METRICS, paths.REPORT_MD, paths.REPORTS / "plots"]
     if all(corpus.way == "simulate" for corpus in corpora):
         wanted.append(paths.REPORT_HTML)

@@ -13,12 +13,12 @@ COMMAND = "make ablations"
 FULL = f"{name_of(METHOD)} in full"
 NONE = f"No ablation was run. To run them: {COMMAND}"
 LEAD = (
-    "The method with one component changed or left out: macro AUROC of pooled features and its difference from the full "
-    "method, paired by test record and training subset. An interval that contains zero shows no difference."
+    "The method with one component changed or left out: macro AUROC of pooled features and its difference from the "
+    "full method, paired by test record and training subset. An interval that contains zero shows no difference."
 )
 UNLABELLED = (
-    "Without labels: zero-shot AUROC, and the pretraining losses on held-out records. Losses of masked ECG compare only "
-    "between methods that hide the same patches: with less of a moment hidden, the task is easier."
+    "Without labels: zero-shot AUROC, and the pretraining losses on held-out records. Losses of masked ECG compare "
+    "only between methods that hide the same patches: with less of a moment hidden, the task is easier."
 )
 TERMS = {"contrastive": "alignment", "ecg_reconstruction": "masked ECG", "report_reconstruction": "masked words"}
 Ablations = Mapping[str, Ablation]

@@ -91,7 +91,7 @@ def _corpus(name: str, corpus: Corpus) -> list[Content]:
 
 def versions_table(findings: Findings) -> Table:
     """Return the versions of code, model and libraries."""
-    rows = [[name, Code(value)] for name, value in findings.versions.items()]
+    rows: list[list[Content]] = [[name, Code(value)] for name, value in findings.versions.items()]
     return Table("Versions in use.", ("What", "Version"), rows, text=(0, 1))
 
 
@@ -131,8 +131,8 @@ def missing(findings: Findings) -> list[str]:
             f"encoder is {text}, and it was trained on {number(findings.summary.get('records'))} records."
         )
     lines += [
-        "The paper's exact method: its abstract and introduction (arXiv 2602.21154) fix the components; the choices they "
-        "leave open are ours and listed in ARCHITECTURE.md.",
+        "The paper's exact method: its abstract and introduction (arXiv 2602.21154) fix the components; the "
+        "choices they leave open are ours and listed in ARCHITECTURE.md.",
         "Checkpoints of other groups: none was run here, and published numbers are shown separately.",
         "Selection on test or on labelled zero-shot validation sets, as in some released code: omitted on purpose.",
     ]

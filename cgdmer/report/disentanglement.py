@@ -3,14 +3,14 @@
 from cgdmer.page import Html, number, section
 from cgdmer.report import table
 from cgdmer.report.headline import SOURCE_NAMES
-from cgdmer.report.table import Table
+from cgdmer.report.table import Content, Table
 from cgdmer.results import DisentanglementResult
 
 TITLE = "Shared and specific"
 LEAD = (
-    "Shared features are meant to hold what ECG and report have in common, specific features what only the signal shows. "
-    "Linear probes on each predict the statements of the report; the decoder reconstructs the hidden patches with one of "
-    "them in place and the other replaced by its mean."
+    "Shared features should hold what ECG and report have in common, specific features what only the signal shows. "
+    "Linear probes on each predict the statements of the report; the decoder reconstructs the hidden patches with one "
+    "of them in place and the other replaced by its mean."
 )
 NAMES = {
     "shared": "shared alone",
@@ -30,7 +30,9 @@ def tables(result: DisentanglementResult | None) -> list[Table]:
         "report statements, macro AUROC": result.content,
         "hidden patches, squared error": result.reconstruction,
     }
-    rows = [[what, NAMES[name], interval] for what, row in measured.items() for name, interval in row.items()]
+    rows: list[list[Content]] = [
+        [what, NAMES[name], interval] for what, row in measured.items() for name, interval in row.items()
+    ]
     sources = ", ".join(SOURCE_NAMES.get(name, name) for name in result.sources or [])
     caption = (
         f"{number(result.n['measured'])} test records of {sources}, {result.n['statements']} statements; probes fitted "

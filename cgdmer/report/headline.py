@@ -5,7 +5,7 @@ from typing import Any
 
 from cgdmer.metrics_json import Metrics, counts, every, protocols_and_seeds
 from cgdmer.report import table
-from cgdmer.report.table import Stacked, Table, stacked
+from cgdmer.report.table import Content, Stacked, Table, stacked
 from cgdmer.results import Cell
 
 TASK_NAMES = {
@@ -85,5 +85,5 @@ def _zero_shot(metrics: Metrics) -> list[Table]:
         return []
     prompts = "/".join(sorted({cell.prompts or "" for cell in cells.values()}))
     caption = f"Zero-shot, macro AUROC [95% interval], no labels, prompts {prompts}"
-    rows = [[TASK_NAMES[task], cell, f"{cell.n_test:,}"] for task, cell in cells.items()]
+    rows: list[list[Content]] = [[TASK_NAMES[task], cell, f"{cell.n_test:,}"] for task, cell in cells.items()]
     return [Table(caption, ["", stacked(name_of(METHOD), "aligned"), "n test"], rows)]

@@ -27,7 +27,8 @@ LINKS = {
     "zero-shot": "Zero-shot", "retrieval": "Retrieval", "ablations": "Ablations",
     "compatibility": "Protocols",
     "gallery": "ECGs", "reconstruction": "Reconstruction",
-    "disentanglement": "Shared and specific", "projections": "Projections", "training": "Training", "data": "Data", "published": "Published",
+    "disentanglement": "Shared and specific",
+    "projections": "Projections", "training": "Training", "data": "Data", "published": "Published",
     "missing": "Not reproduced", "versions": "Versions",
 }  # fmt: skip
 

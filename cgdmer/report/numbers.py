@@ -19,7 +19,7 @@ from cgdmer.report.headline import (
     percent,
     task_head,
 )
-from cgdmer.report.table import Table, stacked
+from cgdmer.report.table import Stacked, Table, stacked
 from cgdmer.results import Example, ProbeResult, RetrievalResult
 
 
@@ -31,8 +31,8 @@ def headline_section(metrics: Metrics, fraction: str) -> Html:
             summary = el("summary", f"With {percent(other)} of the labels")
             blocks.append(el("details", summary, table.html(probe_table(metrics, other))))
     lead = (
-        "Macro AUROC on the test split, with the 95% interval of a bootstrap over records. Encoders are frozen; "
-        "only a logistic regression is trained. The controls show what the architecture and plain ECG measurements give "
+        "Macro AUROC on the test split, with the 95% interval of a bootstrap over records. Encoders are frozen; only a "
+        "logistic regression is trained. The controls show what the architecture and plain ECG measurements give "
         "without any pretraining."
     )
     return section("results", "Linear probes", blocks, lead=lead)
@@ -41,7 +41,10 @@ def headline_section(metrics: Metrics, fraction: str) -> Html:
 def probe_table(metrics: Metrics, fraction: str) -> Table:
     """Return the linear probes at one label fraction: a row per encoder and representation, a column per task."""
     cells = metrics.at(fraction)
-    head = ["Encoder and features", *(task_head(task, every({task: cells[task]})) for task in cells)]
+    head: list[str | Stacked] = [
+        "Encoder and features",
+        *(task_head(task, every({task: cells[task]})) for task in cells),
+    ]
     rows = [
         [stacked(name_of(encoder), f"{kind} features"), *(cells[task].get(encoder, {}).get(kind) for task in cells)]
         for encoder, kind in lines_of(cells)

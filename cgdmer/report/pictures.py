@@ -102,9 +102,9 @@ def reconstructions(pictures: Pictures) -> Html:
         return section("reconstruction", "Filling in what was hidden", lead=lead)
     figures = [_filled(item, pictures.leads, f"filled{n}") for n, item in enumerate(pictures.filled)]
     lead = (
-        "Test records, masked as in training. The model reads only the patches that are not tinted and fills in the others "
-        "(coloured line); the grey line is the original. The model predicts the shape of a patch; its level and scale "
-        "are taken from the record, as in the loss."
+        "Test records, masked as in training. The model reads only the patches that are not tinted and fills in the "
+        "others (coloured line); the grey line is the original. The model predicts the shape of a patch; its level and "
+        "scale are taken from the record, as in the loss."
     )
     return section("reconstruction", "Filling in what was hidden", figures, lead=lead)
 

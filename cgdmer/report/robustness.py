@@ -40,13 +40,13 @@ def robustness_sections(results: Results) -> list[Html]:
     keys = key([(name_of(encoder), style) for style, encoder in enumerate(encoders)])
     first = next(iter(next(iter(results.values())).values()))
     few = (
-        "How many of the twelve leads are needed: probes trained and tested on features of fewer leads. Macro AUROC, all "
-        f"labels; bands are 95% intervals. Lead sets: {'; '.join(each.condition for each in first.leads)}."
+        "How many of the twelve leads are needed: probes trained and tested on features of fewer leads. Macro AUROC, "
+        f"all labels; bands are 95% intervals. Lead sets: {'; '.join(each.condition for each in first.leads)}."
     )
     disturbed = (
         "The probe of twelve clean leads, tested on records that were disturbed on purpose: noise at the electrodes, "
-        "filtered like every record; exchanged electrodes; lost leads, drawn for each record. Below each macro AUROC is "
-        "its change from clean records with its 95% interval, from the same records in every bootstrap replicate."
+        "filtered like every record; exchanged electrodes; lost leads, drawn for each record. Below each macro AUROC "
+        "is its change from clean records with its 95% interval, from the same records in every bootstrap replicate."
     )
     figures = [chart(task, results[task], encoders, floor(results)).figure() for task in results]
     blocks = [table.html(disturbance_table(results, encoder)) for encoder in encoders]

@@ -55,7 +55,7 @@ def _cells(metrics: Metrics) -> dict[tuple[str, str], dict[str, float]]:
 
 
 def pretraining(client: MlflowClient, parent: str, training: Pretraining) -> None:
-    """Attach the live run of the training to the parent, or log a run from the stored curve if there is none to attach."""
+    """Attach the live run of the training to the parent; if there is none, log a run from the stored curve."""
     if training.journal is not None and training.journal.is_file():
         live = delivery.deliver(training.journal)
         if delivery.attach(client, live, parent):
