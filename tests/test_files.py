@@ -39,3 +39,10 @@ def test_sha256_agrees_with_hashlib_and_reports_progress(tmp_path):
     assert files.sha256(tmp_path / "x", seen.append) == hashlib.sha256(content).hexdigest()
     assert sum(seen) == len(content)
     assert len(seen) > 1
+
+
+def test_a_work_key_depends_on_the_content_and_not_on_the_order_of_keys():
+    assert files.work_key({"a": 1, "b": 2}, "x") == files.work_key({"b": 2, "a": 1}, "x")
+    keys = {files.work_key(*content) for content in ((1, 2), (2, 1), ([1, 2],), ("1", 2))}
+    assert len(keys) == 4
+    assert all(len(key) == 16 and int(key, 16) >= 0 for key in keys)
