@@ -63,7 +63,7 @@ def run(profiles: Sequence[str], log: Log) -> list[str]:
 
 def check(profiles: Sequence[str]) -> list[str]:
     """Return the profiles to run; ConfigError for an unknown name."""
-    names = list(rows.known())
+    names = list(rows.descriptions())
     for name in profiles:
         if name not in names:
             raise ConfigError(f"no ablation is called '{name}'{did_you_mean(name, names)}", allowed=", ".join(names))

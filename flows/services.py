@@ -27,6 +27,14 @@ TELEMETRY_OFF = {
 """Variables that turn telemetry off in every tool. The Makefile exports the same ones; a test compares them."""
 
 
+PREFECT_SERVER = {
+    # The default storage is memory. After a restart of the server, no run could renew its lease on its deployment's
+    # concurrency limit, and Prefect cancels a run that cannot.
+    "PREFECT_SERVER_CONCURRENCY_LEASE_STORAGE": "prefect.server.concurrency.lease_storage.filesystem",
+    "PREFECT_SERVER_TASKS_TAG_CONCURRENCY_SLOT_WAIT_SECONDS": "1",  # do not leave a GPU idle
+}
+
+
 @dataclass(frozen=True)
 class Service:
     """A process of the stack. Without a health address it counts as healthy as long as it lives."""
@@ -75,7 +83,7 @@ def servers() -> list[Service]:
         Service(
             "prefect",
             [_program("prefect"), "server", "start", *bind, str(port["prefect"])],
-            _prefect() | {"PREFECT_SERVER_TASKS_TAG_CONCURRENCY_SLOT_WAIT_SECONDS": "1"},  # do not leave a GPU idle
+            _prefect() | PREFECT_SERVER,
             f"{url['prefect']}/api/health",
         ),
         Service(

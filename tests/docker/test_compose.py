@@ -97,6 +97,12 @@ def test_the_image_turns_telemetry_off_for_every_service():
         assert all(name not in (service.get("environment") or {}) for service in SERVICES.values())
 
 
+def test_the_prefect_server_has_the_settings_of_the_local_stack():
+    from flows import services
+
+    assert services.PREFECT_SERVER.items() <= SERVICES["prefect"]["environment"].items()
+
+
 def test_volumes_are_declared_and_used_and_mounted_files_exist():
     mounts = [mount.split(":")[0] for service in SERVICES.values() for mount in service.get("volumes", [])]
     sources = [filled(mount) for mount in mounts if not mount.startswith("${")]

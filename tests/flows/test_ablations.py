@@ -75,9 +75,9 @@ def test_only_the_methods_own_probes_and_zero_shot_are_asked_for(commands):
 
 def test_no_profile_named_means_all_and_a_second_call_runs_none(commands):
     _, _, names = commands
-    assert ablations.run([], lambda _: None) == list(rows.known()) == names()
+    assert ablations.run([], lambda _: None) == list(rows.descriptions()) == names()
     assert ablations.run([], lambda _: None) == []
-    assert names() == list(rows.known())
+    assert names() == list(rows.descriptions())
 
 
 def test_a_stale_row_is_run_again_and_a_lost_one_is_read_from_its_experiment(commands):
