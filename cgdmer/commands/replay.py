@@ -29,7 +29,8 @@ def describe(folder: Path, settings: Settings) -> str:
     pad = network.tokenizer.pad if network.tokenizer else 0
     step = replay(folder, Objective(network, settings.objective), settings.train, join().device, pad)
     lines = [f"step {step.step}", f"  {'term':<24} {'then':>12} {'now':>12}"]
-    lines += [f"  {name:<24} {step.original_terms.get(name, '-'):>12.12} {value:>12.6g}" for name, value in step.terms.items()]
+    original = step.original_terms
+    lines += [f"  {name:<24} {original.get(name, '-'):>12.12} {value:>12.6g}" for name, value in step.terms.items()]
     if not step.rows:
         return "\n".join([*lines, "no single record gives a non-finite term: look at gradient_norm and train.lr"])
     records = shards.columns("id")[step.rows]
