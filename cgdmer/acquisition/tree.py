@@ -3,6 +3,7 @@
 import hashlib
 import logging
 import os
+import re
 import time
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -18,6 +19,8 @@ log = logging.getLogger(__name__)
 
 SCAN = {"path": pl.String(), "size": pl.Int64(), "modified": pl.Int64(), "changed": pl.Int64()}
 """POSIX path below the root, size in bytes, and the modification and status-change times in ns."""
+TOOL_FILE = re.compile(r"(?:^|/)(?:\.|index\.html|robots\.txt$)")
+"""Hidden files, and what `wget --recursive` stores beside the files of a corpus."""
 SETTLED = 2_000_000_000
 """Nanoseconds. A file that changed more recently may change again within one clock tick, so it is not cached."""
 CHUNK = 20_000
@@ -28,10 +31,10 @@ THREADS = 8
 def scan(root: Path) -> pl.DataFrame:
     """Return the files of a corpus, sorted by path, with the columns of SCAN; a zip is one file.
 
-    Hidden files belong to the desktop or to a tool and are skipped. Raises DataError as `open_archive` does.
+    Hidden files and the pages of a mirror belong to a tool and are skipped. Raises DataError as `open_archive` does.
     """
     with open_archive(root) as archive:
-        names = [name for name in archive.names() if "/." not in f"/{name}"] if root.is_dir() else [root.name]
+        names = [name for name in archive.names() if not TOOL_FILE.search(name)] if root.is_dir() else [root.name]
     base = root if root.is_dir() else root.parent
     try:
         return pl.DataFrame([_row(name, os.stat(f"{base}/{name}")) for name in names], schema=SCAN, orient="row")

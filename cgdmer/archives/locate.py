@@ -2,7 +2,7 @@
 
 import logging
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from cgdmer.errors import DataError
@@ -13,13 +13,20 @@ log = logging.getLogger(__name__)
 MIRRORS = ("", "physionet.org/files", "files")
 """Folders below the raw root that may hold copies: itself, and where a recursive `wget` of PhysioNet puts them."""
 
+VERSION = re.compile(r"v?\d+(\.\d+)+")
+"""The name of a folder for one version of a PhysioNet project, such as `1.0.3`."""
+
+Recognises = Callable[[Path, bool], bool]
+"""`recognises(path, at_top)` returns whether a folder or zip holds this corpus, with `at_top` directly."""
+
 
 def locate(
     source: str,
-    aliases: tuple[str, ...],
+    aliases: Sequence[str],
     corpus: Corpus,
     raw_root: Path | None,
-    recognises: Callable[[Path, bool], bool] | None = None,
+    recognises: Recognises | None = None,
+    collections: Sequence[str] = (),
 ) -> Path | None:
     """Return the folder or zip that holds a corpus outside the project, or None.
 
@@ -28,22 +35,27 @@ def locate(
        `aliases`, in any case and with any hyphens and underscores. Earlier aliases and folders have precedence over
        later aliases and zips.
     3. Else a folder or zip whose name continues after an alias, such as PhysioNet's `ptb-xl-a-large-...-1.0.3.zip`, and
-       that `recognises` accepts; DataError if there are several, because the user must choose the version.
-    4. Else `raw_root` itself, if its own name is an alias or it holds the corpus directly, not in a folder below.
+       that `recognises` accepts.
+    4. Else the same two steps for `collections`, the projects that hold this corpus among others; `recognises` must
+       accept them.
+    5. Else `raw_root` itself, if its own name is an alias or it holds the corpus directly, not in a folder below.
 
-    `corpus.way` is ignored; a caller that needs a copy raises `not_found` for None. `recognises(path, at_top)` returns
-    whether a path holds this corpus, with `at_top` directly; without it only names are compared.
+    A folder with one folder per version, as PhysioNet's mirror has them, stands for the version it holds. DataError if
+    there are several versions, because the user must choose one. `corpus.way` is ignored; a caller that needs a copy
+    raises `not_found` for None. Without `recognises` only names are compared.
     """
     if corpus.root is not None:
         return _explicit(source, corpus.root)
     if raw_root is None:
         return None
-    names = [_plain(name) for name in (source, *aliases)]
-    candidates = _candidates(raw_root)
-    exact = [path for name in names for path in candidates if _plain(_stem(path)) == name]
-    if exact:
-        return exact[0]
-    return _continued(source, (source, *aliases), candidates, recognises) or _itself(raw_root, names, recognises)
+    names, candidates = (source, *aliases), _candidates(raw_root)
+    if exact := _exact(source, names, candidates):
+        return _version(source, exact, recognises) or exact
+    return (
+        _continued(source, names, candidates, recognises)
+        or _collection(source, collections, candidates, recognises)
+        or _itself(source, raw_root, names, recognises)
+    )
 
 
 def not_found(source: str, aliases: tuple[str, ...], raw_root: Path | None) -> DataError:
@@ -77,16 +89,58 @@ def _candidates(raw_root: Path) -> list[Path]:
     return folders + [child for child in visible if child.suffix.lower() == ".zip" and child.is_file()]
 
 
-def _continued(
-    source: str, names: tuple[str, ...], candidates: list[Path], recognises: Callable[[Path, bool], bool] | None
-) -> Path | None:
+def _exact(source: str, names: Sequence[str], candidates: list[Path]) -> Path | None:
+    """Return the first candidate with one of the names; log those that are not used."""
+    matches = [path for name in map(_plain, names) for path in candidates if _plain(_stem(path)) == name]
+    for path in dict.fromkeys(matches[1:]):
+        if path != matches[0]:
+            log.warning("%s: %s is used, %s is not; corpora.%s.root chooses another", source, matches[0], path, source)
+    return matches[0] if matches else None
+
+
+def _continued(source: str, names: Sequence[str], candidates: list[Path], recognises: Recognises | None) -> Path | None:
     """Return the candidate that holds the corpus and whose name starts with one of its names and a separator."""
     starts = ["[-_ ]?".join(map(re.escape, re.split("[-_ ]", name))) for name in names]
     pattern = re.compile(f"({'|'.join(starts)})[-_ .]", re.IGNORECASE)
-    named = [path for path in candidates if pattern.match(_stem(path))]
+    named = [path for path in candidates if names and pattern.match(_stem(path))]
     matches = [path for path in named if recognises is None or recognises(path, False)]
     for path in sorted(set(named) - set(matches)):
         log.warning("%s is named like %s but is damaged or holds something else; it is not used", path, source)
+    return _only(source, matches)
+
+
+def _version(source: str, folder: Path, recognises: Recognises | None) -> Path | None:
+    """Return the folder of the only version that holds the corpus, or None if there is none; DataError if several."""
+    if not folder.is_dir():
+        return None
+    versions = sorted(child for child in folder.iterdir() if VERSION.fullmatch(child.name) and child.is_dir())
+    return _only(source, [path for path in versions if recognises is None or recognises(path, False)])
+
+
+def _collection(
+    source: str, collections: Sequence[str], candidates: list[Path], recognises: Recognises | None
+) -> Path | None:
+    """Return the first collection, or its version, that holds the corpus."""
+    for name in collections:
+        for path in candidates:
+            if _plain(_stem(path)) == _plain(name):
+                if version := _version(source, path, recognises):
+                    return version
+                if recognises is None or recognises(path, False):
+                    return path
+        if matching := _continued(source, [name], candidates, recognises):
+            return matching
+    return None
+
+
+def _itself(source: str, raw_root: Path, names: Sequence[str], recognises: Recognises | None) -> Path | None:
+    if _plain(_stem(raw_root.resolve())) in map(_plain, names):
+        return _version(source, raw_root, recognises) or raw_root
+    return raw_root if recognises is not None and recognises(raw_root, True) else None
+
+
+def _only(source: str, matches: list[Path]) -> Path | None:
+    """Return the match, or None without one; DataError if there are several."""
     if len(matches) > 1:
         raise DataError(
             f"several local copies could be {source}: {', '.join(str(path) for path in matches)}",
@@ -94,11 +148,6 @@ def _continued(
             fix=f"set corpora.{source}.root in params.yaml to the one to use",
         )
     return matches[0] if matches else None
-
-
-def _itself(raw_root: Path, names: list[str], recognises: Callable[[Path, bool], bool] | None) -> Path | None:
-    named = _plain(_stem(raw_root.resolve())) in names
-    return raw_root if named or (recognises is not None and recognises(raw_root, True)) else None
 
 
 def _stem(path: Path) -> str:

@@ -22,7 +22,9 @@ class Dataset(Protocol):
     NAME: str
     TITLE: str
     ALIASES: tuple[str, ...]
-    """Usual folder names of a local copy."""
+    """Usual names of the folder or zip of a local copy."""
+    COLLECTIONS: tuple[str, ...]
+    """Names of PhysioNet projects that hold this corpus among others."""
     URL: str
     """Base URL of the files on PhysioNet."""
     WANTED: str
@@ -63,15 +65,34 @@ def open_raw(source: str, corpus: Corpus) -> "Archive":
 
 
 def local_root(source: str, corpus: Corpus) -> Path | None:
-    """Return the folder or zip of a local copy, or None if there is none or `corpus.way` excludes it."""
+    """Return the top folder or the zip of a local copy, or None if there is none or `corpus.way` excludes it."""
     from cgdmer.archives.locate import locate
 
     if corpus.root is None and corpus.way not in ("auto", "local"):
         return None
-    aliases = module(source).ALIASES
-    return locate(
-        source, aliases, corpus, environment.read().raw_root, lambda path, top: recognises(source, path, at_top=top)
+    dataset = module(source)
+    root = locate(
+        source,
+        dataset.ALIASES,
+        corpus,
+        environment.read().raw_root,
+        lambda path, at_top: recognises(source, path, at_top=at_top),
+        dataset.COLLECTIONS,
     )
+    return root and _top(source, root)
+
+
+def _top(source: str, root: Path) -> Path:
+    """Return the top folder of the corpus inside a folder; a zip, or a folder with something else, stays as it is."""
+    from cgdmer.archives import open_archive
+
+    if not root.is_dir():
+        return root
+    try:
+        with open_archive(root) as archive:
+            return root / module(source).find(archive).prefix
+    except DataError:
+        return root
 
 
 def recognises(source: str, path: Path, *, at_top: bool = False) -> bool:

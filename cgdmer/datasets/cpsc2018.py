@@ -20,6 +20,11 @@ if TYPE_CHECKING:
 NAME = "cpsc2018"
 TITLE = "CPSC2018 (as in the PhysioNet/CinC Challenge 2021, or as first published)"
 ALIASES = ("cpsc_2018", "cpsc-2018", "cpsc2018_original", "icbeb2018", "icbeb")
+COLLECTIONS = (
+    *("challenge-2021", "will-two-do-varying-dimensions-in-electrocardiography"),
+    *("challenge-2020", "classification-of-12-lead-ecgs"),
+)
+"""The PhysioNet/CinC Challenges and the names of their zips; the other databases in them are never read."""
 URL = "https://physionet.org/files/challenge-2021/1.0.3/"
 WANTED = r"^training/cpsc_2018/"
 LICENCE = "CC BY 4.0"
@@ -47,16 +52,42 @@ REFERENCE = "REFERENCE.csv"
 REFERENCE_LABELS = ("First_label", "Second_label", "Third_label")
 
 _RECORD = re.compile(r"(?:^|/)(A\d{4})\.(hea|mat)$")
+_FILE = re.compile(r"(?:^|/)A\d{4}\.(hea|mat|dat)$")
 
 
 def find(archive: "Archive") -> "Archive":
-    """Return the archive rooted at the folder of all records: the parent of g1 to g7, or one flat folder."""
+    """Return the archive rooted at the folder that holds the records of this corpus and no others.
+
+    That is the parent of g1 to g7, the parent of several training folders, or one flat folder; one folder higher if
+    REFERENCE.csv is beside the folder of the records. DataError if there is no record, or there are several copies, or
+    records of other databases lie among them.
+    """
     names = archive.names()
-    folders = {posixpath.dirname(name) for name in record_files(names)}
-    if not folders:
+    records = record_files(names)
+    if not records:
         raise metadata.wrong_dataset(names, TITLE, "A0001.hea or A0001.mat")
-    top = posixpath.commonpath([re.sub(r"(?:^|/)g\d$", "", folder) for folder in folders])
-    return archive.rooted(top) if top else archive
+    folders = sorted({re.sub(r"(?:^|/)g\d$", "", posixpath.dirname(name)) for name in records})
+    top = posixpath.commonpath(folders)
+    ids = {posixpath.basename(name).split(".")[0] for name in records}
+    shown = [folder or "." for folder in folders]
+    if len(folders) > 1 and len(ids) < len(records):
+        raise metadata.several_copies(TITLE, shown)
+    if others := _others(names, top):
+        raise DataError(
+            f"{TITLE}: its records are in {', '.join(shown)}, among others, for example {others[0]}",
+            allowed="a folder with the records A0001 to A6877 only",
+            fix=f"set corpora.{NAME}.root in params.yaml to such a folder",
+        )
+    parent = posixpath.dirname(top)
+    if top and posixpath.join(parent, REFERENCE) in archive and not _others(names, parent):
+        top = parent
+    return archive.rooted(top)
+
+
+def _others(names: Sequence[str], top: str) -> list[str]:
+    """Return the recordings below a folder that are not of this corpus."""
+    inside = [name for name in names if not top or name.startswith(f"{top}/")]
+    return [name for name in inside if name.endswith((".hea", ".mat", ".dat")) and not _FILE.search(name)]
 
 
 def record_files(names: Sequence[str]) -> list[str]:

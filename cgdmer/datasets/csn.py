@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 NAME = "csn"
 TITLE = "Chapman-Shaoxing-Ningbo (PhysioNet ecg-arrhythmia 1.0.0)"
 ALIASES = ("ecg-arrhythmia", "chapman", "chapman-shaoxing-ningbo", "a-large-scale-12-lead-electrocardiogram-database")
+COLLECTIONS: tuple[str, ...] = ()
 URL = "https://physionet.org/files/ecg-arrhythmia/1.0.0/"
 WANTED = r"^(ConditionNames_SNOMED-CT\.csv|LICENSE\.txt)$|^WFDBRecords/"
 LICENCE = "CC BY 4.0"

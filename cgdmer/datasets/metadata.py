@@ -55,12 +55,17 @@ def rooted(archive: "Archive", marker: str, title: str) -> "Archive":
     if len(matches) == 1:
         return archive.rooted(matches[0].removesuffix(f"/{marker}"))
     if matches:
-        raise DataError(
-            f"{title} is here more than once: {', '.join(matches)}",
-            allowed="one copy",
-            fix="set corpora.<source>.root in params.yaml to the folder of one copy",
-        )
+        raise several_copies(title, matches)
     raise wrong_dataset(names, title, marker)
+
+
+def several_copies(title: str, places: Sequence[str]) -> DataError:
+    """Build the error for an archive that holds several copies of a corpus."""
+    return DataError(
+        f"{title} is here more than once: {', '.join(places)}",
+        allowed="one copy",
+        fix="set corpora.<source>.root in params.yaml to the folder of one copy",
+    )
 
 
 def wrong_dataset(names: Sequence[str], title: str, expected: str) -> DataError:

@@ -20,6 +20,7 @@ ALIASES = (
     *("mimic-iv-ecg", "mimic_ecg", "mimiciv-ecg"),
     "mimic-iv-ecg-diagnostic-electrocardiogram-matched-subset-1.0",
 )
+COLLECTIONS: tuple[str, ...] = ()
 URL = "https://physionet.org/files/mimic-iv-ecg/1.0/"
 WANTED = r"^(record_list\.csv|machine_measurements\.csv|LICENSE\.txt)$|^files/"
 LICENCE = "Open Data Commons Open Database License 1.0"

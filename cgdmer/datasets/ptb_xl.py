@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 NAME = "ptb_xl"
 TITLE = "PTB-XL 1.0.3"
 ALIASES = ("ptb-xl", "ptbxl", "ptb-xl-a-large-publicly-available-electrocardiography-dataset-1.0.3")
+COLLECTIONS: tuple[str, ...] = ()
 URL = "https://physionet.org/files/ptb-xl/1.0.3/"
 WANTED = r"^(ptbxl_database\.csv|scp_statements\.csv|LICENSE\.txt)$|^records500/"
 LICENCE = "CC BY 4.0"

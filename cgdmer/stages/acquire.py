@@ -27,7 +27,11 @@ def acquire(source: str, *, corpus: Corpus) -> None:
         _download(source, corpus, folder)
     else:
         _simulate(source, corpus, folder)
-    log.info("%s: acquired, way %s", source, manifest.read(folder)["way"])
+    content = manifest.read(folder)
+    log.info(
+        "%s: acquired, way %s, from %s: %d files, %d bytes",
+        *(source, content["way"], root or folder, content["files"], content["bytes"]),
+    )
 
 
 def _local(source: str, root: Path, folder: Path) -> None:

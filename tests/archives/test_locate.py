@@ -52,6 +52,44 @@ def test_an_exact_name_goes_before_a_longer_and_a_folder_before_a_zip(tmp_path):
     assert find(tmp_path) == tmp_path / "ptbxl"
 
 
+def test_a_mirror_is_its_version_and_several_versions_are_named(tmp_path):
+    make(tmp_path, "physionet.org/files/ptb-xl", "physionet.org/files/ptb-xl/1.0.3", "physionet.org/files/ptb-xl/old")
+    mirror = tmp_path / "physionet.org/files/ptb-xl"
+    assert find(tmp_path) == mirror / "1.0.3"
+    assert find(mirror) == mirror / "1.0.3"
+    make(mirror, "1.0.1")
+    with pytest.raises(DataError, match=r"ptb-xl/1\.0\.1, .*ptb-xl/1\.0\.3") as caught:
+        find(tmp_path)
+    assert "corpora.ptb_xl.root" in str(caught.value)
+    assert find(tmp_path, lambda path, at_top: path.name == "1.0.1") == mirror / "1.0.1"
+    assert find(tmp_path, lambda path, at_top: False) == mirror
+
+
+def test_a_second_copy_is_named_when_it_is_not_used(tmp_path, caplog):
+    make(tmp_path, "ptb-xl", "ptbxl")
+    assert find(tmp_path) == tmp_path / "ptb-xl"
+    assert f"{tmp_path / 'ptbxl'} is not; corpora.ptb_xl.root chooses another" in caplog.text
+
+
+def test_a_collection_is_searched_last_and_must_hold_the_corpus(tmp_path):
+    collections = ("challenge-2021", "challenge-2020", "long-title")
+
+    def search(*holding: str) -> Path | None:
+        return locate("x", ("y",), Corpus(), tmp_path, lambda path, at_top: path.name in holding, collections)
+
+    make(
+        tmp_path, "challenge-2020", "challenge-2021", "challenge-2021/1.0.2", "challenge-2021/1.0.3", "long-title-1.zip"
+    )
+    assert search() is None
+    assert search("1.0.3", "challenge-2020") == tmp_path / "challenge-2021/1.0.3"
+    assert search("challenge-2020", "long-title-1.zip") == tmp_path / "challenge-2020"
+    assert search("long-title-1.zip") == tmp_path / "long-title-1.zip"
+    with pytest.raises(DataError, match=r"1\.0\.2, .*1\.0\.3"):
+        search("1.0.2", "1.0.3")
+    make(tmp_path, "y")
+    assert search("1.0.3") == tmp_path / "y"
+
+
 def test_an_earlier_alias_goes_before_a_later(tmp_path):
     make(tmp_path, "chapman", "csn.zip", "ecg-arrhythmia")
     assert locate("csn", ("ecg-arrhythmia", "chapman"), Corpus(), tmp_path) == tmp_path / "csn.zip"

@@ -194,7 +194,7 @@ def test_real_corpora_are_found_by_name_under_one_root(real, monkeypatch):
     roots = {source: datasets.local_root(source, Corpus()) for source in datasets.SOURCES}
     assert roots == {
         "ptb_xl": real / "ptbxl",
-        "cpsc2018": real / "cpsc2018",
+        "cpsc2018": real / "cpsc2018/training/cpsc_2018",
         "csn": real / "csn",
         "mimic_iv_ecg": None,
     }
