@@ -4,12 +4,12 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Any
 
+from cgdmer.json_dataclass import Json
 from cgdmer.results import (
     AblationNumbers,
     Cell,
     DisentanglementResult,
     FinetunedCell,
-    Json,
     RetrievalResult,
     RobustnessCell,
     ZeroShotCell,

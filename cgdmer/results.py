@@ -1,59 +1,15 @@
 """Result types from the probe to the benchmark page, MLflow and the README: intervals, cells, results and tables.
 
-The JSON files in reports/ have the field names as keys, or the `key` that a field names; a field that is None has no
-key. An interval is turned into text by `Interval` and nowhere else.
+The fields are the keys of the JSON files in reports/. An interval is turned into text by `Interval` and nowhere else.
 """
 
-from collections.abc import Mapping
 from dataclasses import dataclass, field, fields
-from functools import cache
-from types import UnionType
-from typing import Any, Self, SupportsFloat, Union, get_args, get_origin, get_type_hints
+from typing import Any, SupportsFloat
+
+from cgdmer.json_dataclass import Json
 
 DECIMALS = 6
 """Stored decimals: finer than the change that one record more or less makes."""
-
-
-class Json:
-    """A dataclass that is read from and written to JSON."""
-
-    @classmethod
-    def from_json(cls, content: Mapping[str, Any]) -> Self:
-        """Build from JSON content; unknown keys are ignored, and a missing key takes the field's default."""
-        kind: Any = cls
-        present = [(name, key, hint) for name, key, hint in _layout(kind) if key in content]
-        return cls(**{name: _decode(hint, content[key]) for name, key, hint in present})
-
-    def to_json(self) -> dict[str, Any]:
-        """Return JSON content; a field that is None is left out."""
-        kind: Any = type(self)
-        values = ((key, getattr(self, name)) for name, key, _ in _layout(kind))
-        return {key: _encode(value) for key, value in values if value is not None}
-
-
-@cache
-def _layout(kind: Any) -> list[tuple[str, str, Any]]:
-    """Return name, JSON key and type of each field of a dataclass."""
-    hints = get_type_hints(kind)
-    return [(one.name, one.metadata.get("key", one.name), hints[one.name]) for one in fields(kind)]
-
-
-def _decode(hint: Any, value: Any) -> Any:
-    if get_origin(hint) in (UnionType, Union):
-        hint = next(option for option in get_args(hint) if option is not type(None))
-    if get_origin(hint) is dict:
-        return {name: _decode(get_args(hint)[1], item) for name, item in value.items()}
-    if get_origin(hint) is list:
-        return [_decode(get_args(hint)[0], item) for item in value]
-    return hint.from_json(value) if hasattr(hint, "from_json") and value is not None else value
-
-
-def _encode(value: Any) -> Any:
-    if isinstance(value, Json):
-        return value.to_json()
-    if isinstance(value, dict):
-        return {name: _encode(item) for name, item in value.items()}
-    return [_encode(item) for item in value] if isinstance(value, list) else value
 
 
 def rounded(value: SupportsFloat) -> float:

@@ -22,14 +22,14 @@ STAGES = ("pretrain", "embed", "probe", "zero_shot")
 """Stages whose code computes the numbers of an ablation."""
 
 
-def known() -> dict[str, str]:
+def descriptions() -> dict[str, str]:
     """Return each ablation profile with the description in its file, ordered by name."""
-    profiles_by_name = {}
+    descriptions_by_name = {}
     for name in profiles.names():
         lines = (profiles.PROFILES / f"{name}.yaml").read_text(encoding="utf-8").splitlines()
         if lines and lines[0].startswith(MARK):
-            profiles_by_name[name] = lines[0].removeprefix(MARK).lstrip(":, ").rstrip(".")
-    return profiles_by_name
+            descriptions_by_name[name] = lines[0].removeprefix(MARK).lstrip(":, ").rstrip(".")
+    return descriptions_by_name
 
 
 def overrides(profile: str) -> dict[str, Any]:
@@ -76,7 +76,7 @@ def row(profile: str, folder: Path, *, aligned: bool) -> dict[str, Any]:
     summary = read_json(folder / paths.CURVE.with_name("summary.json"))
     return Ablation(
         profile=profile,
-        does=known()[profile],
+        does=descriptions()[profile],
         key=key(profile),
         overrides=overrides(profile),
         auroc={task: _cells(ProbeResult.from_json(read_json(folder / paths.probe(METHOD, task)))) for task in tasks},
@@ -122,6 +122,6 @@ def file(profile: str) -> Path:
 
 def read() -> dict[str, Ablation]:
     """Return the stored ablations; `stale` says whether the method, its code or the profile changed since."""
-    contents = {name: read_json(file(name)) for name in known() if file(name).is_file()}
+    contents = {name: read_json(file(name)) for name in descriptions() if file(name).is_file()}
     stale = {name: content["key"] != key(name) for name, content in contents.items()}
     return {name: Ablation.from_json(content | {"stale": stale[name]}) for name, content in contents.items()}

@@ -1,7 +1,7 @@
-"""Owns what can go wrong with a recording, put into test records on purpose: noise, exchanged electrodes, lost leads.
+"""Disturb test records on purpose: noise, exchanged electrodes, lost leads.
 
-Noise arises at the electrodes, so the identities between limb leads hold as they do in a disturbed recording, and it
-passes the filter that every record has passed. Each record's draw depends on its id and the seed alone.
+Noise is added at the electrodes, so the identities between limb leads hold as in a real recording, and it passes the
+same filter as every record. The random draw of a record depends on its id and the seed alone.
 """
 
 import hashlib
@@ -18,11 +18,11 @@ Disturbance = Noise | Exchange | Drop
 
 ELECTRODES = ("RA", "LA", "LL", "V1", "V2", "V3", "V4", "V5", "V6")
 MUSCLE_FROM = 20.0
-"""Hz: muscle noise has little below."""
+"""Hz; muscle noise has little power below."""
 BURST = 0.5
 """Seconds over which muscle noise swells and fades."""
 WANDER_HZ = (0.05, 0.5)
-"""Of breathing and slow movement."""
+"""Range of the frequencies of breathing and slow movement."""
 
 _I_II = np.array([[-1, 1, 0], [-1, 0, 1]])  # I = LA - RA, II = LL - RA
 LEADS_OF_ELECTRODES = np.block([[HEXAXIAL @ _I_II, np.zeros((LIMB, 6))], [np.full((6, 3), -1 / 3), np.eye(6)]]).astype(
@@ -32,7 +32,7 @@ LEADS_OF_ELECTRODES = np.block([[HEXAXIAL @ _I_II, np.zeros((LIMB, 6))], [np.ful
 
 
 def name_of(disturbance: Disturbance) -> str:
-    """Name a condition as a person would."""
+    """Return the display name of a disturbance."""
     if isinstance(disturbance, Exchange):
         return " and ".join(disturbance.electrodes) + " exchanged"
     if isinstance(disturbance, Drop):
@@ -44,9 +44,9 @@ def name_of(disturbance: Disturbance) -> str:
 def disturb(
     signal: np.ndarray, valid: np.ndarray, ids: Sequence[str], disturbance: Disturbance, form: Signal, seed: int
 ) -> np.ndarray:
-    """Return a disturbed copy of records (B, 12, T) in mV of which `valid` (B,) samples are no padding.
+    """Return a disturbed copy of records (B, 12, T) in mV; the first `valid` (B,) samples are not padding.
 
-    A lead that is zero throughout was not recorded and stays so.
+    A lead that is zero throughout was not recorded and stays zero.
     """
     if isinstance(disturbance, Exchange):
         sources, signs = exchanged(disturbance.electrodes)
@@ -64,13 +64,13 @@ def disturb(
 
 
 def generator(name: str, disturbance: Disturbance, seed: int) -> np.random.Generator:
-    """Return the record's own generator: the same in whatever batch, order or process."""
+    """Return the random generator of a record, the same in every batch, order and process."""
     digest = hashlib.sha256(f"{seed}:{name_of(disturbance)}:{name}".encode()).digest()
     return np.random.default_rng(int.from_bytes(digest[:8], "little"))
 
 
 def noise(disturbance: Noise, samples: int, fs: float, draw: np.random.Generator) -> np.ndarray:
-    """Return noise at the nine electrodes as it would be recorded, float32 mV (9, samples)."""
+    """Return noise at the nine electrodes, float32 mV (9, samples), before the filter."""
     shape = (len(ELECTRODES), samples)
     if disturbance.kind == "wander":
         time = np.arange(samples) / fs
@@ -83,7 +83,7 @@ def noise(disturbance: Noise, samples: int, fs: float, draw: np.random.Generator
 
 
 def bursts(white: np.ndarray, fs: float, draw: np.random.Generator) -> np.ndarray:
-    """Keep what lies above `MUSCLE_FROM`, let it swell and fade at each electrode, and bring it to unit rms."""
+    """Remove frequencies below `MUSCLE_FROM`, modulate the amplitude per electrode, and scale to unit RMS."""
     samples = white.shape[1]
     spectrum = np.fft.rfft(white, axis=1)
     spectrum[:, np.fft.rfftfreq(samples, 1 / fs) < MUSCLE_FROM] = 0
@@ -96,16 +96,16 @@ def bursts(white: np.ndarray, fs: float, draw: np.random.Generator) -> np.ndarra
 
 
 def exchanged(electrodes: Sequence[str]) -> tuple[list[int], np.ndarray]:
-    """Return which lead each lead then shows, and with which sign (12,): right and left arm turn I over, and so on.
+    """Return which lead each lead shows after the exchange, and with which sign (12,); RA with LA inverts lead I.
 
-    Wilson's terminal is the mean of the limb electrodes, so chest leads do not see these exchanged.
+    Wilson's terminal is the mean of the limb electrodes, so exchanging those does not change the chest leads.
     """
     first, second = (ELECTRODES.index(name) for name in electrodes)
     order = list(range(len(ELECTRODES)))
     order[first], order[second] = second, first
-    wanted = LEADS_OF_ELECTRODES[:, order]
+    exchanged_leads = LEADS_OF_ELECTRODES[:, order]
     sources, signs = [], []
-    for row in wanted:
+    for row in exchanged_leads:
         pair = product(range(len(LEADS)), (1.0, -1.0))
         lead, sign = next((k, s) for k, s in pair if np.allclose(row, s * LEADS_OF_ELECTRODES[k], atol=1e-6))
         sources.append(lead)

@@ -37,7 +37,7 @@ def corpora(settings: Settings) -> list[record.Corpus]:
 
 
 def pretraining(settings: Settings, here: state.PipelineState) -> children.Pretraining:
-    """Return the curve of the training that made the weights, and its journal if it ran on this machine."""
+    """Return the curve of the training that produced the weights, and its journal if it ran on this machine."""
     sections = ("model", "masking", "objective", "train", "signal")
     _, pool = pretraining_set.open_pretraining_set(settings.signal)
     name = pretraining_set.key(pool, *(getattr(settings, section) for section in sections))
@@ -58,10 +58,10 @@ def ablations() -> dict[str, Ablation]:
 
 def pages(corpora: list[record.Corpus]) -> list[Path]:
     """Return the pages to log; the benchmark page shows records, so it is logged only if every corpus is simulated."""
-    wanted = [paths.METRICS, paths.REPORT_MD, paths.REPORTS / "plots"]
+    logged = [paths.METRICS, paths.REPORT_MD, paths.REPORTS / "plots"]
     if all(corpus.way == "simulate" for corpus in corpora):
-        wanted.append(paths.REPORT_HTML)
-    return [path for path in wanted if path.exists()]
+        logged.append(paths.REPORT_HTML)
+    return [path for path in logged if path.exists()]
 
 
 def probed() -> list[str]:

@@ -14,6 +14,7 @@ from cgdmer import paths, settings
 from cgdmer.errors import DataError
 from cgdmer.evaluation import ablations
 from cgdmer.files import read_json, sha256
+from cgdmer.json_dataclass import Json
 from cgdmer.metrics_json import CorpusNumbers, Metrics
 from cgdmer.report import finetuning, robustness
 from cgdmer.report.headline import encoder_order
@@ -21,7 +22,6 @@ from cgdmer.results import (
     Ablation,
     Cell,
     DisentanglementResult,
-    Json,
     ProbeResult,
     RetrievalResult,
     RobustnessResult,

@@ -78,9 +78,9 @@ def render(
     return document(report.title, header, el("main", body), footer, description=summary(metrics, fraction))
 
 
-def nearest(metrics: Metrics, wanted: float) -> str:
-    """Return the label fraction of the headline: the probed one that is nearest to `wanted`."""
-    return min(metrics.fractions(), key=lambda f: (abs(float(f) - wanted), float(f)))
+def nearest(metrics: Metrics, target: float) -> str:
+    """Return the label fraction of the headline: the probed one that is nearest to `target`."""
+    return min(metrics.fractions(), key=lambda f: (abs(float(f) - target), float(f)))
 
 
 def means(metrics: Metrics, fraction: str) -> dict[str, float]:

@@ -40,8 +40,8 @@ def counterparts(titles: Sequence[str], sources: Sequence[str], named: bool = Tr
     used: set[tuple[str, str]] = set()
     tracings = []
     for title in titles:
-        wanted = [c for words, classes in CLASSES_OF_TITLES if words in title.lower() for c in classes]
-        choice = _first(candidates, used, wanted)
+        classes = [name for words, names in CLASSES_OF_TITLES if words in title.lower() for name in names]
+        choice = _first(candidates, used, classes)
         if choice is None:
             break
         used.add(choice[:2])
@@ -66,10 +66,10 @@ Choice = tuple[str, str, Shards, int, str, list[str]]
 
 
 def _first(
-    candidates: Sequence[tuple[str, Shards, pl.DataFrame]], used: set[tuple[str, str]], wanted: list[str]
+    candidates: Sequence[tuple[str, Shards, pl.DataFrame]], used: set[tuple[str, str]], classes: list[str]
 ) -> Choice | None:
-    """Return the first unused record with a wanted class, trying the classes in order, else the first unused record."""
-    for name in [*wanted, None]:
+    """Return the first unused record with one of the classes, tried in order, else the first unused record."""
+    for name in [*classes, None]:
         for source, shards, rows in candidates:
             fitting = rows if name is None else rows.filter(pl.col("classes").list.contains(name))
             for row in fitting.iter_rows(named=True):

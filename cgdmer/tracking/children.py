@@ -72,8 +72,8 @@ def pretraining(client: MlflowClient, parent: str, training: Pretraining) -> Non
 
 def ablations(client: MlflowClient, parent: str, ablations: Mapping[str, Ablation]) -> None:
     """Log one run per ablation that has none yet, with the parent's metric keys and the params that it changed."""
-    wanted = f"tags.`mlflow.parentRunId` = '{parent}' and tags.kind = 'ablation'"
-    logged = {run.data.tags.get("digest") for run in client.search_runs([server.experiment(client)], wanted)}
+    query = f"tags.`mlflow.parentRunId` = '{parent}' and tags.kind = 'ablation'"
+    logged = {run.data.tags.get("digest") for run in client.search_runs([server.experiment(client)], query)}
     for name, ablation in sorted(ablations.items()):
         digest = hashlib.sha256(json.dumps(ablation.to_json(), sort_keys=True).encode()).hexdigest()
         if digest not in logged:

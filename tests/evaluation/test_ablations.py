@@ -1,4 +1,4 @@
-"""An ablation's row: what it keeps, how far it falls, and when it no longer belongs to the method that is here."""
+"""The stored numbers of an ablation: values, differences from the full method, and when they are stale."""
 
 import json
 import shutil
@@ -49,15 +49,15 @@ def project(tmp_path, monkeypatch):
 
 
 def test_only_profiles_that_say_so_are_ablations(project):
-    assert ablations.known() == {"no_eyes": "sees nothing"}
+    assert ablations.descriptions() == {"no_eyes": "sees nothing"}
 
 
 def test_the_projects_own_profiles_are_found(monkeypatch):
     monkeypatch.chdir(ROOT)
-    wanted = {"contrastive_only", "generative_only", "no_disentanglement", "no_orthogonality", "random_masking",
+    expected = {"contrastive_only", "generative_only", "no_disentanglement", "no_orthogonality", "random_masking",
               "spatial_masking", "temporal_masking"}  # fmt: skip
-    assert set(ablations.known()) == wanted
-    assert all(ablations.known().values())
+    assert set(ablations.descriptions()) == expected
+    assert all(ablations.descriptions().values())
 
 
 def test_a_row_holds_values_paired_differences_zero_shot_and_losses(project):
@@ -66,12 +66,12 @@ def test_a_row_holds_values_paired_differences_zero_shot_and_losses(project):
         read_json(root / paths.probe("cgdmer", "cpsc2018"))["results"] for root in (project, project / "other")
     )
     for fraction in ("0.1", "1.0"):
-        apart = row["differences"]["cpsc2018"][fraction]
+        difference = row["differences"]["cpsc2018"][fraction]
         cell = row["auroc"]["cpsc2018"][fraction]["pooled"]
         assert cell["mean"] == there[fraction]["pooled"]["mean"]
-        assert apart["mean"] == pytest.approx(cell["mean"] - here[fraction]["pooled"]["mean"], abs=2e-6)
-        assert apart["low"] <= apart["mean"] <= apart["high"]
-        assert (apart["n_test"], cell["protocol"]) == (50, "canonical")
+        assert difference["mean"] == pytest.approx(cell["mean"] - here[fraction]["pooled"]["mean"], abs=2e-6)
+        assert difference["low"] <= difference["mean"] <= difference["high"]
+        assert (difference["n_test"], cell["protocol"]) == (50, "canonical")
     assert row["differences"]["cpsc2018"]["1.0"]["high"] < 0
     assert row["zero_shot"]["cpsc2018"]["mean"] == 0.7
     assert row["pretraining"]["held_out"]["loss"] == 2.5

@@ -1,4 +1,4 @@
-"""Folds: patients stay together, nothing scores itself, intervals resample patients."""
+"""Cross-validation: patients stay in one fold, no record trains its own probe, intervals resample patients."""
 
 import numpy as np
 import pytest
@@ -45,27 +45,27 @@ def test_scores_are_those_of_scikit_learn_and_of_the_fold_s_own_encoder():
     patients, labels, features = cohort()
     dealt = cross_validation.deal(patients, labels)
     own = [features + fold for fold in range(5)]  # an encoder a fold; a shift is no information
-    found = cross_validation.out_of_fold(own, labels, dealt, [0.1])
-    assert found.C == [0.1] * 5
+    scores = cross_validation.out_of_fold(own, labels, dealt, [0.1])
+    assert scores.C == [0.1] * 5
     for fold in range(5):
         rest, scale = dealt != fold, StandardScaler()
         scale.fit(features[rest])
         for c in range(2):
             head = LogisticRegression(C=0.1, tol=1e-8).fit(scale.transform(features[rest]), labels[rest, c])
             expected = head.decision_function(scale.transform(features[~rest]))
-            assert np.allclose(found.logits[~rest, c], expected, atol=2e-3)
+            assert np.allclose(scores.logits[~rest, c], expected, atol=2e-3)
     again = cross_validation.out_of_fold([features] * 5, labels, dealt, [0.1])
-    assert np.allclose(again.logits, found.logits, atol=1e-3)
+    assert np.allclose(again.logits, scores.logits, atol=1e-3)
 
 
 def test_labels_of_a_fold_do_not_touch_its_scores_nor_its_strength():
     patients, labels, features = cohort()
     dealt = cross_validation.deal(patients, labels)
-    strengths = [1e-4, 1e-2, 1.0]
-    before = cross_validation.out_of_fold([features] * 5, labels, dealt, strengths)
+    C = [1e-4, 1e-2, 1.0]
+    before = cross_validation.out_of_fold([features] * 5, labels, dealt, C)
     changed = labels.copy()
     changed[dealt == 2] = 1 - changed[dealt == 2]
-    after = cross_validation.out_of_fold([features] * 5, changed, dealt, strengths)
+    after = cross_validation.out_of_fold([features] * 5, changed, dealt, C)
     assert np.array_equal(before.logits[dealt == 2], after.logits[dealt == 2])
     assert before.C[2] == after.C[2]
     assert not np.array_equal(before.logits[dealt != 2], after.logits[dealt != 2])
@@ -77,7 +77,7 @@ def test_summary_and_difference_are_those_of_a_plain_bootstrap_of_patients():
     good = cross_validation.out_of_fold([features] * 5, labels, dealt, [1.0])
     poor = cross_validation.out_of_fold([features[:, :1]] * 5, labels, dealt, [1.0])
     counts = cross_validation.resampled(patients, 200)
-    found, gap = (
+    summary, gap = (
         cross_validation.summary(good, labels, dealt, CLASSES, counts),
         cross_validation.difference(good, poor, labels, counts),
     )
@@ -85,12 +85,14 @@ def test_summary_and_difference_are_those_of_a_plain_bootstrap_of_patients():
     def plain(scores, weight):
         return np.mean([roc_auc_score(labels[:, c], scores.logits[:, c], sample_weight=weight) for c in range(2)])
 
-    assert found["mean"] == pytest.approx(plain(good, None), abs=1e-6)
+    assert summary["mean"] == pytest.approx(plain(good, None), abs=1e-6)
     assert gap["mean"] == pytest.approx(plain(good, None) - plain(poor, None), abs=2e-6)
     drawn = [(plain(good, w), plain(poor, w)) for w in counts.T]
-    assert [found["low"], found["high"]] == pytest.approx(np.percentile([a for a, _ in drawn], [2.5, 97.5]), abs=1e-5)
+    assert [summary["low"], summary["high"]] == pytest.approx(
+        np.percentile([a for a, _ in drawn], [2.5, 97.5]), abs=1e-5
+    )
     assert [gap["low"], gap["high"]] == pytest.approx(np.percentile([a - b for a, b in drawn], [2.5, 97.5]), abs=1e-5)
-    assert len(found["by_fold"]) == 5
+    assert len(summary["by_fold"]) == 5
 
 
 def test_a_patient_s_records_are_resampled_together():

@@ -1,4 +1,4 @@
-"""Which part knows what: planted knowledge is found where it was planted, and nowhere else."""
+"""Information planted in one kind of features is measured there and nowhere else."""
 
 import numpy as np
 import pytest
@@ -14,9 +14,9 @@ TEXTS = ["sinus rhythm. lvh. abnormal ecg.", "sinus rhythm. normal ecg.", "atria
 def planted(n, seed):
     """Features whose shared part shows the statement and whose specific part shows nothing."""
     random = np.random.default_rng(seed)
-    made = random.integers(0, 2, (n, 2)).astype(np.int8)
-    shared = np.hstack([made + random.normal(0, 0.7, (n, 2)), random.normal(size=(n, 3))]).astype(np.float32)
-    return {"shared": shared, "specific": random.normal(size=(n, 5)).astype(np.float32)}, made
+    labels = random.integers(0, 2, (n, 2)).astype(np.int8)
+    shared = np.hstack([labels + random.normal(0, 0.7, (n, 2)), random.normal(size=(n, 3))]).astype(np.float32)
+    return {"shared": shared, "specific": random.normal(size=(n, 5)).astype(np.float32)}, labels
 
 
 def test_statements_are_cut_at_periods():
@@ -33,24 +33,24 @@ def test_labels_keep_what_both_groups_say_often_enough_but_not_always():
 
 
 def test_content_is_found_where_it_was_planted_and_equals_scikit_learn():
-    fitted, made = planted(400, 1)
+    fitted, labels = planted(400, 1)
     measured, other = planted(300, 2)
-    found = disentanglement.content(fitted, measured, (made, other), 200)
-    assert found["shared"].mean > 0.8
-    assert found["specific"].low < 0.5 < found["specific"].high
-    assert found["shared minus specific"].low > 0.1
+    intervals = disentanglement.content(fitted, measured, (labels, other), 200)
+    assert intervals["shared"].mean > 0.8
+    assert intervals["specific"].low < 0.5 < intervals["specific"].high
+    assert intervals["shared minus specific"].low > 0.1
     x, y = (group["shared"].astype(float) for group in (fitted, measured))
     x, y = (x - x.mean(0)) / x.std(0), (y - x.mean(0)) / x.std(0)
-    models = [LogisticRegression(C=disentanglement.C, tol=1e-8).fit(x, made[:, k]) for k in range(2)]
+    models = [LogisticRegression(C=disentanglement.C, tol=1e-8).fit(x, labels[:, k]) for k in range(2)]
     expected = np.mean([roc_auc_score(other[:, k], m.decision_function(y)) for k, m in enumerate(models)])
-    assert found["shared"].mean == pytest.approx(expected, abs=1e-4)
+    assert intervals["shared"].mean == pytest.approx(expected, abs=1e-4)
 
 
 def test_rebuilt_is_the_mean_over_records_with_a_paired_difference():
     shared, specific = np.array([1.0, 0.8, 0.9]), np.array([0.4, 0.2, 0.3])
-    found = disentanglement.rebuilt(
+    intervals = disentanglement.rebuilt(
         {"both": specific / 2, "shared": shared, "specific": specific, "neither": shared}, 100
     )
-    assert found["shared"].mean == pytest.approx(0.9)
-    assert found["shared minus specific"] == Interval(0.6, 0.6, 0.6)
+    assert intervals["shared"].mean == pytest.approx(0.9)
+    assert intervals["shared minus specific"] == Interval(0.6, 0.6, 0.6)
     assert disentanglement.rebuilt({}, 100) == {}

@@ -1,4 +1,4 @@
-"""Disturbances are what they say: exchanged electrodes by the leads' own definition, noise of the stated size."""
+"""Disturbances do what their names say: exchanged electrodes by the leads' own definition, noise of the stated size."""
 
 import numpy as np
 import pytest
@@ -28,8 +28,8 @@ def test_exchanged_electrodes_equal_recording_with_them_exchanged(potentials, pa
     order = list(range(len(ELECTRODES)))
     first, second = (ELECTRODES.index(name) for name in pair)
     order[first], order[second] = second, first
-    found = run(LEADS_OF_ELECTRODES @ potentials, Exchange(kind="exchange", electrodes=list(pair)))
-    np.testing.assert_allclose(found, LEADS_OF_ELECTRODES @ potentials[:, order], atol=1e-5)
+    disturbed = run(LEADS_OF_ELECTRODES @ potentials, Exchange(kind="exchange", electrodes=list(pair)))
+    np.testing.assert_allclose(disturbed, LEADS_OF_ELECTRODES @ potentials[:, order], atol=1e-5)
 
 
 def test_arms_exchanged_turn_lead_one_and_swap_the_others():
@@ -46,8 +46,8 @@ def test_an_exchange_that_is_none_of_leads_is_refused(electrodes):
 
 @pytest.mark.parametrize("kind", ["white", "muscle"])
 def test_noise_has_the_stated_root_mean_square_at_every_electrode(kind):
-    found = noise(Noise(kind=kind, mv=0.2), 4000, 100.0, np.random.default_rng(1))
-    np.testing.assert_allclose(np.sqrt(np.square(found).mean(axis=1)), 0.2, rtol=0.05)
+    disturbed = noise(Noise(kind=kind, mv=0.2), 4000, 100.0, np.random.default_rng(1))
+    np.testing.assert_allclose(np.sqrt(np.square(disturbed).mean(axis=1)), 0.2, rtol=0.05)
 
 
 def test_muscle_noise_is_fast_and_comes_in_bursts_and_wander_is_slow():
@@ -67,11 +67,11 @@ def test_noise_keeps_limb_identities_padding_and_leads_that_were_not_recorded(po
     signal = LEADS_OF_ELECTRODES @ potentials
     signal[2, :, 300:] = 0
     signal[1, 8] = 0
-    found = run(signal, Noise(kind=kind, mv=0.5))
-    assert identity_residual(found[0, :LIMB]) < 1e-5
-    assert not found[2, :, 300:].any()
-    assert not found[1, 8].any()
-    assert (found[0] != signal[0]).any(axis=1).all()
+    disturbed = run(signal, Noise(kind=kind, mv=0.5))
+    assert identity_residual(disturbed[0, :LIMB]) < 1e-5
+    assert not disturbed[2, :, 300:].any()
+    assert not disturbed[1, 8].any()
+    assert (disturbed[0] != signal[0]).any(axis=1).all()
 
 
 def test_what_is_added_depends_on_record_and_seed_alone(potentials):

@@ -1,4 +1,4 @@
-"""Ranks against the naive double loop, in every block size, and the ways retrieval can flatter itself."""
+"""Ranks against the naive double loop, in every block size, and inputs that could inflate the result."""
 
 import tracemalloc
 
@@ -34,32 +34,32 @@ def test_blocks_equal_the_naive_way(seed, n, texts, block):
     rng = np.random.default_rng(seed)
     group = rng.integers(0, texts, n)
     ecg, report = unit(rng, n, 8), unit(rng, texts, 8)
-    found = retrieval.ranks(ecg, report, group, block)
+    computed = retrieval.ranks(ecg, report, group, block)
     to_report, to_ecg = naive(ecg, report, group)
-    assert found.ecg_to_report.tolist() == to_report
-    assert found.report_to_ecg.tolist() == to_ecg
+    assert computed.ecg_to_report.tolist() == to_report
+    assert computed.report_to_ecg.tolist() == to_ecg
 
 
 def test_identical_reports_are_all_right():
     report = np.eye(3, dtype=np.float32)
     group = np.array([0, 0, 0, 1, 2])
-    found = retrieval.ranks(report[group], report, group)
-    assert found.ecg_to_report.tolist() == found.report_to_ecg.tolist() == [1] * 5
+    computed = retrieval.ranks(report[group], report, group)
+    assert computed.ecg_to_report.tolist() == computed.report_to_ecg.tolist() == [1] * 5
 
 
 def test_a_constant_encoder_ranks_last():
     ecg, report = np.tile(unit(np.random.default_rng(0), 1, 8), (30, 1)), unit(np.random.default_rng(1), 1, 8)
-    found = retrieval.ranks(ecg, np.tile(report, (30, 1)), np.arange(30), block=7)
-    assert set(found.ecg_to_report) == set(found.report_to_ecg) == {30}
+    computed = retrieval.ranks(ecg, np.tile(report, (30, 1)), np.arange(30), block=7)
+    assert set(computed.ecg_to_report) == set(computed.report_to_ecg) == {30}
 
 
 def test_summary_counts_recall_median_and_chance():
     group = np.array([0, 0, 1, 2])
     ranks = retrieval.Ranks(np.array([1, 3, 6, 11]), np.array([1, 1, 2, 2]))
-    found = retrieval.summarise(ranks, group, [1, 5, 10])
-    assert found["ecg_to_report"] == {"recall": {"1": 0.25, "5": 0.5, "10": 0.75}, "median_rank": 4.5}
-    assert found["report_to_ecg"] == {"recall": {"1": 0.5, "5": 1.0, "10": 1.0}, "median_rank": 1.5}
-    assert (found["n"], found["distinct_reports"], found["chance_recall_at_1"]) == (4, 3, 0.375)
+    computed = retrieval.summarise(ranks, group, [1, 5, 10])
+    assert computed["ecg_to_report"] == {"recall": {"1": 0.25, "5": 0.5, "10": 0.75}, "median_rank": 4.5}
+    assert computed["report_to_ecg"] == {"recall": {"1": 0.5, "5": 1.0, "10": 1.0}, "median_rank": 1.5}
+    assert (computed["n"], computed["distinct_reports"], computed["chance_recall_at_1"]) == (4, 3, 0.375)
 
 
 def test_nearest_reports_come_best_first():
@@ -83,8 +83,8 @@ def test_memory_grows_with_the_records_and_not_with_their_square():
     rng, n = np.random.default_rng(0), 20_000
     ecg, report = unit(rng, n, 4), unit(rng, n, 4)
     tracemalloc.start()
-    found = retrieval.ranks(ecg, report, np.arange(n))
+    computed = retrieval.ranks(ecg, report, np.arange(n))
     _, peak = tracemalloc.get_traced_memory()
     tracemalloc.stop()
     assert peak < 20e6
-    assert np.median(found.ecg_to_report) == pytest.approx(n / 2, rel=0.1)
+    assert np.median(computed.ecg_to_report) == pytest.approx(n / 2, rel=0.1)

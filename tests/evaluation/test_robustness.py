@@ -1,4 +1,4 @@
-"""Twelve clean leads give the canonical probe's number; changes are paired."""
+"""Twelve clean leads give the number of the canonical probe; changes are paired."""
 
 import numpy as np
 import pytest
@@ -26,8 +26,8 @@ def figures(result):
 def test_twelve_clean_leads_are_the_canonical_probe(evaluated):
     joined, features, (result, _) = evaluated
     canonical, _ = linear_probe.evaluate(joined, {"pooled": features}, SETTINGS)
-    expected, found = canonical.results["1.0"]["pooled"].to_json(), figures(result)[robustness.CLEAN]
-    assert {name: found[name] for name in ("mean", "low", "high", "per_class")} == {
+    expected, actual = canonical.results["1.0"]["pooled"].to_json(), figures(result)[robustness.CLEAN]
+    assert {name: actual[name] for name in ("mean", "low", "high", "per_class")} == {
         name: expected[name] for name in ("mean", "low", "high", "per_class")
     }
 

@@ -23,9 +23,9 @@ def test_our_prompts_cover_every_class_of_the_published_tasks(protocol, prompts)
 
 
 def test_the_published_prompts_are_read_as_they_are(protocol):
-    found = zero_shot.read_prompts(published.prompts_path(protocol), "ckepe", ensemble=False)
-    assert found.facts["sha256"] == published.PUBLISHED[published.PROMPTS]
-    assert len(found.texts) == 131
+    ckepe = zero_shot.read_prompts(published.prompts_path(protocol), "ckepe", ensemble=False)
+    assert ckepe.facts["sha256"] == published.PUBLISHED[published.PROMPTS]
+    assert len(ckepe.texts) == 131
 
 
 def test_prompts_are_plain_text_with_a_hash(prompts):
@@ -39,8 +39,8 @@ def test_an_ensemble_is_named_and_averages_unit_vectors(prompts):
     assert several.facts["ensemble"] != prompts.facts["ensemble"]
     assert several.texts["AFIB"][0] == prompts.texts["AFIB"][0]
     assert len(set(several.texts["AFIB"])) > 1
-    found = zero_shot.class_vectors(np.array([[2.0, 0.0], [0.0, 5.0], [3.0, 0.0]]), [2, 1])
-    np.testing.assert_allclose(found, [[np.sqrt(0.5), np.sqrt(0.5)], [1.0, 0.0]])
+    vectors = zero_shot.class_vectors(np.array([[2.0, 0.0], [0.0, 5.0], [3.0, 0.0]]), [2, 1])
+    np.testing.assert_allclose(vectors, [[np.sqrt(0.5), np.sqrt(0.5)], [1.0, 0.0]])
 
 
 def test_a_class_without_a_prompt_is_named(prompts):

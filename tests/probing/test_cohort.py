@@ -1,4 +1,4 @@
-"""Joining by id, and a clear error for each input that would give a number without a meaning."""
+"""Joining by id, and a clear error for each input that would give a meaningless number."""
 
 import numpy as np
 import polars as pl

@@ -1,4 +1,4 @@
-"""The published probes: optimisers against PyTorch, schedules by hand, and the label for what is a defect."""
+"""The published probes: optimisers against PyTorch, schedules by hand, and the labels of defects."""
 
 import numpy as np
 import polars as pl
@@ -48,11 +48,11 @@ def test_learning_rates_are_the_published_ones():
 def test_merl_labels_its_maximum_over_test_epochs(joined, features):
     chosen = settings.Probe(protocol="merl", fractions=[1.0], bootstrap=20)
     result, predictions = evaluate(joined, {"pooled": features}, chosen, None)
-    found = result["results"]["1.0"]["pooled"]
+    cell = result["results"]["1.0"]["pooled"]
     assert result["protocol"] == "merl"
     assert any("maximum test AUROC" in defect for defect in result["defects"])
-    assert found["max_over_test_epochs"] >= found["mean"] > 0.6
-    assert (found["seeds"], found["C"], found["epochs"]) == ([42], [None], 100)
+    assert cell["max_over_test_epochs"] >= cell["mean"] > 0.6
+    assert (cell["seeds"], cell["C"], cell["epochs"]) == ([42], [None], 100)
     assert predictions.height == 50
 
 
@@ -109,5 +109,5 @@ def test_labels_by_position_are_scored_beside_labels_by_name(index, features):
     columns = dict(zip(index.columns[10:], (f"ptb_xl_sub/{name}" for name in names), strict=True))
     joined = cohort("ptb_xl_sub", index.rename(columns), index["id"].to_list())
     chosen = settings.Probe(protocol="merl", fractions=[1.0], bootstrap=20)
-    found = evaluate(joined, {"pooled": features}, chosen, None)[0]["results"]["1.0"]["pooled"]
-    assert found["positional"]["mean"] < found["mean"] - 0.1
+    cell = evaluate(joined, {"pooled": features}, chosen, None)[0]["results"]["1.0"]["pooled"]
+    assert cell["positional"]["mean"] < cell["mean"] - 0.1

@@ -1,4 +1,4 @@
-"""The canonical probe: what it selects by, what it reports, and that saved predictions give the same numbers again."""
+"""The canonical probe: how C is selected, what is stored, and that saved predictions reproduce the numbers."""
 
 import json
 from pathlib import Path
@@ -37,18 +37,18 @@ def evaluated(joined, features):
 def test_full_fraction_equals_scikit_learn_with_the_strength_chosen_on_validation(joined, features, evaluated):
     scaler = StandardScaler().fit(features[joined.train.rows])
     train, val, test = (scaler.transform(features[p.rows]) for p in (joined.train, joined.val, joined.test))
-    found = []
-    for strength in SETTINGS.C:
-        heads = [LogisticRegression(C=strength, tol=1e-8).fit(train, joined.train.labels[:, c]) for c in range(4)]
+    macros_by_c = []
+    for c_value in SETTINGS.C:
+        models = [LogisticRegression(C=c_value, tol=1e-8).fit(train, joined.train.labels[:, c]) for c in range(4)]
         macros = [
-            np.mean([roc_auc_score(part.labels[:, c], head.decision_function(X)) for c, head in enumerate(heads)])
+            np.mean([roc_auc_score(part.labels[:, c], model.decision_function(X)) for c, model in enumerate(models)])
             for part, X in ((joined.val, val), (joined.test, test))
         ]
-        found.append(macros)
-    best = int(np.argmax([on_val for on_val, _ in found]))
+        macros_by_c.append(macros)
+    best = int(np.argmax([on_val for on_val, _ in macros_by_c]))
     result = evaluated[0]["results"]["1.0"]["pooled"]
     assert result["C"] == [SETTINGS.C[best]]
-    assert result["mean"] == pytest.approx(found[best][1], abs=1e-4)
+    assert result["mean"] == pytest.approx(macros_by_c[best][1], abs=1e-4)
 
 
 def test_result_says_how_it_came_about(evaluated):
@@ -92,10 +92,10 @@ def test_a_second_run_is_identical(joined, features, evaluated):
 
 def test_classes_nobody_trained_on_score_one_half_and_are_listed(joined, features):
     joined.train.labels[:, 3] = 0
-    found = evaluate(joined, {"pooled": features}, SETTINGS)[0]["results"]["0.1"]["pooled"]
-    assert "STE" in found["classes_without_train_positive"]
-    assert found["per_class"]["STE"] == 0.5
-    assert min(found["untrained_by_seed"]) >= 1
+    cell = evaluate(joined, {"pooled": features}, SETTINGS)[0]["results"]["0.1"]["pooled"]
+    assert "STE" in cell["classes_without_train_positive"]
+    assert cell["per_class"]["STE"] == 0.5
+    assert min(cell["untrained_by_seed"]) >= 1
 
 
 def test_classes_that_the_test_split_lacks_are_left_out_and_listed(joined, features):
@@ -109,8 +109,8 @@ def test_classes_that_the_test_split_lacks_are_left_out_and_listed(joined, featu
 
 def test_features_are_standardised_on_the_subset_alone(joined, features):
     spoiled = features.copy()
-    kept = subsets.nested(joined.train.ids, 0.1, 0)
-    others = np.setdiff1d(np.arange(len(joined.train.ids)), kept)
+    subset = subsets.nested(joined.train.ids, 0.1, 0)
+    others = np.setdiff1d(np.arange(len(joined.train.ids)), subset)
     spoiled[joined.train.rows[others]] = 1e4
     one = settings.Probe(fractions=[0.1], seeds=1, bootstrap=10)
     first, second = (evaluate(joined, {"x": matrix}, one)[1] for matrix in (features, spoiled))

@@ -27,11 +27,11 @@ def test_auroc_and_auprc_equal_scikit_learn(seed, n, ties):
 def test_a_class_without_positives_or_negatives_is_nan_and_left_out_of_the_macro():
     scores = np.array([[0.1, 0.2, 0.3], [0.4, 0.5, 0.6]])
     labels = np.array([[0, 0, 1], [1, 0, 1]], np.uint8)
-    found = metrics.auroc(scores, labels)
-    assert found[0] == 1.0
-    assert np.isnan(found[1:]).all()
-    assert metrics.macro(found) == 1.0
-    assert np.isnan(metrics.macro(found[1:]))
+    values = metrics.auroc(scores, labels)
+    assert values[0] == 1.0
+    assert np.isnan(values[1:]).all()
+    assert metrics.macro(values) == 1.0
+    assert np.isnan(metrics.macro(values[1:]))
 
 
 def test_threshold_gives_the_best_f1_there_is():
@@ -39,10 +39,10 @@ def test_threshold_gives_the_best_f1_there_is():
     labels = (rng.random((80, 2)) < 0.3).astype(np.uint8)
     scores = rng.normal(size=(80, 2)) + labels
     thresholds = metrics.best_thresholds(scores, labels)
-    found = metrics.f1(scores, labels, thresholds)
+    values = metrics.f1(scores, labels, thresholds)
     for c in range(2):
         every = [f1_score(labels[:, c], scores[:, c] >= threshold) for threshold in scores[:, c]]
-        assert found[c] == pytest.approx(max(every), abs=1e-12)
+        assert values[c] == pytest.approx(max(every), abs=1e-12)
 
 
 def test_a_class_without_validation_positive_is_never_called():

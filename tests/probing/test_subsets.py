@@ -31,8 +31,8 @@ MELP = {
 @pytest.mark.parametrize(("draw", "prints"), [(subsets.merl, MERL), (subsets.melp, MELP)], ids=["merl", "melp"])
 def test_published_subsets_have_their_fingerprints(protocol, task, draw, prints):
     keys = published.published_keys(protocol, task, "train")
-    found = tuple(subsets.fingerprint([keys[i] for i in draw(len(keys), share)]) for share in (0.01, 0.1))
-    assert found == prints[task]
+    drawn = tuple(subsets.fingerprint([keys[i] for i in draw(len(keys), share)]) for share in (0.01, 0.1))
+    assert drawn == prints[task]
 
 
 @pytest.mark.parametrize("n", [57, 4950])

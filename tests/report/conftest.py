@@ -14,7 +14,7 @@ def finished(tmp_path_factory) -> Path:
     folder = tmp_path_factory.mktemp("finished")
     with chdir(folder):
         example_report.write()
-        stages.find("report")(report=settings.Report(), matrix=example_report.FAN)
+        stages.find("report")(report=settings.Report(), matrix=example_report.MATRIX)
     return folder
 
 

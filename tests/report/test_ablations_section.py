@@ -1,11 +1,11 @@
-"""The table of ablations: values with differences, which rows are stale, and the command when there are none."""
+"""The table of ablations: values with differences, stale rows, and the command that runs them."""
 
 import json
 import shutil
 from pathlib import Path
 
 import pytest
-from support.example_report import FAN
+from support.example_report import MATRIX
 
 from cgdmer import paths, settings, stages
 from cgdmer.evaluation import ablations as rows
@@ -20,11 +20,11 @@ def cell(mean):
 
 
 def content(profile, **more):
-    apart = {"mean": -0.0123, "low": -0.04, "high": 0.01, "n_test": 24}
+    difference = {"mean": -0.0123, "low": -0.04, "high": 0.01, "n_test": 24}
     return {
         "profile": profile, "does": "sees <nothing>", "key": "0" * 16, "stale": False, "overrides": {},
         "auroc": {"ptb_xl_super": {share: {"pooled": cell(0.701)} for share in ("0.1", "1.0")}},
-        "differences": {"ptb_xl_super": dict.fromkeys(("0.1", "1.0"), apart)},
+        "differences": {"ptb_xl_super": dict.fromkeys(("0.1", "1.0"), difference)},
         "zero_shot": {"ptb_xl_super": cell(0.6), "ptb_xl_sub": cell(0.7)},
         "pretraining": {"training": {}, "held_out": {"contrastive": 1.25}},
     } | more  # fmt: skip
@@ -80,9 +80,9 @@ def test_the_report_of_a_run_shows_its_rows(run, tmp_path, monkeypatch):
     write_text(tmp_path / "run/params/no_eyes.yaml", "# Ablation: sees nothing.\nobjective: {contrastive: 0.5}\n")
     stored = content("no_eyes")
     write_json(rows.file("no_eyes"), {name: stored[name] for name in stored if name != "stale"})
-    stages.find("report")(report=settings.Report(), matrix=FAN)
-    told = json.loads(paths.METRICS.read_text())["ablations"]["no_eyes"]
-    assert told["stale"] is True
-    assert told["differences"]["ptb_xl_super"]["1.0"]["mean"] == -0.0123
+    stages.find("report")(report=settings.Report(), matrix=MATRIX)
+    stored_metrics = json.loads(paths.METRICS.read_text())["ablations"]["no_eyes"]
+    assert stored_metrics["stale"] is True
+    assert stored_metrics["differences"]["ptb_xl_super"]["1.0"]["mean"] == -0.0123
     assert "| no eyes (stale) | 0.701, -0.012 (-0.040 to +0.010) |" in paths.REPORT_MD.read_text()
     assert "no eyes (stale)" in paths.REPORT_HTML.read_text()

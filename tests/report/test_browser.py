@@ -8,21 +8,21 @@ BAD = """<!DOCTYPE html><html><body><h1>t</h1><figure><svg></svg></figure><div s
 
 
 def test_the_look_finds_what_is_wrong(tmp_path):
-    found = look(BAD, 360, tmp_path)
-    assert found["scroll"] > found["client"]
-    assert (found["silent"], found["bare"]) == (1, 1)
-    assert any("broken" in line for line in found["console"])
+    layout = look(BAD, 360, tmp_path)
+    assert layout["scroll"] > layout["client"]
+    assert (layout["silent"], layout["bare"]) == (1, 1)
+    assert any("broken" in line for line in layout["console"])
 
 
 @pytest.mark.parametrize("width", [360, 1200])
 def test_the_page_is_whole_on_a_phone_and_on_a_desk(run, tmp_path, width):
-    found = look((run / "reports/report.html").read_text(), width, tmp_path)
-    assert found["client"] == width
-    assert found["scroll"] <= width, found["over"][:5]
-    assert found["over"] == []
-    assert (found["silent"], found["bare"], found["targets"]) == (0, 0, 0)
-    assert found["figures"] > 20
-    assert found["console"] == []
+    layout = look((run / "reports/report.html").read_text(), width, tmp_path)
+    assert layout["client"] == width
+    assert layout["scroll"] <= width, layout["over"][:5]
+    assert layout["over"] == []
+    assert (layout["silent"], layout["bare"], layout["targets"]) == (0, 0, 0)
+    assert layout["figures"] > 20
+    assert layout["console"] == []
 
 
 def test_headings_never_skip_a_level(run, tmp_path):

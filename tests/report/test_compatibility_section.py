@@ -1,10 +1,10 @@
-"""Published protocols in the report: named, maxima labelled as what they are, absent where only ours was run."""
+"""Published protocols on the page: named, maxima labelled as maxima, absent if only the canonical probe was run."""
 
 import json
 import shutil
 
 import pytest
-from support.example_report import FAN, SOURCE
+from support.example_report import MATRIX, SOURCE
 
 from cgdmer import paths, settings, stages
 from cgdmer.report import compatibility, table
@@ -58,7 +58,7 @@ def test_the_report_of_a_re_run_protocol_shows_it(run, tmp_path, monkeypatch):
     probe = settings.Probe(protocol="melp", fractions=[1.0], representations=["pooled"], bootstrap=20)
     for encoder in ("cgdmer", "random"):
         stages.find("probe")(encoder, SOURCE, probe=probe)
-    stages.find("report")(report=settings.Report(), matrix=FAN)
+    stages.find("report")(report=settings.Report(), matrix=MATRIX)
     assert "Protocol melp" in paths.REPORT_HTML.read_text()
     assert "max over test epochs" in paths.REPORT_MD.read_text()
     cell = json.loads(paths.METRICS.read_text())["auroc"]["ptb_xl_super"]["1.0"]["cgdmer"]["pooled"]

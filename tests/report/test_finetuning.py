@@ -1,9 +1,9 @@
-"""Fine-tuned rows: apart from the probes, named for what they are, and a sentence when there are none."""
+"""Fine-tuned rows: separate from the probes, named as fine-tuned, and a sentence if there are none."""
 
 import json
 
 import pytest
-from support.example_report import FAN
+from support.example_report import MATRIX
 
 from cgdmer import paths, settings, stages
 from cgdmer.files import write_json
@@ -68,7 +68,7 @@ def test_the_report_of_a_run_shows_them(run, results, tmp_path, monkeypatch):
     shutil.copytree(run, tmp_path / "run")
     monkeypatch.chdir(tmp_path / "run")
     write_json(paths.finetuning("ptb_xl_super"), RESULT)
-    stages.find("report")(report=settings.Report(), matrix=FAN)
+    stages.find("report")(report=settings.Report(), matrix=MATRIX)
     content = json.loads(paths.METRICS.read_text())
     assert set(content["finetuning"]["ptb_xl_super"]) == {"0.1", "1.0"}
     assert "fine-tuned" not in json.dumps(content["auroc"])

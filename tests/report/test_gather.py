@@ -3,7 +3,7 @@ import subprocess
 import sys
 
 import pytest
-from support.example_report import FAN
+from support.example_report import MATRIX
 
 from cgdmer.errors import DataError
 from cgdmer.report import headline
@@ -24,32 +24,32 @@ def test_metrics_have_the_shape_that_other_programs_read(run):
 
 
 def test_every_number_is_the_one_the_stage_wrote(run):
-    findings = gather(FAN)
+    findings = gather(MATRIX)
     content = metrics(findings)
     for task, results in findings.probes.items():
         for encoder, result in results.items():
             for fraction, kinds in result.results.items():
                 for kind, cell in kinds.items():
-                    kept = content.auroc[task][fraction][encoder][kind]
-                    assert (kept.mean, kept.seeds) == (cell.mean, len(cell.seeds))
+                    written = content.auroc[task][fraction][encoder][kind]
+                    assert (written.mean, written.seeds) == (cell.mean, len(cell.seeds))
 
 
 def test_results_of_an_earlier_run_with_more_corpora_and_encoders_are_left_out(run):
-    fewer = FAN.model_copy(update={"sources": ["csn"], "benchmarks": ["csn"]})
+    fewer = MATRIX.model_copy(update={"sources": ["csn"], "benchmarks": ["csn"]})
     with pytest.raises(DataError, match="no probe result"):
         gather(fewer)
-    fewer = FAN.model_copy(update={"sources": ["ptb_xl"], "probed": ["random"], "robustness": []})
-    found = gather(fewer)
-    assert list(found.sources) == ["ptb_xl"]
-    assert {encoder for results in found.probes.values() for encoder in results} == {"random"}
-    assert found.robustness == {}
-    assert gather(FAN).robustness
+    fewer = MATRIX.model_copy(update={"sources": ["ptb_xl"], "probed": ["random"], "robustness": []})
+    findings = gather(fewer)
+    assert list(findings.sources) == ["ptb_xl"]
+    assert {encoder for results in findings.probes.values() for encoder in results} == {"random"}
+    assert findings.robustness == {}
+    assert gather(MATRIX).robustness
 
 
 def test_no_probe_result_is_an_error_that_says_what_to_run(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     with pytest.raises(DataError, match="dvc repro probe"):
-        gather(FAN)
+        gather(MATRIX)
 
 
 def test_the_code_digest_changes_with_a_source_file_alone(tmp_path):

@@ -3,7 +3,7 @@
 from dataclasses import replace
 
 import pytest
-from support.example_report import FAN
+from support.example_report import MATRIX
 
 from cgdmer.metrics_json import Metrics
 from cgdmer.report import numbers, table
@@ -30,7 +30,7 @@ RETRIEVAL = RetrievalResult(
 
 @pytest.fixture
 def findings(run):
-    return gather(FAN)
+    return gather(MATRIX)
 
 
 def test_each_cell_stands_in_the_row_of_its_encoder_and_the_column_of_its_task():
@@ -87,8 +87,8 @@ def test_classes_are_ranked_and_carry_their_test_positives(findings):
     panel = numbers.class_chart("ptb_xl_super", results, ["cgdmer", "random"], "1.0")
     cell = results["cgdmer"].results["1.0"]["pooled"]
     ranked = sorted(cell.per_class, key=lambda name: (-cell.per_class[name], name))
-    places = [panel.drawing.index(f"{name} {results['cgdmer'].test_positives[name]}<") for name in ranked]
-    assert places == sorted(places)
+    positions = [panel.drawing.index(f"{name} {results['cgdmer'].test_positives[name]}<") for name in ranked]
+    assert positions == sorted(positions)
     assert numbers.class_chart("ptb_xl_super", results, ["cgdmer"], "0.5") is None
 
 

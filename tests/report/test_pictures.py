@@ -46,12 +46,12 @@ def test_runs_cover_everything_in_order():
 
 
 def test_real_records_share_the_finding_and_none_comes_twice(run):
-    found = counterparts(["Atrial fibrillation", "Atrial flutter", "Left bundle branch block", "Normal"], ["ptb_xl"])
-    assert len({tracing.title for tracing in found}) == 4
-    assert "AFIB" in found[0].title
-    assert "AFLT" in found[1].title
-    assert "NORM" in found[3].title
-    assert found[0].microvolt.shape == (12, 1000)
+    tracings = counterparts(["Atrial fibrillation", "Atrial flutter", "Left bundle branch block", "Normal"], ["ptb_xl"])
+    assert len({tracing.title for tracing in tracings}) == 4
+    assert "AFIB" in tracings[0].title
+    assert "AFLT" in tracings[1].title
+    assert "NORM" in tracings[3].title
+    assert tracings[0].microvolt.shape == (12, 1000)
 
 
 def test_a_corpus_without_labels_has_records_to_show(run, tmp_path, monkeypatch):

@@ -1,8 +1,8 @@
-"""Fewer leads and disturbances in the report: every number with its features, protocol, seeds and n."""
+"""Fewer leads and disturbances on the page: every number with its features, protocol, seeds and n."""
 
 import json
 
-from support.example_report import FAN
+from support.example_report import MATRIX
 
 from cgdmer.report import robustness
 from cgdmer.report.gather import gather
@@ -25,7 +25,7 @@ def test_metrics_hold_every_condition_with_how_it_was_made(run):
 
 def test_page_and_markdown_say_the_same(run):
     page, text = (run / "reports/report.html").read_text(), (run / "reports/report.md").read_text()
-    for results in gather(FAN).robustness.values():
+    for results in gather(MATRIX).robustness.values():
         for each in results["cgdmer"].disturbances:
             assert each.change.value(signed=True) in page
             assert each.change.bounds(signed=True) in page

@@ -25,9 +25,9 @@ def folder(tmp_path, monkeypatch) -> Path:
 def test_a_second_run_gives_the_same_bytes_and_no_path_of_this_machine(folder):
     example_report.write()
     with_examples = REPORT.model_copy(update={"examples": "always"})
-    stages.find("report")(report=with_examples, matrix=example_report.FAN)
+    stages.find("report")(report=with_examples, matrix=example_report.MATRIX)
     first = outputs()
-    stages.find("report")(report=with_examples, matrix=example_report.FAN)
+    stages.find("report")(report=with_examples, matrix=example_report.MATRIX)
     assert outputs() == first
     assert {"auroc_by_fraction.svg", "auroc_by_class.svg", "training.svg", "training.csv"} <= set(first)
     for name, content in first.items():
@@ -40,7 +40,7 @@ def test_a_second_run_gives_the_same_bytes_and_no_path_of_this_machine(folder):
 
 def test_a_run_without_reports_reconstruction_or_real_records_says_so(folder):
     example_report.write(way="simulate", contrastive=0.0, report_reconstruction=0.0, ecg_reconstruction=0.0)
-    stages.find("report")(report=settings.Report(published=False, fraction=0.1), matrix=example_report.FAN)
+    stages.find("report")(report=settings.Report(published=False, fraction=0.1), matrix=example_report.MATRIX)
     page = paths.REPORT_HTML.read_text()
     assert "trained without reports" in page
     assert "trained without masked reconstruction" in page

@@ -1,4 +1,4 @@
-"""Owns a finished run at a tiny size, written where the stages write it, for tests of the report."""
+"""A finished run at a tiny size, written where the stages write it, for tests of the benchmark page."""
 
 import numpy as np
 import polars as pl
@@ -12,7 +12,7 @@ from support.example_task import TINY_MODEL
 
 SOURCE = "ptb_xl"
 SIGNAL = settings.Signal(seconds=10.0)
-FAN = settings.Matrix(
+MATRIX = settings.Matrix(
     sources=["ptb_xl", "cpsc2018", "csn", "mimic_iv_ecg"], benchmarks=["ptb_xl", "cpsc2018", "csn"],
     encoders=["cgdmer"], controls=["random", "handcrafted"], probed=["cgdmer", "random", "handcrafted"],
     robustness=["cgdmer", "random", "handcrafted"],
@@ -27,7 +27,7 @@ RECORDS = 120
 
 
 def index() -> pl.DataFrame:
-    """Three fifths train, a fifth val, a fifth test; a report that would be markup if it were not escaped."""
+    """Return an index: three fifths train, one fifth val, one fifth test; its reports are markup unless escaped."""
     numbers = np.arange(RECORDS)
     frame = pl.DataFrame(
         {
@@ -109,7 +109,7 @@ def write_facts(way: str) -> None:
 
 
 def write(way: str = "local", **terms: float) -> None:
-    """Write a whole run below the working directory; probes, zero-shot and retrieval are the real stages."""
+    """Write a complete run below the working directory; the stages after pretraining are the real ones."""
     frame = index()
     tables.write(frame, paths.index(SOURCE))
     write_shards(frame)

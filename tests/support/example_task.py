@@ -1,4 +1,4 @@
-"""Owns a small made-up task: an index, features that carry its labels, and the settings of a tiny model."""
+"""A small synthetic task: an index, features that carry its labels, and the settings of a tiny model."""
 
 import numpy as np
 import polars as pl
@@ -13,7 +13,7 @@ CLASSES = ("AFIB", "VPC", "NORM", "STE")
 
 
 def make_index(n: int = 240) -> pl.DataFrame:
-    """Two thirds train, an eighth val, the rest test; NORM common, STE rarest, four records outside any split."""
+    """Return an index: two thirds train, an eighth val, the remainder test; four records are in no split."""
     rng = np.random.default_rng(0)
     split = np.array(["train"] * (2 * n // 3) + ["val"] * (n // 8) + ["test"] * (n - 2 * n // 3 - n // 8), dtype=object)
     split[:4] = tables.UNASSIGNED
@@ -28,7 +28,7 @@ def make_index(n: int = 240) -> pl.DataFrame:
 
 
 def make_features(index: pl.DataFrame) -> np.ndarray:
-    """Float32 (n, 12), row k of record k; every label is written into one feature, with noise."""
+    """Return features, float32 (n, 12), in the order of the index; each label is one feature plus noise."""
     rng = np.random.default_rng(1)
     labels = index.select(pl.col("^cpsc2018/.*$")).to_numpy()
     noise = rng.normal(size=(index.height, 12))

@@ -1,4 +1,4 @@
-"""Owns the fixtures of the small made-up task."""
+"""Fixtures of the small synthetic task."""
 
 import numpy as np
 import polars as pl

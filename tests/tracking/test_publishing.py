@@ -47,7 +47,7 @@ def published(tmp_path_factory, empty_database):
         patch.setenv("MLFLOW_TRACKING_URI", f"sqlite:///{folder}/mlflow.db")
         patch.setattr(groups, "FEWEST", 10)
         example_report.write()
-        stages.find("report")(report=settings.Report(), matrix=example_report.FAN)
+        stages.find("report")(report=settings.Report(), matrix=example_report.MATRIX)
         Path("dvc.lock").write_text("one")
         first = publishing.publish(SETTINGS)
     return folder, first
@@ -76,9 +76,9 @@ def candidate(change=lambda frame: frame, *, green=True, tasks=None) -> str:
         tables.write(frame, path)
         client.log_artifact(run, str(path), gate.PREDICTIONS)
     first = client.get_model_version(registry.ECG, "1")
-    made = client.create_model_version(registry.ECG, first.source, run)
-    client.set_registered_model_alias(registry.ECG, registry.CANDIDATE, made.version)
-    return str(made.version)
+    version = client.create_model_version(registry.ECG, first.source, run)
+    client.set_registered_model_alias(registry.ECG, registry.CANDIDATE, version.version)
+    return str(version.version)
 
 
 def perfect(frame: pl.DataFrame) -> pl.DataFrame:
@@ -91,8 +91,8 @@ def hopeless(frame: pl.DataFrame) -> pl.DataFrame:
 
 
 def champion() -> str:
-    found = aliases.alias(registry.ECG, aliases.CHAMPION)
-    return found.version if found else ""
+    version = aliases.alias(registry.ECG, aliases.CHAMPION)
+    return version.version if version else ""
 
 
 def test_publishing_again_changes_nothing(project):
@@ -136,16 +136,16 @@ def test_a_long_card_is_cut_before_a_heading():
 
 def test_groups_know_their_bounds():
     rows = pl.DataFrame({"sex": ["female", "male", None], "age": [39.0, 40.0, None]})
-    found = {name: rows.filter(chosen).height for name, chosen in groups.memberships()}
-    assert found == {"female": 1, "male": 1, "under 40": 1, "40 to 59": 1, "60 to 79": 0, "80 and over": 0}
+    sizes = {name: rows.filter(belongs).height for name, belongs in groups.memberships()}
+    assert sizes == {"female": 1, "male": 1, "under 40": 1, "40 to 59": 1, "60 to 79": 0, "80 and over": 0}
 
 
 def test_the_registry_gives_the_encoder_back(project):
     publishing.promote()
     signal = np.random.default_rng(0).normal(size=(2, 12, 1000)).astype(np.float32)
-    given = cgdmer.load_encoder("models:/cgdmer-ecg-encoder@champion").encode(signal)
+    registered = cgdmer.load_encoder("models:/cgdmer-ecg-encoder@champion").encode(signal)
     local = cgdmer.load_encoder(paths.MODEL).encode(signal)
-    assert all(np.array_equal(given[name], local[name]) for name in local)
+    assert all(np.array_equal(registered[name], local[name]) for name in local)
     assert registry.reload_difference(f"models:/{registry.ECG}/1") == 0.0
     with pytest.raises(ConfigError, match="nobody"):
         cgdmer.load_encoder("models:/cgdmer-ecg-encoder@nobody")

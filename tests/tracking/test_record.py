@@ -47,13 +47,13 @@ def write_journal(folder, steps=20):
 
 def runs(kind=None):
     client = server.connect()
-    found = client.search_runs([server.experiment(client)])
-    return [run for run in found if kind in (None, run.data.tags["kind"])]
+    logged = client.search_runs([server.experiment(client)])
+    return [run for run in logged if kind in (None, run.data.tags["kind"])]
 
 
 def test_recording_twice_adds_nothing(here):
-    known = children.Pretraining(write_journal(here), summary={"records": 3})
-    results = record.Results(METRICS, [CORPUS], [], known, {"no_split": ABLATION}, "note")
+    training = children.Pretraining(write_journal(here), summary={"records": 3})
+    results = record.Results(METRICS, [CORPUS], [], training, {"no_split": ABLATION}, "note")
     first = record.record(STATE, results)
     before = {run.info.run_id: run.to_dictionary() for run in runs()}
     assert sorted(run.data.tags["kind"] for run in runs()) == ["ablation", "pipeline", "pretrain", "probe"]
@@ -67,8 +67,8 @@ def test_a_run_says_what_it_was_made_of(here):
     assert run.data.metrics["auroc/csn/1.0"] == 0.8
     assert run.data.metrics["auroc/mean/1.0"] == pytest.approx(0.7)
     assert run.data.params == {"train.lr": "0.001"}
-    wanted = {"dvc_lock": STATE.lock, "git_dirty": "True", "data.csn": "d1", "validation.csn": "passed"}
-    assert wanted.items() <= run.data.tags.items()
+    expected = {"dvc_lock": STATE.lock, "git_dirty": "True", "data.csn": "d1", "validation.csn": "passed"}
+    assert expected.items() <= run.data.tags.items()
     assert [item.dataset.digest for item in run.inputs.dataset_inputs] == ["d1"]
 
 
@@ -78,8 +78,13 @@ def test_an_ablation_that_comes_later_is_added_once():
     for _ in range(2):
         assert record.record(STATE, later) == first
     [ablation] = runs("ablation")
-    wanted = {"auroc/csn/1.0": 0.7, "difference/csn/1.0": -0.1, "zero_shot/csn": 0.5, "pretraining/training/loss": 2.0}
-    assert ablation.data.metrics == wanted
+    expected = {
+        "auroc/csn/1.0": 0.7,
+        "difference/csn/1.0": -0.1,
+        "zero_shot/csn": 0.5,
+        "pretraining/training/loss": 2.0,
+    }
+    assert ablation.data.metrics == expected
     assert ablation.data.params == {"ablation": "no_split", "model.disentangled": "False"}
 
 
@@ -104,12 +109,12 @@ def test_a_half_written_run_is_written_anew_and_keeps_its_live_curve(here):
 
 
 def test_states_that_share_a_training_each_have_its_curve(here):
-    known = children.Pretraining(write_journal(here), CURVE, {"records": 3}, {"train.lr": "0.001"})
-    parents = [record.record(one, record.Results(METRICS, pretraining=known)) for one in (STATE, OTHER)]
-    found = runs("pretrain")
-    assert {run.data.tags["mlflow.parentRunId"] for run in found} == set(parents)
-    assert {run.data.metrics["loss"] for run in found} == {1.0, 2.0}
-    assert delivery.deliver(here / "abc.jsonl") in {run.info.run_id for run in found}
+    training = children.Pretraining(write_journal(here), CURVE, {"records": 3}, {"train.lr": "0.001"})
+    parents = [record.record(one, record.Results(METRICS, pretraining=training)) for one in (STATE, OTHER)]
+    logged = runs("pretrain")
+    assert {run.data.tags["mlflow.parentRunId"] for run in logged} == set(parents)
+    assert {run.data.metrics["loss"] for run in logged} == {1.0, 2.0}
+    assert delivery.deliver(here / "abc.jsonl") in {run.info.run_id for run in logged}
 
 
 def test_a_state_restored_from_cache_has_its_curve():
@@ -146,11 +151,11 @@ def test_only_a_change_of_code_makes_a_state_dirty(here):
 def test_a_state_names_neither_a_machine_nor_a_folder_nor_a_secret(here):
     (here / "dvc.lock").write_text("a")
     params = {"corpora": {"csn": {"root": "/home/ann/data", "url": "https://ann:pa55@host/csn", "way": "local"}}}
-    found = state.current(params)
-    assert found.params == {
+    logged = state.current(params)
+    assert logged.params == {
         "corpora.csn.root": "set",
         "corpora.csn.url": "https://host/csn",
         "corpora.csn.way": "local",
     }
-    assert set(found.environment) == {"system", "processors", "device"}
-    assert socket.gethostname() not in json.dumps(found.environment)
+    assert set(logged.environment) == {"system", "processors", "device"}
+    assert socket.gethostname() not in json.dumps(logged.environment)
