@@ -25,8 +25,6 @@ TELEMETRY_OFF = {
     "PREFECT_SERVER_ANALYTICS_ENABLED": "false",
 }
 """Variables that turn telemetry off in every tool. The Makefile exports the same ones; a test compares them."""
-
-
 PREFECT_SERVER = {
     # The default storage is memory. After a restart of the server, no run could renew its lease on its deployment's
     # concurrency limit, and Prefect cancels a run that cannot.
