@@ -59,11 +59,11 @@ def test_zero_shot_is_well_above_chance(metrics):
 
 
 def test_the_shared_part_predicts_report_content_better_than_the_specific_part():
-    found = read_json(REPORTS / "parts.json")
+    found = read_json(REPORTS / "disentanglement.json")
     assert found["content"]["shared minus specific"]["low"] > 0
 
 
 def test_the_specific_part_reconstructs_better_than_the_shared_part_alone():
-    found = read_json(REPORTS / "parts.json")
+    found = read_json(REPORTS / "disentanglement.json")
     assert found["reconstruction"]["shared minus specific"]["low"] > 0
     assert found["reconstruction"]["both"]["mean"] < found["reconstruction"]["shared"]["mean"]
