@@ -79,9 +79,7 @@ def compare(cohort: Cohort, scores: Mapping[str, np.ndarray], replicates: int) -
         auroc = bootstrap.interval(points[name].mean(), drawn[name]).rounded()
         change = bootstrap.interval(points[name].mean() - points[CLEAN].mean(), drawn[name] - drawn[CLEAN])
         per_class = {c: rounded(value) for c, value in zip(names, points[name], strict=True)}
-        conditions[name] = Condition(
-            auroc.mean, auroc.low, auroc.high, name, change.rounded(), len(labels), per_class
-        )
+        conditions[name] = Condition(auroc.mean, auroc.low, auroc.high, name, change.rounded(), len(labels), per_class)
     return conditions
 
 
