@@ -29,9 +29,10 @@ def assign(
     """
     if corpus.splits == "published" and published is None:
         raise ConfigError(
-            f"{source} has no published split in this project",
-            allowed="auto or hash; for cpsc2018 and csn also published, with the protocol files",
-            fix="set protocol.way in params.yaml and run: dvc repro protocol",
+            f"corpora.{source}.splits is published, and the published split of {source} is not in data/raw/protocol",
+            allowed="published (cpsc2018 and csn need the protocol files), auto or hash",
+            fix="set protocol.way: download in params.yaml, or export CGDMER_PROTOCOL_ROOT and set protocol.way: local; "
+            f"then: dvc repro. Or ask for hash splits by name: corpora.{source}.splits: hash",
         )
     covered = (
         0.0 if published is None else coverage(frame.filter(expected if expected is not None else True), published)

@@ -41,8 +41,10 @@ def test_coverage_counts_only_the_records_that_are_asked_for():
 
 
 def test_a_published_split_that_is_not_here_is_asked_for_in_vain():
-    with pytest.raises(ConfigError, match="cpsc2018 has no published split"):
+    with pytest.raises(ConfigError, match="the published split of cpsc2018 is not in data/raw/protocol") as caught:
         splits.assign(frame(4), None, "cpsc2018", Corpus(splits="published"), Index())
+    for part in ("protocol.way: download", "CGDMER_PROTOCOL_ROOT", "corpora.cpsc2018.splits: hash"):
+        assert part in str(caught.value)
 
 
 @given(st.lists(st.text(max_size=8), min_size=1, max_size=40), st.integers(0, 2**31))

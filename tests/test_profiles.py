@@ -1,0 +1,17 @@
+"""Profiles: what `params/` ships, and a change of profile that keeps the user's edits of `params.yaml`."""
+
+from pathlib import Path
+
+import pytest
+
+from cgdmer import settings
+
+ROOT = Path(__file__).resolve().parents[1]
+
+
+@pytest.mark.parametrize("profile", ["real", "paper"])
+def test_profiles_of_real_corpora_use_the_published_splits(profile):
+    overlay = settings.read(ROOT / "params" / f"{profile}.yaml")
+    chosen = settings.parse(settings.merge(settings.read(ROOT / "params/demo.yaml"), overlay))
+    assert {chosen.corpora[source].splits for source in chosen.matrix.benchmarks} == {"published"}
+    assert chosen.matrix.benchmarks == ["ptb_xl", "cpsc2018", "csn"]
