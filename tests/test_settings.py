@@ -59,6 +59,21 @@ def test_wrong_value_is_refused_with_its_path(content, section, key, value):
         settings.parse(content)
 
 
+@pytest.mark.parametrize(
+    ("key", "value", "allowed"),
+    [
+        ("heads", 5, "4 and 6"),
+        ("decoder_heads", 12, "8 and 16"),
+        ("text_heads", 10, "8 and 12"),
+        ("width", 97, "1 and 97"),
+    ],
+)
+def test_heads_that_do_not_divide_their_width_are_refused_with_the_nearest_that_do(content, key, value, allowed):
+    content["model"][key] = value
+    with pytest.raises(ConfigError, match=rf"model\.\w*heads' = .* does not divide model\.\w*width.*{allowed}"):
+        settings.parse(content)
+
+
 def test_settings_are_frozen(content):
     with pytest.raises(ValueError, match="frozen"):
         settings.parse(content).train.lr = 1.0

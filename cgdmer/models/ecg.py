@@ -117,7 +117,8 @@ class EcgDecoder(nn.Module):
         width = settings.decoder_width
 
         def layers(kind: type[Attention]) -> nn.ModuleList:
-            return nn.ModuleList(kind(width, settings.heads, settings.dropout) for _ in range(settings.decoder_depth))
+            heads, dropout = settings.decoder_heads, settings.dropout
+            return nn.ModuleList(kind(width, heads, dropout) for _ in range(settings.decoder_depth))
 
         self.embed = nn.Linear(inputs * settings.width, width)
         self.mask_token = nn.Parameter(torch.zeros(width))

@@ -76,6 +76,7 @@ def load(folder: Path) -> tuple[CGDMER, settings.Signal, dict[str, Any]]:
     fix = f"dvc checkout {folder}, or dvc repro pretrain"
     try:
         config = _checked(folder)
+        config["model"].setdefault("decoder_heads", config["model"]["heads"])  # older models: the decoder had the same
         sections: dict[str, Any] = {name: kind(**config[name]) for name, kind in SECTIONS.items()}
         state = load_file(folder / WEIGHTS)
     except (OSError, ValueError, KeyError, TypeError, SafetensorError) as error:

@@ -2,9 +2,13 @@
 
 from typing import Literal
 
-from pydantic import Field
+from pydantic import Field, ValidationInfo, field_validator
+from pydantic_core import PydanticCustomError
 
 from cgdmer.settings.base import Section
+
+SPLIT_WIDTHS = {"heads": "width", "decoder_heads": "decoder_width", "text_heads": "text_width"}
+"""The width that each number of attention heads must divide."""
 
 
 class Model(Section):
@@ -14,8 +18,8 @@ class Model(Section):
     """Embedding width of the ECG encoder and of the shared and specific encoders."""
     depth: int = Field(default=3, ge=1)
     """Transformer blocks of the ECG encoder."""
-    heads: int = Field(default=4, ge=1)
-    """Attention heads of the ECG encoder and decoder and of the shared and specific encoders; must divide `width`."""
+    heads: int = Field(default=4, ge=1, validate_default=True)
+    """Attention heads of the ECG encoder and of the shared and specific encoders; must divide `width`."""
     patch: int = Field(default=50, ge=2)
     """Samples per patch. A patch of one lead is one token (ours, after ST-MEM)."""
     stem: int = Field(default=16, ge=0)
@@ -24,9 +28,11 @@ class Model(Section):
     split_depth: int = Field(default=1, ge=1)
     """Transformer blocks of the shared encoder and of each specific encoder (the split is the paper's)."""
     decoder_width: int = Field(default=64, ge=8)
-    """Embedding width of the ECG decoder; `heads` must divide it."""
+    """Embedding width of the ECG decoder."""
     decoder_depth: int = Field(default=1, ge=1)
     """Blocks of the ECG decoder. It is light, after MAE, and unused after pretraining."""
+    decoder_heads: int = Field(default=2, ge=1, validate_default=True)
+    """Attention heads of the ECG decoder; must divide `decoder_width`."""
     projection: int = Field(default=64, ge=8)
     """Width of the aligned space in which ECG and report are compared."""
     disentangled: bool = True
@@ -41,7 +47,7 @@ class Model(Section):
     """Embedding width of the report encoder trained from scratch."""
     text_depth: int = Field(default=2, ge=1)
     """Transformer blocks of the report encoder trained from scratch."""
-    text_heads: int = Field(default=4, ge=1)
+    text_heads: int = Field(default=4, ge=1, validate_default=True)
     """Attention heads of the report encoder trained from scratch; must divide `text_width`."""
     vocabulary: int = Field(default=2000, ge=64)
     """Largest vocabulary of the tokenizer trained from scratch."""
@@ -49,6 +55,22 @@ class Model(Section):
     """Most tokens of a report. Longer reports are truncated."""
     dropout: float = Field(default=0.0, ge=0, lt=1)
     """Dropout probability in every transformer block."""
+
+    @field_validator(*SPLIT_WIDTHS)
+    @classmethod
+    def _divide_width(cls, heads: int, info: ValidationInfo) -> int:
+        """Refuse a number of heads that does not divide its width, and name the nearest numbers that do."""
+        name = SPLIT_WIDTHS[str(info.field_name)]
+        width = info.data.get(name, heads)  # a width that is itself wrong has its own error
+        if width % heads == 0:
+            return heads
+        divisors = [number for number in range(1, width + 1) if width % number == 0]
+        nearest = sorted(sorted(divisors, key=lambda number: abs(number - heads))[:2])
+        raise PydanticCustomError(
+            "heads_do_not_divide_width",
+            "does not divide model.{name} = {width}; the nearest allowed values are {nearest}",
+            {"name": name, "width": width, "nearest": " and ".join(map(str, nearest))},
+        )
 
 
 class Masking(Section):
