@@ -147,12 +147,12 @@ def load_pretrained(name: str, length: int, frozen_layers: int) -> tuple[Hugging
     return HuggingFaceText(body, frozen_layers), tokens.Tokenizer(pretrained_tokenizer.backend_tokenizer, length)
 
 
-def build_from_config(config: dict[str, Any]) -> HuggingFaceText:
-    """Build the architecture of a saved Hugging Face encoder without its pretrained weights."""
+def build_from_config(config: dict[str, Any], frozen_layers: int = 0) -> HuggingFaceText:
+    """Build the architecture of a Hugging Face encoder with random weights; `config` needs at least `model_type`."""
     import transformers
 
     parsed = transformers.AutoConfig.for_model(**config)
-    return HuggingFaceText(_model_class(parsed).from_config(parsed), 0)
+    return HuggingFaceText(_model_class(parsed).from_config(parsed), frozen_layers)
 
 
 def _model_class(config: Any) -> Any:

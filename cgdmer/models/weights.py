@@ -1,7 +1,7 @@
 """Building a model from settings, and a model on disk: weights.safetensors, config.json and tokenizer.json."""
 
 import hashlib
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any
 
@@ -30,15 +30,17 @@ SECTIONS = {
 def create(
     model: settings.Model, masking: settings.Masking, objective: settings.Objective, signal: settings.Signal,
     reports: Iterable[str], seed: int,
+    load_pretrained: Callable[[str, int, int], tuple[text.HuggingFaceText, tokens.Tokenizer]] = text.load_pretrained,
 ) -> CGDMER:  # fmt: skip
     """Build a model with weights drawn from `seed`, and a tokenizer trained on `reports` or taken from `model.text`.
 
-    When no objective reads reports, the model has no report encoder and no tokenizer.
+    When no objective reads reports, the model has no report encoder and no tokenizer. `load_pretrained` loads the
+    encoder that `model.text` names.
     """
     reads_reports = max(objective.contrastive, objective.report_reconstruction, objective.cross_reconstruction) > 0
     tokenizer = text_model = None
     if reads_reports and model.text:
-        text_model, tokenizer = text.load_pretrained(model.text, model.max_tokens, model.text_frozen_layers)
+        text_model, tokenizer = load_pretrained(model.text, model.max_tokens, model.text_frozen_layers)
     elif reads_reports:
         tokenizer = tokens.train(reports, model.vocabulary, model.max_tokens)
     torch.manual_seed(seed)

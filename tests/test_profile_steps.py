@@ -1,0 +1,75 @@
+"""Every profile in params/ is built at its own dimensions and makes one optimisation step on two records."""
+
+import gc
+from pathlib import Path
+
+import pytest
+import torch
+
+from benchmarks.report_encoder import CONFIGS, untrained
+from cgdmer import settings
+from cgdmer.models import weights
+from cgdmer.models.cgdmer import Batch
+from cgdmer.objectives import Objective
+from cgdmer.training.optimiser import adamw
+
+PARAMS = Path(__file__).resolve().parents[1] / "params"
+PROFILES = sorted(path.stem for path in PARAMS.glob("*.yaml"))
+REPORTS = ["sinus rhythm . normal ecg .", "atrial fibrillation . left bundle branch block ."]
+
+
+def profile(name):
+    overlay = settings.read(PARAMS / f"{name}.yaml")
+    return settings.parse(settings.merge(settings.read(PARAMS / "demo.yaml"), overlay), name=name)
+
+
+def two_records(chosen, model):
+    generator = torch.Generator().manual_seed(0)
+    signal = torch.randint(-800, 800, (2, 12, chosen.signal.samples), dtype=torch.int16, generator=generator)
+    tokens = torch.from_numpy(model.tokenizer(REPORTS)) if model.tokenizer else torch.zeros(2, 8, dtype=torch.int32)
+    return Batch(
+        signal=signal, valid=torch.full((2,), chosen.signal.samples), missing=torch.zeros(2, 12, dtype=torch.bool),
+        tokens=tokens, row=torch.arange(2), report=torch.arange(2), full=True,
+    )  # fmt: skip
+
+
+def sums(task):
+    """Sum each parameter in float64: a copy of 240 million weights would need another gigabyte."""
+    return {name: parameter.detach().sum(dtype=torch.float64).item() for name, parameter in task.named_parameters()}
+
+
+@pytest.fixture(autouse=True)
+def release_memory():
+    yield
+    gc.collect()
+
+
+@pytest.mark.parametrize("name", PROFILES)
+def test_every_profile_makes_one_step_at_its_own_dimensions(name):
+    chosen = profile(name)
+    model = weights.create(
+        chosen.model, chosen.masking, chosen.objective, chosen.signal, REPORTS, chosen.train.seed, untrained
+    )
+    task = Objective(model, chosen.objective).train()
+    optimiser, before = adamw(task, chosen.train), sums(task)
+
+    noise = task.draw_noise(2, torch.Generator().manual_seed(0))
+    loss = task(two_records(chosen, model), noise)["loss"]
+    loss.backward()
+    trained = {name: parameter for name, parameter in task.named_parameters() if parameter.requires_grad}
+    assert loss.isfinite()
+    assert [name for name, parameter in trained.items() if parameter.grad is None] == []
+    assert all(torch.isfinite(parameter.grad.sum()) for parameter in trained.values())
+
+    optimiser.step()
+    moved = {name for name, value in sums(task).items() if value != before[name]}
+    assert moved <= trained.keys()
+    assert all(any(name.startswith(f"model.{part}.") for name in moved) for part, _ in model.named_children())
+
+
+def test_a_profile_that_names_a_report_encoder_has_its_true_size_here():
+    named = {name: profile(name).model.text for name in PROFILES}
+    assert {text for text in named.values() if text} == CONFIGS.keys()
+    encoder, tokenizer = untrained(named["paper"], 128, 0)
+    assert sum(parameter.numel() for parameter in encoder.parameters()) == 108_891_648  # BERT base without its pooler
+    assert len(tokenizer) == 30522
