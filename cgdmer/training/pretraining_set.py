@@ -11,6 +11,10 @@ from cgdmer.files import read_json, work_key
 from cgdmer.settings.base import Section
 from cgdmer.shards import Shards, concatenate, open_shards
 
+EXECUTION = ("compile", "gradient_checkpointing", "checkpoint_steps", "keep", "log_steps")
+"""Settings of section train that change speed, memory or logs, but no result beyond rounding. They are neither part of
+a run's key nor parameters of the stage in dvc.yaml."""
+
 
 def open_pretraining_set(signal: settings.Signal) -> tuple[Shards, dict[str, Any]]:
     """Open the shards that data/pretraining_set.json names, and return its content too.
@@ -47,5 +51,9 @@ def choose(shards: Shards, train: settings.Train) -> tuple[np.ndarray, tuple[int
 
 
 def key(description: dict[str, Any], *sections: Section) -> str:
-    """Return the key of a training run: only a run with the same data and settings is resumed."""
-    return work_key(description, *(section.model_dump() for section in sections))
+    """Return the key of a training run: only a run with the same data and settings is resumed.
+
+    The settings of `EXECUTION` do not count, so a run goes on from its checkpoint when they change.
+    """
+    values = [section.model_dump(exclude=set(EXECUTION)) for section in sections]
+    return work_key(description, *values)

@@ -9,6 +9,8 @@ import sys
 from pathlib import Path
 
 import pytest
+import torch
+from safetensors.torch import load
 from support import example_pool as example
 from support import pretraining_victim as victim
 
@@ -72,6 +74,29 @@ def test_sigterm_leaves_a_checkpoint_and_a_code_then_the_same_bytes(tmp_path, un
     monkeypatch.setenv("CGDMER_WORKERS", "3")
     victim.train()
     assert results(tmp_path) == uninterrupted
+
+
+CHANGED = {"checkpoint_steps": 7, "log_steps": 1, "keep": 5, "gradient_checkpointing": True}
+
+
+def test_a_run_goes_on_when_only_settings_change_that_alter_no_result(tmp_path, uninterrupted, monkeypatch, caplog):
+    example.write(tmp_path)
+    monkeypatch.chdir(tmp_path)
+    save = checkpoint.save
+
+    def die_after_one(*arguments, **named):
+        save(*arguments, **named)
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patched, pytest.raises(KeyboardInterrupt):
+        patched.setattr(checkpoint, "save", die_after_one)
+        victim.train()
+    monkeypatch.setattr(victim, "TRAIN", victim.TRAIN.model_copy(update=CHANGED))
+    with caplog.at_level("INFO", logger="cgdmer"):
+        victim.train()
+    assert "resumed after step 4" in caplog.text
+    weights, expected = (load(content["weights.safetensors"]) for content in (results(tmp_path), uninterrupted))
+    assert all(torch.allclose(value, expected[name], atol=1e-4) for name, value in weights.items())
 
 
 def test_a_damaged_newest_checkpoint_costs_steps_and_nothing_else(tmp_path, uninterrupted, monkeypatch):
