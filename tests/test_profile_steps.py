@@ -3,11 +3,13 @@
 import gc
 from pathlib import Path
 
+import polars as pl
 import pytest
 import torch
 
 from benchmarks.report_encoder import CONFIGS, untrained
 from cgdmer import settings
+from cgdmer.datasets import splits
 from cgdmer.models import weights
 from cgdmer.models.cgdmer import Batch
 from cgdmer.objectives import Objective
@@ -73,3 +75,11 @@ def test_a_profile_that_names_a_report_encoder_has_its_true_size_here():
     encoder, tokenizer = untrained(named["paper"], 128, 0)
     assert sum(parameter.numel() for parameter in encoder.parameters()) == 108_891_648  # BERT base without its pooler
     assert len(tokenizer) == 30522
+
+
+def test_paper_pretrains_on_98_percent_of_the_subjects():
+    patients = pl.Series([str(number) for number in range(20_000)])
+    shares = splits.by_hash(patients, profile("paper").index).value_counts(normalize=True)
+    by_split = dict(shares.iter_rows())
+    assert by_split["train"] == pytest.approx(0.98, abs=0.003)
+    assert by_split["val"] == pytest.approx(0.01, abs=0.002)
