@@ -51,8 +51,19 @@ def parser() -> argparse.ArgumentParser:
     check = commands.add_parser("check", help="show what a corpus lacks, where to get it, or which records failed")
     check.add_argument("source", metavar="SOURCE", help="a corpus of params.yaml, for example ptb_xl")
     check.add_argument("--failed", metavar="EXPECTATION", help="list the records that failed this expectation")
-    profile = commands.add_parser("profile", help="apply the settings of params/NAME.yaml to params.yaml")
+    profile = commands.add_parser(
+        "profile", help="apply the settings of params/NAME.yaml to params.yaml, which keeps your edits"
+    )
     profile.add_argument("name", metavar="NAME", help="demo, or the name of a file in params/")
+    conflict = profile.add_mutually_exclusive_group()
+    conflict.add_argument(
+        "--keep", dest="resolution", action="store_const", const="keep",
+        help="keep your value of a key that both you and the profile set",
+    )  # fmt: skip
+    conflict.add_argument(
+        "--discard", dest="resolution", action="store_const", const="discard",
+        help="take the profile's value of a key that both you and the profile set",
+    )  # fmt: skip
     recording_commands(commands)
     commands.add_parser("doctor", help="check this machine and show which command fixes each problem")
     commands.add_parser("publish", help="log the results to MLflow and register the encoders as candidates")
@@ -133,7 +144,7 @@ def check(options: argparse.Namespace) -> int:
 def profile(options: argparse.Namespace) -> int:
     from cgdmer.settings import profiles
 
-    print(profiles.switch(options.name))
+    print(profiles.switch(options.name, options.resolution))
     return 0
 
 

@@ -31,8 +31,8 @@ def assign(
         raise ConfigError(
             f"corpora.{source}.splits is published, and the published split of {source} is not in data/raw/protocol",
             allowed="published (cpsc2018 and csn need the protocol files), auto or hash",
-            fix="set protocol.way: download in params.yaml, or export CGDMER_PROTOCOL_ROOT and set protocol.way: local; "
-            f"then: dvc repro. Or ask for hash splits by name: corpora.{source}.splits: hash",
+            fix="set protocol.way: download in params.yaml, or protocol.way: local and export CGDMER_PROTOCOL_ROOT; "
+            f"then: dvc repro; or ask for hash splits by name: corpora.{source}.splits: hash",
         )
     covered = (
         0.0 if published is None else coverage(frame.filter(expected if expected is not None else True), published)
