@@ -46,16 +46,25 @@ def draw_noise(records: int, leads: int, columns: int, tokens: int, generator: t
     }
 
 
-def visible_columns(columns: int, ratio: float) -> int:
-    """Return how many columns' worth of tokens a full record keeps visible: at least one."""
-    return max(1, round(columns * (1 - ratio)))
+def rounded_share(count: int, share: float) -> int:
+    """Return a share of `count` as a whole number, at least 1. Every count of visible or hidden tokens comes from here."""
+    return max(1, round(count * share))
+
+
+def rounded_shares(counts: Tensor, most: int, share: float) -> Tensor:
+    """Return `rounded_share` of each of the counts (B,), which are at most `most`.
+
+    A table gives the same numbers as a single call does; a product in fp32 would round some of them differently.
+    """
+    table = [rounded_share(count, share) for count in range(most + 1)]
+    return torch.tensor(table, device=counts.device)[counts]
 
 
 def sample_mask(present: Tensor, noise: Noise, settings: Masking, *, full: bool) -> Mask:
     """Choose the visible tokens of each record.
 
     `present` is bool (B, L, N), False in padding and on missing leads; `full` says that it is True everywhere. A record
-    with l leads and n columns keeps exactly `l * visible_columns(n)` tokens, whatever the kind of mask. With
+    with l leads and n columns keeps exactly `l * rounded_share(n, 1 - ratio)` tokens, whatever the kind of mask. With
     `joint_limb`, the limb leads of a column are visible or hidden together, because any two of them give the others
     (docs/protocols.md G.22). A kind that would cut such a group takes chest tokens instead.
     """
@@ -66,7 +75,7 @@ def sample_mask(present: Tensor, noise: Noise, settings: Masking, *, full: bool)
 
     # How many tokens of each record stay visible.
     leads_present, columns_present = present.any(2).sum(1), present.any(1).sum(1)  # (B,) twice
-    visible_count = ((columns_present * (1 - settings.ratio)).round().clamp(min=1) * leads_present).long()  # (B,)
+    visible_count = rounded_shares(columns_present, columns, 1 - settings.ratio) * leads_present  # (B,)
 
     # Score every token, then keep those with the lowest scores.
     scores = _scores(noise, settings).masked_fill(~present, torch.inf)  # (B, L, N)
@@ -78,7 +87,7 @@ def sample_mask(present: Tensor, noise: Noise, settings: Masking, *, full: bool)
     visible = visible & present  # (B, L, N)
 
     # Sort the visible tokens to the front and cut to a length that is the same for all records.
-    length = leads * visible_columns(columns, settings.ratio)
+    length = leads * rounded_share(columns, 1 - settings.ratio)
     ids_keep = visible.flatten(1).logical_not().long().argsort(dim=1, stable=True)[:, :length]  # (B, V)
     attention_mask = None if full else torch.arange(length, device=present.device) < visible_count[:, None]  # (B, V)
     return Mask(ids_keep, attention_mask, (present & ~visible).flatten(1))
@@ -158,12 +167,12 @@ def sample_hidden_words(content: Tensor, noise: Tensor, ratio: float) -> tuple[T
     """Choose the report tokens to hide.
 
     `content` is bool (B, S), False on padding and special tokens; `noise` is (B, at least S). A report hides
-    `max(1, round(ratio * its content tokens))` tokens. Returns their positions, int64 (B, K), and bool (B, K), False
+    `rounded_share` of its content tokens. Returns their positions, int64 (B, K), and bool (B, K), False
     where a report hides fewer than K tokens and the position only fills up the row.
     """
     content_count = content.sum(1)  # (B,)
-    hidden_count = (content_count * ratio).round().clamp(min=1).minimum(content_count)  # (B,)
-    length = max(1, round(content.shape[1] * ratio))
+    hidden_count = rounded_shares(content_count, content.shape[1], ratio).minimum(content_count)  # (B,)
+    length = rounded_share(content.shape[1], ratio)
     scores = noise[:, : content.shape[1]].masked_fill(~content, torch.inf)  # (B, S)
     positions = scores.argsort(dim=1, stable=True)[:, :length]  # (B, K)
     return positions, torch.arange(length, device=content.device) < hidden_count[:, None]

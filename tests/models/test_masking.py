@@ -2,7 +2,7 @@
 
 import pytest
 import torch
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import settings as limits
 from hypothesis import strategies as st
 
@@ -53,6 +53,32 @@ def test_counts_are_exact_whatever_is_padded_or_missing(kind, joint, ratio, colu
     if joint:
         limb = visible[:, :LIMB] | ~valid[:, :LIMB]
         assert torch.equal(limb.all(1) | (limb == ~valid[:, :LIMB]).all(1), torch.ones(3, columns, dtype=torch.bool))
+
+
+@limits(max_examples=300, deadline=None)
+@example(kind="spatiotemporal", joint=True, percent=95, columns=50, seed=0)
+@example(kind="random", joint=False, percent=95, columns=50, seed=0)
+@given(
+    kind=st.sampled_from(["random", "spatial", "temporal", "spatiotemporal"]),
+    joint=st.booleans(),
+    percent=st.integers(0, 99),
+    columns=st.integers(1, 100),
+    seed=st.integers(0, 10_000),
+)
+def test_each_token_of_a_full_record_is_either_visible_or_hidden(kind, joint, percent, columns, seed):
+    settings = Masking(kind=kind, joint_limb=joint, ratio=percent / 100)
+    mask = masking.sample_mask(whole(4, columns), noise_of(4, columns, seed), settings, full=True)
+    visible = seen(mask, columns)
+    assert torch.equal(visible, ~mask.hidden.view_as(visible))
+    assert visible.sum((1, 2)).tolist() == [mask.ids_keep.shape[1]] * 4
+
+
+def test_counts_of_single_records_and_of_batches_are_rounded_alike():
+    counts = torch.arange(101)
+    for percent in range(100):
+        for share in (percent / 100, 1 - percent / 100):
+            expected = [masking.rounded_share(count, share) for count in counts.tolist()]
+            assert masking.rounded_shares(counts, 100, share).tolist() == expected
 
 
 def test_spatial_hides_whole_chest_leads_and_temporal_whole_columns():
