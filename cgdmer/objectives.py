@@ -5,7 +5,7 @@ D feature width, E width of the aligned space.
 """
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 import torch
@@ -17,6 +17,9 @@ from cgdmer.errors import ConfigError
 from cgdmer.models.cgdmer import CGDMER, Batch, Outputs
 from cgdmer.models.masking import Noise
 from cgdmer.signals.leads import LEADS, LIMB
+
+VECTORS = ("ecg_aligned", "report_aligned", "ecg_shared", "ecg_specific", "report_shared", "report_specific")
+"""Outputs of the model that the terms across records compare, one row per record."""
 
 
 @dataclass(frozen=True)
@@ -34,6 +37,17 @@ class RankLayout:
     def share(self) -> float:
         """Weight of this rank's mean over its records."""
         return len(self.sizes) * self.sizes[self.rank] / sum(self.sizes)
+
+
+@dataclass(frozen=True)
+class Cached:
+    """The terms across records of a whole batch, for the micro-batches that it is divided into."""
+
+    terms: dict[str, Tensor]
+    """Their values over the whole batch."""
+    gradients: dict[str, Tensor]
+    """Gradient of their weighted sum with respect to each vector of this micro-batch and to each parameter of the loss,
+    by name. Those of the vectors are divided by the weight of the micro-batch."""
 
 
 def siglip(
@@ -100,8 +114,14 @@ def hsic(shared: Tensor, specific: Tensor) -> Tensor:
 
 
 def _kernel(features: Tensor) -> Tensor:
-    """Return the Gaussian kernel matrix (B, B) of features (B, D)."""
-    squared = (features[:, None] - features).square().sum(2)
+    """Return the Gaussian kernel matrix (B, B) of features (B, D), without a tensor of differences (B, B, D).
+
+    Squared distances are expanded to norms and a product. Features are centred first, so that a common offset, which
+    distances do not see, does not cost precision.
+    """
+    features = _centred(features)
+    norms = features.square().sum(1)  # (B,)
+    squared = (norms[:, None] + norms - 2 * features @ features.T).clamp(min=0)  # (B, B)
     return torch.exp(-squared / (squared.detach().median() + 1e-6))
 
 
@@ -131,25 +151,73 @@ class Objective(nn.Module):
         """Draw the random numbers behind the masks of `records` records."""
         return self.model.draw_noise(records, generator)
 
-    def forward(self, batch: Batch, noise: Noise, rank_layout: RankLayout | None = None) -> dict[str, Tensor]:
-        """Return scalars by name. Names without a weight in the settings are for the log only."""
+    def forward(
+        self, batch: Batch, noise: Noise, rank_layout: RankLayout | None = None, cached: Cached | None = None, *,
+        only_vectors: bool = False,
+    ) -> dict[str, Tensor]:  # fmt: skip
+        """Return scalars by name. Names without a weight in the settings are for the log only.
+
+        For a micro-batch, `cached` holds the terms across records. With `only_vectors`, return the vectors (b, D) and
+        (b, E) that those terms compare.
+        """
         rank_layout = rank_layout or RankLayout((len(batch["signal"]),))
         outputs = self.model(batch, noise)
         with torch.autocast(batch["signal"].device.type, enabled=False):  # losses are computed in fp32
-            terms = self.terms({name: _float(value) for name, value in outputs.items()}, batch, rank_layout)
-        weighted = [
-            getattr(self.settings, name) * value for name, value in terms.items() if hasattr(self.settings, name)
-        ]
-        return {"loss": torch.stack(weighted).sum(), **terms, **self.errors_by_leads(outputs, rank_layout)}
+            in_fp32 = {name: _float(value) for name, value in outputs.items()}
+            if only_vectors:
+                return {name: in_fp32[name] for name in VECTORS if name in in_fp32}
+            across = cached.terms if cached else self.terms_across_records(in_fp32, batch["report"], rank_layout)
+            terms = self.terms(in_fp32, across, rank_layout)
+            loss = self.weighted_sum(terms)
+            if cached:
+                loss = loss + self.surrogate(in_fp32, cached)
+        return {"loss": loss, **terms, **self.errors_by_leads(outputs, rank_layout)}
 
-    def terms(self, outputs: Outputs, batch: Batch, rank_layout: RankLayout) -> dict[str, Tensor]:
-        """Return every term that is switched on and has its inputs."""
+    def weighted_sum(self, terms: Mapping[str, Tensor]) -> Tensor:
+        """Return the sum of the terms that have a weight in the settings."""
+        return torch.stack(
+            [getattr(self.settings, name) * value for name, value in terms.items() if hasattr(self.settings, name)]
+        ).sum()
+
+    def terms_across_records(self, outputs: Outputs, ids: Tensor, rank_layout: RankLayout) -> dict[str, Tensor]:
+        """Return the terms that compare records with each other, from the vectors of the whole batch."""
+        terms: dict[str, Tensor] = {}
+        if self.settings.contrastive > 0:
+            terms["contrastive"] = self.contrast(outputs, ids, rank_layout)
+        if self.settings.orthogonality > 0 and "ecg_specific" in outputs:
+            terms["orthogonality"] = self.dependence(outputs, rank_layout)
+        return terms
+
+    def cache(self, vectors: Outputs, ids: Tensor, rank_layout: RankLayout) -> Cached | None:
+        """Return the terms across records and their gradients with respect to `vectors` and the loss's parameters.
+
+        `vectors` are those of all micro-batches of this rank, one after another. None when no such term is switched on.
+        Gao et al. 2021, "Scaling Deep Contrastive Learning Batch Size under Memory Limited Setup" (GradCache).
+        """
+        leaves = {name: value.detach().requires_grad_() for name, value in vectors.items()}
+        with torch.enable_grad():
+            terms = self.terms_across_records(leaves, ids, rank_layout)
+            if not terms:
+                return None
+            inputs = leaves | dict(self.named_parameters(recurse=False))
+            values = torch.autograd.grad(self.weighted_sum(terms), [*inputs.values()], allow_unused=True)
+        gradients = {name: value for name, value in zip(inputs, values, strict=True) if value is not None}
+        return Cached({name: value.detach() for name, value in terms.items()}, gradients)
+
+    def surrogate(self, outputs: Outputs, cached: Cached) -> Tensor:
+        """Return a zero whose gradients are the cached ones."""
+        inputs = outputs | dict(self.named_parameters(recurse=False))
+        product = torch.stack([(inputs[name] * value).sum() for name, value in cached.gradients.items()]).sum()
+        return product - product.detach()
+
+    def terms(self, outputs: Outputs, across: Mapping[str, Tensor], rank_layout: RankLayout) -> dict[str, Tensor]:
+        """Return every term that is switched on and has its inputs; `across` are the terms across records."""
         weights, share = self.settings, rank_layout.share
         terms: dict[str, Tensor] = {}
 
         # align the shared features of both modalities
-        if weights.contrastive > 0:
-            terms["contrastive"] = self.contrast(outputs, batch["report"], rank_layout)
+        if "contrastive" in across:
+            terms["contrastive"] = across["contrastive"]
 
         # reconstruct the hidden patches and words
         if "predicted_patches" in outputs:
@@ -164,8 +232,8 @@ class Objective(nn.Module):
             )
 
         # keep shared and specific features independent
-        if weights.orthogonality > 0 and "ecg_specific" in outputs:
-            terms["orthogonality"] = self.dependence(outputs, rank_layout)
+        if "orthogonality" in across:
+            terms["orthogonality"] = across["orthogonality"]
 
         # reconstruct the hidden patches with the shared features of the report
         if "cross_predicted_patches" in outputs:

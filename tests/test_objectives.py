@@ -6,6 +6,7 @@ import pytest
 import torch
 import torch.nn.functional as F
 from support import example_pool as example
+from torch.utils._python_dispatch import TorchDispatchMode
 
 from cgdmer import objectives
 from cgdmer.errors import ConfigError
@@ -92,6 +93,53 @@ def test_dependence_is_high_for_equal_features_low_for_unrelated_ones(kind):
     equal, unrelated = kind(features, features), kind(features, other)
     assert equal > 3 * unrelated
     assert 0 <= unrelated <= equal <= 1.001
+
+
+def naive_hsic(shared, specific):
+    """Trace of both centred kernel matrices, from all pairs of differences (Gretton et al. 2005)."""
+    centring = torch.eye(len(shared), dtype=torch.float64) - 1 / len(shared)
+    kernels = []
+    for features in (shared.double(), specific.double()):
+        squared = (features[:, None] - features).square().sum(2)
+        kernels.append(centring @ torch.exp(-squared / (squared.median().detach() + 1e-6)) @ centring)
+    first, second = kernels
+    return torch.trace(first @ second) / (torch.trace(first @ first) * torch.trace(second @ second)).sqrt()
+
+
+@pytest.mark.parametrize("offset", [0.0, 100.0])
+def test_hsic_is_the_naive_form_in_value_and_gradient(offset):
+    draw = torch.Generator().manual_seed(0)
+    shared = torch.randn(33, 7, generator=draw)
+    specific = shared.square() + 0.5 * torch.randn(33, 7, generator=draw)
+    gradients = []
+    for measure in (objectives.hsic, naive_hsic):
+        leaf = shared.clone().requires_grad_()
+        value = measure(leaf + offset, specific)
+        value.backward()
+        gradients.append(leaf.grad)
+        assert value.item() == pytest.approx(naive_hsic(shared, specific).item(), rel=1e-3)
+    assert torch.allclose(*gradients, atol=1e-3 * gradients[1].abs().max().item())
+
+
+class LargestTensor(TorchDispatchMode):
+    """Notes the number of elements of the largest tensor that any operation returns."""
+
+    elements = 0
+
+    def __torch_dispatch__(self, operation, types, arguments=(), options=None):
+        result = operation(*arguments, **(options or {}))
+        for tensor in result if isinstance(result, tuple | list) else [result]:
+            if isinstance(tensor, torch.Tensor):
+                self.elements = max(self.elements, tensor.numel())
+        return result
+
+
+def test_hsic_builds_nothing_larger_than_a_square_of_the_batch():
+    shared, specific = torch.randn(64, 48, requires_grad=True), torch.randn(64, 48)
+    with LargestTensor() as largest:
+        objectives.hsic(shared, specific).backward()
+    assert shared.grad.shape == (64, 48)
+    assert largest.elements <= 64 * 64
 
 
 def test_hsic_sees_what_correlation_does_not():

@@ -47,7 +47,7 @@ def draw_noise(records: int, leads: int, columns: int, tokens: int, generator: t
 
 
 def rounded_share(count: int, share: float) -> int:
-    """Return a share of `count` as a whole number, at least 1. Every count of visible or hidden tokens comes from here."""
+    """Return a share of `count` as a whole number, at least 1: every number of visible and hidden tokens."""
     return max(1, round(count * share))
 
 
