@@ -142,9 +142,9 @@ def check(options: argparse.Namespace) -> int:
 
 
 def profile(options: argparse.Namespace) -> int:
-    from cgdmer.settings import profiles
+    from cgdmer.commands import profile
 
-    print(profiles.switch(options.name, options.resolution))
+    print(profile.switch(options.name, options.resolution))
     return 0
 
 
