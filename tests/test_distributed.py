@@ -19,21 +19,23 @@ TOLERANCE = 2e-4
 """Of every number in the curve: sums are taken in another order."""
 
 
-def train(folder):
+def train(folder, accumulate=2, **terms):
     example.write(folder, records=95)
     with contextlib.chdir(folder):
         pretrain(
-            model=example.MODEL, masking=settings.Masking(), objective=OBJECTIVE, train=TRAIN, signal=example.SIGNAL
+            model=example.MODEL, masking=settings.Masking(), objective=OBJECTIVE.model_copy(update=terms),
+            train=TRAIN.model_copy(update={"accumulate": accumulate}), signal=example.SIGNAL,
         )  # fmt: skip
     with (folder / paths.CURVE).open() as stream:
         curve = [[float(value) for value in row.values()] for row in csv.DictReader(stream)]
     return torch.tensor(curve), load_file(folder / paths.MODEL / "weights.safetensors")
 
 
-def test_two_processes_train_like_one(tmp_path, monkeypatch):
-    one, weights = train(tmp_path / "one")
+@pytest.mark.parametrize(("accumulate", "kind"), [(2, "cross_covariance"), (3, "hsic"), (1, "cosine")])
+def test_two_processes_with_micro_batches_train_like_one_without(tmp_path, monkeypatch, accumulate, kind):
+    one, weights = train(tmp_path / "one", 1, orthogonality_kind=kind)
     monkeypatch.setenv("CGDMER_DEVICES", "2")
-    two, both = train(tmp_path / "two")
+    two, both = train(tmp_path / "two", accumulate, orthogonality_kind=kind)
     assert torch.allclose(one, two, rtol=TOLERANCE, atol=TOLERANCE)
     assert all(torch.allclose(weights[name], both[name], atol=5e-3) for name in weights)
 

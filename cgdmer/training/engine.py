@@ -12,10 +12,10 @@ from torch.nn.parallel import DistributedDataParallel
 
 from cgdmer import environment
 from cgdmer.distributed import World, gather
-from cgdmer.models.cgdmer import Batch
+from cgdmer.models.cgdmer import Batch, Outputs
 from cgdmer.models.masking import Noise
 from cgdmer.models.transformer import Transformer
-from cgdmer.objectives import RankLayout
+from cgdmer.objectives import Cached, RankLayout
 from cgdmer.settings import Train
 from cgdmer.training import optimiser
 from cgdmer.training.records import MicroBatch, mix_seed
@@ -23,11 +23,19 @@ from cgdmer.training.throughput import count_flops
 
 
 class Task(Protocol):
-    """What is trained: a module that turns a batch and its noise into `loss` and the named terms."""
+    """What is trained: a module that turns a batch and its noise into `loss` and the named terms.
+
+    Terms across records are those whose value for a record depends on the other records of the batch.
+    """
 
     def draw_noise(self, records: int, generator: torch.Generator) -> Noise: ...
 
-    def __call__(self, batch: Batch, noise: Noise, rank_layout: RankLayout | None = None) -> dict[str, Tensor]: ...
+    def __call__(
+        self, batch: Batch, noise: Noise, rank_layout: RankLayout | None = None, cached: Cached | None = None, *,
+        only_vectors: bool = False,
+    ) -> dict[str, Tensor]: ...  # fmt: skip
+
+    def cache(self, vectors: Outputs, ids: Tensor, rank_layout: RankLayout) -> Cached | None: ...
 
 
 class Engine:
@@ -46,15 +54,13 @@ class Engine:
         self.optimiser.found_inf = self.non_finite  # type: ignore[attr-defined]  # fused AdamW skips updates while it is 1
         self.average = copy.deepcopy(task).requires_grad_(False) if train.ema else None
         self.generator = torch.Generator(self.device)
-        self.forward = self._wrap_task()
+        self.local = cast(Callable[..., dict[str, Tensor]], torch.compile(task) if train.compile else self.task)
+        self.forward = self._data_parallel() if world.size > 1 else self.local
 
-    def _wrap_task(self) -> Callable[..., dict[str, Tensor]]:
-        """Return the task, compiled and data-parallel as the settings and the world ask."""
-        module = torch.compile(self.task) if self.train.compile else self.task
-        if self.world.size > 1:
-            devices = [self.device.index] if self.device.type == "cuda" else None
-            module = DistributedDataParallel(module, device_ids=devices, broadcast_buffers=False)
-        return cast(Callable[..., dict[str, Tensor]], module)
+    def _data_parallel(self) -> Callable[..., dict[str, Tensor]]:
+        """Return the task with gradients that are averaged over the ranks."""
+        devices = [self.device.index] if self.device.type == "cuda" else None
+        return DistributedDataParallel(cast(nn.Module, self.local), device_ids=devices, broadcast_buffers=False)
 
     @property
     def bf16(self) -> bool:
@@ -67,31 +73,75 @@ class Engine:
         device, so the weights that produced it are kept.
         """
         self.task.train()
+        noises = self.draw_noises(micro_batches, number)
+        caches = self.cache(micro_batches, noises, number) if len(micro_batches) > 1 else [None]
         totals: dict[str, Tensor] = {}
-        for index, micro_batch in enumerate(micro_batches):
+        for index, (micro_batch, noise, cached) in enumerate(zip(micro_batches, noises, caches, strict=True)):
             last = index == len(micro_batches) - 1
             with nullcontext() if last or self.world.size == 1 else self.forward.no_sync():  # type: ignore[attr-defined]
-                terms = self.terms(micro_batch, number, index)
+                terms = self.run_task(self.forward, micro_batch, noise, number, index, cached)
                 (terms["loss"] * micro_batch.weight).backward()
             for name, value in terms.items():
                 totals[name] = totals.get(name, 0) + value.detach().float() * micro_batch.weight
         return self._update(totals, rate)
 
-    def terms(self, micro_batch: MicroBatch, number: int, index: int) -> dict[str, Tensor]:
-        """Run the task on micro-batch `index` of step `number`; (seed, step, index) decide its random numbers."""
-        sizes, rank = micro_batch.sizes, self.world.rank
-        noise = self.draw_noise(sizes, rank, "train", number, index)
-        torch.manual_seed(mix_seed(self.train.seed, "dropout", number, index, rank))
-        gather_rows = partial(gather, sizes=sizes) if self.world.size > 1 else lambda local: [local]
-        with torch.autocast(self.device.type, torch.bfloat16, enabled=self.bf16):
-            return self.forward(self.to_device(micro_batch.batch), noise, RankLayout(sizes, rank, gather_rows))
+    def cache(
+        self, micro_batches: Sequence[MicroBatch], noises: Sequence[Noise], number: int
+    ) -> Sequence[Cached | None]:
+        """Compute the terms across records on the whole batch, and return them with each micro-batch's gradients.
 
-    def draw_noise(self, sizes: tuple[int, ...], rank: int, *purpose: object) -> Noise:
-        """Draw the noise of a whole batch and return this rank's rows, so that masks do not depend on the ranks."""
+        So a step does not depend on how its batch is divided. The vectors are computed without gradients here and again
+        with gradients by `step`, which costs a forward pass.
+        """
+        with torch.no_grad():
+            separate = [
+                self.run_task(self.local, micro_batch, noise, number, index, only_vectors=True)
+                for index, (micro_batch, noise) in enumerate(zip(micro_batches, noises, strict=True))
+            ]
+        vectors = {name: torch.cat([vectors[name] for vectors in separate]) for name in separate[0]}
+        ids = torch.cat([self.to_device(micro_batch.batch)["report"] for micro_batch in micro_batches])
+        sizes = tuple(map(sum, zip(*(micro_batch.sizes for micro_batch in micro_batches), strict=True)))
+        whole = cast(Task, self.task).cache(vectors, ids, self.rank_layout(sizes))
+        if whole is None:
+            return [None] * len(micro_batches)
+        caches, begin = [], 0
+        for micro_batch in micro_batches:
+            end = begin + micro_batch.sizes[self.world.rank]
+            gradients = {
+                name: value[begin:end] / micro_batch.weight if name in vectors else value
+                for name, value in whole.gradients.items()
+            }
+            caches.append(Cached(whole.terms, gradients))
+            begin = end
+        return caches
+
+    def rank_layout(self, sizes: tuple[int, ...]) -> RankLayout:
+        """Return how a batch with `sizes` records per rank lies on the ranks."""
+        gather_rows = partial(gather, sizes=sizes) if self.world.size > 1 else lambda local: [local]
+        return RankLayout(sizes, self.world.rank, gather_rows)
+
+    def run_task(
+        self, forward: Callable[..., dict[str, Tensor]], micro_batch: MicroBatch, noise: Noise, number: int, index: int,
+        cached: Cached | None = None, *, only_vectors: bool = False,
+    ) -> dict[str, Tensor]:  # fmt: skip
+        """Run the task on micro-batch `index` of step `number`; (seed, step, index) decide its dropout."""
+        torch.manual_seed(mix_seed(self.train.seed, "dropout", number, index, self.world.rank))
+        rank_layout = self.rank_layout(micro_batch.sizes)
+        with torch.autocast(self.device.type, torch.bfloat16, enabled=self.bf16):
+            return forward(self.to_device(micro_batch.batch), noise, rank_layout, cached, only_vectors=only_vectors)
+
+    def draw_noises(self, micro_batches: Sequence[MicroBatch], number: int) -> list[Noise]:
+        """Draw this rank's noise for each micro-batch; a record's place in the step's batch decides its masks."""
+        sizes = tuple(size for micro_batch in micro_batches for size in micro_batch.sizes)
+        chunks = [index * len(micro_batch.sizes) + self.world.rank for index, micro_batch in enumerate(micro_batches)]
+        return [self.draw_noise(sizes, chunk, "train", number, 0) for chunk in chunks]
+
+    def draw_noise(self, sizes: tuple[int, ...], chunk: int, *purpose: object) -> Noise:
+        """Draw the noise of a whole batch and return the rows of one chunk of it; `sizes` counts those of each."""
         self.generator.manual_seed(mix_seed(self.train.seed, "masks", *purpose))
-        begin = sum(sizes[:rank])
+        begin = sum(sizes[:chunk])
         noise = cast(Task, self.task).draw_noise(sum(sizes), self.generator)
-        return {name: values[begin : begin + sizes[rank]] for name, values in noise.items()}
+        return {name: values[begin : begin + sizes[chunk]] for name, values in noise.items()}
 
     def pin(self, batch: Batch) -> Batch:
         """Copy a batch into pinned memory for a GPU; called by the threads that prefetch."""

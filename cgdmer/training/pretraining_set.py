@@ -11,8 +11,17 @@ from cgdmer.files import read_json, work_key
 from cgdmer.settings.base import Section
 from cgdmer.shards import Shards, concatenate, open_shards
 
-EXECUTION = ("compile", "gradient_checkpointing", "checkpoint_steps", "keep", "log_steps")
-"""Settings of section train that change speed, memory or logs, but no result beyond rounding. They are neither part of
+EXECUTION = (
+    "accumulate",
+    "compile",
+    "gradient_checkpointing",
+    "checkpoint_steps",
+    "checkpoint_minutes",
+    "keep",
+    "log_steps",
+)
+"""Settings of section train that change speed, memory or logs, but no result beyond rounding
+and the draws of dropout. They are neither part of
 a run's key nor parameters of the stage in dvc.yaml."""
 
 

@@ -14,6 +14,7 @@ from cgdmer.distributed import World
 from cgdmer.errors import DataError
 from cgdmer.files import read_json, write_json
 from cgdmer.models.cgdmer import Batch
+from cgdmer.models.masking import Noise
 from cgdmer.settings import Train
 from cgdmer.training import checkpoint
 from cgdmer.training.engine import Engine
@@ -80,11 +81,8 @@ def replay(folder: Path, task: nn.Module, train: Train, device: torch.device, pa
     for index, shape in enumerate(facts["micro_batches"]):
         by_rank = [{k.split("/")[1]: v for k, v in b.items() if k.startswith(f"{index}/")} for b in batches]
         micro_batches.append(MicroBatch(_concatenate(by_rank, pad), (sum(shape["sizes"]),), shape["weight"]))
-    rows = [
-        row
-        for index, micro_batch in enumerate(micro_batches)
-        for row in _non_finite_rows(engine, facts["step"], index, micro_batch)
-    ]
+    noises = engine.draw_noises(micro_batches, facts["step"])
+    rows = [row for pair in zip(micro_batches, noises, strict=True) for row in _non_finite_rows(engine, *pair)]
     names, values = engine.step(facts["step"], micro_batches, 0.0)
     return Replayed(facts["step"] + 1, facts["terms"], dict(zip(names, values.tolist(), strict=True)), rows)
 
@@ -99,9 +97,9 @@ def _concatenate(batches: Sequence[Mapping[str, Tensor]], pad: int) -> Batch:
 
 
 @torch.no_grad()
-def _non_finite_rows(engine: Engine, number: int, index: int, micro_batch: MicroBatch) -> list[int]:
+def _non_finite_rows(engine: Engine, micro_batch: MicroBatch, noise: Noise) -> list[int]:
     """Return the rows of records that give a non-finite term by themselves, each with its own masks."""
-    noise, rows = engine.draw_noise(micro_batch.sizes, 0, "train", number, index), []
+    rows = []
     for i in range(micro_batch.sizes[0]):
         record = {k: value[i : i + 1] if isinstance(value, Tensor) else value for k, value in micro_batch.batch.items()}
         with torch.autocast(engine.device.type, torch.bfloat16, enabled=engine.bf16):

@@ -26,6 +26,12 @@ def micro_batch(of, records=6):
     return MicroBatch(example.batch(of.task.model, records), (records,), 1.0)
 
 
+def terms_of(of, number):
+    one = micro_batch(of)
+    [noise] = of.draw_noises([one], number)
+    return of.run_task(of.forward, one, noise, number, 0)
+
+
 def parameters(of):
     return {name: value.detach().clone() for name, value in of.task.named_parameters()}
 
@@ -33,7 +39,7 @@ def parameters(of):
 def test_a_step_is_adamw_on_the_clipped_gradient():
     ours, plain = engine(clip=0.5), engine(clip=0.5)
     names, values = ours.step(3, [micro_batch(ours)], 1e-2)
-    loss = plain.terms(micro_batch(plain), 3, 0)["loss"]
+    loss = terms_of(plain, 3)["loss"]
     loss.backward()
     norm = torch.nn.utils.clip_grad_norm_(plain.task.parameters(), 0.5)
     groups = [
@@ -47,28 +53,70 @@ def test_a_step_is_adamw_on_the_clipped_gradient():
     assert all(torch.allclose(value, expected[name], atol=1e-6) for name, value in parameters(ours).items())
 
 
-def test_accumulated_micro_batches_average_by_their_records():
-    """With terms that are means over records, a step is the same in any division (SigLIP has fewer negatives)."""
-    means = {"contrastive": 0.0, "orthogonality_kind": "cosine"}
-    split = engine(means)
-    whole_batch = example.batch(split.task.model, 6)
+def divided(batch, *sizes):
+    """Divide a batch into micro-batches of these sizes."""
+    ends = [sum(sizes[: number + 1]) for number in range(len(sizes))]
     pieces = []
-    for index, rows in enumerate((slice(0, 4), slice(4, 6))):
-        batch = {name: value if name == "full" else value[rows] for name, value in whole_batch.items()}
-        pieces.append(MicroBatch(batch, (len(batch["row"]),), (4, 2)[index] / 6))
-    noise = split.draw_noise((6,), 0, "any")
-    slices = {4: slice(0, 4), 2: slice(4, 6), 6: slice(0, 6)}
-    whole = engine(means)
-    for one in (split, whole):
-        one.draw_noise = lambda sizes, *_: {name: value[slices[sizes[0]]] for name, value in noise.items()}
-    _, in_pieces = split.step(0, pieces, 1e-3)
-    _, at_once = whole.step(0, [MicroBatch(whole_batch, (6,), 1.0)], 1e-3)
-    assert torch.allclose(in_pieces, at_once, rtol=1e-4)
+    for size, end in zip(sizes, ends, strict=True):
+        rows = {name: value if name == "full" else value[end - size : end] for name, value in batch.items()}
+        pieces.append(MicroBatch(rows, (size,), size / sum(sizes)))
+    return pieces
+
+
+def gradients(of, micro_batches):
+    """Return the terms of a step and the gradient that reaches the optimiser."""
+    of._update = lambda totals, rate: totals
+    terms = of.step(3, micro_batches, 0.0)
+    return terms, {name: value.grad for name, value in of.task.named_parameters()}
+
+
+@pytest.mark.parametrize(
+    "terms",
+    [
+        {"orthogonality_kind": "cross_covariance", "cross_reconstruction": 0.3},
+        {"orthogonality_kind": "hsic", "unique_reports": False},
+        {"orthogonality_kind": "cosine", "unique_reports": True},
+        {"contrastive": 0.0, "orthogonality_kind": "hsic"},
+        {"orthogonality": 0.0},
+        {"contrastive": 0.0, "orthogonality": 0.0},
+    ],
+)
+@pytest.mark.parametrize("sizes", [(7, 7), (6, 5, 3), (1,) * 14])
+def test_a_step_does_not_depend_on_how_its_batch_is_divided(terms, sizes):
+    whole, split = engine(terms), engine(terms)
+    example.awake(whole.task), example.awake(split.task)
+    batch = example.batch(whole.task.model, 14, short=(2, 9))
+    assert len(batch["report"].unique()) < 14
+    expected, expected_gradients = gradients(whole, divided(batch, 14))
+    values, value_gradients = gradients(split, divided(batch, *sizes))
+    assert list(values) == list(expected)
+    for name, value in expected.items():
+        assert values[name].item() == pytest.approx(value.item(), rel=1e-5), name
+    largest = max(value.abs().max() for value in expected_gradients.values() if value is not None)
+    for name, value in expected_gradients.items():
+        if value is not None:
+            assert torch.allclose(value_gradients[name], value, rtol=1e-4, atol=1e-5 * largest), name
+
+
+@pytest.mark.parametrize("train", [{}, {"gradient_checkpointing": True}])
+def test_both_passes_over_a_micro_batch_drop_the_same_units(train, monkeypatch):
+    monkeypatch.setattr(example, "MODEL", example.MODEL.model_copy(update={"dropout": 0.3}))
+    one = engine(**train)
+    seen = []
+    forward, cache = one.local, one.task.cache
+    one.task.cache = lambda vectors, *rest: seen.append(vectors) or cache(vectors, *rest)
+    batch = example.batch(one.task.model, 10)
+    outputs = []
+    one.task.model.register_forward_hook(lambda *call: outputs.append(call[2]["ecg_aligned"].detach()))
+    assert forward is one.forward
+    one.step(3, divided(batch, 6, 4), 1e-3)
+    assert torch.equal(torch.cat(outputs[:2]), seen[0]["ecg_aligned"])
+    assert torch.allclose(torch.cat(outputs[2:]), seen[0]["ecg_aligned"], atol=1e-6)
 
 
 def test_the_same_step_number_gives_the_same_masks_and_another_does_not():
     one = engine()
-    first, again, other = (one.terms(micro_batch(one), number, 0)["loss"].item() for number in (1, 1, 2))
+    first, again, other = (terms_of(one, number)["loss"].item() for number in (1, 1, 2))
     assert first == again != other
 
 
@@ -135,7 +183,8 @@ def test_compiled_it_trains_to_the_same_weights_under_the_same_names(monkeypatch
     monkeypatch.setattr(torch, "compile", lambda module: calls.append(1) or compiled(module, backend="eager"))
     plain, fast = engine(), engine(compile=True)
     assert len(calls) == 1
-    expected, values = (one.step(0, [micro_batch(one)], 1e-3)[1] for one in (plain, fast))
+    batch = example.batch(plain.task.model, 9)
+    expected, values = (one.step(0, divided(batch, 5, 4), 1e-3)[1] for one in (plain, fast))
     assert torch.allclose(expected, values, rtol=1e-4)
     first, second = plain.state(), fast.state()
     assert first.keys() == second.keys()

@@ -75,9 +75,12 @@ class Poisoned(torch.nn.Module):
     def draw_noise(self, *arguments):
         return self.inner.draw_noise(*arguments)
 
-    def forward(self, batch, *arguments):
-        terms = self.inner(batch, *arguments)
-        if torch.isin(batch["row"], self.rows).any():
+    def cache(self, *arguments):
+        return self.inner.cache(*arguments)
+
+    def forward(self, batch, *arguments, **named):
+        terms = self.inner(batch, *arguments, **named)
+        if "loss" in terms and torch.isin(batch["row"], self.rows).any():
             terms["contrastive"] = terms["contrastive"] / 0
             terms["loss"] = terms["loss"] + terms["contrastive"]
         return terms

@@ -11,8 +11,14 @@ from cgdmer.training.pretraining_set import EXECUTION, key
 
 ROOT = Path(__file__).resolve().parents[2]
 OTHER = {
-    "compile": True, "gradient_checkpointing": True, "checkpoint_steps": 3, "keep": 7, "log_steps": 1,
-}  # fmt: skip
+    "accumulate": 4,
+    "compile": True,
+    "gradient_checkpointing": True,
+    "checkpoint_steps": 3,
+    "checkpoint_minutes": 1.0,
+    "keep": 7,
+    "log_steps": 1,
+}
 
 
 def keyed(**change):
