@@ -36,8 +36,8 @@ def locate(
        later aliases and zips.
     3. Else a folder or zip whose name continues after an alias, such as PhysioNet's `ptb-xl-a-large-...-1.0.3.zip`, and
        that `recognises` accepts.
-    4. Else the same two steps for `collections`, the projects that hold this corpus among others; `recognises` must
-       accept them.
+    4. Else the same two steps for `collections`, the projects that hold this corpus among others, one of which may be
+       `raw_root` itself; `recognises` must accept them.
     5. Else `raw_root` itself, if its own name is an alias or it holds the corpus directly, not in a folder below.
 
     A folder with one folder per version, as PhysioNet's mirror has them, stands for the version it holds. DataError if
@@ -53,7 +53,7 @@ def locate(
         return _version(source, exact, recognises) or exact
     return (
         _continued(source, names, candidates, recognises)
-        or _collection(source, collections, candidates, recognises)
+        or _collection(source, collections, [*candidates, raw_root.absolute()], recognises)
         or _itself(source, raw_root, names, recognises)
     )
 
@@ -123,7 +123,8 @@ def _collection(
     """Return the first collection, or its version, that holds the corpus."""
     for name in collections:
         for path in candidates:
-            if _plain(_stem(path)) == _plain(name):
+            title = path.parent.name if VERSION.fullmatch(path.name) else _stem(path)
+            if _plain(title) == _plain(name):
                 if version := _version(source, path, recognises):
                     return version
                 if recognises is None or recognises(path, False):

@@ -5,6 +5,7 @@ from typing import Any
 
 import polars as pl
 
+from cgdmer import protocol
 from cgdmer.errors import ConfigError
 from cgdmer.settings import Corpus, Index
 from cgdmer.tables import SPLITS, UNASSIGNED
@@ -28,12 +29,7 @@ def assign(
     a published split is required and there is none.
     """
     if corpus.splits == "published" and published is None:
-        raise ConfigError(
-            f"corpora.{source}.splits is published, and the published split of {source} is not in data/raw/protocol",
-            allowed="published (cpsc2018 and csn need the protocol files), auto or hash",
-            fix="set protocol.way: download in params.yaml, or protocol.way: local and export CGDMER_PROTOCOL_ROOT; "
-            f"then: dvc repro; or ask for hash splits by name: corpora.{source}.splits: hash",
-        )
+        raise _no_split(source)
     covered = (
         0.0 if published is None else coverage(frame.filter(expected if expected is not None else True), published)
     )
@@ -46,6 +42,20 @@ def assign(
     counts = {name: int((split == name).sum()) for name in SPLITS} | {"unassigned": int((split == UNASSIGNED).sum())}
     facts = {"kind": kind, "asked": corpus.splits, "published_coverage": round(covered, 4), **counts}
     return frame.with_columns(split.alias("split")), facts
+
+
+def _no_split(source: str) -> ConfigError:
+    """Return the error for a published split that is required and is not there."""
+    if source not in protocol.TABLES:
+        return ConfigError(
+            f"{source} has no published split", allowed="auto or hash", fix=f"set corpora.{source}.splits: hash"
+        )
+    return ConfigError(
+        f"corpora.{source}.splits is published, and the published split of {source} is not in data/raw/protocol",
+        allowed="published with the protocol files, auto or hash",
+        fix="set protocol.way: download in params.yaml, or protocol.way: local and export CGDMER_PROTOCOL_ROOT; "
+        f"then: dvc repro; or ask for hash splits by name: corpora.{source}.splits: hash",
+    )
 
 
 def coverage(frame: pl.DataFrame, published: pl.DataFrame) -> float:

@@ -118,7 +118,7 @@ def merge(
                 for key in conflicts
             ),
             allowed="--keep for your values, --discard for the profile's",
-            fix="run the command again with one of the two flags, or edit params.yaml; nothing was written",
+            fix="cgdmer profile NAME with one of the two flags, or edit params.yaml; nothing was written",
         )
     discarded = conflicts if resolution == "discard" else []
     merged = profile

@@ -115,6 +115,14 @@ def test_the_older_challenge_is_used_if_the_newer_is_not_there(mirror):
     assert index_of("cpsc2018") == RECORDS["cpsc2018"]
 
 
+@pytest.mark.parametrize("start", ["challenge-2021", "challenge-2021/1.0.3", "challenge-2021/1.0.3/training"])
+def test_the_raw_root_may_be_a_challenge(mirror, monkeypatch, start):
+    monkeypatch.setenv("CGDMER_RAW_ROOT", str(mirror / FILES / start))
+    assert datasets.local_root("cpsc2018", Corpus()) == mirror / ROOTS["cpsc2018"]
+    assert datasets.local_root("mimic_iv_ecg", Corpus()) is None
+    assert datasets.local_root("csn", Corpus()) is None
+
+
 @pytest.mark.parametrize("source", datasets.SOURCES)
 def test_several_versions_are_named_with_the_setting_that_chooses(mirror, source):
     version = mirror / PROJECTS[source]
