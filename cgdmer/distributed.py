@@ -8,6 +8,7 @@ import socket
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from types import FrameType
 from typing import Any
 
 import torch
@@ -111,7 +112,9 @@ def process_count() -> int:
 
 
 def launch(count: int, function: Callable[..., None], *arguments: Any) -> None:
-    """Call a module-level function in `count` processes and wait for them; a SIGTERM is passed on to all of them.
+    """Call a module-level function in `count` processes and wait for them.
+
+    A SIGTERM or SIGINT of this process becomes a SIGTERM of each.
 
     On several machines, run `torchrun --nnodes ... -m cgdmer run pretrain` on each one instead. Raises the error class
     of the process that failed.
@@ -124,11 +127,13 @@ def launch(count: int, function: Callable[..., None], *arguments: Any) -> None:
     )
     assert isinstance(context, ProcessContext)
 
-    def pass_on(*_: object) -> None:
+    def pass_on(number: int, frame: FrameType | None) -> None:
         for pid in context.pids():
             os.kill(pid, signal.SIGTERM)
+        if number == signal.SIGINT:  # a second one ends this process at once
+            signal.signal(number, signal.default_int_handler)
 
-    previous_handler = signal.signal(signal.SIGTERM, pass_on)
+    previous_handlers = {number: signal.signal(number, pass_on) for number in (signal.SIGTERM, signal.SIGINT)}
     try:
         while not context.join(grace_period=GRACE):
             pass
@@ -137,7 +142,8 @@ def launch(count: int, function: Callable[..., None], *arguments: Any) -> None:
         kind = kinds.get(error.exit_code, CgdmerError)
         raise kind(f"{error}; its own message is above", fix="run it again") from error
     finally:
-        signal.signal(signal.SIGTERM, previous_handler)
+        for number, handler in previous_handlers.items():
+            signal.signal(number, handler)
 
 
 def _enter(rank: int, count: int, port: int, function: Callable[..., None], arguments: tuple[Any, ...]) -> None:

@@ -41,8 +41,11 @@ class Model(Section):
     text: str | None = None
     """Pretrained report encoder: a Hugging Face name or a local folder. Null trains a small encoder and its tokenizer
     from scratch."""
+    text_revision: str | None = None
+    """Commit of the Hugging Face repository that `text` names. With null, the latest downloaded commit is used, and the
+    log warns that nothing is pinned."""
     text_frozen_layers: int = Field(default=0, ge=0)
-    """Lowest layers of a pretrained report encoder that are not trained."""
+    """Lowest layers of a pretrained report encoder that are not trained; 0 trains its embeddings too."""
     text_width: int = Field(default=96, ge=8)
     """Embedding width of the report encoder trained from scratch."""
     text_depth: int = Field(default=2, ge=1)
@@ -125,9 +128,13 @@ class Train(Section):
     batch: int = Field(default=32, ge=2)
     """Records per optimiser step, summed over all processes and micro-batches."""
     accumulate: int = Field(default=1, ge=1)
-    """Micro-batches per optimiser step on each process. More of them need less memory."""
+    """Micro-batches per optimiser step on each process. More of them need less memory; two or more cost another forward
+    pass, because the terms across records are computed on the whole batch. Without dropout, the result is the same
+    within rounding."""
     lr: float = Field(default=2e-3, gt=0)
     """Peak learning rate."""
+    text_lr: float | None = Field(default=None, gt=0)
+    """Peak learning rate of a pretrained report encoder (`model.text`); null for `lr`."""
     warmup: float = Field(default=0.1, ge=0, lt=1)
     """Share of all steps in which the learning rate rises. It falls along a cosine to zero afterwards."""
     weight_decay: float = Field(default=0.05, ge=0)
@@ -143,7 +150,9 @@ class Train(Section):
     precision: Literal["auto", "fp32", "bf16"] = "auto"
     """Number format of activations. `auto` means bf16 on CUDA and fp32 on a CPU."""
     checkpoint_steps: int = Field(default=200, ge=1)
-    """Steps between two checkpoints."""
+    """Most steps between two checkpoints."""
+    checkpoint_minutes: float = Field(default=10.0, gt=0)
+    """Most minutes between two checkpoints, whatever the number of steps."""
     keep: int = Field(default=2, ge=1)
     """Latest checkpoints that are not deleted."""
     held_out: int = Field(default=512, ge=0)

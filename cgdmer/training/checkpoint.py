@@ -1,10 +1,13 @@
 """Checkpoints: safetensors and a JSON file with their sha256. A damaged one is skipped for the newest intact one."""
 
 import logging
-from collections.abc import Mapping
+from collections import deque
+from collections.abc import Callable, Mapping
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from types import TracebackType
+from typing import Any, Self
 
 from safetensors.torch import load_file, save_file
 from torch import Tensor
@@ -13,6 +16,8 @@ from cgdmer.errors import DataError
 from cgdmer.files import atomic, read_json, sha256, write_json
 
 BEST = "best.safetensors"
+MAX_PENDING = 2
+"""Most copies of the state that may wait in memory to be written: the best weights and a checkpoint."""
 log = logging.getLogger(__name__)
 
 
@@ -23,6 +28,37 @@ class Checkpoint:
     step: int
     tensors: dict[str, Tensor]
     facts: dict[str, Any]
+
+
+class Writer:
+    """Writes in a background thread, in order; training waits only for the copy to host memory.
+
+    Leaving it waits until everything is written. An error of the thread is raised by the next call.
+    """
+
+    def __init__(self) -> None:
+        self.pool = ThreadPoolExecutor(1, thread_name_prefix="checkpoint")
+        self.pending: deque[Future[None]] = deque()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, value: BaseException | None, at: TracebackType | None) -> None:
+        self.pool.shutdown()
+        if kind is None:
+            self.wait()
+
+    def submit(self, tensors: Mapping[str, Tensor], write: Callable[[dict[str, Tensor]], None]) -> None:
+        """Copy `tensors` to host memory and let the thread call `write` with the copy."""
+        while self.pending and (self.pending[0].done() or len(self.pending) >= MAX_PENDING):
+            self.pending.popleft().result()
+        copies = {name: value.detach().to("cpu", copy=True) for name, value in tensors.items()}
+        self.pending.append(self.pool.submit(write, copies))
+
+    def wait(self) -> None:
+        """Wait until everything submitted is written."""
+        while self.pending:
+            self.pending.popleft().result()
 
 
 def save(folder: Path, checkpoint: Checkpoint, keep: int) -> None:

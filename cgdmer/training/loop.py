@@ -1,17 +1,14 @@
 """`fit`: training steps, checkpoints, held-out measurements, and stopping in good order."""
 
 import logging
-import signal
-import threading
+import time
 from collections import deque
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from types import TracebackType
-from typing import Any, Self
+from typing import Any
 
 import numpy as np
-import torch
 from torch import Tensor, nn
 
 from cgdmer import environment
@@ -21,13 +18,12 @@ from cgdmer.models.cgdmer import Batch
 from cgdmer.settings import Train
 from cgdmer.training import checkpoint, replay
 from cgdmer.training.engine import Engine
+from cgdmer.training.interrupt import Interrupt
 from cgdmer.training.optimiser import learning_rate
 from cgdmer.training.progress import Bar, LogMetrics, StepLog, curve
 from cgdmer.training.records import MicroBatch, Order, prefetch, split_micro_batches
 from cgdmer.training.throughput import Throughput
 
-AGREE_STEPS = 10
-"""Steps between two agreements among ranks on whether to stop."""
 Source = Callable[[np.ndarray], Batch]
 log = logging.getLogger(__name__)
 
@@ -69,6 +65,7 @@ class Run:
         self.log = StepLog(folder / "steps.jsonl")
         self.pending: deque[PendingStep] = deque()
         self.throughput: Throughput | None = None
+        self.writer, self.saved_at = checkpoint.Writer(), time.monotonic()
 
     def resume(self) -> int:
         """Load the newest intact checkpoint, if any, and return the number of steps done."""
@@ -140,7 +137,8 @@ class Run:
         self.log_metrics(done, {f"held_out/{name}": value for name, value in terms.items()})
         log.info("epoch %d/%d: held-out %s", epoch, self.train.epochs, {k: round(v, 4) for k, v in terms.items()})
         if not earlier or terms["loss"] < min(earlier):
-            checkpoint.save_best(self.folder, done, self.engine.result.state_dict())
+            weights = self.engine.result.state_dict()
+            self.writer.submit(weights, lambda copies: checkpoint.save_best(self.folder, done, copies))
 
     def held_out_batches(self) -> Iterator[MicroBatch]:
         """Yield the held-out records in batches, each weighted by its share of them."""
@@ -148,11 +146,44 @@ class Run:
         for batch in np.array_split(positions, -(-self.held_out // self.train.batch)):
             yield MicroBatch(self.source(batch), (len(batch),), len(batch) / self.held_out)
 
+    def loop(self, done: int, interrupt: Interrupt) -> None:
+        """Train from step `done` to the end; Preempted, with a checkpoint saved, on SIGTERM or SIGINT."""
+        lag = 1 if self.world.device.type == "cuda" else 0  # reading a value at once would make a GPU wait for the host
+        bar = Bar(self.total, done, self.world.is_main)
+        batches = prefetch(self.fetch, range(done, self.total), min(4, environment.read().workers))
+        for number, (micro_batches, waited) in zip(range(done, self.total), batches, strict=True):
+            self.step(number, micro_batches, waited)
+            done = number + 1
+            stops, epoch_ends = interrupt.agreed(done), done % self.order.steps == 0
+            saves = stops or self.due(done) or done == self.total
+            self.log_pending(bar, keep=0 if saves or epoch_ends else lag)
+            if epoch_ends:
+                self.measure(done)
+            if saves:
+                self.save(done)
+            if stops and done < self.total:
+                self.writer.wait()
+                reason = interrupt.name or "a signal to another process"
+                raise Preempted(
+                    f"stopped by {reason} after step {done} of {self.total}; a checkpoint is saved", fix="run it again"
+                )
+        bar.close()
+
+    def due(self, done: int) -> bool:
+        """Return True if a checkpoint is due after `done` steps, by their number or by the minutes since the last."""
+        minutes = (time.monotonic() - self.saved_at) / 60
+        return done % self.train.checkpoint_steps == 0 or minutes >= self.train.checkpoint_minutes
+
     def save(self, done: int) -> None:
-        """Write a checkpoint after `done` steps, once the step log is on disk."""
+        """Write a checkpoint after `done` steps in the background, once the step log is on disk."""
+        self.saved_at = time.monotonic()
         if self.world.is_main:
-            self.log.sync()
-            checkpoint.save(self.folder, checkpoint.Checkpoint(done, self.engine.state(), {}), self.train.keep)
+            self.writer.submit(self.engine.state(), lambda copies: self.write(done, copies))
+
+    def write(self, done: int, tensors: dict[str, Tensor]) -> None:
+        """Write a checkpoint; called in the thread of the writer."""
+        self.log.sync()
+        checkpoint.save(self.folder, checkpoint.Checkpoint(done, tensors, {}), self.train.keep)
 
     def finish(self) -> Fitted:
         """Load the resulting weights into the task and return the results."""
@@ -174,35 +205,6 @@ class Run:
         return self.throughput.summary(self.world.device, self.engine.bf16, self.world.size)
 
 
-class Interrupt:
-    """Remembers a SIGTERM until the step is done. Outside the main thread, signals cannot be caught."""
-
-    def __init__(self, world: World) -> None:
-        self.world, self.requested = world, False
-
-    def __enter__(self) -> Self:
-        if threading.current_thread() is threading.main_thread():
-            self.previous_handler = signal.signal(signal.SIGTERM, self._handle)
-        return self
-
-    def __exit__(self, kind: type[BaseException] | None, value: BaseException | None, at: TracebackType | None) -> None:
-        if threading.current_thread() is threading.main_thread():
-            signal.signal(signal.SIGTERM, self.previous_handler)
-
-    def _handle(self, *_: object) -> None:
-        self.requested = True
-
-    def agreed(self, done: int) -> bool:
-        """Return True if training must stop now; ranks agree every `AGREE_STEPS` steps, so that they stop together."""
-        if self.world.size == 1:
-            return self.requested
-        if done % AGREE_STEPS:
-            return False
-        flag = torch.tensor(float(self.requested), device=self.world.device)
-        torch.distributed.all_reduce(flag, torch.distributed.ReduceOp.MAX)
-        return bool(flag)
-
-
 def fit(
     task: nn.Module, source: Source, sizes: tuple[int, int], train: Train, *, world: World, folder: Path,
     log_metrics: LogMetrics = lambda step, metrics: None,
@@ -211,27 +213,10 @@ def fit(
 
     `source` maps positions to a batch, and `sizes` counts its training and its held-out records. The result does not
     depend on kills or data threads, nor, within rounding, on the number of ranks. Raises TrainingStopped for a
-    non-finite term, and Preempted, with a checkpoint saved, on SIGTERM.
+    non-finite term, and Preempted, with a checkpoint saved, on SIGTERM or SIGINT.
     """
     run = Run(task, source, sizes, train, world, folder, log_metrics)
     done = run.resume()
-    lag = 1 if world.device.type == "cuda" else 0  # reading a value at once would make a GPU wait for the host
-    bar = Bar(run.total, done, world.is_main)
-    with Interrupt(world) as interrupt:
-        batches = prefetch(run.fetch, range(done, run.total), min(4, environment.read().workers))
-        for number, (micro_batches, waited) in zip(range(done, run.total), batches, strict=True):
-            run.step(number, micro_batches, waited)
-            done = number + 1
-            stops, epoch_ends = interrupt.agreed(done), done % run.order.steps == 0
-            saves = stops or done % train.checkpoint_steps == 0 or done == run.total
-            run.log_pending(bar, keep=0 if saves or epoch_ends else lag)
-            if epoch_ends:
-                run.measure(done)
-            if saves:
-                run.save(done)
-            if stops and done < run.total:
-                raise Preempted(
-                    f"stopped by SIGTERM after step {done} of {run.total}; a checkpoint is saved", fix="run it again"
-                )
-    bar.close()
+    with Interrupt(world) as interrupt, run.writer:
+        run.loop(done, interrupt)
     return run.finish()

@@ -20,9 +20,8 @@ EXECUTION = (
     "keep",
     "log_steps",
 )
-"""Settings of section train that change speed, memory or logs, but no result beyond rounding
-and the draws of dropout. They are neither part of
-a run's key nor parameters of the stage in dvc.yaml."""
+"""Settings of section train that change speed, memory or logs, but no result beyond rounding and the draws of dropout.
+They are neither part of a run's key nor parameters of the stage in dvc.yaml."""
 
 
 def open_pretraining_set(signal: settings.Signal) -> tuple[Shards, dict[str, Any]]:

@@ -1,5 +1,7 @@
 """Checkpoints: complete or absent; the newest intact one is loaded."""
 
+import threading
+
 import pytest
 import torch
 
@@ -59,3 +61,58 @@ def test_every_flipped_bit_is_found(tmp_path):
         assert checkpoint.newest(tmp_path) is None
     path.write_bytes(content)
     assert checkpoint.newest(tmp_path).step == 1
+
+
+def test_the_writer_keeps_what_was_there_when_it_was_asked():
+    weights, written, may_write = torch.zeros(3), [], threading.Event()
+
+    def write(tensors):
+        may_write.wait(10)
+        written.append(tensors["weights"].tolist())
+
+    with checkpoint.Writer() as writer:
+        writer.submit({"weights": weights}, write)
+        weights += 1
+        writer.submit({"weights": weights}, write)
+        weights += 1
+        assert not written, "training does not wait for the disk"
+        may_write.set()
+    assert written == [[0.0] * 3, [1.0] * 3]
+
+
+def test_more_copies_than_memory_is_meant_for_are_waited_for():
+    done = []
+    with checkpoint.Writer() as writer:
+        for number in range(6):
+            writer.submit({}, lambda _, number=number: done.append(number))
+            assert len(writer.pending) <= checkpoint.MAX_PENDING
+    assert done == list(range(6))
+
+
+@pytest.mark.parametrize("ask", ["submit", "wait", "leave"])
+def test_an_error_of_the_writer_is_raised_and_not_lost(ask):
+    def fail(_):
+        raise OSError("no space left on device")
+
+    def train():
+        with checkpoint.Writer() as writer:
+            writer.submit({}, fail)
+            if ask == "submit":
+                for _ in range(checkpoint.MAX_PENDING):
+                    writer.submit({}, lambda _: None)
+            if ask == "wait":
+                writer.wait()
+
+    with pytest.raises(OSError, match="no space"):
+        train()
+
+
+def test_an_error_of_training_is_not_hidden_and_waits_for_the_writer(tmp_path):
+    def stop():
+        with checkpoint.Writer() as writer:
+            writer.submit({"a": torch.ones(2)}, lambda copies: checkpoint.save(tmp_path, Checkpoint(4, copies, {}), 1))
+            raise KeyError("training")
+
+    with pytest.raises(KeyError):
+        stop()
+    assert checkpoint.newest(tmp_path).step == 4

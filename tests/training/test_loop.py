@@ -1,6 +1,7 @@
 """fit: it learns, measures, keeps the best, and stops at what is not finite."""
 
 import json
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -12,7 +13,7 @@ from cgdmer import objectives, paths, settings
 from cgdmer.errors import DataError, TrainingStopped
 from cgdmer.models import weights
 from cgdmer.shards import open_shards
-from cgdmer.training import Records, World, checkpoint, fit, replay
+from cgdmer.training import Records, World, checkpoint, fit, loop, replay
 from cgdmer.training.engine import Engine
 from cgdmer.training.records import MicroBatch, Order
 from cgdmer.training.replay import dump
@@ -144,3 +145,27 @@ def test_damaged_best_weights_are_refused(tmp_path, harm):
         path.write_bytes(content if harm == "flipped" else content[:-9])
     with pytest.raises(DataError, match="best weights"):
         checkpoint.best(tmp_path / "work")
+
+
+@pytest.mark.parametrize(
+    ("change", "expected"),
+    [
+        ({"checkpoint_steps": 4}, [4, 6]),
+        ({"checkpoint_steps": 100}, [6]),
+        ({"checkpoint_steps": 100, "checkpoint_minutes": 1.5}, [2, 4, 6]),
+    ],
+)
+def test_a_checkpoint_is_due_after_steps_or_minutes(tmp_path, monkeypatch, change, expected):
+    """Each step takes a minute of a pretended clock."""
+    now, steps = [0.0], []
+    monkeypatch.setattr(loop, "time", SimpleNamespace(monotonic=lambda: now[0]))
+    step, save = loop.Run.step, loop.Run.save
+
+    def take_a_minute(*arguments):
+        now[0] += 60
+        step(*arguments)
+
+    monkeypatch.setattr(loop.Run, "step", take_a_minute)
+    monkeypatch.setattr(loop.Run, "save", lambda run, done: steps.append(done) or save(run, done))
+    train(tmp_path, settings.Train(epochs=2, batch=24, held_out=0, **change))
+    assert steps == expected

@@ -1,8 +1,10 @@
 """Killed with SIGKILL at random places, started again: the result is that of an uninterrupted run, to the bit."""
 
 import contextlib
+import json
 import os
 import random
+import re
 import signal
 import subprocess
 import sys
@@ -54,21 +56,24 @@ def test_killed_at_random_places_it_ends_with_the_same_bytes(tmp_path, uninterru
     assert not (tmp_path / paths.scratch("pretrain")).exists()
 
 
-def test_sigterm_leaves_a_checkpoint_and_a_code_then_the_same_bytes(tmp_path, uninterrupted, monkeypatch):
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+def test_a_signal_leaves_a_checkpoint_and_a_code_then_the_same_bytes(tmp_path, uninterrupted, monkeypatch, number):
     example.write(tmp_path)
     monkeypatch.chdir(tmp_path)
     add, calls = progress.StepLog.add, []
+    handlers = [signal.getsignal(one) for one in (signal.SIGTERM, signal.SIGINT)]
 
     def stop_at_six(*arguments, **named):
         calls.append(1)
         if len(calls) == 6:
-            os.kill(os.getpid(), signal.SIGTERM)
+            os.kill(os.getpid(), number)
         return add(*arguments, **named)
 
     monkeypatch.setattr(progress.StepLog, "add", stop_at_six)
-    with pytest.raises(Preempted, match="a checkpoint is saved") as stopped:
+    with pytest.raises(Preempted, match=f"{number.name} .* a checkpoint is saved") as stopped:
         victim.train()
     assert stopped.value.code == 75
+    assert [signal.getsignal(one) for one in (signal.SIGTERM, signal.SIGINT)] == handlers
     [scratch] = paths.scratch("pretrain").iterdir()
     assert checkpoint.newest(scratch).step in (6, 7)
     monkeypatch.setenv("CGDMER_WORKERS", "3")
@@ -76,12 +81,17 @@ def test_sigterm_leaves_a_checkpoint_and_a_code_then_the_same_bytes(tmp_path, un
     assert results(tmp_path) == uninterrupted
 
 
-CHANGED = {"checkpoint_steps": 7, "log_steps": 1, "keep": 5, "gradient_checkpointing": True}
+CHANGED = {"accumulate": 2, "checkpoint_steps": 7, "log_steps": 1, "keep": 5, "gradient_checkpointing": True}
 
 
-def test_a_run_goes_on_when_only_settings_change_that_alter_no_result(tmp_path, uninterrupted, monkeypatch, caplog):
-    example.write(tmp_path)
-    monkeypatch.chdir(tmp_path)
+def test_a_run_goes_on_when_only_settings_change_that_alter_no_result(tmp_path, monkeypatch, caplog):
+    """Without dropout, because a micro-batch draws its own."""
+    monkeypatch.setattr(victim, "MODEL", example.MODEL)
+    for name in ("uninterrupted", "changed"):
+        example.write(tmp_path / name)
+    monkeypatch.chdir(tmp_path / "uninterrupted")
+    victim.train()
+    monkeypatch.chdir(tmp_path / "changed")
     save = checkpoint.save
 
     def die_after_one(*arguments, **named):
@@ -94,9 +104,13 @@ def test_a_run_goes_on_when_only_settings_change_that_alter_no_result(tmp_path, 
     monkeypatch.setattr(victim, "TRAIN", victim.TRAIN.model_copy(update=CHANGED))
     with caplog.at_level("INFO", logger="cgdmer"):
         victim.train()
-    assert "resumed after step 4" in caplog.text
-    weights, expected = (load(content["weights.safetensors"]) for content in (results(tmp_path), uninterrupted))
-    assert all(torch.allclose(value, expected[name], atol=1e-4) for name, value in weights.items())
+    assert re.search(r"resumed after step (4|8|12) ", caplog.text)
+    written, expected = (results(tmp_path / name) for name in ("changed", "uninterrupted"))
+    weights, expected_weights = (load(files["weights.safetensors"]) for files in (written, expected))
+    assert all(torch.allclose(value, expected_weights[name], atol=5e-3) for name, value in weights.items())
+    epochs, expected_epochs = (json.loads(files["summary.json"])["epochs"] for files in (written, expected))
+    for line, expected_line in zip(epochs, expected_epochs, strict=True):
+        assert line == pytest.approx(expected_line, rel=1e-3)
 
 
 def test_a_damaged_newest_checkpoint_costs_steps_and_nothing_else(tmp_path, uninterrupted, monkeypatch):
