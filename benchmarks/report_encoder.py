@@ -38,10 +38,13 @@ WORDS = (
 )
 
 
-def untrained(name: str, length: int, frozen_layers: int) -> tuple[text.HuggingFaceText, Tokenizer]:
+def untrained(
+    name: str, length: int, frozen_layers: int, revision: str | None = None
+) -> tuple[text.HuggingFaceText, Tokenizer]:
     """Return the encoder `name` with random weights, and a word tokenizer with as many entries as its vocabulary.
 
-    `length` is the longest report in tokens. Raises KeyError for a name that is not in `CONFIGS`.
+    `length` is the longest report in tokens; random weights have no `revision`. Raises KeyError for a name that is not
+    in `CONFIGS`.
     """
     config = CONFIGS[name]
     entries = [*SPECIAL, *WORDS]

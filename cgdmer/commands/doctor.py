@@ -39,7 +39,8 @@ class Finding:
 def examine() -> tuple[bool, str]:
     """Return True if nothing is bad, and all findings as text."""
     checks: list[Callable[[], Iterator[Finding]]] = [
-        python, versions, pipeline, configuration, disk, memory, accelerator, tools, data_cache, servers, optional,
+        python, versions, pipeline, configuration, report_encoder, disk, memory, accelerator, tools, data_cache,
+        servers, optional,
     ]  # fmt: skip
     findings = [finding for check in checks for finding in check()]
     bad = sum(finding.state == "bad" for finding in findings)
@@ -105,6 +106,24 @@ def configuration() -> Iterator[Finding]:
             yield Finding("bad", error.problem, error.fix)
         else:
             yield Finding("ok", f"{name} can be read")
+
+
+def report_encoder() -> Iterator[Finding]:
+    """Check that a pretrained report encoder, if params.yaml names one, is on this machine."""
+    try:
+        model = settings.load().model
+        if model.text is None:
+            return
+        from cgdmer.models import text_files
+
+        text_files.require(model.text, model.text_revision)
+    except CgdmerError as error:
+        if error.problem.startswith("model.text"):  # check `configuration` reports other errors
+            yield Finding("bad", error.problem, error.fix)
+    except ImportError:
+        yield Finding("note", "the report encoder is not checked", PIPELINE)
+    else:
+        yield Finding("ok", f"the report encoder {model.text} is on this machine")
 
 
 def disk() -> Iterator[Finding]:

@@ -1,5 +1,6 @@
 """The report encoder: a small transformer trained from scratch, or a Hugging Face encoder by name or local path."""
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -7,7 +8,7 @@ import torch
 from torch import Tensor, nn
 
 from cgdmer.errors import ConfigError
-from cgdmer.models import tokens
+from cgdmer.models import text_files, tokens
 from cgdmer.models.masking import Noise, drop_statements, sample_hidden_words
 from cgdmer.models.patches import gather_tokens, sincos_positions
 from cgdmer.models.transformer import Transformer
@@ -34,6 +35,9 @@ class ScratchText(nn.Module):
 
 class HuggingFaceText(nn.Module):
     """Any Hugging Face encoder that maps ids and an attention mask to `last_hidden_state`."""
+
+    pretrained = True
+    """The optimiser gives the parameters of such a module the learning rate `train.text_lr`."""
 
     def __init__(self, body: Any, frozen_layers: int) -> None:
         super().__init__()
@@ -111,7 +115,10 @@ class ReportEncoder(nn.Module):
 
 
 def freeze(body: nn.Module, layers: int) -> None:
-    """Freeze the embeddings and the lowest `layers` layers; ConfigError when the encoder has fewer."""
+    """Freeze the lowest `layers` layers and all that lies below them: embeddings, their norm, a projection.
+
+    ConfigError when the encoder has fewer layers.
+    """
     if not layers:
         return
     stacks = [module for module in body.modules() if isinstance(module, nn.ModuleList)]
@@ -120,26 +127,39 @@ def freeze(body: nn.Module, layers: int) -> None:
         raise ConfigError(
             f"model.text_frozen_layers = {layers}, but the encoder has {len(stack)} layers", fix="edit params.yaml"
         )
-    for module in [*(m for m in body.modules() if isinstance(m, nn.Embedding)), *stack[:layers]]:
+    embeddings = [module for module in body.modules() if isinstance(module, nn.Embedding)]
+    for module in [*embeddings, *_modules_before(body, stack), *stack[:layers]]:
         module.requires_grad_(False)
 
 
-def load_pretrained(name: str, length: int, frozen_layers: int) -> tuple[HuggingFaceText, tokens.Tokenizer]:
-    """Load a pretrained encoder and its tokenizer from safetensors, never from a pickle.
+def _modules_before(body: nn.Module, stack: nn.Module) -> Iterator[nn.Module]:
+    """Yield the modules that are defined before the stack of layers, at every level around it."""
+    for child in body.children():
+        if any(module is stack for module in child.modules()):
+            yield from _modules_before(child, stack) if child is not stack else ()
+            return
+        yield child
+
+
+def load_pretrained(
+    name: str, length: int, frozen_layers: int, revision: str | None = None
+) -> tuple[HuggingFaceText, tokens.Tokenizer]:
+    """Load a pretrained encoder and its tokenizer from safetensors, never from a pickle; `revision` is a commit.
 
     ConfigError when `name` is neither a folder nor in the local Hugging Face cache; it says how to get the files.
     """
     import transformers
 
+    text_files.require(name, revision)
     try:
-        config = transformers.AutoConfig.from_pretrained(name)
-        pretrained_tokenizer = transformers.AutoTokenizer.from_pretrained(name)
-        body = _model_class(config).from_pretrained(name, use_safetensors=True, dtype=torch.float32)
+        config = transformers.AutoConfig.from_pretrained(name, revision=revision)
+        pretrained_tokenizer = transformers.AutoTokenizer.from_pretrained(name, revision=revision)
+        body = _model_class(config).from_pretrained(name, revision=revision, use_safetensors=True, dtype=torch.float32)
     except (OSError, ValueError) as error:
         raise ConfigError(
             f"model.text: '{name}' cannot be loaded: {str(error).splitlines()[0]}",
             allowed="null, a folder with config.json, model.safetensors and tokenizer.json, or a model name",
-            fix=f"hf download {name}; weights that exist as .bin only must be converted to safetensors once",
+            fix=text_files.download_command(name, revision),
         ) from error
     longest = getattr(config, "max_position_embeddings", length) or length
     if length > longest:

@@ -27,21 +27,31 @@ SECTIONS = {
 }
 
 
+LoadPretrained = Callable[[str, int, int, str | None], tuple[text.HuggingFaceText, tokens.Tokenizer]]
+"""Loads an encoder by name, longest report, number of frozen layers and revision."""
+
+
+def reads_reports(objective: settings.Objective) -> bool:
+    """Return True if any objective needs a report encoder."""
+    return max(objective.contrastive, objective.report_reconstruction, objective.cross_reconstruction) > 0
+
+
 def create(
     model: settings.Model, masking: settings.Masking, objective: settings.Objective, signal: settings.Signal,
     reports: Iterable[str], seed: int,
-    load_pretrained: Callable[[str, int, int], tuple[text.HuggingFaceText, tokens.Tokenizer]] = text.load_pretrained,
+    load_pretrained: LoadPretrained = text.load_pretrained,
 ) -> CGDMER:  # fmt: skip
     """Build a model with weights drawn from `seed`, and a tokenizer trained on `reports` or taken from `model.text`.
 
     When no objective reads reports, the model has no report encoder and no tokenizer. `load_pretrained` loads the
     encoder that `model.text` names.
     """
-    reads_reports = max(objective.contrastive, objective.report_reconstruction, objective.cross_reconstruction) > 0
     tokenizer = text_model = None
-    if reads_reports and model.text:
-        text_model, tokenizer = load_pretrained(model.text, model.max_tokens, model.text_frozen_layers)
-    elif reads_reports:
+    if reads_reports(objective) and model.text:
+        text_model, tokenizer = load_pretrained(
+            model.text, model.max_tokens, model.text_frozen_layers, model.text_revision
+        )
+    elif reads_reports(objective):
         tokenizer = tokens.train(reports, model.vocabulary, model.max_tokens)
     torch.manual_seed(seed)
     return CGDMER(model, masking, objective, signal, tokenizer, text_model)

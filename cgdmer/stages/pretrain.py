@@ -10,7 +10,7 @@ import polars as pl
 
 from cgdmer import paths, settings
 from cgdmer.files import atomic, write_json
-from cgdmer.models import weights
+from cgdmer.models import text_files, weights
 from cgdmer.objectives import Objective
 from cgdmer.tracking import journal
 from cgdmer.training import Fitted, Records, World, fit, join, launch, process_count, threads
@@ -22,6 +22,8 @@ def pretrain(
     signal: settings.Signal,
 ) -> None:  # fmt: skip
     """Train on every training record with a report; after a kill, training resumes from its last checkpoint."""
+    if model.text and weights.reads_reports(objective):
+        text_files.require(model.text, model.text_revision)  # before shards are verified, which takes minutes
     sections = (model, masking, objective, train, signal)
     if (count := process_count()) > 1:
         launch(count, run, *sections)

@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Mapping
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -20,14 +21,30 @@ def learning_rate(step: int, total: int, peak: float, warmup: float) -> float:
 def adamw(module: nn.Module, train: Train) -> torch.optim.AdamW:
     """Return AdamW over the trainable parameters of a module.
 
-    Matrices decay; biases, norms, embeddings and the temperature do not.
+    Matrices decay; biases, norms, embeddings and the temperature do not. The `lr_scale` of a group multiplies the
+    learning rate of a step: it is `train.text_lr / train.lr` for modules with the attribute `pretrained`, 1 otherwise.
     """
     embeddings = {id(layer.weight) for layer in module.modules() if isinstance(layer, nn.Embedding)}
     trainable = [parameter for parameter in module.parameters() if parameter.requires_grad]
     decayed = [p for p in trainable if p.ndim > 1 and id(p) not in embeddings]
     undecayed = [p for p in trainable if p.ndim <= 1 or id(p) in embeddings]
-    groups = [{"params": decayed, "weight_decay": train.weight_decay}, {"params": undecayed, "weight_decay": 0.0}]
+    groups: list[dict[str, Any]] = [
+        {"params": decayed, "weight_decay": train.weight_decay, "lr_scale": 1.0},
+        {"params": undecayed, "weight_decay": 0.0, "lr_scale": 1.0},
+    ]
+    if train.text_lr is not None:
+        layers = [layer for layer in module.modules() if getattr(layer, "pretrained", False)]
+        pretrained = {id(parameter) for layer in layers for parameter in layer.parameters()}
+        scale = train.text_lr / train.lr
+        groups = [part for group in groups for part in _divided(group, pretrained, scale)]
     return torch.optim.AdamW(groups, lr=train.lr, betas=(0.9, 0.98), eps=1e-8, fused=True)
+
+
+def _divided(group: dict[str, Any], pretrained: set[int], scale: float) -> list[dict[str, Any]]:
+    """Divide a group of parameters into the pretrained ones, by their `id`, with a `scale`, and the others."""
+    others = group | {"params": [p for p in group["params"] if id(p) not in pretrained]}
+    scaled = group | {"params": [p for p in group["params"] if id(p) in pretrained], "lr_scale": scale}
+    return [part for part in (others, scaled) if part["params"]]
 
 
 def state_tensors(optimiser: torch.optim.Optimizer, names: Mapping[int, str]) -> dict[str, Tensor]:

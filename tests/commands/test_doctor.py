@@ -35,6 +35,22 @@ def test_a_sound_machine_passes_and_a_broken_setting_does_not(tmp_path, capsys):
     assert "to fix: edit params.yaml" in output
 
 
+def test_a_report_encoder_that_is_not_on_this_machine_is_bad(tmp_path):
+    assert states(doctor.report_encoder()) == []
+    content = settings.read(tmp_path / "params.yaml")
+    folder = tmp_path / "encoder"
+    folder.mkdir()
+    (tmp_path / "params.yaml").write_text(yaml.safe_dump(settings.merge(content, {"model": {"text": str(folder)}})))
+    ((state, fact, fix),) = states(doctor.report_encoder())
+    assert state == "bad"
+    assert "lacks files" in fact
+    assert "model.safetensors" in fact
+    assert fix.startswith("hf download")
+    for name in ("config.json", "model.safetensors", "tokenizer.json"):
+        (folder / name).write_text("")
+    assert [state for state, *_ in states(doctor.report_encoder())] == ["ok"]
+
+
 def test_versions_are_held_against_the_constraints(tmp_path):
     (tmp_path / "pins.txt").write_text("numpy==0.0.1\n")
     ((state, fact, fix),) = states(doctor.versions(tmp_path / "pins.txt"))

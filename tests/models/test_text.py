@@ -1,14 +1,19 @@
 """Report encoders: from scratch, and named models that the test itself saves."""
 
+import shutil
+from functools import partial
+
+import huggingface_hub
 import pytest
 import tokenizers
 import torch
 import transformers
 
 from cgdmer.errors import ConfigError
-from cgdmer.models import masking, text, tokens
+from cgdmer.models import masking, text, text_files, tokens
 from cgdmer.settings import Masking, Model
 
+LOOK_UP = huggingface_hub.try_to_load_from_cache
 LINES = [
     "sinus rhythm. left bundle branch block. abnormal ecg.",
     "atrial fibrillation. abnormal ecg.",
@@ -74,15 +79,47 @@ def test_frozen_layers_are_the_lowest_and_never_more_than_there_are(bert):
     named, _ = text.load_pretrained(str(bert), 10, 1)
     learned = {name for name, parameter in named.named_parameters() if parameter.requires_grad}
     assert any("layer.1." in name for name in learned)
-    assert not any("layer.0." in name or "embeddings.word" in name for name in learned)
+    assert not any("layer.0." in name or "embeddings." in name for name in learned)  # their LayerNorm is frozen too
     with pytest.raises(ConfigError, match="2 layers"):
         text.load_pretrained(str(bert), 10, 3)
 
 
-def test_a_name_that_is_nowhere_says_what_to_do(monkeypatch):
-    monkeypatch.setenv("HF_HUB_OFFLINE", "1")
-    with pytest.raises(ConfigError, match="hf download"):
-        text.load_pretrained("nobody/no-such-model", 10, 0)
+def test_all_that_lies_below_frozen_layers_is_frozen_whatever_the_architecture(t5):
+    named, _ = text.load_pretrained(str(t5), 10, 1)
+    learned = {name for name, parameter in named.named_parameters() if parameter.requires_grad}
+    assert {name.split(".")[1:4] == ["encoder", "block", "1"] or "final_layer_norm" in name for name in learned} == {
+        True
+    }
+    size = {"embedding_size": 8, "hidden_size": 16, "num_hidden_layers": 2, "num_attention_heads": 2}
+    electra = transformers.ElectraModel(transformers.ElectraConfig(vocab_size=32, intermediate_size=32, **size))
+    text.freeze(electra, 1)
+    learned = {name for name, parameter in electra.named_parameters() if parameter.requires_grad}
+    assert learned
+    assert all(name.startswith("encoder.layer.1.") for name in learned)
+
+
+@pytest.mark.parametrize("name", ["nobody/no-such-model", "not a name"])
+def test_a_name_that_is_nowhere_says_which_files_are_missing_and_what_to_do(name):
+    with pytest.raises(ConfigError, match=r"config\.json, model\.safetensors .*, tokenizer\.json") as caught:
+        text.load_pretrained(name, 10, 0)
+    assert caught.value.fix.startswith(f"hf download {name}")
+
+
+def test_a_pinned_encoder_is_looked_up_by_its_commit(bert, tmp_path, monkeypatch, caplog):
+    commit, other = "a" * 40, "b" * 40
+    snapshot = tmp_path / "cache/models--some--encoder/snapshots" / commit
+    shutil.copytree(bert, snapshot, ignore=shutil.ignore_patterns("cache"))
+    references = snapshot.parents[1] / "refs"
+    references.mkdir()
+    (references / "main").write_text(commit)
+    monkeypatch.setattr(huggingface_hub, "try_to_load_from_cache", partial(LOOK_UP, cache_dir=tmp_path / "cache"))
+    text_files.require("some/encoder", commit)
+    assert not caplog.records
+    text_files.require("some/encoder", None)
+    assert "'some/encoder' is not pinned" in caplog.text
+    with pytest.raises(ConfigError, match=f"at revision {other}") as caught:
+        text_files.require("some/encoder", other)
+    assert f"hf download some/encoder --revision {other}" in caught.value.fix
 
 
 def test_reports_longer_than_the_model_reads_are_refused_by_the_setting(bert):

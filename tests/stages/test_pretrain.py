@@ -10,7 +10,7 @@ from support import example_pool as example
 
 import cgdmer
 from cgdmer import paths, settings
-from cgdmer.errors import DataError
+from cgdmer.errors import ConfigError, DataError
 from cgdmer.files import read_json, write_json
 from cgdmer.stages import pretrain as stage
 from cgdmer.stages.pretrain import pretrain
@@ -111,3 +111,10 @@ def test_shards_of_another_rate_than_the_settings_are_refused(tmp_path):
     example.write(tmp_path)
     with pytest.raises(DataError, match=r"50\.0 Hz"):
         run(tmp_path, signal=settings.Signal(fs=100.0, seconds=4.0))
+
+
+def test_a_missing_report_encoder_is_found_before_any_shard_is_opened(tmp_path, monkeypatch):
+    monkeypatch.setattr(stage, "open_pretraining_set", lambda signal: pytest.fail("the shards were opened"))
+    model = example.MODEL.model_copy(update={"text": "nobody/no-such-model"})
+    with pytest.raises(ConfigError, match=r"model\.safetensors"):
+        run(tmp_path, model=model)

@@ -7,7 +7,7 @@ import torch
 from support import example_pool as example
 
 from cgdmer import objectives, settings
-from cgdmer.models import weights
+from cgdmer.models import text, weights
 from cgdmer.training import optimiser
 
 
@@ -37,6 +37,24 @@ def test_only_matrices_decay():
     assert {"log_scale", "bias"} | embeddings <= undecayed
     assert all("norm" not in name and not name.endswith("bias") for name in decayed)
     assert "model.ecg_encoder.transformer.blocks.0.qkv.weight" in decayed
+
+
+@pytest.mark.parametrize("frozen", [0, 1])
+def test_a_pretrained_report_encoder_has_a_learning_rate_of_its_own(frozen):
+    size = {"hidden_size": 16, "num_hidden_layers": 2, "num_attention_heads": 2, "intermediate_size": 32}
+    task = torch.nn.ModuleDict(
+        {
+            "text": text.build_from_config({"model_type": "bert", "vocab_size": 20, **size}, frozen),
+            "other": torch.nn.Linear(3, 2),
+        }
+    )
+    names = {id(parameter): name for name, parameter in task.named_parameters()}
+    adamw = optimiser.adamw(task, settings.Train(lr=1e-3, text_lr=1e-4))
+    scales = {names[id(p)]: group["lr_scale"] for group in adamw.param_groups for p in group["params"]}
+    assert scales.keys() == {name for name, parameter in task.named_parameters() if parameter.requires_grad}
+    assert all(scale == pytest.approx(0.1 if name.startswith("text.") else 1.0) for name, scale in scales.items())
+    same = optimiser.adamw(task, settings.Train(lr=1e-3))
+    assert [group["lr_scale"] for group in same.param_groups] == [1.0, 1.0]
 
 
 def test_an_optimiser_comes_back_to_the_bit(tmp_path):
