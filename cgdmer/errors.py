@@ -59,7 +59,7 @@ class ValidationFailed(DataError):
 
 
 class TrainingStopped(CgdmerError):
-    """Training cannot continue: a loss is not finite."""
+    """Training cannot continue: a loss is not finite, or a step does not fit in memory."""
 
     code = 5
 

@@ -54,6 +54,7 @@ class Engine:
         self.optimiser.found_inf = self.non_finite  # type: ignore[attr-defined]  # fused AdamW skips updates while it is 1
         self.average = copy.deepcopy(task).requires_grad_(False) if train.ema else None
         self.generator = torch.Generator(self.device)
+        self.updating = False
         self.local = cast(Callable[..., dict[str, Tensor]], torch.compile(task) if train.compile else self.task)
         self.forward = self._data_parallel() if world.size > 1 else self.local
 
@@ -120,6 +121,18 @@ class Engine:
         gather_rows = partial(gather, sizes=sizes) if self.world.size > 1 else lambda local: [local]
         return RankLayout(sizes, self.world.rank, gather_rows)
 
+    def try_step(self, micro_batches: Sequence[MicroBatch]) -> None:
+        """Run a step that changes nothing but allocates what a step needs, the optimiser's state included."""
+        self.non_finite.fill_(1)
+        self.step(0, micro_batches, 0.0)
+        self.non_finite.zero_()
+
+    def release_memory(self) -> None:
+        """Free the gradients of a step that ran out of memory."""
+        self.optimiser.zero_grad(set_to_none=True)
+        if self.device.type == "cuda":
+            torch.cuda.empty_cache()
+
     def run_task(
         self, forward: Callable[..., dict[str, Tensor]], micro_batch: MicroBatch, noise: Noise, number: int, index: int,
         cached: Cached | None = None, *, only_vectors: bool = False,
@@ -175,7 +188,7 @@ class Engine:
     def _update(self, totals: dict[str, Tensor], rate: float) -> tuple[list[str], Tensor]:
         """Clip the gradients, apply them, and average the terms over the ranks."""
         for group in self.optimiser.param_groups:
-            group["lr"] = rate
+            group["lr"] = rate * group["lr_scale"]
         norm = torch.nn.utils.clip_grad_norm_(self.task.parameters(), self.train.clip, foreach=True)
         values = torch.stack([*totals.values()])
         if self.world.size > 1:
@@ -183,10 +196,12 @@ class Engine:
             values /= self.world.size
         values = torch.cat([values, norm[None].float()])
         self.non_finite.copy_(torch.maximum(self.non_finite, (~values.isfinite()).any().float()))
+        self.updating = True  # an error from here on may leave some weights updated and others not
         self.optimiser.step()
         self.optimiser.zero_grad(set_to_none=True)
         if self.average is not None:
             self._update_average(self.average)
+        self.updating = False
         return [*totals, "gradient_norm"], values
 
     @torch.no_grad()

@@ -3,12 +3,13 @@
 import logging
 import time
 from collections import deque
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
+import torch
 from torch import Tensor, nn
 
 from cgdmer import environment
@@ -16,7 +17,7 @@ from cgdmer.distributed import World
 from cgdmer.errors import Preempted, TrainingStopped
 from cgdmer.models.cgdmer import Batch
 from cgdmer.settings import Train
-from cgdmer.training import checkpoint, replay
+from cgdmer.training import checkpoint, memory, replay
 from cgdmer.training.engine import Engine
 from cgdmer.training.interrupt import Interrupt
 from cgdmer.training.optimiser import learning_rate
@@ -24,7 +25,17 @@ from cgdmer.training.progress import Bar, LogMetrics, StepLog, curve
 from cgdmer.training.records import MicroBatch, Order, prefetch, split_micro_batches
 from cgdmer.training.throughput import Throughput
 
-Source = Callable[[np.ndarray], Batch]
+
+class Source(Protocol):
+    """Maps positions to a batch in host memory."""
+
+    @property
+    def longest(self) -> int:
+        """The position of a record with the longest report."""
+
+    def __call__(self, positions: np.ndarray) -> Batch: ...
+
+
 log = logging.getLogger(__name__)
 
 
@@ -82,7 +93,16 @@ class Run:
 
     def fetch(self, step: int) -> list[MicroBatch]:
         """Read this rank's share of each micro-batch of a step."""
-        split = split_micro_batches(self.order(step), self.train.accumulate, self.world.size)
+        return self.read(self.order(step))
+
+    def read(self, positions: np.ndarray, *, widen: bool = False) -> list[MicroBatch]:
+        """Read this rank's share of each micro-batch; with `widen`, each begins with a longest report."""
+        split = split_micro_batches(positions, self.train.accumulate, self.world.size)
+        if widen:
+            split = [
+                ([np.concatenate([[self.source.longest], rows[1:]]) for rows in by_rank], weight)
+                for by_rank, weight in split
+            ]
         return [
             MicroBatch(
                 self.engine.pin(self.source(by_rank[self.world.rank])), tuple(len(rows) for rows in by_rank), weight
@@ -99,6 +119,22 @@ class Run:
         self.throughput.waited += waited
         self.throughput.records += sum(sum(micro_batch.sizes) for micro_batch in micro_batches)
         self.pending.append(PendingStep(number, micro_batches, names, values, rate))
+
+    def try_widest(self) -> None:
+        """Try the largest batch with the longest reports on a GPU, whose memory is the scarce one."""
+        if self.world.device.type == "cuda":
+            largest = max(map(self.order, range(self.order.steps)), key=len)
+            memory.try_widest(self.engine, self.read(largest, widen=True))
+
+    def out_of_memory(self, error: torch.OutOfMemoryError, done: int, bar: Bar) -> TrainingStopped:
+        """Save a checkpoint after `done` steps if the state is sound, and return the error to raise."""
+        self.engine.release_memory()
+        if done and not self.engine.updating:
+            self.log_pending(bar)
+            self.save(done)
+        self.writer.wait()
+        newest = checkpoint.newest(self.folder)
+        return memory.out_of_memory(error, self.train, done, self.total, newest.step if newest else 0)
 
     def log_pending(self, bar: Bar, keep: int = 0) -> None:
         """Log all pending steps but the newest `keep`; TrainingStopped when a value is not finite."""
@@ -152,7 +188,12 @@ class Run:
         bar = Bar(self.total, done, self.world.is_main)
         batches = prefetch(self.fetch, range(done, self.total), min(4, environment.read().workers))
         for number, (micro_batches, waited) in zip(range(done, self.total), batches, strict=True):
-            self.step(number, micro_batches, waited)
+            try:
+                if self.throughput is None:
+                    self.try_widest()
+                self.step(number, micro_batches, waited)
+            except torch.OutOfMemoryError as error:
+                raise self.out_of_memory(error, number, bar) from error
             done = number + 1
             stops, epoch_ends = interrupt.agreed(done), done % self.order.steps == 0
             saves = stops or self.due(done) or done == self.total

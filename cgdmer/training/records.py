@@ -32,6 +32,12 @@ class Records:
     def __len__(self) -> int:
         return len(self.pairs)
 
+    @cached_property
+    def longest(self) -> int:
+        """The position of a record with the longest report."""
+        lengths = (self.pairs.tokens != self.pad).sum(1)  # (U,)
+        return int(lengths[self.report_of_row[self.pairs.rows]].argmax())
+
     def __call__(self, positions: np.ndarray) -> Batch:
         """Return the records at `positions`, with their reports cut to the longest of them, rounded up to 8 tokens.
 

@@ -1,52 +1,113 @@
-"""A million records cost no more memory than a few: signals stay on the disk, a report's tokens are held once."""
+"""Out of memory: the widest batch is tried first, and a run that fails goes on with other settings."""
 
-import time
-from pathlib import Path
+from dataclasses import replace
+from types import SimpleNamespace
 
 import numpy as np
-import polars as pl
+import pytest
+import torch
+from support import example_pool as example
 
-from cgdmer import tables
-from cgdmer.models import tokens
-from cgdmer.shards import manifest, open_shards
-from cgdmer.signals.leads import LEADS
-from cgdmer.training.records import Order, Records
+from cgdmer import objectives, paths, settings
+from cgdmer.errors import TrainingStopped
+from cgdmer.models import weights
+from cgdmer.shards import open_shards
+from cgdmer.training import Records, World, checkpoint, fit, memory
+from cgdmer.training.engine import Engine
+from cgdmer.training.loop import Run
+from cgdmer.training.records import MicroBatch
 
-RECORDS, SAMPLES, LIMIT = 1_000_000, 1000, 500e6
-START = 5.0
-"""Seconds of computing from opening to the first batch; waiting for a busy machine does not count."""
-
-
-def resident():
-    [line] = [line for line in Path("/proc/self/status").read_text().splitlines() if line.startswith("VmRSS")]
-    return int(line.split()[1]) * 1024
-
-
-def write_sparse(folder):
-    """24 GB of zeros that take no disk, in eight files."""
-    counts = {manifest.shard_name(number): RECORDS // 8 for number in range(8)}
-    for name, count in counts.items():
-        shape = (count, 12, SAMPLES)
-        np.lib.format.open_memmap(folder / name, mode="w+", dtype=np.int16, shape=shape)
-    reports = pl.Series([f"report number {number % 5000} of many" for number in range(RECORDS)])
-    columns = {"valid": np.full(RECORDS, SAMPLES, np.int32), "missing": np.zeros(RECORDS, np.uint16)}
-    rows = pl.DataFrame({"report": reports, **columns})
-    tables.write(rows, folder / manifest.ROWS)
-    tables.write(rows.head(0), folder / manifest.QUARANTINE)
-    manifest.describe(
-        folder, fs=100.0, samples=SAMPLES, leads=LEADS, settings={}, shards=counts,
-        digests=dict.fromkeys(counts, "0" * 64),
-    )  # fmt: skip
+ALONE = World(0, 1, torch.device("cpu"))
+TRAIN = settings.Train(epochs=2, batch=24, held_out=0)
+MESSAGE = "CUDA out of memory. Tried to allocate 2.00 GiB. GPU 0 has a total capacity of 4 GiB."
 
 
-def test_memory_does_not_grow_with_the_corpus(tmp_path):
-    write_sparse(tmp_path)
-    tokenizer = tokens.train(["report number 1 2 3 4 5 6 7 8 9 0 of many"], 80, 16)
-    before, began = resident(), time.process_time()
-    records = Records(open_shards(tmp_path), np.arange(RECORDS), tokenizer)
-    order = Order(RECORDS, 256, 0)
-    records(order(0))
-    assert time.process_time() - began < START
-    for step in range(40):
-        assert records(order(step))["signal"].shape == (len(order(step)), 12, SAMPLES)
-    assert resident() - before < LIMIT
+def prepared(folder):
+    example.write(folder)
+    shards = open_shards(folder / paths.shards("mimic_iv_ecg"))
+    objective = settings.Objective()
+    model = weights.create(example.MODEL, settings.Masking(), objective, example.SIGNAL, shards.reports()[0], 0)
+    return objectives.Objective(model, objective), Records(shards, np.arange(72), model.tokenizer)
+
+
+def train(folder, settings):
+    task, records = prepared(folder)
+    fitted = fit(task, records, (72, 0), settings, world=ALONE, folder=folder / "work")
+    return task, fitted
+
+
+def run_out_of_memory(monkeypatch, at, *, updating=False):
+    """Let the step with number `at` run out of memory."""
+    step = Engine.step
+
+    def limited(engine, number, *arguments):
+        if number == at:
+            engine.updating = updating
+            raise torch.OutOfMemoryError(MESSAGE)
+        return step(engine, number, *arguments)
+
+    monkeypatch.setattr(Engine, "step", limited)
+
+
+def test_a_run_that_is_out_of_memory_names_the_settings_and_goes_on(tmp_path, monkeypatch):
+    expected, _ = train(tmp_path / "enough", TRAIN)
+    with monkeypatch.context() as limited, pytest.raises(TrainingStopped) as stopped:
+        run_out_of_memory(limited, 4)
+        train(tmp_path / "short", TRAIN)
+    assert "step 5: CUDA out of memory" in stopped.value.problem
+    for text in ("train.accumulate: 2", "train.gradient_checkpointing: true", "goes on after step 4 of 6"):
+        assert text in stopped.value.fix
+    assert checkpoint.newest(tmp_path / "short/work").step == 4
+    task, fitted = train(tmp_path / "short", TRAIN.model_copy(update={"accumulate": 2, "gradient_checkpointing": True}))
+    assert fitted.steps == 6
+    for name, value in expected.state_dict().items():
+        assert torch.allclose(task.state_dict()[name], value, atol=5e-3), name
+
+
+def test_a_state_that_may_be_half_updated_is_not_saved(tmp_path, monkeypatch):
+    run_out_of_memory(monkeypatch, 4, updating=True)
+    with pytest.raises(TrainingStopped, match="goes on after step 3 of 6"):
+        train(tmp_path, TRAIN.model_copy(update={"checkpoint_steps": 3}))
+
+
+def test_without_a_checkpoint_the_next_run_begins_anew(tmp_path, monkeypatch):
+    run_out_of_memory(monkeypatch, 0)
+    with pytest.raises(TrainingStopped, match="begins anew"):
+        train(tmp_path, TRAIN)
+
+
+def test_trying_the_widest_batch_changes_nothing(tmp_path, monkeypatch):
+    monkeypatch.setattr(example, "MODEL", example.MODEL.model_copy(update={"dropout": 0.2}))
+    states = []
+    for name, tries in (("tried", True), ("not", False)):
+        task, records = prepared(tmp_path / name)
+        engine = Engine(task, settings.Train(ema=0.9), ALONE)
+        micro_batch = MicroBatch(records(np.arange(8)), (8,), 1.0)
+        for number in range(3):
+            if tries and number in (0, 2):
+                memory.try_widest(engine, [micro_batch])
+            engine.step(number, [micro_batch], 1e-3)
+        states.append(engine.state())
+    first, second = states
+    assert first.keys() == second.keys()
+    assert all(torch.equal(value, second[name]) for name, value in first.items())
+
+
+def test_the_widest_batch_is_full_and_has_the_longest_report(tmp_path, monkeypatch):
+    task, records = prepared(tmp_path)
+    run = Run(task, records, (71, 0), TRAIN.model_copy(update={"accumulate": 2}), ALONE, tmp_path / "work", print)
+    records.longest = 17
+    tried = []
+    monkeypatch.setattr(memory, "try_widest", lambda engine, micro_batches: tried.extend(micro_batches))
+    run.try_widest()
+    assert not tried, "host memory is not tried"
+    run.world = replace(ALONE, device=SimpleNamespace(type="cuda"))
+    run.try_widest()
+    assert [micro_batch.sizes for micro_batch in tried] == [(12,), (12,)]
+    assert all(micro_batch.batch["row"][0] == 17 for micro_batch in tried)
+
+
+def test_the_longest_report_is_found_among_the_chosen_rows(tmp_path):
+    _, records = prepared(tmp_path)
+    lengths = [int((records(np.array([position]))["tokens"] != records.pad).sum()) for position in range(72)]
+    assert lengths[records.longest] == max(lengths)

@@ -35,10 +35,15 @@ def project(folder, **train):
     return folder
 
 
-def command(folder, words, *stage):
+def command(folder, words, *stage, devices="1"):
     arguments = [sys.executable, *words, "cgdmer", "run", *stage]
     return subprocess.Popen(
-        arguments, cwd=folder, env=ENVIRONMENT, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
+        arguments,
+        cwd=folder,
+        env=ENVIRONMENT | {"CGDMER_DEVICES": devices},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
     )
 
 
@@ -69,16 +74,17 @@ def test_torchrun_embeds_the_bytes_of_one_process(trained):
     assert before == {path.name: path.read_bytes() for path in written.iterdir()}
 
 
-def test_sigterm_ends_with_75_after_a_checkpoint_and_the_next_run_goes_on(tmp_path):
+@pytest.mark.parametrize(("number", "devices"), [(signal.SIGTERM, "1"), (signal.SIGINT, "1"), (signal.SIGINT, "2")])
+def test_a_signal_ends_with_75_after_a_checkpoint_and_the_next_run_goes_on(tmp_path, number, devices):
     longer = {"epochs": 200, "checkpoint_steps": 100000}
     folder = project(tmp_path, **longer)
-    process = command(folder, ["-m"], "pretrain")
+    process = command(folder, ["-m"], "pretrain", devices=devices)
     deadline = time.monotonic() + 120
     while len(steps(folder)) < 20:
         assert process.poll() is None, process.communicate()[0]
         assert time.monotonic() < deadline
         time.sleep(0.05)
-    process.send_signal(signal.SIGTERM)
+    process.send_signal(number)
     output, _ = process.communicate(timeout=120)
     assert process.returncode == 75, output
     done = max(steps(folder))
