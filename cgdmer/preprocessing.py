@@ -25,11 +25,14 @@ from cgdmer.files import atomic, read_json, sha256, sync, work_key, write_json
 from cgdmer.progress import progress
 from cgdmer.settings import Signal
 from cgdmer.shards.manifest import QUARANTINE, ROWS, Manifest, describe, shard_name
-from cgdmer.signals import LEADS, canonical
+from cgdmer.signals import LEADS, Canonical, canonical
 from cgdmer.signals.leads import standard_rows
 from cgdmer.waveforms import read_record
 
 logger = logging.getLogger(__name__)
+
+REFUSALS = {"max_amplitude_mv", "verify_checksums"}
+"""Settings that only refuse records, so the manifest omits them: its digest covers the records and the quarantine."""
 
 
 @dataclass(frozen=True)
@@ -83,9 +86,7 @@ def write_shard(job: Job) -> int:
     quarantine: list[dict[str, str]] = []
     for name, member in zip(job.ids, job.members, strict=True):
         try:
-            record = read_record(job.archive, member)
-            signal, leads = drop_extra_leads(record.signal, record.leads)
-            recording = canonical(signal, record.fs, leads, job.settings, job.seconds)
+            recording = _usable(job, member)
         except RecordError as error:
             quarantine.append({"id": name, "member": member, "reason": error.reason(member)})
             continue
@@ -95,6 +96,19 @@ def write_shard(job: Job) -> int:
         np.save(temporary, signals[: len(rows)])
     write_json(job.note, {"sha256": sha256(job.shard), "rows": rows, "quarantine": quarantine})
     return len(quarantine)
+
+
+def _usable(job: Job, member: str) -> Canonical:
+    """Return a record in canonical form; RecordError if it cannot be read or cannot be an electrocardiogram."""
+    record = read_record(job.archive, member, verify=job.settings.verify_checksums)
+    if record.checksum_ok is False:
+        raise RecordError("the samples contradict the checksums of the header")
+    signal, leads = drop_extra_leads(record.signal, record.leads)
+    recording = canonical(signal, record.fs, leads, job.settings, job.seconds)
+    amplitude, limit = recording.quality["amplitude_uv"] / 1000, job.settings.max_amplitude_mv
+    if amplitude > limit:
+        raise RecordError(f"amplitude of {amplitude:.3f} mV, at most {limit:g} mV is possible")
+    return recording
 
 
 def drop_extra_leads(signal: np.ndarray, leads: Sequence[str]) -> tuple[np.ndarray, list[str]]:
@@ -150,7 +164,7 @@ def _assemble(index: pl.DataFrame, jobs: list[Job], folder: Path, settings: Sign
         fs=settings.fs,
         samples=settings.samples,
         leads=LEADS,
-        settings={**settings.model_dump(), "used_seconds": seconds},
+        settings={**settings.model_dump(exclude=REFUSALS), "used_seconds": seconds},
         shards={job.shard.name: len(note["rows"]) for job, note in zip(jobs, notes, strict=True)},
         digests={job.shard.name: note["sha256"] for job, note in zip(jobs, notes, strict=True)},
     )
@@ -177,7 +191,7 @@ def _too_many(jobs: list[Job], records: int, settings: Signal) -> DataError:
     refused = _quarantine([read_json(job.note) for job in jobs if job.note.is_file()])
     listing = jobs[0].shard.parent.parent / QUARANTINE
     tables.write(refused, listing)
-    reasons = Counter(refused["reason"].to_list()).most_common(3)
+    reasons = Counter(tables.kinds(refused["reason"]).to_list()).most_common(3)
     return DataError(
         f"{len(refused)} of {records} records cannot be used; most often: "
         + "; ".join(f"{reason} ({count})" for reason, count in reasons),

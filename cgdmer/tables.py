@@ -30,6 +30,8 @@ UInt8 label columns named `<task>/<class>` follow, null for a record that is not
 
 QUARANTINE_COLUMNS: dict[str, pl.DataType] = {"id": pl.String(), "member": pl.String(), "reason": pl.String()}
 
+_MEASURED = r"\b\d[\d,]*\.\d+"
+
 QUALITY_COLUMNS: dict[str, pl.DataType] = {
     "valid": pl.Int32(),
     "missing": pl.UInt16(),
@@ -58,6 +60,11 @@ TASKS: dict[str, str] = {
     "csn_exact": "csn",
 }
 """Task to source."""
+
+
+def kinds(reasons: pl.Series) -> pl.Series:
+    """Return quarantine reasons with measured values (decimal numbers) as `#`, so that equal causes count together."""
+    return reasons.str.replace_all(_MEASURED, "#")
 
 
 def label_tasks(index: pl.DataFrame) -> list[str]:

@@ -20,6 +20,7 @@ from cgdmer.preprocessing import preprocess
 from cgdmer.settings import Signal
 from cgdmer.shards import open_shards
 from cgdmer.signals import LEADS, canonical
+from cgdmer.validation import frames
 from cgdmer.waveforms import read_record
 
 SETTINGS = Signal(shard_records=8, seconds=4.0)
@@ -209,6 +210,35 @@ def test_each_fault_becomes_a_reason_and_the_rest_is_kept(tmp_path, monkeypatch,
     listed = tables.read(folder / "quarantine.parquet")
     assert listed["id"].to_list() == ["r002"]
     assert fault in listed["reason"][0]
+
+
+def test_a_wrong_checksum_is_refused_only_if_checksums_are_verified(tmp_path, monkeypatch):
+    monkeypatch.setenv("CGDMER_EXECUTOR", "serial")
+    index = write_corpus(tmp_path / "corpus", 4)
+    data = bytearray((tmp_path / "corpus/r002.dat").read_bytes())
+    data[100] ^= 1
+    (tmp_path / "corpus/r002.dat").write_bytes(data)
+    for verify, reasons in ((False, []), (True, ["the samples contradict the checksums of the header"])):
+        settings = Signal(max_quarantined=0.3, verify_checksums=verify)
+        folder = make((tmp_path / "corpus", index), tmp_path, settings)
+        assert tables.read(folder / "quarantine.parquet")["reason"].to_list() == reasons
+
+
+def test_validation_reads_amplitude_and_flat_leads_from_the_reasons(tmp_path, monkeypatch):
+    monkeypatch.setenv("CGDMER_EXECUTOR", "serial")
+    index = write_corpus(tmp_path / "corpus", 6, faults={1: "amplitude of", 2: "flat leads", 3: "zero gain"})
+    folder = make((tmp_path / "corpus", index), tmp_path, Signal(max_quarantined=0.6))
+    records = frames.records(tables.read(folder / "rows.parquet"), tables.read(folder / "quarantine.parquet"))
+    refused = records.filter(pl.col("quarantined") == 1)
+    assert refused["flat_leads"].to_list() == [None, 12, None]
+    assert refused["amplitude_uv"][0] > 100_000
+    assert refused["amplitude_uv"].null_count() == 2
+
+
+def test_limits_that_only_refuse_records_leave_the_manifest_alone(corpus, once, tmp_path, monkeypatch):
+    monkeypatch.setenv("CGDMER_EXECUTOR", "serial")
+    settings = SETTINGS.model_copy(update={"max_amplitude_mv": 30.0, "verify_checksums": True})
+    assert content(make(corpus, tmp_path, settings)) == content(once)
 
 
 def test_too_many_bad_records_stop_the_stage_and_are_listed(tmp_path, monkeypatch):

@@ -13,7 +13,7 @@ from cgdmer.files import read_json
 from cgdmer.settings import Signal, Validation
 from cgdmer.validation import frames, suites
 from cgdmer.validation.facts import facts, repeated
-from cgdmer.validation.run import run
+from cgdmer.validation.run import failing, run
 from cgdmer.validation.suites import Check
 
 
@@ -58,7 +58,7 @@ def assess(source: str, validation: Validation, signal: Signal, docs: Path | Non
         "warnings": [entry["name"] for entry in entries if entry["state"] == "warning"],
         "expectations": entries,
         "records": inputs.rows.height,
-        "quarantined": dict(inputs.quarantine["reason"].value_counts().sort("reason").iter_rows()),
+        "quarantined": dict(tables.kinds(inputs.quarantine["reason"]).value_counts().sort("reason").iter_rows()),
         "duplicates": repeated(inputs.rows) if "shards" in data else [],
         "facts": facts(inputs.index, inputs.rows, inputs.index_facts) if complete else {},
         "settings": {"validation": validation.model_dump(), "signal": signal.model_dump()},
@@ -84,6 +84,7 @@ def _plan(
         data["index"] = frames.index(inputs.index)
         if shards_valid:
             data["shards"] = frames.shards(inputs.rows, inputs.index)
+            data["records"] = frames.records(inputs.rows, inputs.quarantine)
     on_rows = suites.index(data.get("index", pl.DataFrame()), validation)
     on_rows += _totals(source, inputs, data) if index_valid else []
     on_rows += suites.shards(validation, signal)
@@ -124,14 +125,14 @@ def failing_rows(source: str, expectation: str) -> pl.DataFrame:
     check = checks[names.index(expectation)]
     if check.skipped:
         return pl.DataFrame(schema={"id": pl.String})
-    frame = data[check.table]
-    ids = run(data, [check], complete=True)[0]["examples"]
-    columns = dict.fromkeys(name for name in ("id", "patient", "split", check.column, "observed", "expected") if name)
-    return frame.filter(pl.col("id").is_in(ids)).select([name for name in columns if name in frame.columns])
+    wanted = ("id", "patient", "split", check.column, "observed", "expected", "reason")
+    columns = dict.fromkeys(name for name in wanted if name)
+    rows = failing(data[check.table], check)
+    return rows.select([name for name in columns if name in rows.columns])
 
 
 def verdict(result: Mapping[str, Any]) -> None:
-    """Raise ValidationFailed if a critical expectation failed, with its name, the number of rows and what to do.
+    """Raise ValidationFailed if a critical expectation failed, with its name, rows, share, limit and what to do.
 
     The message is logged, so it names no record.
     """
@@ -142,14 +143,15 @@ def verdict(result: Mapping[str, Any]) -> None:
     kind = "expectation" if len(failed) == 1 else "expectations"
     lines = [f"{source}: {len(failed)} critical {kind} failed; no later stage may run"]
     lines += [f"  {entry['name']}: {_count(entry)}. {entry['says']}" for entry in failed]
-    command = f"python -m cgdmer check {source} --failed {failed[0]['name']}"
+    commands = "; ".join(f"python -m cgdmer check {source} --failed {entry['name']}" for entry in failed)
     page = paths.validation(source) / "index.html"
     raise ValidationFailed(
-        "\n".join(lines), fix=f"{command} lists the rows, {page} shows all results; then fix the data"
+        "\n".join(lines), fix=f"{commands} lists the rows, {page} shows all results; see docs/troubleshooting.md"
     )
 
 
 def _count(entry: Mapping[str, Any]) -> str:
     if not entry["examples"]:
         return f"observed {entry['observed']}"
-    return f"{entry['unexpected_count']:,} row{'' if entry['unexpected_count'] == 1 else 's'}"
+    rows = f"{entry['unexpected_count']:,} row{'' if entry['unexpected_count'] == 1 else 's'}"
+    return f"{rows} ({entry['unexpected_share']:.2%}), at most {entry['allowed_count']:,} may ({entry['limit']:.2%})"

@@ -14,6 +14,9 @@ SHARD_COLUMNS = {
 }
 """Columns of `rows.parquet` that the suites need; it may have more."""
 
+AMPLITUDE_REASON, FLAT_REASON = r"^amplitude of ([\d.]+) mV", r"^(\d+) flat leads"
+"""Start of the reasons for which `shards` quarantines records that the shares of valid records must count."""
+
 RECORDS = {"ptb_xl": 21799, "cpsc2018": 6877, "csn": 45152}
 """Records of the full published corpora (docs/protocols.md A.3, A.4, A.5)."""
 
@@ -78,11 +81,28 @@ def shards(rows: pl.DataFrame, indexed: pl.DataFrame) -> pl.DataFrame:
     return rows.select(
         "id", "split", "valid", "clipped", "amplitude_uv", "identity_uv", "bridged",
         missing_leads=pl.col("missing").bitwise_count_ones(),
-        flat_leads=pl.col("flat").bitwise_count_ones(),
         indexed=pl.col("id").is_in(indexed["id"].implode()),
         signal_copies=copies,
         copy_splits=pl.col("split").filter(pl.col("split") != tables.UNASSIGNED).n_unique().over("signal_digest"),
     )  # fmt: skip
+
+
+def records(rows: pl.DataFrame, quarantine: pl.DataFrame) -> pl.DataFrame:
+    """Return every record, in the shards or quarantined, with the measurements on which impossible records are refused.
+
+    A measurement that a quarantined record does not have is null.
+    """
+    usable = rows.select(
+        "id", "split", reason=pl.lit(""), quarantined=pl.lit(0),
+        amplitude_uv=pl.col("amplitude_uv").cast(pl.Float64),
+        flat_leads=pl.col("flat").bitwise_count_ones().cast(pl.Int64),
+    )  # fmt: skip
+    refused = quarantine.select(
+        "id", split=pl.lit(""), reason="reason", quarantined=pl.lit(1),
+        amplitude_uv=pl.col("reason").str.extract(AMPLITUDE_REASON).cast(pl.Float64) * 1000,
+        flat_leads=pl.col("reason").str.extract(FLAT_REASON).cast(pl.Int64),
+    )  # fmt: skip
+    return pl.concat([usable, refused])
 
 
 def label_totals(frame: pl.DataFrame, task: str) -> pl.DataFrame:

@@ -16,20 +16,21 @@ from cgdmer.validation.suites import Check
 EXAMPLES = 20
 """Most failing rows that are listed per expectation."""
 
+CHANCE = 0.001
+"""An expectation on a share fails only if so many failing rows are less probable than this at its limit."""
+
 CHATTY = ("great_expectations", "great_expectations.data_context.types.base")
 """Loggers whose messages are of no use here; the second one sets its own level."""
 
 
-def run(
-    frames: Mapping[str, pl.DataFrame], checks: list[Check], *, docs: Path | None = None, complete: bool = False
-) -> list[dict[str, Any]]:
+def run(frames: Mapping[str, pl.DataFrame], checks: list[Check], *, docs: Path | None = None) -> list[dict[str, Any]]:
     """Run checks on the frames they name and return one entry per check, in their order.
 
-    `complete` lists every failing row instead of the first few. `docs` is a folder for Great Expectations' Data Docs,
-    whose pages load fonts and styles from the network. Raises DataError if an expectation cannot be evaluated.
+    `docs` is a folder for Great Expectations' Data Docs, whose pages load fonts and styles from the network. Raises
+    DataError if an expectation cannot be evaluated.
     """
     names = list(dict.fromkeys(check.table for check in checks if not check.skipped))
-    with Engine(complete) as engine:
+    with Engine() as engine:
         outcomes: dict[str, Any] = {}
         for name in names:
             on_table = [check for check in checks if check.table == name and not check.skipped]
@@ -42,13 +43,8 @@ def run(
 class Engine:
     """One ephemeral Great Expectations context. The library is slow to import, so that happens on entry."""
 
-    def __init__(self, complete: bool) -> None:
+    def __init__(self) -> None:
         os.environ.setdefault("GX_ANALYTICS_ENABLED", "false")
-        self.format = {
-            "result_format": "COMPLETE" if complete else "SUMMARY",
-            "unexpected_index_column_names": ["id"],
-            "partial_unexpected_count": EXAMPLES,
-        }
 
     def __enter__(self) -> "Engine":
         self.gx = _library()
@@ -63,18 +59,23 @@ class Engine:
     def validate(self, name: str, frame: pl.DataFrame, checks: list[Check]) -> dict[str, Any]:
         """Run the checks of one table and return the result of Great Expectations by the name of the check."""
         asset = self.source.add_dataframe_asset(name).add_batch_definition_whole_dataframe("all")
-        suite = self.context.suites.add(self.gx.ExpectationSuite(name, expectations=[self._build(c) for c in checks]))
+        suite = self.context.suites.add(
+            self.gx.ExpectationSuite(name, expectations=[self._build(c, frame) for c in checks])
+        )
         definition = self.gx.ValidationDefinition(name=name, data=asset, suite=suite)
         definition = self.context.validation_definitions.add(definition)
         columns = {"id", *(c.arguments.get(key) for c in checks for key in ("column", "column_A", "column_B"))}
         data = frame.select([column for column in frame.columns if column in columns]).to_pandas()
-        outcome = definition.run(batch_parameters={"dataframe": data}, result_format=self.format)
+        outcome = definition.run(batch_parameters={"dataframe": data}, result_format="BASIC")
         results = [result.to_json_dict() for result in outcome.results]
         return {result["expectation_config"]["meta"]["name"]: _evaluated(result) for result in results}
 
-    def _build(self, check: Check) -> Any:
-        kind = getattr(self.gx.expectations, check.kind)
-        return kind(**check.arguments, severity=check.severity, meta={"name": check.name, "notes": check.sentence})
+    def _build(self, check: Check, frame: pl.DataFrame) -> Any:
+        kind, arguments = getattr(self.gx.expectations, check.kind), dict(check.arguments)
+        if check.limit:
+            count = frame[check.column].count()
+            arguments["mostly"] = 1 - min(1.0, (allowed(check.limit, count) + 0.5) / max(count, 1))  # 0.5: no rounding
+        return kind(**arguments, severity=check.severity, meta={"name": check.name, "notes": check.sentence})
 
     def write_docs(self, folder: Path) -> None:
         """Write Data Docs of everything validated so far."""
@@ -83,6 +84,13 @@ class Engine:
         config = {"class_name": "SiteBuilder", "store_backend": store, "site_index_builder": index}
         self.context.add_data_docs_site(site_name="cgdmer", site_config=config)
         self.context.build_data_docs(site_names=["cgdmer"])
+
+
+def allowed(limit: float, rows: int) -> int:
+    """Return how many of `rows` may fail at a limit on their share, with what chance explains (see `CHANCE`)."""
+    from scipy.stats import binom
+
+    return int(binom.ppf(1 - CHANCE, rows, limit)) if rows else 0
 
 
 def _library() -> Any:
@@ -113,13 +121,15 @@ def _entry(check: Check, frame: pl.DataFrame | None, result: dict[str, Any] | No
     entry: dict[str, Any] = {
         "name": check.name, "table": check.table, "column": check.column, "severity": check.severity,
         "says": check.sentence, "applicable": not check.skipped, "note": check.skipped, "success": True,
-        "unexpected_count": 0, "unexpected_share": 0.0, "observed": "", "examples": [], "values": [],
+        "unexpected_count": 0, "unexpected_share": 0.0, "limit": check.limit, "allowed_count": 0, "observed": "",
+        "examples": [], "values": [],
     }  # fmt: skip
     if frame is not None and not check.skipped:
         entry["observed"] = observed(frame, check)
+        entry["allowed_count"] = allowed(check.limit, frame[check.column].count()) if check.limit else 0
     if result is not None:
         detail = result["result"]
-        rows = detail.get("unexpected_index_list") or detail.get("partial_unexpected_index_list") or []
+        rows = [] if frame is None else failing(frame, check).head(EXAMPLES).to_dicts()
         entry |= {
             "success": bool(result["success"]),
             "unexpected_count": int(detail.get("unexpected_count") or 0),
@@ -128,6 +138,30 @@ def _entry(check: Check, frame: pl.DataFrame | None, result: dict[str, Any] | No
             "values": [_value(row, check) for row in rows],
         }
     return entry | {"state": _state(entry)}
+
+
+def failing(frame: pl.DataFrame, check: Check) -> pl.DataFrame:
+    """Return the rows that fail a check, in their order.
+
+    Great Expectations counts them and judges; asked for their ids, it takes seconds for every 100,000 failing rows.
+    """
+    column, arguments = pl.col(check.column or "id"), check.arguments
+    if check.column and frame.schema[check.column].is_float():
+        column = column.fill_nan(None)
+    fails = pl.lit(value=False)
+    match check.kind:
+        case "ExpectColumnValuesToBeBetween":
+            low, high = arguments["min_value"], arguments["max_value"]
+            fails = (column < low if low is not None else fails) | (column > high if high is not None else fails)
+        case "ExpectColumnValuesToBeInSet":
+            fails = ~column.is_in(arguments["value_set"])
+        case "ExpectColumnValuesToBeUnique":
+            fails = column.is_duplicated() & column.is_not_null()
+        case "ExpectColumnValuesToNotBeNull":
+            fails = column.is_null()
+        case "ExpectColumnPairValuesToBeEqual":
+            fails = column.ne_missing(pl.col(arguments["column_B"]))
+    return frame.filter(fails)
 
 
 def _value(row: Mapping[str, Any], check: Check) -> str:

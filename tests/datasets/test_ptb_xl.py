@@ -8,7 +8,7 @@ import pytest
 from cgdmer import protocol as published
 from cgdmer import tables
 from cgdmer.archives import open_archive
-from cgdmer.datasets import metadata, ptb_xl
+from cgdmer.datasets import corpus_index, metadata, ptb_xl
 from cgdmer.errors import DataError
 from cgdmer.settings import Corpus, Index
 
@@ -190,13 +190,14 @@ def test_a_class_nobody_published_is_refused(tiny):
         read(folder)
 
 
-def test_a_repeated_id_and_a_patient_in_two_splits_break_the_laws(tiny):
+def test_a_repeated_id_is_quarantined_and_a_patient_in_two_splits_breaks_an_invariant(tiny):
     folder = tiny("ptb_xl")
     database = folder / ptb_xl.DATABASE
     text = database.read_text()
     database.write_text(re.sub(r"^2,", "1,", text, flags=re.MULTILINE))
-    with pytest.raises(DataError, match="1 ids occur more than once"):
-        tables.check_invariants(read(folder).frame, "ptb_xl")
+    repeated = read(folder)
+    tables.check_invariants(repeated.frame, "ptb_xl")
+    assert repeated.quarantine.filter(pl.col("reason") == corpus_index.REPEATED)["id"].to_list() == ["1"]
     database.write_text(text.replace("2,102.0", "2,101.0"))
     with pytest.raises(DataError, match="more than one split"):
         tables.check_invariants(read(folder).frame, "ptb_xl")

@@ -57,12 +57,21 @@ def test_too_large_a_share_stops_and_names_the_reason(corpus):
     assert not paths.index("csn").exists()
 
 
-def test_a_broken_law_writes_no_index(corpus, tmp_path):
+def test_a_repeated_id_is_quarantined(corpus, tmp_path):
     copy = tmp_path / "csn" / "WFDBRecords" / "02"
     copy.mkdir()
     for suffix in ("hea", "mat"):
         (copy / f"JS00009.{suffix}").write_bytes((tmp_path / f"csn/WFDBRecords/01/010/JS00009.{suffix}").read_bytes())
-    with pytest.raises(DataError, match="1 ids occur more than once"):
+    index("csn", corpus=corpus, index=Index(max_quarantined=0.1))
+    assert tables.read(paths.index("csn")).height == 38
+    refused = tables.read(paths.index_quarantine("csn")).row(-1, named=True)
+    assert refused["member"].endswith("JS00009.hea")
+    assert "its id occurs more than once" in refused["reason"]
+
+
+def test_a_broken_invariant_writes_no_index(corpus, monkeypatch):
+    monkeypatch.setattr(tables, "SPLITS", ("test",))
+    with pytest.raises(DataError, match="unknown split"):
         index("csn", corpus=corpus, index=Index())
     assert not paths.index("csn").exists()
 

@@ -63,7 +63,7 @@ def test_great_expectations_is_quiet_while_it_is_imported():
         "import logging, warnings; logging.basicConfig(level='INFO'); logging.captureWarnings(True)\n"
         "warnings.simplefilter('default')\n"
         "from cgdmer.validation.run import Engine\n"
-        "with Engine(False): logging.info('entered')"
+        "with Engine(): logging.info('entered')"
     )
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
     assert done.stderr == "INFO:root:entered\n"

@@ -17,6 +17,10 @@ FAULTS: dict[str, Callable[[Path], object]] = {
     "zero gain": lambda header: header.write_text(header.read_text().replace("1000.0(0)", "0(0)")),
     "sampling rate": lambda header: header.write_text(header.read_text().replace(" 500 ", " 3 ")),
     "samples": lambda header: header.with_suffix(".dat").write_bytes(header.with_suffix(".dat").read_bytes()[:1000]),
+    "amplitude of": lambda header: header.write_text(header.read_text().replace("1000.0(0)", "1.0(0)")),
+    "missing in a row": lambda header: header.with_suffix(".dat").write_bytes(
+        bytes([0, 128]) * 12 * 200 + header.with_suffix(".dat").read_bytes()[24 * 200 :]
+    ),
     "flat leads": lambda header: header.with_suffix(".dat").write_bytes(bytes(24 * 2000)),
 }
 """A substring of the quarantine reason to the function that causes it."""

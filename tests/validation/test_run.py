@@ -10,7 +10,7 @@ import pytest
 
 from cgdmer.errors import DataError
 from cgdmer.validation import suites
-from cgdmer.validation.run import EXAMPLES, observed, run
+from cgdmer.validation.run import EXAMPLES, allowed, failing, observed, run
 
 FRAME = pl.DataFrame(
     {
@@ -33,7 +33,7 @@ def entries():
     checks = [
         AGE,
         replace(AGE, name="age_warning", severity="warning"),
-        suites.between("age_mostly", "t", "age", "A third of ages lie between 0 and 120 years.", 0, 120, mostly=0.3),
+        suites.between("age_mostly", "t", "age", "A third of ages lie between 0 and 120 years.", 0, 120, limit=0.7),
         suites.between("age_wide", "t", "age", "Ages lie between 0 and 200 years.", 0, 200),
         SEX,
         EQUAL,
@@ -69,6 +69,40 @@ def test_failing_rows_are_counted_and_named_and_nulls_are_no_failures(entries):
     assert entries["age_wide"]["examples"] == []
 
 
+@pytest.mark.parametrize(
+    "check",
+    [
+        AGE,
+        suites.between("low", "t", "age", "Ages reach 35.", 35, None),
+        suites.between("nan", "t", "nan", "At most 1.", None, 1),
+        SEX,
+        EQUAL,
+        suites.Check("unique", "t", "Unique.", "ExpectColumnValuesToBeUnique", {"column": "repeated"}),
+        suites.Check("present", "t", "Present.", "ExpectColumnValuesToNotBeNull", {"column": "sex"}),
+        suites.Check("rows", "t", "Rows.", "ExpectTableRowCountToBeBetween", {"min_value": 1}),
+    ],
+    ids=lambda check: check.name,
+)
+def test_the_failing_rows_are_those_that_great_expectations_counts(check):
+    frame = FRAME.with_columns(nan=pl.Series([1.0, float("nan"), None, 2.0]), repeated=pl.Series(["x", "x", None, "y"]))
+    assert run({"t": frame}, [check])[0]["unexpected_count"] == failing(frame, check).height
+
+
+@pytest.mark.parametrize(
+    ("limit", "rows", "count"), [(0.001, 800_000, 889), (0.05, 0, 0), (0.001, 60, 2), (0.08, 63, 13), (1.0, 9, 9)]
+)
+def test_a_share_may_exceed_its_limit_by_what_chance_explains(limit, rows, count):
+    assert allowed(limit, rows) == count
+
+
+def test_a_limit_allows_just_so_many_failing_rows():
+    check = suites.between("x", "t", "x", "All but 1 %.", 0, 1, limit=0.01)
+    most = allowed(0.01, 1000)
+    for count, state in ((most, "flagged"), (most + 1, "failed")):
+        entry = run({"t": pl.DataFrame({"id": ["a"] * 1000, "x": [2] * count + [1] * (1000 - count)})}, [check])[0]
+        assert (entry["state"], entry["allowed_count"], entry["limit"]) == (state, most, 0.01)
+
+
 def test_skipped_check_says_why_and_is_not_run(entries):
     skipped = entries["skipped"]
     assert (skipped["applicable"], skipped["note"], skipped["observed"]) == (False, "no such table", "")
@@ -77,9 +111,9 @@ def test_skipped_check_says_why_and_is_not_run(entries):
 def test_only_the_first_failing_rows_are_listed_unless_all_are_asked_for():
     count = EXAMPLES + 10
     frame = pl.DataFrame({"id": [str(n) for n in range(count)], "age": [500.0] * count})
-    few, complete = run({"t": frame}, [AGE])[0], run({"t": frame}, [AGE], complete=True)[0]
+    few, complete = run({"t": frame}, [AGE])[0], failing(frame, AGE)
     assert (few["unexpected_count"], len(few["examples"])) == (count, EXAMPLES)
-    assert complete["examples"] == frame["id"].to_list()
+    assert complete["id"].to_list() == frame["id"].to_list()
 
 
 def test_an_expectation_that_cannot_be_evaluated_is_an_error():
