@@ -47,7 +47,7 @@ class Cached:
     """Their values over the whole batch."""
     gradients: dict[str, Tensor]
     """Gradient of their weighted sum with respect to each vector of this micro-batch and to each parameter of the loss,
-    by name. Those of the vectors are divided by the weight of the micro-batch."""
+    by name. Those of the vectors are divided by the weight of the micro-batch. Empty for a measurement."""
 
 
 def siglip(
@@ -169,7 +169,7 @@ class Objective(nn.Module):
             across = cached.terms if cached else self.terms_across_records(in_fp32, batch["report"], rank_layout)
             terms = self.terms(in_fp32, across, rank_layout)
             loss = self.weighted_sum(terms)
-            if cached:
+            if cached and cached.gradients:
                 loss = loss + self.surrogate(in_fp32, cached)
         return {"loss": loss, **terms, **self.errors_by_leads(outputs, rank_layout)}
 

@@ -37,6 +37,8 @@ class Task(Protocol):
 
     def cache(self, vectors: Outputs, ids: Tensor, rank_layout: RankLayout) -> Cached | None: ...
 
+    def terms_across_records(self, outputs: Outputs, ids: Tensor, rank_layout: RankLayout) -> dict[str, Tensor]: ...
+
 
 class Engine:
     """Trains a task. Between steps, `state` describes it completely."""
@@ -99,8 +101,7 @@ class Engine:
                 self.run_task(self.local, micro_batch, noise, number, index, only_vectors=True)
                 for index, (micro_batch, noise) in enumerate(zip(micro_batches, noises, strict=True))
             ]
-        vectors = {name: torch.cat([vectors[name] for vectors in separate]) for name in separate[0]}
-        ids = torch.cat([self.to_device(micro_batch.batch)["report"] for micro_batch in micro_batches])
+        vectors, ids = self._concatenate(micro_batches, separate)
         sizes = tuple(map(sum, zip(*(micro_batch.sizes for micro_batch in micro_batches), strict=True)))
         whole = cast(Task, self.task).cache(vectors, ids, self.rank_layout(sizes))
         if whole is None:
@@ -115,6 +116,11 @@ class Engine:
             caches.append(Cached(whole.terms, gradients))
             begin = end
         return caches
+
+    def _concatenate(self, micro_batches: Sequence[MicroBatch], vectors: Sequence[Outputs]) -> tuple[Outputs, Tensor]:
+        """Return the vectors of all micro-batches and the numbers of their reports, one after another."""
+        ids = torch.cat([micro_batch.batch["report"] for micro_batch in micro_batches]).to(self.device)
+        return {name: torch.cat([one[name] for one in vectors]) for name in vectors[0]}, ids
 
     def rank_layout(self, sizes: tuple[int, ...]) -> RankLayout:
         """Return how a batch with `sizes` records per rank lies on the ranks."""
@@ -217,16 +223,27 @@ class Engine:
         return self.task if self.average is None else self.average
 
     @torch.no_grad()
-    def measure(self, micro_batches: Iterator[MicroBatch]) -> dict[str, float]:
-        """Return the mean of each term over held-out batches, with masks that the seed alone decides."""
-        module = self.result.eval()
+    def measure(self, batches: Iterator[Sequence[MicroBatch]]) -> dict[str, float]:
+        """Return the mean of each term over held-out batches, with masks that the seed alone decides.
+
+        Each batch is a sequence of micro-batches; the result does not depend on its division.
+        """
+        module = cast(Task, self.result.eval())
         totals: dict[str, float] = {}
-        for index, micro_batch in enumerate(micro_batches):
-            noise = self.draw_noise(micro_batch.sizes, 0, "held out", index)
+        for index, micro_batches in enumerate(batches):
+            sizes = tuple(micro_batch.sizes[0] for micro_batch in micro_batches)
+            noises = [self.draw_noise(sizes, chunk, "held out", index) for chunk in range(len(sizes))]
+            pairs, cached = list(zip(micro_batches, noises, strict=True)), None
             with torch.autocast(self.device.type, torch.bfloat16, enabled=self.bf16):
-                terms = module(self.to_device(micro_batch.batch), noise)
-            for name, value in terms.items():
-                totals[name] = totals.get(name, 0.0) + value.item() * micro_batch.weight
+                if len(pairs) > 1:
+                    vectors = [module(self.to_device(one.batch), noise, only_vectors=True) for one, noise in pairs]
+                    whole, ids = self._concatenate(micro_batches, vectors)
+                    with torch.autocast(self.device.type, enabled=False):
+                        cached = Cached(module.terms_across_records(whole, ids, RankLayout((sum(sizes),))), {})
+                for micro_batch, noise in pairs:
+                    terms = module(self.to_device(micro_batch.batch), noise, None, cached)
+                    for name, value in terms.items():
+                        totals[name] = totals.get(name, 0.0) + value.item() * micro_batch.weight
         return totals
 
     def state(self) -> dict[str, Tensor]:

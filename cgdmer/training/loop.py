@@ -126,10 +126,15 @@ class Run:
             largest = max(map(self.order, range(self.order.steps)), key=len)
             memory.try_widest(self.engine, self.read(largest, widen=True))
 
-    def out_of_memory(self, error: torch.OutOfMemoryError, done: int, bar: Bar) -> TrainingStopped:
-        """Save a checkpoint after `done` steps if the state is sound, and return the error to raise."""
+    def out_of_memory(
+        self, error: torch.OutOfMemoryError, done: int, bar: Bar, *, measuring: bool = False
+    ) -> TrainingStopped:
+        """Save a checkpoint after `done` steps if the state is sound, and return the error to raise.
+
+        Not while `measuring`, because a run that resumed after `done` steps would not measure them again.
+        """
         self.engine.release_memory()
-        if done and not self.engine.updating:
+        if done and not (self.engine.updating or measuring):
             self.log_pending(bar)
             self.save(done)
         self.writer.wait()
@@ -176,11 +181,12 @@ class Run:
             weights = self.engine.result.state_dict()
             self.writer.submit(weights, lambda copies: checkpoint.save_best(self.folder, done, copies))
 
-    def held_out_batches(self) -> Iterator[MicroBatch]:
-        """Yield the held-out records in batches, each weighted by its share of them."""
+    def held_out_batches(self) -> Iterator[list[MicroBatch]]:
+        """Yield the held-out records in batches of micro-batches, each weighted by its share of them."""
         positions = np.arange(self.records, self.records + self.held_out)
         for batch in np.array_split(positions, -(-self.held_out // self.train.batch)):
-            yield MicroBatch(self.source(batch), (len(batch),), len(batch) / self.held_out)
+            micro_batches = np.array_split(batch, min(self.train.accumulate, len(batch)))
+            yield [MicroBatch(self.source(rows), (len(rows),), len(rows) / self.held_out) for rows in micro_batches]
 
     def loop(self, done: int, interrupt: Interrupt) -> None:
         """Train from step `done` to the end; Preempted, with a checkpoint saved, on SIGTERM or SIGINT."""
@@ -199,7 +205,10 @@ class Run:
             saves = stops or self.due(done) or done == self.total
             self.log_pending(bar, keep=0 if saves or epoch_ends else lag)
             if epoch_ends:
-                self.measure(done)
+                try:
+                    self.measure(done)
+                except torch.OutOfMemoryError as error:
+                    raise self.out_of_memory(error, done, bar, measuring=True) from error
             if saves:
                 self.save(done)
             if stops and done < self.total:

@@ -24,6 +24,7 @@ KILL_POINTS = [
     (engine.Engine, "_update", 9),
     (progress.StepLog, "add", 9),
     (progress.StepLog, "sync", 2),
+    (checkpoint.Writer, "submit", 3),
     (checkpoint, "write_json", 2),
     (checkpoint, "sha256", 2),
     (loop.Run, "measure", 2),

@@ -223,6 +223,14 @@ def test_a_gpu_gets_pinned_memory_from_the_threads_that_read(monkeypatch):
 def test_measuring_changes_nothing_and_repeats():
     one = engine()
     before = copy.deepcopy(one.state())
-    first, second = (one.measure(iter([micro_batch(one)])) for _ in range(2))
+    first, second = (one.measure(iter([[micro_batch(one)]])) for _ in range(2))
     assert first == second
     assert all(torch.equal(value, one.state()[name]) for name, value in before.items())
+
+
+@pytest.mark.parametrize("kind", ["cross_covariance", "hsic", "cosine"])
+def test_a_measurement_does_not_depend_on_how_its_batches_are_divided(kind):
+    one = engine({"orthogonality_kind": kind}, ema=0.5)
+    batch = example.batch(one.task.model, 14, short=(2,))
+    expected, values = (one.measure(iter([divided(batch, *sizes)])) for sizes in ((14,), (6, 5, 3)))
+    assert values == pytest.approx(expected, rel=1e-5)

@@ -30,9 +30,9 @@ def prepared(folder):
     return objectives.Objective(model, objective), Records(shards, np.arange(72), model.tokenizer)
 
 
-def train(folder, settings):
+def train(folder, settings, held_out=0):
     task, records = prepared(folder)
-    fitted = fit(task, records, (72, 0), settings, world=ALONE, folder=folder / "work")
+    fitted = fit(task, records, (72 - held_out, held_out), settings, world=ALONE, folder=folder / "work")
     return task, fitted
 
 
@@ -68,6 +68,18 @@ def test_a_state_that_may_be_half_updated_is_not_saved(tmp_path, monkeypatch):
     run_out_of_memory(monkeypatch, 4, updating=True)
     with pytest.raises(TrainingStopped, match="goes on after step 3 of 6"):
         train(tmp_path, TRAIN.model_copy(update={"checkpoint_steps": 3}))
+
+
+def test_a_measurement_that_is_out_of_memory_is_made_again_by_the_next_run(tmp_path, monkeypatch):
+    def limited(*_):
+        raise torch.OutOfMemoryError(MESSAGE)
+
+    some_held_out = TRAIN.model_copy(update={"checkpoint_steps": 2, "held_out": 12})
+    with monkeypatch.context() as patched, pytest.raises(TrainingStopped, match="goes on after step 2 of 6"):
+        patched.setattr(Engine, "measure", limited)
+        train(tmp_path, some_held_out, held_out=12)
+    _, fitted = train(tmp_path, some_held_out.model_copy(update={"accumulate": 3}), held_out=12)
+    assert [line["epoch"] for line in fitted.held_out] == [1, 2]
 
 
 def test_without_a_checkpoint_the_next_run_begins_anew(tmp_path, monkeypatch):
