@@ -134,7 +134,8 @@ def test_the_verdict_names_expectation_rows_and_command(faulty):
     with pytest.raises(ValidationFailed) as caught:
         validation.verdict(result)
     text = str(caught.value)
-    assert "patients_one_split: 2 rows (3.33%), at most 0 may (0.00%). " in text
+    assert "patients_one_split: 2 rows (3.33%), none may fail. " in text
+    assert "leads_alive: 20 rows (33.33%), 8.00% may fail, here 12. " in text
     assert f"python -m cgdmer check ptb_xl --failed {result['critical_failed'][0]}" in text
     assert caught.value.code == 4
 
