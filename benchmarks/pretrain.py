@@ -1,130 +1,74 @@
 """Throughput of pretraining: this engine against a plain loop with the same model, in turns, on the same device.
 
-Run: python -m benchmarks.pretrain [--paper]
+Run: python -m benchmarks.pretrain, or python -m benchmarks.pretrain --paper [--records N] [--steps N]
 
 The plain loop is what a first version looks like: it reads WFDB with `wfdb`, filters and resamples in every epoch,
 runs in fp32, encodes all tokens with the hidden ones blanked, and uses default AdamW. Ours reads shards, encodes
 visible tokens only, and on a GPU runs bf16 with flash attention. Both compute the same terms. Each has its own process,
-because the threads and memory that one sets up would change the speed of the other. `--paper` takes the model sizes of
-params/paper.yaml.
+because the threads and memory that one sets up would change the speed of the other.
+
+`--paper` measures this engine alone, with the true model of params/paper.yaml; its report encoder has random weights.
 """
 
 import argparse
 import json
 import os
-import platform
 import tempfile
 import time
 from collections.abc import Iterator
 from concurrent.futures import ProcessPoolExecutor
 from contextlib import ExitStack
 from dataclasses import replace
+from itertools import islice
 from multiprocessing import get_context
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-import polars as pl
 import torch
-import wfdb
-from scipy import signal as dsp
 
-from benchmarks.decode import processor
-from cgdmer import objectives, settings, tables
+from benchmarks.pretrain_setup import build, environment_of, fetcher, lay_out, peak_memory, prepared, sections, steps_of
+from cgdmer import settings
 from cgdmer.distributed import choose_device
 from cgdmer.models import cgdmer as method
-from cgdmer.models import masking, weights
+from cgdmer.models import masking
 from cgdmer.models.cgdmer import Batch
-from cgdmer.shards import manifest, open_shards
-from cgdmer.signals.leads import LEADS
-from cgdmer.training import Records, World, threads
+from cgdmer.training import World, threads
 from cgdmer.training.engine import Engine
-from cgdmer.training.records import MicroBatch, Order, prefetch
-from cgdmer.training.throughput import count_flops, measure_peak, synchronise
+from cgdmer.training.records import Order
+from cgdmer.training.throughput import count_flops, measure_peak
 
-RECORDS, ROUNDS, SOURCE_FS = 128, 5, 500
+RECORDS, ROUNDS = 128, 5
+DEMO_WORDS, PAPER_WORDS = 12, 40
+"""Words of a report."""
 running: list[Iterator[float]] = []
 """The training steps of this process."""
-WORDS = ("sinus", "rhythm", "atrial", "fibrillation", "left", "bundle", "branch", "block", "normal", "ecg", "infarct")
 
 
 def main() -> None:
-    options = argparse.ArgumentParser()
-    options.add_argument("--paper", action="store_true", help="model sizes of params/paper.yaml")
-    chosen = sections("paper" if options.parse_args().paper else "demo")
-    device = choose_device()
-    with tempfile.TemporaryDirectory() as scratch, threads(1):
-        reports = lay_out(Path(scratch), chosen.signal)
-        result = compare(Path(scratch), chosen, reports, device)
-    print(json.dumps(result))
-
-
-def sections(profile: str) -> settings.Settings:
-    """Read a profile; its report encoder is trained from scratch, so that nothing is downloaded."""
-    base = settings.read(Path("params/demo.yaml"))
-    offline: dict[str, Any] = {"model": {"text": None}, "train": {"compile": False}}
-    overlay = settings.read(Path(f"params/{profile}.yaml"))
-    return settings.parse(settings.merge(settings.merge(base, overlay), offline))
-
-
-def lay_out(folder: Path, form: settings.Signal) -> list[str]:
-    """Write the same records as WFDB at 500 Hz and as shards in the canonical form; return their reports."""
-    draw = np.random.default_rng(0)
-    time_axis = np.arange(SOURCE_FS * 10) / SOURCE_FS
-    rate = draw.uniform(0.8, 2.0, (RECORDS, 1, 1))
-    waves = np.exp(20 * (np.cos(2 * np.pi * rate * time_axis) - 1)) * draw.uniform(0.3, 1.5, (RECORDS, 12, 1))
-    waves += 0.02 * draw.normal(size=waves.shape)
-    for row, wave in enumerate(waves):
-        wfdb.wrsamp(
-            f"r{row}", fs=SOURCE_FS, units=["mV"] * 12, sig_name=list(LEADS), p_signal=wave.T, fmt=["16"] * 12,
-            adc_gain=[1000.0] * 12, baseline=[0] * 12, write_dir=str(folder),
-        )  # fmt: skip
-    stored = np.stack([prepared(str(folder / f"r{row}"), form) for row in range(RECORDS)])
-    np.save(folder / manifest.shard_name(0), (1000 * stored).astype(np.int16))
-    reports = [" ".join(draw.choice(WORDS, 12)) for _ in range(RECORDS)]
-    rows = pl.DataFrame(
-        {"report": reports, "valid": np.full(RECORDS, form.samples, np.int32), "missing": np.zeros(RECORDS, np.uint16)}
+    parser = argparse.ArgumentParser()
+    parser.add_argument("--paper", action="store_true", help="the model of params/paper.yaml, this engine alone")
+    parser.add_argument("--records", type=int, help="with --paper: records, and of a step at most (default: a batch)")
+    parser.add_argument(
+        "--steps", type=int, default=10, help="with --paper: steps that are timed, after one that is not"
     )
-    tables.write(rows, folder / manifest.ROWS)
-    tables.write(rows.head(0), folder / manifest.QUARANTINE)
-    manifest.describe(
-        folder, fs=form.fs, samples=form.samples, leads=LEADS, settings={}, shards={manifest.shard_name(0): RECORDS}
-    )  # fmt: skip
-    return reports
-
-
-def prepared(path: str, form: settings.Signal) -> np.ndarray:
-    """Read, filter and resample one record the usual way; return float32 mV (12, T)."""
-    record = wfdb.rdrecord(path)
-    assert record.p_signal is not None
-    corners = dsp.butter(form.order, [form.low, form.high], "bandpass", fs=SOURCE_FS, output="sos")
-    filtered = dsp.sosfiltfilt(corners, record.p_signal.T, axis=1)
-    return dsp.resample_poly(filtered, round(form.fs), SOURCE_FS, axis=1).astype(np.float32)
-
-
-def build(chosen: settings.Settings, reports: list[str]) -> objectives.Objective:
-    """Return a freshly drawn model with its losses."""
-    model = weights.create(chosen.model, chosen.masking, chosen.objective, chosen.signal, reports, chosen.train.seed)
-    return objectives.Objective(model, chosen.objective)
+    options = parser.parse_args()
+    device = choose_device()
+    chosen = sections("paper" if options.paper else "demo", compiled=options.paper and device.type == "cuda")
+    with tempfile.TemporaryDirectory() as scratch, threads(1):
+        if options.paper:
+            records = options.records or chosen.train.batch
+            reports = lay_out(Path(scratch), chosen.signal, records, PAPER_WORDS)
+            result = measure(Path(scratch), chosen, reports, device, options.steps)
+        else:
+            reports = lay_out(Path(scratch), chosen.signal, RECORDS, DEMO_WORDS)
+            result = compare(Path(scratch), chosen, reports, device)
+    print(json.dumps(result))
 
 
 def ours(folder: Path, chosen: settings.Settings, reports: list[str], device: torch.device) -> Iterator[float]:
     """Yield the seconds of each step of this engine, data included."""
-    engine = Engine(build(chosen, reports), chosen.train, World(0, 1, device))
-    shards = open_shards(folder)
-    tokenizer = engine.task.model.tokenizer  # type: ignore[union-attr]
-    records = Records(shards, np.arange(RECORDS), tokenizer)  # type: ignore[arg-type]
-    order = Order(RECORDS, min(chosen.train.batch, RECORDS), 0)
-
-    def fetch(step: int) -> list[MicroBatch]:
-        batch = records(order(step))
-        return [MicroBatch(batch, (len(batch["row"]),), 1.0)]
-
-    for step, (micro_batches, waited) in enumerate(prefetch(fetch, range(10_000), 2)):
-        begin = time.perf_counter()
-        engine.step(step, micro_batches, 1e-4)
-        synchronise(device)
-        yield time.perf_counter() - begin + waited
+    yield from steps_of(Engine(build(chosen, reports), chosen.train, World(0, 1, device)), folder)
 
 
 def plain(folder: Path, chosen: settings.Settings, reports: list[str], device: torch.device) -> Iterator[float]:
@@ -184,6 +128,32 @@ def take(count: int) -> list[float]:
     return [next(running[0]) for _ in range(count)]
 
 
+def measure(
+    folder: Path, chosen: settings.Settings, reports: list[str], device: torch.device, steps: int
+) -> dict[str, Any]:
+    """Time steps of this engine after one that warms up, and return records/s, FLOPs, share of peak and memory."""
+    torch.set_num_threads(len(os.sched_getaffinity(0)))
+    engine = Engine(build(chosen, reports), chosen.train, World(0, 1, device))
+    flops, batch = engine.flops(fetcher(engine, folder)(0)[0]), min(chosen.train.batch, len(reports))
+    seconds = list(islice(steps_of(engine, folder), steps + 1))[1:]
+    rate, peak = batch / float(np.median(seconds)), measure_peak(device, engine.bf16)
+    result = {
+        "name": "pretrain_paper",
+        "records_per_s": round(rate, 3),
+        "gflop_per_record": round(flops / 1e9, 1),
+        "peak_tflop_per_s": round(peak / 1e12, 3),
+        "peak_share": round(rate * flops / peak, 4),
+        "memory_gb": round(peak_memory(device) / 1e9, 1),
+        "batch": batch,
+        "steps": steps,
+        "precision": "bf16" if engine.bf16 else "fp32",
+        **environment_of(engine, device),
+    }
+    for name, value in result.items():
+        print(f"{name:>18}: {value}")
+    return result
+
+
 def compare(folder: Path, chosen: settings.Settings, reports: list[str], device: torch.device) -> dict[str, Any]:
     """Let both take steps in turns and return their medians as records/s."""
     counts, context = {"ours": 3, "baseline": 1}, get_context("spawn")
@@ -202,7 +172,6 @@ def compare(folder: Path, chosen: settings.Settings, reports: list[str], device:
     engine = Engine(build(chosen, reports), chosen.train, World(0, 1, device))
     peak = measure_peak(device, engine.bf16)
     flops = flops_of(engine, chosen, batch)
-    gpu = torch.cuda.get_device_name(device) if device.type == "cuda" else ""
     for name, rate in rates.items():
         print(f"{name:>8}: {rate:8.1f} records/s")
     share = rates["ours"] * flops / peak
@@ -212,10 +181,7 @@ def compare(folder: Path, chosen: settings.Settings, reports: list[str], device:
         "ratio": round(rates["ours"] / rates["baseline"], 2),
         **{name: round(rate, 1) for name, rate in rates.items()},
         "unit": "records/s",
-        "machine": gpu or f"{processor()}, {os.cpu_count()} cores",
-        "python": platform.python_version(),
-        "torch": torch.__version__,
-        "parameters": sum(parameter.numel() for parameter in engine.task.parameters()),
+        **environment_of(engine, device),
         "peak_share": round(share, 4),
     }
 
