@@ -134,12 +134,12 @@ def test_an_experiment_changes_a_param_and_is_listed(project):
 
 
 def test_a_critical_expectation_stops_the_pipeline_and_is_named(project):
-    set_param(project, "validation", "max_amplitude_mv", 0.5)
+    set_param(project, "validation", "max_identity_uv", 1e-6)
     done = command(project, "dvc", "repro", "validate@csn")
     assert done.returncode != 0
-    assert "amplitude" in done.stderr
+    assert "lead_identities" in done.stderr
     assert "python -m cgdmer check csn --failed" in done.stderr
-    set_param(project, "validation", "max_amplitude_mv", 20.0)
+    set_param(project, "validation", "max_identity_uv", 100.0)
     run(project, "dvc", "repro")
 
 

@@ -66,7 +66,7 @@ def test_a_failed_expectation_fails_the_run_at_once(project):
     path = project.folder / "params.yaml"
     before = path.read_text()
     content = yaml.safe_load(before)
-    content["validation"]["max_amplitude_mv"] = 0.5
+    content["validation"]["max_identity_uv"] = 1e-6
     path.write_text(yaml.safe_dump(content, sort_keys=False))
     try:
         output = project.run(
