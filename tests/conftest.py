@@ -1,4 +1,4 @@
-"""Owns the fixtures all tests share: offline environment, and where the real recordings lie."""
+"""Fixtures that all tests share: an offline environment, and the folders of the real recordings and split tables."""
 
 import os
 from pathlib import Path

@@ -104,9 +104,7 @@ def start_bias(classifier: Classifier, labels: np.ndarray) -> None:
         classifier.head.bias.copy_(torch.from_numpy(np.log(frequency / (1 - frequency))))
 
 
-def layerwise_adamw(
-    classifier: Classifier, settings: Finetune, decay: float
-) -> tuple[torch.optim.AdamW, list[float]]:
+def layerwise_adamw(classifier: Classifier, settings: Finetune, decay: float) -> tuple[torch.optim.AdamW, list[float]]:
     """Return AdamW with parameter groups per layer, and the factor of each group's learning rate.
 
     Biases, norms and the lead embedding have no weight decay, so they are in groups of their own.

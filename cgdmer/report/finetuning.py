@@ -10,7 +10,7 @@ from cgdmer.report.table import Content, Table
 from cgdmer.results import FinetunedCell, ProbeCell, ProbeResult
 
 STARTS = {"fine-tuned": "CG-DMER fine-tuned", "from scratch": "Same architecture from scratch"}
-"""Row names that nobody takes for a probe, by what training started from."""
+"""Row names by what training started from, worded so that no row can be mistaken for a probe."""
 OFF = "Off in this run. To switch it on: set finetune.enabled to true in params.yaml, then dvc repro."
 LEAD = (
     "All weights of the ECG encoder are trained on labels, from the pretrained weights or from scratch, with the same "

@@ -1,4 +1,4 @@
-"""Owns looking at a page with headless Chromium: what it logs, what runs over its edge, which figure has no words."""
+"""Open a page with headless Chromium: console messages, horizontal overflow, figures without alternative text."""
 
 import html
 import json
