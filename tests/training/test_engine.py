@@ -1,6 +1,7 @@
 """One step: accumulation, averaged weights, precision, and what a non-finite term leaves behind."""
 
 import copy
+import shutil
 
 import pytest
 import torch
@@ -189,6 +190,19 @@ def test_compiled_it_trains_to_the_same_weights_under_the_same_names(monkeypatch
     first, second = plain.state(), fast.state()
     assert first.keys() == second.keys()
     assert all(torch.allclose(value, second[name], atol=1e-5) for name, value in first.items())
+
+
+@pytest.mark.long
+@pytest.mark.skipif(shutil.which("g++") is None, reason="inductor compiles C++ on a CPU")
+def test_compiled_by_inductor_it_trains_to_the_same_weights():
+    plain, fast = engine(), engine(compile=True)
+    for number in range(2):
+        expected, values = (one.step(number, [micro_batch(one)], 1e-3)[1] for one in (plain, fast))
+        assert torch.allclose(expected, values, rtol=1e-3, atol=1e-5)
+    first, second = plain.state(), fast.state()
+    assert first.keys() == second.keys()
+    trained = [name for name in first if not name.startswith("optimiser/")]
+    assert all(torch.allclose(first[name], second[name], atol=1e-4) for name in trained)
 
 
 def test_precision_is_said_and_not_left_to_defaults():
