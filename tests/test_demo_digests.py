@@ -1,11 +1,13 @@
-"""Digests of the demo, pinned per torch version, CPU instruction set and CPU count, because these decide the rounding.
+"""Digests of the demo, pinned per torch version, CPU model, instruction set and CPU count: these decide the rounding.
 
-After `make demo`, `python tests/test_demo_digests.py` updates tests/support/demo_digests.json.
+Two CPUs with the same instruction set do give different weights, because torch's matrix library chooses its code by
+vendor. After `make demo`, `python tests/test_demo_digests.py` updates tests/support/demo_digests.json.
 """
 
 import hashlib
 import json
 import os
+import platform
 import subprocess
 from pathlib import Path
 
@@ -23,7 +25,16 @@ INPUTS = ("params.yaml", "cgdmer/models", "cgdmer/training", "cgdmer/objectives.
 def key() -> str:
     """Return the name of this environment."""
     cpus = len(os.sched_getaffinity(0))  # it decides the order in which training adds numbers
-    return f"torch {torch.__version__}, {torch.backends.cpu.get_cpu_capability()}, {cpus} CPUs"
+    return f"torch {torch.__version__}, {cpu_model()}, {torch.backends.cpu.get_cpu_capability()}, {cpus} CPUs"
+
+
+def cpu_model() -> str:
+    """Return vendor, family and model of the CPU as Linux numbers them; elsewhere, what Python knows of it."""
+    path = Path("/proc/cpuinfo")
+    lines = [line.partition(":") for line in path.read_text().splitlines()] if path.is_file() else []
+    fields = {name.strip(): value.strip() for name, _, value in lines}
+    names = ("vendor_id", "cpu family", "model")
+    return " ".join(fields[name] for name in names) if fields.keys() >= set(names) else platform.processor()
 
 
 def digests() -> dict[str, str]:

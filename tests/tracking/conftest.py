@@ -25,7 +25,8 @@ def here(tmp_path, monkeypatch, empty_database) -> Path:
     for name in ("mlflow.db", "other.db"):
         shutil.copy(empty_database, tmp_path / name)
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setenv("MLFLOW_TRACKING_URI", f"sqlite:///{tmp_path}/mlflow.db")
+    for name in ("MLFLOW_TRACKING_URI", "MLFLOW_REGISTRY_URI"):  # MLflow sets the second for its child processes
+        monkeypatch.setenv(name, f"sqlite:///{tmp_path}/mlflow.db")
     monkeypatch.setenv("MLFLOW_HTTP_REQUEST_TIMEOUT", "5")
     monkeypatch.setenv("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "0")
     return tmp_path

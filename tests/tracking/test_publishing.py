@@ -44,7 +44,8 @@ def published(tmp_path_factory, empty_database):
     with pytest.MonkeyPatch.context() as patch, chdir(folder):
         for name, value in SECRETS.items():
             patch.setenv(name, value)
-        patch.setenv("MLFLOW_TRACKING_URI", f"sqlite:///{folder}/mlflow.db")
+        for name in ("MLFLOW_TRACKING_URI", "MLFLOW_REGISTRY_URI"):
+            patch.setenv(name, f"sqlite:///{folder}/mlflow.db")
         patch.setattr(groups, "FEWEST", 10)
         example_report.write()
         stages.find("report")(report=settings.Report(), matrix=example_report.MATRIX)
@@ -59,7 +60,8 @@ def project(published, tmp_path, monkeypatch):
     folder, first = published
     shutil.copy(folder / "mlflow.db", tmp_path / "mlflow.db")
     monkeypatch.chdir(folder)
-    monkeypatch.setenv("MLFLOW_TRACKING_URI", f"sqlite:///{tmp_path}/mlflow.db")
+    for name in ("MLFLOW_TRACKING_URI", "MLFLOW_REGISTRY_URI"):  # MLflow leaves the second to child processes
+        monkeypatch.setenv(name, f"sqlite:///{tmp_path}/mlflow.db")
     monkeypatch.setattr(groups, "FEWEST", 10)
     return first
 
