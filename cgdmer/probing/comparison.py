@@ -2,12 +2,13 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import SupportsFloat
 
 import numpy as np
 import polars as pl
 
 from cgdmer.errors import DataError
-from cgdmer.probing import bootstrap, metrics
+from cgdmer.probing import bootstrap, metrics, multiplicity
 from cgdmer.probing.cohort import scorable
 from cgdmer.results import Interval
 
@@ -18,6 +19,20 @@ class Difference(Interval):
 
     share_above: float
     """Share of replicates in which the first is better."""
+    se: float
+    """Bootstrap standard error."""
+    df: float = float("inf")
+    """Degrees of freedom of the standard error; infinite unless it comes from a few pretrainings."""
+
+    @property
+    def p(self) -> float:
+        """Two-sided p-value, not adjusted for other comparisons."""
+        return multiplicity.p_value(self.mean, self.se, self.df)
+
+    @property
+    def detectable(self) -> float:
+        """Smallest difference that these records would show with 80 % power at alpha 0.05."""
+        return multiplicity.detectable(self.se, self.df)
 
 
 def compare(first: pl.DataFrame, second: pl.DataFrame, replicates: int = 1000) -> Difference:
@@ -26,13 +41,13 @@ def compare(first: pl.DataFrame, second: pl.DataFrame, replicates: int = 1000) -
     Records and training subsets are resampled together, so what is hard for both encoders cancels. DataError unless
     both tables hold the same records, seeds and classes.
     """
-    return _difference(*paired(first, second, replicates))
+    return difference(*paired(first, second, replicates))
 
 
 def compare_tasks(pairs: Mapping[str, tuple[np.floating, np.ndarray]]) -> Difference:
     """Return the difference of the mean over tasks from the results of `paired`; tasks are resampled independently."""
     points = [point for point, _ in pairs.values()]
-    return _difference(np.mean(points), np.nanmean([drawn for _, drawn in pairs.values()], axis=0))
+    return difference(np.mean(points), np.nanmean([drawn for _, drawn in pairs.values()], axis=0))
 
 
 def paired(first: pl.DataFrame, second: pl.DataFrame, replicates: int = 1000) -> tuple[np.floating, np.ndarray]:
@@ -50,9 +65,11 @@ def paired(first: pl.DataFrame, second: pl.DataFrame, replicates: int = 1000) ->
     return (points - others).mean(), bootstrap.over_seeds(drawn - other_drawn)
 
 
-def _difference(point: np.floating, differences: np.ndarray) -> Difference:
-    difference = bootstrap.interval(float(point), differences)
-    return Difference(difference.mean, difference.low, difference.high, float((differences > 0).mean()))
+def difference(point: SupportsFloat, differences: np.ndarray) -> Difference:
+    """Return a difference from its replicates (B,), with the percentiles of these as its interval."""
+    ends = bootstrap.interval(float(point), differences)
+    se = float(np.nanstd(differences, ddof=1)) if np.isfinite(differences).sum() > 1 else 0.0
+    return Difference(ends.mean, ends.low, ends.high, float((differences > 0).mean()), se)
 
 
 def macros(frame: pl.DataFrame, replicates: int) -> tuple[np.ndarray, np.ndarray]:
