@@ -1,24 +1,24 @@
-"""Adapter of MERL's ResNet18 (ICML 2024): a 1-D ResNet without max-pooling whose last feature map is averaged.
-
-Layout and input from docs/protocols.md A.1.3, B.5 and D.1: 500 Hz, 10 s, the lead order of MIMIC-IV-ECG (aVF before
-aVL), one minimum and maximum over all leads; features are 512 wide. The tensors have the usual names of a 1-D
-BasicBlock. Loading is strict: a checkpoint with other names, or with a classifier, is refused with a list of the names.
-"""
+"""MERL's ResNet18 (ICML 2024): a 1-D ResNet without max-pooling whose last feature map is averaged over time."""
 
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from cgdmer.encoders.adapter import Adapted, Form, adapt, whole_range
+from cgdmer.encoders.adapter import Adapted, adapt_published
 from cgdmer.encoders.base import Setup
+from cgdmer.encoders.form import MIMIC_LEADS, Form
+from cgdmer.encoders.published import Card, Checkpoint, Corpus, Paper
+from cgdmer.encoders.steps import MinMax
 
-FORM = Form(
-    fs=500.0,
-    seconds=10.0,
-    leads=("I", "II", "III", "aVR", "aVF", "aVL", "V1", "V2", "V3", "V4", "V5", "V6"),
-    scale=whole_range,
-    width=512,
-)
+FORM = Form(fs=500.0, seconds=10.0, leads=MIMIC_LEADS, width=512, scale=MinMax("record"), scaled="cut")
 WIDTHS = (64, 128, 256, 512)
+WHOLE_MODEL = ("lm_model.*", "proj_t.*", "proj_e.*", "linear1.*", "linear2.*", "downconv.*", "att_pool_head.*")
+"""Tensors beside the ECG encoder in the files of the whole model, of either architecture."""
+PAPER = Paper(
+    "Liu et al., Zero-Shot ECG Classification with Multimodal Learning and Test-time Clinical Knowledge Enhancement, "
+    "ICML 2024",
+    "https://arxiv.org/abs/2403.06659",
+)
+WHERE = "the Google Drive folder that the repository's README links"
 
 
 class Block(nn.Module):
@@ -65,5 +65,24 @@ def network() -> nn.Module:
     return ResNet18()
 
 
+CARD = Card(
+    name="merl_resnet18",
+    title="MERL, ResNet18",
+    paper=PAPER,
+    code="https://github.com/cheliu-computation/MERL-ICML2024",
+    licence="MIT",
+    trained_on=(Corpus("mimic_iv_ecg", 771_693),),
+    checkpoint=Checkpoint(
+        files=("res18_best_encoder.pth", "res18_best_ckpt.pth"),
+        where=WHERE,
+        prefixes=("ecg_encoder.",),
+        drop=("linear.*", *WHOLE_MODEL),
+    ),
+    form=FORM,
+    network=network,
+    notes="The published probe leaves BatchNorm in train mode, so its features drift; these are in eval mode.",
+)
+
+
 def load(setup: Setup) -> Adapted:
-    return adapt("merl_resnet18", network(), FORM, setup)
+    return adapt_published(CARD, setup)
