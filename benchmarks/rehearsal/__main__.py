@@ -1,0 +1,124 @@
+"""Rehearse the paper profile at size: simulated corpora in PhysioNet's layout, `dvc repro` from `acquire` to `report`.
+
+Run: python -m benchmarks.rehearsal --records N [--folder DIR] [--kill] [--faults]
+Every stage is measured with all its processes. Results are merged into `reports/rehearsal.json` by number of records.
+`--faults` plants faults in some records; each must be in quarantine with a reason in the end. `--kill` then runs the
+pipeline again in a second clone and kills it in two stages; it must end with the same results.
+"""
+
+import argparse
+import os
+import platform
+import shutil
+import subprocess
+import sys
+import tempfile
+import time
+from datetime import UTC, datetime
+from importlib import metadata
+from pathlib import Path
+
+from benchmarks.decode import processor
+from benchmarks.rehearsal import corpora, faults
+from benchmarks.rehearsal.growth import merged
+from benchmarks.rehearsal.project import KILLED_IN, ROOT, Project, calls
+from cgdmer.files import read_json, write_json
+from cgdmer.report.rehearsal import Call, Kill, Rehearsal, Run
+
+RESULT = ROOT / "reports/rehearsal.json"
+LIBRARIES = ("dvc", "torch", "polars", "great_expectations", "scikit-learn")
+KILLED_AFTER = 0.5
+"""Share of the undisturbed time of a stage after which it is killed."""
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(prog="python -m benchmarks.rehearsal")
+    parser.add_argument("--records", type=int, required=True, help="records of the simulated MIMIC-IV-ECG")
+    parser.add_argument("--folder", type=Path, default=Path(tempfile.gettempdir()) / "rehearsal", help="scratch folder")
+    parser.add_argument("--kill", action="store_true", help="kill a second run in two stages and let it go on")
+    parser.add_argument("--faults", action="store_true", help="plant faults of every kind in some records")
+    parser.add_argument("--result", type=Path, default=RESULT, help="file that the results are merged into")
+    options = parser.parse_args()
+    run = rehearse(options.records, options.folder / str(options.records), options.kill, options.faults)
+    before = Rehearsal.from_json(read_json(options.result)) if options.result.is_file() else Rehearsal()
+    rehearsal = merged(before, run)
+    write_json(options.result, rehearsal.to_json())
+    sys.stdout.write(text(run, rehearsal))
+    return int(any(not fault.reason for fault in run.faults) or run.killed_equal is False)
+
+
+def rehearse(records: int, folder: Path, kill: bool, planted: bool) -> Run:
+    """Write the corpora into an empty folder, run the pipeline on them and return what was measured; remove the folder."""
+    folder.mkdir(parents=True)
+    mirror, sizes, begin = folder / "mirror", corpora.counts(records), time.perf_counter()
+    corpora.write(mirror, sizes)
+    seconds = time.perf_counter() - begin
+    damaged = faults.plant(mirror) if planted else []
+    project = Project(folder / "project", mirror)
+    changes = project.create()
+    note(f"{sizes} records written in {seconds:.0f} s; over the paper profile: {'; '.join(changes)}")
+    whole = project.run("repro")
+    entries = project.entries("end")
+    again = project.run("again")
+    note(f"dvc repro: {whole['wall_s']:.0f} s, again {again['wall_s']:.1f} s")
+    measured = calls(entries, "repro", sizes)
+    found = faults.quarantined(damaged, project.folder)
+    kills, equal = killed(Project(folder / "killed", mirror), project, measured) if kill else ([], None)
+    run = Run(
+        records, sizes, f"{datetime.now(UTC):%Y-%m-%d}", commit(), f"{processor()}, {os.cpu_count()} cores",
+        {"python": platform.python_version(), **{name: metadata.version(name) for name in LIBRARIES}}, changes,
+        raw_gb=round(size(mirror) / 1e9, 3), write_s=round(seconds, 1), repro_s=whole["wall_s"], again_s=again["wall_s"],
+        calls=measured, kills=kills, killed_equal=equal, faults=found,
+    )  # fmt: skip
+    shutil.rmtree(folder)
+    return run
+
+
+def killed(second: Project, first: Project, measured: list[Call]) -> tuple[list[Kill], bool]:
+    """Run the pipeline in a second clone, kill it in two stages, let it end, and compare its results with the first."""
+    second.create()
+    seconds = {call.name: call.wall_s for call in measured}
+    kills = [second.killed_in(name, KILLED_AFTER * seconds[name]) for name in KILLED_IN]
+    second.run("rest")
+    metrics = [(one.folder / "reports/metrics.json").read_bytes() for one in (first, second)]
+    note(f"killed in {', '.join(kill.name for kill in kills)}; results equal: {metrics[0] == metrics[1]}")
+    return kills, metrics[0] == metrics[1]
+
+
+def text(run: Run, rehearsal: Rehearsal) -> str:
+    """Return the tables of one run and of all growth."""
+    lines = [
+        f"{'call':34} {'records':>8} {'wall s':>8} {'CPU s':>8} {'MB':>7} {'one MB':>7} {'read MB':>9} {'written':>9} rec/s"
+    ]
+    for call in run.calls:
+        rate = call.records / call.wall_s if call.wall_s else 0.0
+        lines.append(
+            f"{call.name:34} {call.records:8} {call.wall_s:8.1f} {call.cpu_s:8.1f} {call.memory_mb:7.0f} "
+            f"{call.process_mb:7.0f} {call.read_mb:9.1f} {call.written_mb:9.1f} {rate:.0f}"
+        )
+    lines.append(f"dvc repro {run.repro_s:.1f} s, without a change {run.again_s:.1f} s")
+    lines += [f"{fault.kind}: {fault.reason or 'NOT IN QUARANTINE'}" for fault in run.faults]
+    lines.append(f"{'growth':34} {'wall':>6} {'last':>6} {'CPU':>6} {'memory':>6} {'real':>8} {'hours':>7} {'MB':>8}")
+    lines += [
+        f"{one.name:34} {one.wall:6.2f} {one.last_wall:6.2f} {one.cpu:6.2f} {one.memory:6.2f} {one.real:8} "
+        f"{one.hours:7.3f} {one.memory_mb:8.0f}"
+        for one in rehearsal.growth
+    ]
+    return "\n".join([*lines, ""])
+
+
+def note(message: str) -> None:
+    sys.stderr.write(f"{datetime.now():%H:%M:%S} {message}\n")
+
+
+def commit() -> str:
+    words = ["git", "rev-parse", "--short", "HEAD"]
+    return subprocess.run(words, cwd=ROOT, check=True, capture_output=True, text=True).stdout.strip()
+
+
+def size(folder: Path) -> int:
+    return sum(path.stat().st_size for path in folder.rglob("*") if path.is_file())
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,75 @@
+"""Growth of time and memory per stage over several rehearsals, and the extrapolation to the published corpora."""
+
+from collections import defaultdict
+from collections.abc import Sequence
+from itertools import pairwise
+
+import numpy as np
+
+from benchmarks.rehearsal.corpora import REAL
+from cgdmer.report.rehearsal import Call, Growth, Rehearsal, Run
+
+SPREAD = 2.0
+"""Smallest ratio of the most to the fewest records of which an exponent says anything."""
+
+
+def merged(rehearsal: Rehearsal, run: Run) -> Rehearsal:
+    """Return the rehearsal with a run added, or in place of the one with as many records, and all growth anew."""
+    others = [one for one in rehearsal.runs if one.records != run.records]
+    runs = sorted([*others, run], key=lambda one: one.records)
+    return Rehearsal(runs, growth(runs))
+
+
+def growth(runs: Sequence[Run]) -> list[Growth]:
+    """Return the growth of each call that was measured with different numbers of records, slowest first."""
+    calls: dict[str, dict[int, Call]] = defaultdict(dict)
+    for call in (call for run in runs for call in run.calls):
+        calls[call.name][call.records] = call
+    rows = [_growth(name, [by_size[size] for size in sorted(by_size)]) for name, by_size in calls.items()]
+    return sorted((row for row in rows if row), key=lambda row: -row.hours)
+
+
+def _growth(name: str, calls: list[Call]) -> Growth | None:
+    sizes = [call.records for call in calls]
+    if not sizes[0] or sizes[-1] < SPREAD * sizes[0]:
+        return None
+    wall, memory = [call.wall_s for call in calls], [call.memory_mb for call in calls]
+    real = real_records(name)
+    return Growth(
+        name, sizes[0], sizes[-1],
+        wall=round(exponent(sizes, wall), 3),
+        cpu=round(exponent(sizes, [call.cpu_s for call in calls]), 3),
+        memory=round(exponent(sizes, memory), 3),
+        last_wall=round(exponent(sizes[-2:], wall[-2:]), 3),
+        real=real,
+        hours=round(extrapolated(sizes, wall, real) / 3600, 3),
+        memory_mb=round(extrapolated(sizes, memory, real)),
+    )  # fmt: skip
+
+
+def real_records(name: str) -> int:
+    """Return the published records that a call reads: those of its source, of all corpora, or of MIMIC-IV-ECG."""
+    source = name.split()[-1]
+    return REAL.get(source, sum(REAL.values()) if name in TOGETHER else REAL["mimic_iv_ecg"])
+
+
+TOGETHER = ("report", "dvc")
+"""Calls that read all corpora."""
+
+
+def exponent(sizes: Sequence[float], values: Sequence[float]) -> float:
+    """Return the slope of the least-squares line through log(value) over log(size)."""
+    return float(np.polyfit(np.log(sizes), np.log(np.maximum(values, 1e-9)), 1)[0])
+
+
+def extrapolated(sizes: Sequence[float], values: Sequence[float], real: float) -> float:
+    """Return the value at size `real`.
+
+    The two largest sizes decide: a straight line through both, which holds for a fixed start and a cost per record, or
+    a power of the size if they grow faster than that. Never less than the largest measured value.
+    """
+    (small, low), (large, high) = list(pairwise(zip(sizes, values, strict=True)))[-1]
+    power = exponent([small, large], [low, high])
+    if power > 1:
+        return float(high * (real / large) ** power)
+    return float(max(high, high + (high - low) / (large - small) * (real - large)))

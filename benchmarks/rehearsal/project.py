@@ -1,0 +1,147 @@
+"""A clone of the project with the paper profile, in which `dvc repro` runs, is measured, killed and run again."""
+
+import json
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from benchmarks.rehearsal import meter
+from cgdmer import settings
+from cgdmer.report.rehearsal import Call, Kill
+from cgdmer.settings.profiles import flat
+
+ROOT = Path(__file__).resolve().parents[2]
+SPLITS = {"corpora": {"cpsc2018": {"splits": "hash"}, "csn": {"splits": "hash"}}}
+"""There is no network to fetch the published splits from, and simulated records are not in them."""
+CHANGES: dict[str, Any] = {
+    "model": {
+        "width": 32, "depth": 1, "heads": 2, "stem": 8, "decoder_width": 16, "decoder_depth": 1, "decoder_heads": 2,
+        "projection": 32, "text": None, "text_revision": None, "text_frozen_layers": 0, "text_width": 32,
+        "text_depth": 1, "text_heads": 2,
+    },
+    "train": {"epochs": 1, "batch": 64, "compile": False},
+    "signal": {"verify_checksums": True},
+}  # fmt: skip
+"""Over the paper profile: a model for a CPU, a report encoder of its own because there is no network, and the check of
+header checksums, which a planted fault needs."""
+SHIM = """#!/bin/sh
+case "$2 $3" in
+"cgdmer run") shift 3; exec {python} {meter} {log} "$*" {python} -m cgdmer run "$@" ;;
+esac
+exec {python} "$@"
+"""
+"""Stands for `python` in the commands of dvc.yaml."""
+KILLED_IN = ("shards mimic_iv_ecg", "pretrain")
+"""Stages that are killed, each once."""
+
+
+@dataclass(frozen=True)
+class Project:
+    """A clone in `folder` that reads the corpora in `mirror`."""
+
+    folder: Path
+    mirror: Path
+
+    @property
+    def log(self) -> Path:
+        return self.folder.with_suffix(".log.jsonl")
+
+    @property
+    def environment(self) -> dict[str, str]:
+        shim = self.folder.with_suffix(".bin")
+        path = os.pathsep.join([str(shim), str(Path(sys.executable).parent), os.environ["PATH"]])
+        return {**os.environ, "PATH": path, "PYTHONPATH": str(self.folder), "CGDMER_RAW_ROOT": str(self.mirror)}
+
+    def create(self) -> list[str]:
+        """Clone the last commit, write the settings and return those that differ from the paper profile."""
+        subprocess.run(["git", "clone", "--quiet", ROOT, self.folder], check=True)
+        shim = self.folder.with_suffix(".bin") / "python"
+        shim.parent.mkdir()
+        words = {"python": sys.executable, "meter": Path(meter.__file__).resolve(), "log": self.log}
+        shim.write_text(SHIM.format(**words))
+        shim.chmod(0o755)
+        params = self.folder / "params.yaml"
+        _write(params, settings.merge(settings.read(params), SPLITS))
+        profile = [sys.executable, "-m", "cgdmer", "profile", "paper", "--keep"]
+        subprocess.run(profile, cwd=self.folder, env=self.environment, check=True)
+        _write(params, settings.merge(settings.read(params), CHANGES))
+        return self._changes(settings.read(params))
+
+    def _changes(self, content: dict[str, Any]) -> list[str]:
+        """Return `key: value, not value of the paper profile` for each setting that differs."""
+        base = settings.read(self.folder / "params/demo.yaml")
+        paper = flat(settings.merge(base, settings.read(self.folder / "params/paper.yaml")))
+        ours = flat(content)
+        return [
+            f"{'.'.join(key)}: {ours.get(key)}, not {paper.get(key)}" for key in ours if ours[key] != paper.get(key)
+        ]
+
+    def repro(self, label: str) -> "subprocess.Popen[bytes]":
+        """Start a measured `dvc repro` as the leader of a process group; its output goes to a file."""
+        words = [sys.executable, meter.__file__, str(self.log), label, "dvc", "repro"]
+        with self.folder.with_suffix(f".{label}.txt").open("wb") as output:
+            return subprocess.Popen(
+                words, cwd=self.folder, env=self.environment, stdout=output, stderr=output, start_new_session=True
+            )
+
+    def run(self, label: str) -> dict[str, Any]:
+        """Run `dvc repro` to its end and return its measurement; RuntimeError with the end of its output if it fails."""
+        process = self.repro(label)
+        if process.wait():
+            text = self.folder.with_suffix(f".{label}.txt").read_text(errors="replace")
+            raise RuntimeError(f"dvc repro ended with {process.returncode}:\n{text[-4000:]}")
+        return next(one for one in self.entries("end") if one["label"] == label)
+
+    def killed_in(self, name: str, after: float) -> Kill:
+        """Run `dvc repro` until a stage has run for some seconds, then kill all its processes."""
+        process = self.repro(f"until {name}".replace(" ", "-"))
+        while not (begun := [one for one in self.entries("begin") if one["label"] == name]):
+            if process.poll() is not None:
+                raise RuntimeError(f"dvc repro ended with {process.returncode} before {name} began")
+            time.sleep(0.1)
+        time.sleep(max(0.0, begun[-1]["time"] + after - time.time()))
+        seconds = time.time() - begun[-1]["time"]
+        if any(one["label"] == name for one in self.entries("end")):
+            raise RuntimeError(f"{name} had ended before it was killed; it needs more records")
+        os.killpg(process.pid, signal.SIGKILL)
+        process.wait()
+        return Kill(name, round(seconds, 1))
+
+    def entries(self, event: str) -> list[dict[str, Any]]:
+        """Return the entries of the log, without a line that is being written."""
+        lines = self.log.read_text().splitlines(keepends=True) if self.log.is_file() else []
+        return [entry for line in lines if line.endswith("\n") and (entry := json.loads(line))["event"] == event]
+
+    def remove(self) -> None:
+        for path in self.folder.parent.glob(f"{self.folder.name}*"):
+            shutil.rmtree(path) if path.is_dir() else path.unlink()
+
+
+def calls(entries: list[dict[str, Any]], label: str, corpora: dict[str, int]) -> list[Call]:
+    """Return the stage calls that ended, and as `dvc` the rest of the `dvc repro` with this label."""
+    stages = [one for one in entries if one["label"] != label]
+    whole = next(one for one in entries if one["label"] == label)
+    added = ("wall_s", "cpu_s", "read_mb", "written_mb")
+    rest = {key: round(max(0.0, whole[key] - sum(one[key] for one in stages)), 3) for key in added}
+    memory = {"memory_mb": whole["command_mb"], "process_mb": whole["command_mb"]}
+    return [_call(one, corpora) for one in [*stages, {"label": "dvc", **rest, **memory}]]
+
+
+def _call(entry: dict[str, Any], corpora: dict[str, int]) -> Call:
+    name = entry["label"]
+    together = sum(corpora.values())
+    records = corpora.get(name.split()[-1], together if name in ("report", "dvc") else corpora["mimic_iv_ecg"])
+    values = {key: entry[key] for key in ("wall_s", "cpu_s", "memory_mb", "process_mb", "read_mb", "written_mb")}
+    return Call(name=name, records=records, **values)
+
+
+def _write(path: Path, content: dict[str, Any]) -> None:
+    path.write_text(yaml.safe_dump(content, sort_keys=False, default_flow_style=None, width=110))
