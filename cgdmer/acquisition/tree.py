@@ -24,7 +24,9 @@ TOOL_FILE = re.compile(r"(?:^|/)(?:\.|index\.html|robots\.txt$)")
 SETTLED = 2_000_000_000
 """Nanoseconds. A file that changed more recently may change again within one clock tick, so it is not cached."""
 CHUNK = 20_000
-"""Files between two writes of the checksum cache."""
+"""Files that are listed, and summed, at a time."""
+GROWTH = 1.25
+"""The checksum cache is written again once so many times as many files are summed, so its cost is linear in them."""
 THREADS = 8
 
 
@@ -36,8 +38,9 @@ def scan(root: Path) -> pl.DataFrame:
     with open_archive(root) as archive:
         names = [name for name in archive.names() if not TOOL_FILE.search(name)] if root.is_dir() else [root.name]
     base = root if root.is_dir() else root.parent
+    starts = range(0, max(len(names), 1), CHUNK)  # in chunks, because a million rows of Python objects take 500 MB
     try:
-        return pl.DataFrame([_row(name, os.stat(f"{base}/{name}")) for name in names], schema=SCAN, orient="row")
+        return pl.concat([_rows(base, names[start : start + CHUNK]) for start in starts])
     except OSError as error:
         raise DataError(
             f"{error.filename}: {error.strerror}", fix="restore or remove it, then run: dvc repro"
@@ -51,6 +54,7 @@ def checksums(root: Path, files: pl.DataFrame, cache: Path | None = None) -> pl.
     looked_up = with_cached(files, cache)
     unread = looked_up.filter(pl.col("sha256").is_null()).drop("sha256")
     summed = looked_up.drop_nulls("sha256")
+    written = summed.height
     if unread.is_empty():
         return summed
     log.info("%s: %d files, of which %d must be read", root, files.height, unread.height)
@@ -67,8 +71,10 @@ def checksums(root: Path, files: pl.DataFrame, cache: Path | None = None) -> pl.
                 sums.append(digest)
                 bar.update(size)
             summed = pl.concat([summed, chunk.with_columns(pl.Series("sha256", sums, dtype=pl.String))])
-            settled = pl.max_horizontal("modified", "changed") < started - SETTLED
-            tables.write(summed.filter(settled).sort("path"), cache)
+            if summed.height >= min(GROWTH * written, files.height):
+                settled = pl.max_horizontal("modified", "changed") < started - SETTLED
+                tables.write(summed.filter(settled).sort("path"), cache)
+                written = summed.height
     return summed.sort("path")
 
 
@@ -88,6 +94,10 @@ def cache_path(root: Path) -> Path:
     """Return the file that caches the checksums of a root: scratch, never an output."""
     name = hashlib.sha256(os.fsencode(root.resolve())).hexdigest()[:16]
     return paths.STATE / "checksums" / f"{name}.parquet"
+
+
+def _rows(base: Path, names: list[str]) -> pl.DataFrame:
+    return pl.DataFrame([_row(name, os.stat(f"{base}/{name}")) for name in names], schema=SCAN, orient="row")
 
 
 def _row(path: str, status: os.stat_result) -> tuple[str, int, int, int]:

@@ -15,16 +15,16 @@ class Archive:
     """The files of a corpus by POSIX path below `prefix`.
 
     An archive is opened on first use, also in a worker process that received it by pickle. After `close` the next read
-    opens it again.
+    opens it again. With `depth`, the files of a folder are listed only so many levels deep; they can all be read.
     """
 
-    def __init__(self, path: Path, prefix: str = "") -> None:
-        self.path, self.prefix = path, prefix
+    def __init__(self, path: Path, prefix: str = "", depth: int | None = None) -> None:
+        self.path, self.prefix, self.depth = path, prefix, depth
         self._opened: Folder | Zip | None = None
 
     def names(self) -> list[str]:
         """Return every file below the prefix, sorted, relative to it."""
-        return [name[len(self.prefix) :] for name in self.open().names(self.prefix)]
+        return [name[len(self.prefix) :] for name in self.open().names(self.prefix, self.depth)]
 
     def read(self, name: str, limit: int = MEMBER_LIMIT) -> bytes:
         """Return a file's content; RecordError if it is missing, damaged, unsafe or larger than `limit` bytes."""
@@ -42,7 +42,7 @@ class Archive:
 
     def rooted(self, prefix: str) -> "Archive":
         """Return a view of this archive below a folder; '' is all of it. Both share the open file."""
-        view = Archive(self.path, self.prefix)
+        view = Archive(self.path, self.prefix, self.depth)
         if prefix.strip("/"):
             check_name(prefix.strip("/"))
             view.prefix += prefix.strip("/") + "/"
@@ -60,8 +60,8 @@ class Archive:
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
         self.close()
 
-    def __reduce__(self) -> tuple[type["Archive"], tuple[Path, str]]:
-        return Archive, (self.path, self.prefix)
+    def __reduce__(self) -> tuple[type["Archive"], tuple[Path, str, int | None]]:
+        return Archive, (self.path, self.prefix, self.depth)
 
     def open(self) -> Folder | Zip:
         """Open the folder or zip unless it is open; DataError if a zip is truncated, damaged or unsafe."""
@@ -74,13 +74,13 @@ class Archive:
         return self._opened
 
 
-def open_archive(path: Path) -> Archive:
-    """Open a folder or a zip; DataError if it is neither, is truncated or damaged, or holds unsafe names."""
+def open_archive(path: Path, depth: int | None = None) -> Archive:
+    """Open a folder, listed `depth` levels deep, or a zip; DataError if it is neither, is truncated or damaged, or holds unsafe names."""
     if not path.exists():
         raise DataError(f"{path} is missing", allowed="a folder or a .zip", fix=f"ls -d {path.parent}/*")
     if not path.is_dir() and path.suffix.lower() != ".zip":
         raise DataError(f"{path} is neither a folder nor a zip", allowed="a folder or a .zip", fix=f"file {path}")
-    archive = Archive(path.absolute())
+    archive = Archive(path.absolute(), depth=depth)
     archive.open()
     return archive
 

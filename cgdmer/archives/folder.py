@@ -19,10 +19,13 @@ class Folder:
     def __init__(self, root: str) -> None:
         self._top = os.path.realpath(root).rstrip("/") + "/"
 
-    def names(self, prefix: str) -> list[str]:
-        """Return the readable files below `prefix`, sorted; warn with the number of files that are skipped."""
+    def names(self, prefix: str, depth: int | None = None) -> list[str]:
+        """Return the readable files below `prefix`, sorted; warn with the number of files that are skipped.
+
+        With `depth`, only those in so many levels of folders, the prefix's own included.
+        """
         readable, skipped = [], 0
-        for name, inside in self._walk(prefix):
+        for name, inside in self._walk(prefix, depth):
             if inside and not UNSAFE.search(name):
                 readable.append(name)
             else:
@@ -35,15 +38,17 @@ class Folder:
             )
         return sorted(readable)
 
-    def _walk(self, prefix: str) -> Iterator[tuple[str, bool]]:
+    def _walk(self, prefix: str, depth: int | None) -> Iterator[tuple[str, bool]]:
         """Yield every file and whether it is inside; links to folders are not followed, they may be cycles."""
         pending = [prefix]
+        deepest = None if depth is None else prefix.count("/") + depth
         while pending:
             folder = pending.pop()
             for entry in self._scan(folder):
                 name = folder + entry.name
                 if entry.is_dir(follow_symlinks=False):
-                    pending.append(name + "/")
+                    if deepest is None or name.count("/") + 1 < deepest:
+                        pending.append(name + "/")
                 else:
                     yield name, entry.is_file(follow_symlinks=False) or (entry.is_file() and self._resolves(name))
 

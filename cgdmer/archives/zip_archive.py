@@ -27,7 +27,8 @@ class Zip:
         except OSError as error:
             raise DataError(f"{path} cannot be read: {error.strerror}", fix=f"ls -l {path}") from error
 
-    def names(self, prefix: str) -> list[str]:
+    def names(self, prefix: str, _: int | None = None) -> list[str]:
+        """Return the files below `prefix`, sorted, whatever the depth: the directory of a zip lists all of them."""
         return sorted(name for name in self._directory.offsets if name.startswith(prefix))
 
     def has(self, name: str) -> bool:

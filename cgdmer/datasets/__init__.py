@@ -15,6 +15,9 @@ if TYPE_CHECKING:
 
 SOURCES: tuple[str, ...] = get_args(Source)
 
+TOP_LEVELS = 3
+"""Levels of folders in which a corpus at the top has a record or table: `find` accepts `TrainingSet1/g1/A0001.hea`."""
+
 
 class Dataset(Protocol):
     """The interface of the module of a source; `module` returns one."""
@@ -96,13 +99,30 @@ def _top(source: str, root: Path) -> Path:
 
 
 def recognises(source: str, path: Path, *, at_top: bool = False) -> bool:
-    """Return True if a folder or zip holds this corpus; with `at_top`, only if it is not in a folder below."""
+    """Return True if a folder or zip holds this corpus; with `at_top`, only if it is not in a folder below.
+
+    A folder that holds no file of it near its top is not listed further: it may be the root of all corpora, with
+    millions of files.
+    """
     from cgdmer.archives import open_archive
 
+    if at_top and path.is_dir() and not _shallow(source, path):
+        return False
     try:
         with open_archive(path) as archive:
             rooted = module(source).find(archive)
             return not at_top or rooted.prefix == archive.prefix
+    except DataError:
+        return False
+
+
+def _shallow(source: str, folder: Path) -> bool:
+    """Return True if the first levels of a folder alone would be recognised as the top of this corpus."""
+    from cgdmer.archives import open_archive
+
+    try:
+        archive = open_archive(folder, depth=TOP_LEVELS)
+        return module(source).find(archive).prefix == archive.prefix
     except DataError:
         return False
 

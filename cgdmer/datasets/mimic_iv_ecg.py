@@ -8,7 +8,6 @@ import polars as pl
 from cgdmer import report_text
 from cgdmer.datasets import corpus_index, headers, metadata, splits
 from cgdmer.datasets.corpus_index import CorpusIndex
-from cgdmer.errors import DataError
 from cgdmer.settings import Corpus, Index
 
 if TYPE_CHECKING:
@@ -30,6 +29,10 @@ TASKS: dict[str, tuple[str, ...]] = {}
 
 RECORDS, REPORTS = "record_list.csv", "machine_measurements.csv"
 KEY = ["subject_id", "study_id"]
+ID, MEMBER = pl.concat_str(KEY, separator="_"), pl.col("path") + ".hea"
+REPEATED = "its subject and study occur more than once; the first row is used"
+NO_REPORT = "its report is empty"
+"""Reasons of the quarantine. A record whose report has some words, but too few, is not in it: the rule is published."""
 
 
 def find(archive: "Archive") -> "Archive":
@@ -42,8 +45,11 @@ def read_index(archive: "Archive", *, corpus: Corpus, index: Index, protocol: Pa
     keys = [metadata.integer(pl.col(name)) for name in KEY]
     records = metadata.table(archive, RECORDS, (*KEY, "path")).with_columns(keys)
     lines = metadata.table(archive, REPORTS, (*KEY, "report_0"), also=r"report_\d+").with_columns(keys)
-    joined = join(records, lines)
-    reported = with_reports(joined).filter(pl.col("words") >= index.min_report_words)
+    joined, repeated = join(records, lines)
+    cleaned = with_reports(joined)
+    silent = cleaned.filter(pl.col("words") == 0, index.min_report_words > 0)
+    silent = silent.filter(pl.Series([bool(name) and name in archive for name in silent["member"]], dtype=pl.Boolean))
+    reported = cleaned.filter(pl.col("words") >= index.min_report_words)
     scan = headers.scan(archive, reported, NAME)
     usable = headers.usable(scan, NAME, "signal files at the paths of the column path")
     frame, split = splits.assign(usable, None, NAME, corpus, index)
@@ -57,23 +63,25 @@ def read_index(archive: "Archive", *, corpus: Corpus, index: Index, protocol: Pa
         "split": split,
         **scan.facts,
     }
-    return corpus_index.assemble(frame, [scan.quarantine], facts)
+    quarantines = [*repeated, corpus_index.quarantine(silent, pl.lit(NO_REPORT)), scan.quarantine]
+    return corpus_index.assemble(frame, quarantines, facts)
 
 
-def join(records: pl.DataFrame, lines: pl.DataFrame) -> pl.DataFrame:
-    """Join on (subject_id, study_id), in the order of the record list; raise DataError unless keys are unique.
+def join(records: pl.DataFrame, lines: pl.DataFrame) -> tuple[pl.DataFrame, list[pl.DataFrame]]:
+    """Join on (subject_id, study_id), in the order of the record list; also return the quarantine of repeated rows.
 
-    The tables are never joined by row position, because their orders may differ (docs/protocols.md A.1.2).
+    The tables are never joined by row position, because their orders may differ (docs/protocols.md A.1.2). Of the rows
+    of a table that share a subject and study, the first is used.
     """
+    joined = records.unique(KEY, keep="first", maintain_order=True)
+    joined = joined.join(lines.unique(KEY, keep="first"), on=KEY, how="inner", maintain_order="left")
+    paths = joined.select(*KEY, "path")
+    quarantines = []
     for name, table in ((RECORDS, records), (REPORTS, lines)):
-        repeated = table.with_row_index("row").filter(pl.struct(KEY).is_duplicated())
-        if repeated.height:
-            raise DataError(
-                f"{name}: {repeated.height} rows share a subject and study, the first is row {repeated['row'][0] + 1}",
-                allowed="each (subject_id, study_id) once",
-                fix=f"copy {name} again as PhysioNet publishes it",
-            )
-    return records.join(lines, on=KEY, how="inner", maintain_order="left")
+        repeated = table.select(KEY).filter(~pl.struct(KEY).is_first_distinct()).join(paths, on=KEY, how="left")
+        rows = repeated.select(id=ID, member=MEMBER)
+        quarantines.append(corpus_index.quarantine(rows, pl.lit(f"{name}: {REPEATED}")))
+    return joined, quarantines
 
 
 def with_reports(joined: pl.DataFrame) -> pl.DataFrame:
@@ -84,9 +92,9 @@ def with_reports(joined: pl.DataFrame) -> pl.DataFrame:
     columns = sorted((name for name in joined.columns if name.startswith("report_")), key=lambda name: int(name[7:]))
     filled = [pl.when(pl.col(name) != "").then(pl.col(name)) for name in columns]
     rows = joined.select(
-        id=pl.concat_str(KEY, separator="_"),
+        id=ID,
         patient=pl.col("subject_id"),
-        member=pl.col("path") + ".hea",
+        member=MEMBER,
         text=pl.concat_str(filled, separator=report_text.SEPARATOR, ignore_nulls=True),
         age=pl.lit(None, pl.Float64),
         sex=pl.lit(None, pl.String),

@@ -223,3 +223,15 @@ def test_a_damaged_zip_gives_right_bytes_or_an_error(small_zip):
         except DataError:
             refused += 1
     assert refused > 300
+
+
+def test_a_depth_limits_what_is_listed_but_not_what_is_read(tmp_path):
+    for name in ("a.txt", "x/b.txt", "x/y/c.txt"):
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / name).write_bytes(name.encode())
+    depths = {depth: open_archive(tmp_path, depth).names() for depth in (1, 2, 3, None)}
+    everything = ["a.txt", "x/b.txt", "x/y/c.txt"]
+    assert depths == {1: everything[:1], 2: everything[:2], 3: everything, None: everything}
+    archive = pickle.loads(pickle.dumps(open_archive(tmp_path, 1).rooted("x")))
+    assert archive.names() == ["b.txt"]
+    assert archive.read("y/c.txt") == b"x/y/c.txt"

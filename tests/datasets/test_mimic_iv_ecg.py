@@ -65,12 +65,31 @@ def test_every_report_equals_the_rule_applied_to_its_lines():
 
 
 @pytest.mark.parametrize("table", ["record_list.csv", "machine_measurements.csv"])
-def test_a_repeated_study_is_refused(tiny, table):
+def test_the_first_row_of_a_repeated_study_is_used_and_the_other_is_in_quarantine(tiny, table):
     folder = tiny("mimic_iv_ecg")
-    text = (folder / table).read_text()
-    (folder / table).write_text(text + text.splitlines()[1] + "\n")
-    with pytest.raises(DataError, match="2 rows share a subject and study"):
-        read(folder)
+    expected = read(folder).frame
+    header, first, *rest = (folder / table).read_text().splitlines()
+    subject, study, *others = first.split(",")
+    changed = ",".join([subject, study, *("changed" for _ in others)])
+    (folder / table).write_text("\n".join([header, first, *rest, changed, changed, ""]))
+    indexed = read(folder)
+    assert indexed.frame.equals(expected)
+    repeats = indexed.quarantine.filter(pl.col("reason").str.contains("occur more than once"))
+    assert repeats["id"].to_list() == [f"{subject}_{study}"] * 2
+    assert set(repeats["member"]) == {f"files/p10/p{subject}/s{study}/{study}.hea"}
+    assert repeats["reason"].str.starts_with(f"{table}: ").all()
+
+
+def test_a_record_without_a_report_is_in_quarantine_and_one_with_a_short_report_is_dropped_by_rule(tiny):
+    folder = tiny("mimic_iv_ecg")
+    lines = (folder / "machine_measurements.csv").read_text().splitlines()
+    row = next(number for number, line in enumerate(lines) if line.startswith("10,1,"))
+    lines[row] = ",".join(["10", "1"] + [""] * (lines[0].count(",") - 1))
+    (folder / "machine_measurements.csv").write_text("\n".join([*lines, ""]))
+    indexed = read(folder)
+    assert indexed.quarantine.select("id", "reason").rows() == [("10_1", "its report is empty")]
+    assert "10_1" not in indexed.frame["id"].to_list()
+    assert "10_1" in read(folder, words=0).frame["id"].to_list(), "no report is asked for"
 
 
 def test_no_subject_is_in_two_splits_and_no_split_is_published(tiny):

@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from cgdmer import datasets, paths
+from cgdmer.archives.folder import Folder
 from cgdmer.errors import DataError
 from cgdmer.files import read_json
 from cgdmer.settings import Corpus, Index
@@ -162,3 +163,15 @@ def test_a_flat_copy_beside_other_corpora_stays_in_its_folder(mirror, tmp_path, 
     assert datasets.local_root("cpsc2018", Corpus(root=str(root))) == root / "cpsc"
     (root / "cpsc").rename(root / "CPSC_2018")
     assert datasets.local_root("cpsc2018", Corpus()) == root / "CPSC_2018"
+
+
+@pytest.mark.parametrize("source", ["ptb_xl", "cpsc2018", "csn"])
+def test_looking_for_a_source_does_not_list_the_records_of_another(mirror, source, monkeypatch):
+    listed: list[str] = []
+    scan = Folder._scan
+    monkeypatch.setattr(Folder, "_scan", lambda self, name: listed.append(self._top + name) or scan(self, name))
+    shutil.rmtree(mirror / FILES / "challenge-2020")
+    shutil.rmtree((mirror / PROJECTS[source]).parent)
+    assert datasets.local_root(source, Corpus()) is None
+    assert not [folder for folder in listed if "mimic-iv-ecg/1.0/files" in folder]
+    assert listed, "the raw root itself is looked at"
