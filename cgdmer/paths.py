@@ -45,8 +45,10 @@ def validation(source: str) -> Path:
     return REPORTS / "validation" / source
 
 
-def embeddings(encoder: str, source: str) -> Path:
-    return DATA / "embeddings" / encoder / source
+def embeddings(encoder: str, source: str, weights: int = 0) -> Path:
+    """Return the folder of an encoder's features; the further sets of weights of a random control lie inside it."""
+    folder = DATA / "embeddings" / encoder / source
+    return folder / f"weights-{weights}" if weights else folder
 
 
 def probe(encoder: str, task: str) -> Path:
@@ -79,6 +81,11 @@ def fitted_probe(encoder: str, task: str) -> Path:
 
 def zero_shot(task: str) -> Path:
     return REPORTS / "zero_shot" / TASKS[task] / f"{task}.json"
+
+
+def zero_shot_predictions(task: str) -> Path:
+    """Return the cosines of the test records, from which paired differences are computed."""
+    return DATA / "zero_shot" / TASKS[task] / f"{task}.parquet"
 
 
 def retrieval() -> Path:

@@ -11,10 +11,11 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import polars as pl
 
 from cgdmer import files
 from cgdmer.errors import DataError
-from cgdmer.probing import bootstrap, metrics
+from cgdmer.probing import bootstrap, linear_probe, metrics
 from cgdmer.probing.cohort import Cohort, scorable
 from cgdmer.probing.linear_probe import class_intervals, head
 from cgdmer.results import rounded
@@ -73,11 +74,14 @@ def unit(vectors: np.ndarray) -> np.ndarray:
     return scaled
 
 
-def evaluate(
-    cohort: Cohort, aligned: np.ndarray, vectors: np.ndarray, prompts: Prompts, replicates: int
-) -> dict[str, Any]:
-    """Score the test split: `aligned` (N, E) of all embedded records, `vectors` (C, E) of the classes in order."""
-    scores = (unit(aligned[cohort.test.rows]) @ unit(vectors).T).astype(np.float32)
+def cosines(cohort: Cohort, aligned: np.ndarray, vectors: np.ndarray) -> np.ndarray:
+    """Return the scores (n, C) of the test split: `aligned` (N, E) of all embedded records, `vectors` (C, E)."""
+    scores: np.ndarray = (unit(aligned[cohort.test.rows]) @ unit(vectors).T).astype(np.float32)
+    return scores
+
+
+def evaluate(cohort: Cohort, scores: np.ndarray, prompts: Prompts, replicates: int) -> dict[str, Any]:
+    """Return the result of the scores (n, C) of the test split; the classes are in the order of the cohort."""
     scored = scorable(cohort.test.labels)
     labels = cohort.test.labels[:, scored]
     points = metrics.auroc(scores[:, scored], labels)
@@ -92,3 +96,9 @@ def evaluate(
         "per_class_interval": class_intervals(names, points, replicated),
         "prompts": {**prompts.facts, "texts": {name: prompts.texts[name] for name in cohort.classes}},
     }
+
+
+def predictions(cohort: Cohort, scores: np.ndarray) -> pl.DataFrame:
+    """Return one row per test record, in the form of a probe's predictions: no labels were used, so fraction is 0."""
+    none = np.empty(0, int), None, np.empty((0, 0))
+    return linear_probe.predictions(cohort, linear_probe.Run(0, *none, scores), 0.0, "aligned")

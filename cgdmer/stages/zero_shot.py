@@ -1,4 +1,4 @@
-"""Stage zero_shot: aligned ECG features + prompts -> AUROC with intervals per task, without any training."""
+"""Stage zero_shot: aligned ECG features + prompts -> AUROC with intervals and saved scores per task; no training."""
 
 from cgdmer import embeddings, paths, protocol, report_text, settings, tables
 from cgdmer.encoders.cgdmer import open_folder
@@ -30,4 +30,6 @@ def zero_shot(source: str, *, zero_shot: settings.ZeroShot) -> None:
         texts = evaluation.texts_of(prompts, joined.classes)
         encoded = encoder.encode_reports([report_text.clean_joined(text) for ensemble in texts for text in ensemble])
         vectors = evaluation.class_vectors(encoded, [len(ensemble) for ensemble in texts])
-        write_json(paths.zero_shot(task), evaluation.evaluate(joined, aligned, vectors, prompts, zero_shot.bootstrap))
+        scores = evaluation.cosines(joined, aligned, vectors)
+        tables.write(evaluation.predictions(joined, scores), paths.zero_shot_predictions(task))
+        write_json(paths.zero_shot(task), evaluation.evaluate(joined, scores, prompts, zero_shot.bootstrap))

@@ -60,8 +60,8 @@ def test_a_file_that_holds_no_prompts_is_refused(tmp_path, content):
 def test_scores_are_cosines_so_length_does_not_matter(index, features, prompts):
     joined = cohort("cpsc2018", index, index["id"].to_list())
     vectors = np.eye(12)[: len(joined.classes)]
-    first = zero_shot.evaluate(joined, features, vectors, prompts, 50)
-    second = zero_shot.evaluate(joined, features * 7, vectors * 3, prompts, 50)
+    first = zero_shot.evaluate(joined, zero_shot.cosines(joined, features, vectors), prompts, 50)
+    second = zero_shot.evaluate(joined, zero_shot.cosines(joined, features * 7, vectors * 3), prompts, 50)
     assert first == second
     assert first["low"] < first["mean"] < first["high"]
     assert first["mean"] > 0.8

@@ -9,6 +9,7 @@ from cgdmer.errors import DataError
 from cgdmer.evaluation.zero_shot import STATEMENTS
 from cgdmer.files import read_json, sha256
 from cgdmer.models import weights
+from cgdmer.probing import seeds
 from cgdmer.stages.zero_shot import zero_shot
 
 SETTINGS = settings.ZeroShot(bootstrap=20)
@@ -40,6 +41,14 @@ def test_result_names_its_prompts_and_repeats_to_the_byte(project):
     assert result["prompts"]["texts"]["AFIB"] == ["atrial fibrillation"]
     assert result["low"] <= result["mean"] <= result["high"]
     assert set(result["per_class"]) == set(result["classes"])
+
+
+def test_the_saved_scores_give_the_result_again(project):
+    zero_shot("cpsc2018", zero_shot=SETTINGS)
+    result, saved = read_json(paths.zero_shot("cpsc2018")), tables.read(paths.zero_shot_predictions("cpsc2018"))
+    again = seeds.estimate(seeds.trainings([saved], SETTINGS.bootstrap)).rounded()
+    assert again.to_json() == {name: result[name] for name in ("mean", "low", "high")}
+    assert saved.height == result["n_test"]
 
 
 def test_an_ensemble_is_another_condition(project):
