@@ -12,6 +12,9 @@ from cgdmer.waveforms import Record
 
 CSV_LIMIT = 1 << 26
 """Bytes of the largest table; parsing text takes several times its size in memory."""
+MAX_LINE, MAX_CELL = 1 << 16, 80
+"""Characters of the longest row and of the longest number, so that the time to parse a table grows with its size."""
+MAX_COLUMNS = 1000
 COUNTERS = ("", "time", "t", "s", "ms", "seconds", "sample", "samples", "index")
 """Names of columns that count samples; they are left out."""
 _NUMBER = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?|[+-]?nan|", re.IGNORECASE)
@@ -35,10 +38,12 @@ def read_csv(data: bytes, name: str, metadata: ArrayMetadata) -> Record:
         lines = data.decode("utf-8-sig").splitlines()
     except UnicodeDecodeError as error:
         raise RecordError(f"{name} is not UTF-8 text", allowed="a table of numbers") from error
+    if max(map(len, lines), default=0) > MAX_LINE:
+        raise RecordError(f"{name} has a row of {max(map(len, lines)):,} characters", allowed=f"at most {MAX_LINE:,}")
     first = lines[0] if lines else ""
     separator = max(",;\t", key=first.count)
     cells = [cell.strip().strip('"') for cell in first.split(separator)]
-    if all(_NUMBER.fullmatch(cell) for cell in cells):
+    if all(len(cell) <= MAX_CELL and _NUMBER.fullmatch(cell) for cell in cells):
         fs, factor, leads = require_all(metadata, name)
         values = leads_first(_table(lines, separator, None, name), leads, name)
         return Record(_millivolt(values, factor), fs, leads, [])
@@ -51,6 +56,8 @@ def read_csv(data: bytes, name: str, metadata: ArrayMetadata) -> Record:
 
 def _lead_columns(cells: list[str], name: str) -> tuple[list[int], tuple[str, ...]]:
     """Return the indices of the columns that hold leads, and their names."""
+    if len(cells) > MAX_COLUMNS:
+        raise RecordError(f"{name} has {len(cells):,} columns", allowed=f"at most {MAX_COLUMNS}")
     unknown = [cell for cell in cells if not canonical_lead(cell) and cell.lower() not in COUNTERS]
     columns = [column for column, cell in enumerate(cells) if canonical_lead(cell)]
     if unknown or not columns:
@@ -68,7 +75,7 @@ def _table(lines: list[str], separator: str, columns: list[int] | None, name: st
         return np.loadtxt(lines, delimiter=separator, usecols=columns, ndmin=2, comments=None, quotechar='"')
     except ValueError as error:
         raise RecordError(
-            f"{name} is not a table of numbers: {error}", allowed="numbers with a decimal point"
+            f"{name} is not a table of numbers: {str(error)[:MAX_CELL]}", allowed="numbers with a decimal point"
         ) from error
 
 
@@ -80,7 +87,7 @@ def _array(data: bytes, name: str) -> np.ndarray:
         reader = np.lib.format.read_array_header_1_0 if version == (1, 0) else np.lib.format.read_array_header_2_0
         shape, fortran, dtype = reader(stream, max_header_size=10_000)
     except Exception as error:  # the header is a Python literal, which fails to parse in many ways
-        raise RecordError(f"{name} is not a readable .npy: {error}") from error
+        raise RecordError(f"{name} is not a readable .npy: {str(error)[:MAX_CELL]}") from error
     if dtype.kind not in "iuf":
         raise RecordError(f"{name} holds {dtype}", allowed="real numbers")
     count, begin = 1, stream.tell()

@@ -16,10 +16,11 @@ _FIX = "get the record again, or leave it in quarantine"
 
 def decode_record(archive: Archive, member: str, header: Header, verify: bool) -> Record:
     """Decode a plain record, one signal file after another."""
-    folder, samples = member[: member.rfind("/") + 1], header.samples
+    folder, samples, left = member[: member.rfind("/") + 1], header.samples, SIGNAL_LIMIT
     integers, signals = [], []
     for file, kind, offset, first, last in _blocks(header):
-        data = archive.read(folder + file, SIGNAL_LIMIT)
+        data = archive.read(folder + file, left)
+        left -= len(data)
         samples = samples or (len(data) - offset) * 8 // (BITS[kind] * (last - first))
         _check_length(f"{member}: {file}", kind, len(data) - offset, samples, last - first)
         flat = decode(data, kind, offset, samples * (last - first))

@@ -45,7 +45,7 @@ def _copy(archive: Archive, member: str, header: Header, folder: Path) -> tuple[
             continue
         headers.append(pending_header)
         for file in set(pending_header.files) - {NO_FILE}:
-            data = archive.read(base + file, SIGNAL_LIMIT)
+            data = archive.read(base + file, SIGNAL_LIMIT - size)
             size += len(data)
             (folder / file).write_bytes(data)
     return headers, size

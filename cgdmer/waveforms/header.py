@@ -6,10 +6,14 @@ from dataclasses import dataclass
 from itertools import groupby
 
 from cgdmer.errors import RecordError
-from cgdmer.waveforms.signal_lines import Layout, signal_lines
+from cgdmer.waveforms.signal_lines import MAX_FIELD, Layout, signal_lines
 
 HEADER_LIMIT = 1 << 20
 """Bytes of the largest header that is read."""
+MAX_LINE = 1000
+"""Characters of the longest record or signal line. A longer one is not a header, and parsing it could take long."""
+MAX_LINES = 10_000
+"""Most record, signal and segment lines of a header."""
 MAX_FS = 100_000.0
 """Hz; no surface ECG is sampled faster."""
 DEFAULT_FS = 250.0
@@ -79,6 +83,11 @@ def _parse(text: str) -> Header:
             lines.append(line)
     if not lines:
         raise RecordError("the header is empty", allowed="a record line, then one line per lead")
+    if len(lines) > MAX_LINES or max(map(len, lines)) > MAX_LINE:
+        raise RecordError(
+            f"the header has {len(lines):,} lines, the longest of {max(map(len, lines)):,} characters",
+            allowed=f"at most {MAX_LINES:,} lines of {MAX_LINE:,} characters, comments aside",
+        )
     name, segments, signals, fs, samples = _record_line(lines[0])
     if segments:
         return _several_segments(name, segments, fs, samples, lines[1:], comments)
@@ -105,12 +114,12 @@ def _record_line(line: str) -> tuple[str, int, int, float, int]:
         )
     if len(fields) < 2 or not _COUNT.fullmatch(fields[1]):
         raise RecordError(f"record line '{line[:80]}' has no count of leads", allowed="NAME LEADS FS SAMPLES")
-    rate = _FS.fullmatch(fields[2]) if len(fields) > 2 else None
+    rate = _FS.fullmatch(fields[2]) if len(fields) > 2 and len(fields[2]) <= MAX_FIELD else None
     fs = float(rate[1]) if rate else (DEFAULT_FS if len(fields) < 3 else 0.0)
     if not 0 < fs <= MAX_FS:
-        raise RecordError(f"sampling rate '{fields[2]}'", allowed=f"above 0 and at most {MAX_FS:,.0f} Hz")
+        raise RecordError(f"sampling rate '{fields[2][:40]}'", allowed=f"above 0 and at most {MAX_FS:,.0f} Hz")
     if len(fields) > 3 and not _COUNT.fullmatch(fields[3]):
-        raise RecordError(f"sample count '{fields[3]}'", allowed="a whole number from 0")
+        raise RecordError(f"sample count '{fields[3][:40]}'", allowed="a whole number from 0")
     return name, int(segments or 0), int(fields[1]), fs, int(fields[3]) if len(fields) > 3 else 0
 
 

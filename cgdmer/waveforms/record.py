@@ -8,7 +8,7 @@ import numpy.typing as npt
 from cgdmer.waveforms.formats import Integers
 
 SIGNAL_LIMIT = 1 << 28
-"""Bytes of the largest signal file: six hours of 12 leads at 500 Hz."""
+"""Bytes of the signal files of the largest record: six hours of 12 leads at 500 Hz."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)

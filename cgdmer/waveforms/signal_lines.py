@@ -16,6 +16,8 @@ DEFAULT_GAIN, DEFAULT_UNIT = 200.0, "mV"
 """The format's defaults for a gain or unit that is left out."""
 MIN_GAIN, MAX_GAIN, MAX_BASELINE = 1e-12, 1e12, 1 << 31
 """Beyond these limits float32 mV overflows or underflows."""
+MAX_FIELD = 80
+"""Characters of the longest number. The patterns below need quadratic time on digits that lead to nothing."""
 
 _FORMAT = re.compile(r"(\d{1,3})(?:x(\d{1,6}))?(?::(\d{1,9}))?(?:\+(\d{1,12}))?")
 _GAIN = re.compile(r"(-?(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d{1,3})?)?(?:\((-?\d{1,10})\))?(?:/(\S*))?")
@@ -89,16 +91,17 @@ def _format(text: str) -> tuple[int, int, bool]:
     """Return format, byte offset, and whether `decoding` reads it: known, one sample per frame, no skew."""
     match = _FORMAT.fullmatch(text)
     if not match or int(match[1]) not in ALL_FORMATS:
-        raise RecordError(f"signal format '{text}'", allowed=", ".join(map(str, ALL_FORMATS)))
+        raise RecordError(f"signal format '{text[:40]}'", allowed=", ".join(map(str, ALL_FORMATS)))
     kind, frame, skew, offset = int(match[1]), int(match[2] or 1), int(match[3] or 0), int(match[4] or 0)
     return kind, offset, kind in FORMATS and frame == 1 and skew == 0
 
 
 def _gain(text: str, zero: int, lead: str) -> tuple[float, int, str]:
     """Return ADC units per physical unit, the ADC value of zero, and the unit."""
-    match = _GAIN.fullmatch(text)
+    lead = lead[:40]
+    match = _GAIN.fullmatch(text) if len(text) <= MAX_FIELD else None
     if not match:
-        raise RecordError(f"gain '{text}' of lead '{lead}'", allowed="GAIN(BASELINE)/UNIT")
+        raise RecordError(f"gain '{text[:40]}' of lead '{lead}'", allowed="GAIN(BASELINE)/UNIT")
     gain, unit = float(match[1] or DEFAULT_GAIN), UNITS.get(match[3] or DEFAULT_UNIT)
     if gain == 0:
         raise RecordError(
