@@ -48,7 +48,7 @@ def main() -> int:
 
 
 def rehearse(records: int, folder: Path, kill: bool, planted: bool) -> Run:
-    """Write the corpora into an empty folder, run the pipeline on them and return what was measured; remove the folder."""
+    """Write the corpora into a new folder, run the pipeline on them, remove the folder, return what was measured."""
     folder.mkdir(parents=True)
     mirror, sizes, begin = folder / "mirror", corpora.counts(records), time.perf_counter()
     corpora.write(mirror, sizes)
@@ -67,7 +67,8 @@ def rehearse(records: int, folder: Path, kill: bool, planted: bool) -> Run:
     run = Run(
         records, sizes, f"{datetime.now(UTC):%Y-%m-%d}", commit(), f"{processor()}, {os.cpu_count()} cores",
         {"python": platform.python_version(), **{name: metadata.version(name) for name in LIBRARIES}}, changes,
-        raw_gb=round(size(mirror) / 1e9, 3), write_s=round(seconds, 1), repro_s=whole["wall_s"], again_s=again["wall_s"],
+        raw_gb=round(size(mirror) / 1e9, 3), write_s=round(seconds, 1),
+        repro_s=whole["wall_s"], again_s=again["wall_s"],
         calls=measured, kills=kills, killed_equal=equal, faults=found,
     )  # fmt: skip
     shutil.rmtree(folder)
@@ -87,21 +88,22 @@ def killed(second: Project, first: Project, measured: list[Call]) -> tuple[list[
 
 def text(run: Run, rehearsal: Rehearsal) -> str:
     """Return the tables of one run and of all growth."""
-    lines = [
-        f"{'call':34} {'records':>8} {'wall s':>8} {'CPU s':>8} {'MB':>7} {'one MB':>7} {'read MB':>9} {'written':>9} rec/s"
-    ]
+    head = ("records", "wall s", "CPU s", "MB", "one MB", "read MB", "written", "rec/s")
+    lines = [f"{'call':34} {' '.join(f'{name:>8}' for name in head)}"]
     for call in run.calls:
         rate = call.records / call.wall_s if call.wall_s else 0.0
         lines.append(
-            f"{call.name:34} {call.records:8} {call.wall_s:8.1f} {call.cpu_s:8.1f} {call.memory_mb:7.0f} "
-            f"{call.process_mb:7.0f} {call.read_mb:9.1f} {call.written_mb:9.1f} {rate:.0f}"
+            f"{call.name:34} {call.records:8} {call.wall_s:8.1f} {call.cpu_s:8.1f} {call.memory_mb:8.0f} "
+            f"{call.process_mb:8.0f} {call.read_mb:8.1f} {call.written_mb:8.1f} {rate:8.0f}"
         )
     lines.append(f"dvc repro {run.repro_s:.1f} s, without a change {run.again_s:.1f} s")
     lines += [f"{fault.kind}: {fault.reason or 'NOT IN QUARANTINE'}" for fault in run.faults]
-    lines.append(f"{'growth':34} {'wall':>6} {'last':>6} {'CPU':>6} {'memory':>6} {'real':>8} {'hours':>7} {'MB':>8}")
+    lines.append(
+        f"{'growth':34} {'wall':>6} {'last':>6} {'CPU':>6} {'memory':>6} {'real':>8} {'hours':>7} {'CPU h':>7} {'MB':>8}"
+    )
     lines += [
         f"{one.name:34} {one.wall:6.2f} {one.last_wall:6.2f} {one.cpu:6.2f} {one.memory:6.2f} {one.real:8} "
-        f"{one.hours:7.3f} {one.memory_mb:8.0f}"
+        f"{one.hours:7.3f} {one.cpu_hours:7.3f} {one.memory_mb:8.0f}"
         for one in rehearsal.growth
     ]
     return "\n".join([*lines, ""])

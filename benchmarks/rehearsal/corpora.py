@@ -27,8 +27,8 @@ PROJECTS = {
 }
 """Folder of each corpus below `physionet.org/files`."""
 FASTER, FLOOR = 4, 300
-"""Benchmarks grow so many times as fast as MIMIC-IV-ECG, up to their real sizes, and have no fewer records than this, so
-that they differ between rehearsals and every task can be scored."""
+"""Benchmarks grow so many times as fast as MIMIC-IV-ECG, up to their real sizes, and have no fewer records than this,
+so that they differ between rehearsals and every task can be scored."""
 SUMS = "SHA256SUMS.txt"
 SIGNALS = (".hea", ".dat", ".mat")
 
@@ -77,7 +77,7 @@ def write_share(root: Path, source: str, records: int, share: int, shares: int) 
 
 
 def _shared(layout: Any, records: int, seed: int, share: int, shares: int) -> Iterator[tuple[str, Any]]:
-    """Yield the files of one share; the signals of the others are not simulated, because a layout starts at record 0."""
+    """Yield the files of one share; a layout starts at record 0, so signals of other shares are passed over."""
     simulate, number = drawing.signal, itertools.count()
 
     def signal(*arguments: Any) -> np.ndarray:

@@ -33,16 +33,18 @@ def _growth(name: str, calls: list[Call]) -> Growth | None:
     sizes = [call.records for call in calls]
     if not sizes[0] or sizes[-1] < SPREAD * sizes[0]:
         return None
-    wall, memory = [call.wall_s for call in calls], [call.memory_mb for call in calls]
+    wall, cpu = [call.wall_s for call in calls], [call.cpu_s for call in calls]
+    memory = [call.memory_mb for call in calls]
     real = real_records(name)
     return Growth(
         name, sizes[0], sizes[-1],
         wall=round(exponent(sizes, wall), 3),
-        cpu=round(exponent(sizes, [call.cpu_s for call in calls]), 3),
+        cpu=round(exponent(sizes, cpu), 3),
         memory=round(exponent(sizes, memory), 3),
         last_wall=round(exponent(sizes[-2:], wall[-2:]), 3),
         real=real,
         hours=round(extrapolated(sizes, wall, real) / 3600, 3),
+        cpu_hours=round(extrapolated(sizes, cpu, real) / 3600, 3),
         memory_mb=round(extrapolated(sizes, memory, real)),
     )  # fmt: skip
 

@@ -93,7 +93,7 @@ class Project:
             )
 
     def run(self, label: str) -> dict[str, Any]:
-        """Run `dvc repro` to its end and return its measurement; RuntimeError with the end of its output if it fails."""
+        """Run `dvc repro` to its end and return its measurement; RuntimeError with its last output if it fails."""
         process = self.repro(label)
         if process.wait():
             text = self.folder.with_suffix(f".{label}.txt").read_text(errors="replace")

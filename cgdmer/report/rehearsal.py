@@ -89,6 +89,8 @@ class Growth(Json):
     """Records of the published corpus."""
     hours: float
     """Wall time expected for them on the same machine."""
+    cpu_hours: float
+    """CPU time expected for them, which other work on the machine does not raise."""
     memory_mb: float
 
 
