@@ -98,12 +98,11 @@ def text(run: Run, rehearsal: Rehearsal) -> str:
         )
     lines.append(f"dvc repro {run.repro_s:.1f} s, without a change {run.again_s:.1f} s")
     lines += [f"{fault.kind}: {fault.reason or 'NOT IN QUARANTINE'}" for fault in run.faults]
-    lines.append(
-        f"{'growth':34} {'wall':>6} {'last':>6} {'CPU':>6} {'memory':>6} {'real':>8} {'hours':>7} {'CPU h':>7} {'MB':>8}"
-    )
+    head = ("wall", "last", "CPU", "memory", "real", "hours", "CPU h", "MB")
+    lines.append(f"{'exponents, and at the real size':34} {' '.join(f'{name:>8}' for name in head)}")
     lines += [
-        f"{one.name:34} {one.wall:6.2f} {one.last_wall:6.2f} {one.cpu:6.2f} {one.memory:6.2f} {one.real:8} "
-        f"{one.hours:7.3f} {one.cpu_hours:7.3f} {one.memory_mb:8.0f}"
+        f"{one.name:34} {one.wall:8.2f} {one.last_wall:8.2f} {one.cpu:8.2f} {one.memory:8.2f} {one.real:8} "
+        f"{one.hours:8.3f} {one.cpu_hours:8.3f} {one.memory_mb:8.0f}"
         for one in rehearsal.growth
     ]
     return "\n".join([*lines, ""])
