@@ -65,6 +65,16 @@ def parser() -> argparse.ArgumentParser:
         help="take the profile's value of a key that both you and the profile set",
     )  # fmt: skip
     recording_commands(commands)
+    convert = commands.add_parser(
+        "convert", help="convert a published checkpoint to safetensors without running its code"
+    )
+    convert.add_argument("file", metavar="FILE", help="a checkpoint: .pt, .pth, .bin, .ckpt or .safetensors")
+    convert.add_argument("--encoder", required=True, metavar="NAME", help="the published encoder, for example ecg_fm")
+    convert.add_argument("-o", "--output", required=True, metavar="FOLDER", help="a new folder for weights and card")
+    convert.add_argument(
+        "--allow-pickle", action="store_true",
+        help="read a file that holds more than tensors in an isolated process, which loads none of its classes",
+    )  # fmt: skip
     commands.add_parser("doctor", help="check this machine and show which command fixes each problem")
     commands.add_parser("publish", help="log the results to MLflow and register the encoders as candidates")
     commands.add_parser("promote", help="make the candidate champion if it passes the gate; exit with 1 if not")
@@ -192,6 +202,16 @@ def plot(options: argparse.Namespace) -> int:
     return 0
 
 
+def convert(options: argparse.Namespace) -> int:
+    from pathlib import Path
+
+    from cgdmer.commands import convert
+
+    file, folder = Path(options.file), Path(options.output)
+    print(convert.describe(file, options.encoder, folder, isolate=options.allow_pickle))
+    return 0
+
+
 def doctor(_: argparse.Namespace) -> int:
     from cgdmer.commands.doctor import examine
 
@@ -261,6 +281,7 @@ COMMANDS: dict[str, Callable[[argparse.Namespace], int]] = {
     "embed": embed,
     "score": score,
     "plot": plot,
+    "convert": convert,
     "doctor": doctor,
     "publish": publish,
     "promote": promote,

@@ -22,6 +22,10 @@ FORBIDDEN = {
 }  # fmt: skip
 
 
+LOADS_OBJECTS = {"cgdmer/conversion/stand_ins.py": ["torch.load"]}
+"""The one place that reads a pickle of objects: every class in it is replaced, and the process is confined."""
+
+
 def called(node: ast.Call) -> str:
     """Return the dotted name of what a call calls."""
     parts, function = [], node.func
@@ -37,6 +41,8 @@ def faults(tree: ast.AST) -> list[str]:
         if not isinstance(node, ast.Call):
             continue
         name, words = called(node), {word.arg: word.value for word in node.keywords}
+        if name == "torch.load" and isinstance(only := words.get("weights_only"), ast.Constant) and only.value is True:
+            continue
         if name in FORBIDDEN or (name.endswith(".extractall") and "filter" not in words):
             violations.append(f"line {node.lineno}: {name}")
         for word in ("shell", "allow_pickle"):
@@ -49,12 +55,13 @@ def faults(tree: ast.AST) -> list[str]:
 
 @pytest.mark.parametrize("path", FILES, ids=lambda path: str(path.relative_to(ROOT)))
 def test_no_pickle_no_eval_no_shell_no_unsafe_yaml(path):
-    assert faults(ast.parse(path.read_text())) == []
+    found = [fault.split(": ")[1] for fault in faults(ast.parse(path.read_text()))]
+    assert found == LOADS_OBJECTS.get(str(path.relative_to(ROOT)), [])
 
 
 @pytest.mark.parametrize(
     "line",
-    ["eval(x)", "torch.load(p)", "yaml.load(x)", "subprocess.run(f'rm {x}')", "subprocess.run(x, shell=True)",
+    ["eval(x)", "torch.load(p)", "torch.load(p, weights_only=False)", "torch.load(p, weights_only=flag)", "yaml.load(x)", "subprocess.run(f'rm {x}')", "subprocess.run(x, shell=True)",
      "os.system('ls')", "np.load(p, allow_pickle=True)", "archive.extractall(x)"],
 )  # fmt: skip
 def test_the_search_finds_what_it_looks_for(line):

@@ -1,0 +1,1 @@
+"""Published checkpoints as safetensors: read without running their code, checked, written with a card."""
