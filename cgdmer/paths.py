@@ -96,6 +96,10 @@ def disentanglement() -> Path:
     return REPORTS / "disentanglement.json"
 
 
+def measurements() -> Path:
+    return REPORTS / "measurements.json"
+
+
 def scratch(stage: str, *items: str) -> Path:
     """Return the folder for work in progress of one stage call; it survives a kill and is removed at the end."""
     return STATE.joinpath("work", stage, *items)

@@ -79,16 +79,19 @@ def _pretraining(validated: list[Future]) -> Future:
 def _benchmark(matrix: settings.Matrix, validated: Futures, pretrained: Future) -> Future:
     """Submit all stages of the benchmark; return the stage `report`, which waits for them."""
     ends = [start(tasks.stage, name, [pretrained]) for name in ("retrieval", "disentanglement")]
+    features: list[Future] = []
     for source in matrix.benchmarks:
         embedded: Futures = {}
         for encoder in matrix.encoders:
             embedded[encoder] = start(tasks.gpu_stage, f"embed@{encoder}-{source}", [pretrained])
         for encoder in matrix.controls:
             embedded[encoder] = start(tasks.stage, f"control@{encoder}-{source}", [validated[source]])
+        features += [embedded[name] for name in matrix.probed]
         ends += [start(tasks.stage, f"probe@{name}-{source}", [embedded[name]]) for name in matrix.probed]
         ends += [
             start(tasks.gpu_stage, f"robustness@{n}-{source}", [embedded[n], pretrained]) for n in matrix.robustness
         ]
         ends.append(start(tasks.gpu_stage, f"finetune@{source}", [pretrained]))
         ends.append(start(tasks.stage, f"zero_shot@{source}", [embedded["cgdmer"]]))
+    ends.append(start(tasks.stage, "measurements", features))
     return start(tasks.stage, "report", ends)

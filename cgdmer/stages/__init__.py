@@ -27,6 +27,7 @@ STAGES = (
     "zero_shot",
     "retrieval",
     "disentanglement",
+    "measurements",
     "report",
 )
 """In pipeline order. Each is a function in the module of the same name."""
