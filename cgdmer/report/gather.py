@@ -13,6 +13,7 @@ import polars as pl
 from cgdmer import paths, settings
 from cgdmer.errors import DataError
 from cgdmer.evaluation import ablations
+from cgdmer.evaluation.intervals import MeasurementResult
 from cgdmer.files import read_json, sha256
 from cgdmer.json_dataclass import Json
 from cgdmer.metrics_json import CorpusNumbers, Metrics
@@ -63,6 +64,7 @@ class Findings:
     """By task."""
     retrieval: RetrievalResult | None
     disentanglement: DisentanglementResult | None
+    measurements: MeasurementResult | None
     finetuning: dict[str, ProbeResult]
     """By task; empty while fine-tuning is off."""
     ablations: dict[str, Ablation]
@@ -98,6 +100,7 @@ def gather(matrix: settings.Matrix) -> Findings:
         zero_shot=_read({task: paths.zero_shot(task) for task in tasks}, ZeroShotResult),
         retrieval=_optional(paths.retrieval(), RetrievalResult),
         disentanglement=_optional(paths.disentanglement(), DisentanglementResult),
+        measurements=_optional(paths.measurements(), MeasurementResult),
         finetuning=_read({task: paths.finetuning(task) for task in tasks}, ProbeResult),
         ablations=ablations.read(),
         robustness=_by_encoder(tasks, matrix.robustness, paths.robustness, RobustnessResult),

@@ -4,7 +4,17 @@ from collections.abc import Sequence
 from html import escape
 
 from cgdmer.metrics_json import Metrics
-from cgdmer.report import ablations, compatibility, corpora, disentanglement, finetuning, numbers, robustness, table
+from cgdmer.report import (
+    ablations,
+    compatibility,
+    corpora,
+    disentanglement,
+    finetuning,
+    measurements,
+    numbers,
+    robustness,
+    table,
+)
 from cgdmer.report.gather import Findings
 from cgdmer.report.headline import TASK_NAMES, name_of, percent
 from cgdmer.report.html import summary
@@ -32,6 +42,7 @@ def write(findings: Findings, metrics: Metrics, compared: Sequence[Comparison], 
         _section("Zero-shot", numbers.zero_shot_tables(metrics)),
         _section("Retrieval", numbers.retrieval_tables(findings.retrieval)),
         _section(disentanglement.TITLE, disentanglement.tables(findings.disentanglement)),
+        _section(measurements.TITLE, measurements.tables(findings.measurements)),
         "\n\n".join(["## Published protocols", *defects]) if defects else "",
         _section("Ablations", ablated, ablations.LEAD if ablated else ablations.NONE),
         _section("Data", [corpora.data_table(findings)]),
