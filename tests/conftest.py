@@ -1,6 +1,7 @@
 """Fixtures that all tests share: an offline environment, and the folders of the real recordings and split tables."""
 
 import os
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -40,6 +41,15 @@ def protocol() -> Path:
     if not folder.is_dir():
         pytest.skip(f"needs the published split tables; none at {folder} (set CGDMER_TEST_SHARED)")
     return folder
+
+
+@pytest.fixture(scope="session")
+def peer_folder() -> Callable[[str], Path]:
+    """Return a function from the name of a published encoder to the folder with its inputs and features."""
+    folder = SHARED / "peers"
+    if not folder.is_dir():
+        pytest.skip(f"needs the features of published encoders; none at {folder} (set CGDMER_TEST_SHARED)")
+    return folder.joinpath
 
 
 FLOOR = 1800

@@ -16,8 +16,8 @@ from cgdmer.signals.filters import band_pass
 
 Over = Literal["record", "lead"]
 AXES: dict[Over, tuple[int, ...]] = {"record": (1, 2), "lead": (2,)}
-FLAT_MV = 1e-6
-"""Signals that vary by less are constant, in mV; the smallest step that is stored is a thousand times larger."""
+FLAT_MV = 1e-5
+"""Signals that vary by less are constant, in mV: resampling leaves ripples, and steps of 1e-3 mV are stored."""
 EPSILON = 1e-8
 """What the published code adds to a divisor."""
 

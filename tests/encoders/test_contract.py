@@ -16,10 +16,21 @@ from cgdmer.models import weights
 from cgdmer.signals.leads import LEADS
 
 FORM = settings.Signal(fs=100.0, seconds=5.0)
+SMALL = {"DEPTH": 1, "HIDDEN": 64, "KERNEL": 8, "BLOCKS": (1, 1, 1, 1, 1, 1, 1)}
+"""Sizes of networks that are shrunk here; `test_published.py` runs them at full depth."""
+
+
+@pytest.fixture(scope="module", autouse=True)
+def small_networks():
+    with pytest.MonkeyPatch.context() as patch:
+        for module in (importlib.import_module(f"cgdmer.encoders.{name}") for name in encoders.names()):
+            for size in SMALL.keys() & vars(module).keys():
+                patch.setattr(module, size, SMALL[size])
+        yield
 
 
 @pytest.fixture(scope="module", params=encoders.names())
-def encoder(request, tmp_path_factory):
+def encoder(request, tmp_path_factory, small_networks):
     folder = tmp_path_factory.mktemp("model")
     _, reports, _ = example.signals(20)
     model = example.awake(weights.create(example.MODEL, settings.Masking(), settings.Objective(), FORM, reports, 0))

@@ -30,3 +30,10 @@ def published_state(folder: Path) -> dict[str, torch.Tensor]:
     told = card(folder)["full"]
     state = {name: drawn(name, shape) for name, shape in told["tensors"].items() if name not in told["fixed"]}
     return state | {name: torch.from_numpy(np.load(folder / f"{name}.npy")) for name in told["fixed"]}
+
+
+def network_inputs(folder: Path) -> tuple[torch.Tensor, ...]:
+    """Return the arguments of the network, two records each."""
+    files = [folder / "input.npy", *(folder / f"input_in_{kind}.npy" for kind in ("chans", "times"))]
+    arrays = [np.load(file) for file in files if file.is_file()]
+    return tuple(torch.from_numpy(array if array.dtype == np.float32 else array.astype(np.int64)) for array in arrays)
