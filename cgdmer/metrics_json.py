@@ -30,11 +30,24 @@ class CorpusNumbers(Json):
 
 
 @dataclass(frozen=True)
+class Headline(Json):
+    """The representation of an encoder that every chart and comparison shows, chosen before the test split is read."""
+
+    representation: str
+    validation: dict[str, float]
+    """Macro AUROC on validation by representation, with the most labels, mean over the tasks."""
+
+
+@dataclass(frozen=True)
 class Metrics(Json):
     """All numbers; the JSON keys are a contract with other programs."""
 
     auroc: dict[str, dict[str, dict[str, dict[str, Cell]]]]
     """By task, label fraction, encoder and representation."""
+    headline: dict[str, Headline] = field(default_factory=dict)
+    """By encoder."""
+    by_weights: dict[str, dict[str, dict[str, dict[str, dict[str, Cell]]]]] = field(default_factory=dict)
+    """Of random controls: by task, label fraction, encoder, number of the set of weights and representation."""
     zero_shot: dict[str, ZeroShotCell] = field(default_factory=dict)
     """By task."""
     finetuning: dict[str, dict[str, dict[str, FinetunedCell]]] = field(default_factory=dict)
@@ -58,6 +71,11 @@ class Metrics(Json):
     def to_json(self) -> dict[str, Any]:
         """Return the content of metrics.json."""
         return {"retrieval": {}, "parts": {}} | super().to_json()
+
+    def main(self, encoder: str) -> str:
+        """Return the representation of an encoder that charts and comparisons show."""
+        chosen = self.headline.get(encoder)
+        return chosen.representation if chosen else "pooled"
 
     def fractions(self) -> list[str]:
         """Return the label fractions that occur, ascending."""

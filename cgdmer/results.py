@@ -10,6 +10,8 @@ from cgdmer.json_dataclass import Json
 
 DECIMALS = 6
 """Stored decimals: finer than the change that one record more or less makes."""
+WEIGHTS = "weights"
+"""Column of the predictions of a random control with the number of the set of weights."""
 
 
 def rounded(value: SupportsFloat) -> float:
@@ -55,6 +57,8 @@ class Cell(Interval):
     seeds: int
     """Number of training subsets."""
     protocol: str
+    by_weights: list[float] | None = field(default=None, kw_only=True)
+    """The value of each set of weights, whose mean this is: random controls and methods pretrained several times."""
 
 
 @dataclass(frozen=True)
@@ -124,7 +128,9 @@ class ProbeCell(Interval):
     epoch: list[int] | None = None
     """Fine-tuning only: the epoch chosen on validation, by seed."""
     validation: list[float | None] | None = None
-    """Fine-tuning only: macro AUROC on validation at that epoch."""
+    """Macro AUROC of each run on validation, at its chosen C or epoch."""
+    by_weights: list[Interval] | None = None
+    """Random controls only: macro AUROC of each set of weights, over its training subsets."""
     epochs: int | None = None
     """Published protocols only: epochs trained."""
     max_over_test_epochs: float | None = None
@@ -134,7 +140,13 @@ class ProbeCell(Interval):
 
     def cell(self, protocol: str) -> Cell:
         """Return the numbers that a table shows."""
-        return Cell(self.mean, self.low, self.high, self.n_test, len(self.seeds), protocol)
+        means = [one.mean for one in self.by_weights] if self.by_weights else None
+        return Cell(self.mean, self.low, self.high, self.n_test, len(self.seeds), protocol, by_weights=means)
+
+    def cells_by_weights(self, protocol: str) -> list[Cell]:
+        """Return the numbers of each set of weights of a random control; empty for other encoders."""
+        rows = self.by_weights or []
+        return [Cell(row.mean, row.low, row.high, self.n_test, len(self.seeds), protocol) for row in rows]
 
 
 @dataclass(frozen=True)

@@ -62,10 +62,14 @@ def over_seeds(replicated: np.ndarray) -> np.ndarray:
     """Return the replicates (B,) of a mean over seeds, from each seed's replicates (S, B).
 
     Replicate b takes resampled records and, with them, S seeds drawn with replacement: test records and training
-    subsets both vary. With one seed this is the ordinary bootstrap of the test set.
+    subsets both vary. With one seed this is the ordinary bootstrap of the test set. (W, S, B) is an encoder with W sets
+    of weights: replicate b takes W of them, drawn with replacement, each with the same S seeds.
     """
-    seeds, replicates = replicated.shape
+    seeds, replicates = replicated.shape[-2:]
     chosen = np.random.default_rng(SEED + 1).integers(0, seeds, (seeds, replicates))
+    if replicated.ndim == 3:
+        replicated = np.take_along_axis(replicated, chosen[None], axis=1).mean(axis=1)
+        chosen = np.random.default_rng(SEED + 2).integers(0, len(replicated), replicated.shape)
     means: np.ndarray = np.take_along_axis(replicated, chosen, axis=0).mean(axis=0)
     return means
 

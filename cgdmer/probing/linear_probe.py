@@ -40,6 +40,8 @@ class Run:
     """Logits (n, C), float32."""
     layer: tuple[np.ndarray, np.ndarray] | None = None
     """Coefficients (D, C) and intercepts (C,) on raw features, float64; None if they are not kept."""
+    weights: int = 0
+    """Number of the set of weights of a random control; 0 for an encoder with one."""
 
 
 def evaluate(
@@ -66,8 +68,13 @@ def evaluate(
     return ProbeResult(results=results, **head(cohort, "canonical")), pl.concat(tables)
 
 
-def canonical_runs(cohort: Cohort, features: np.ndarray, fraction: float, probe: Probe) -> Iterator[Run]:
-    """Yield one run per seed, or only the first at fraction 1, where all seeds have the same subset and optimum."""
+def canonical_runs(
+    cohort: Cohort, features: np.ndarray, fraction: float, probe: Probe, weights: int = 0
+) -> Iterator[Run]:
+    """Yield one run per seed, or only the first at fraction 1, where all seeds have the same subset and optimum.
+
+    `weights` is the number of the set of weights that the features (N, D) come from.
+    """
     train, val, test = (features[split.rows] for split in (cohort.train, cohort.val, cohort.test))
     for seed in range(probe.seeds if fraction < 1 else 1):
         rows = subsets.nested(cohort.train.ids, fraction, seed)
@@ -75,7 +82,7 @@ def canonical_runs(cohort: Cohort, features: np.ndarray, fraction: float, probe:
         scores = [path.decision(val, step) for step in range(len(probe.C))]
         best = choose(scores, cohort.val.labels)
         layer = path.coef[best], path.intercept[best]
-        yield Run(seed, rows, probe.C[best], scores[best], path.decision(test, best), layer)
+        yield Run(seed, rows, probe.C[best], scores[best], path.decision(test, best), layer, weights)
 
 
 def choose(scores: list[np.ndarray], labels: np.ndarray) -> int:
@@ -104,25 +111,48 @@ def head(cohort: Cohort, protocol: str) -> dict[str, Any]:
     }
 
 
-def summarise(cohort: Cohort, runs: list[Run], counts: np.ndarray, seeds: list[int]) -> ProbeCell:
+@dataclass(frozen=True)
+class Scores:
+    """AUROC of each run R and each scorable class C of the test split, and in each of B replicates."""
+
+    points: np.ndarray
+    """(R, C)."""
+    replicated: np.ndarray
+    """(R, B, C)."""
+
+
+def score(cohort: Cohort, runs: list[Run], counts: np.ndarray) -> Scores:
+    """Score the test split once by each run, and resampled with `counts` (n, B)."""
+    scored = scorable(cohort.test.labels)
+    labels, tests = cohort.test.labels[:, scored], [run.test[:, scored] for run in runs]
+    points = np.array([metrics.auroc(test, labels) for test in tests])
+    return Scores(points, np.array([bootstrap.auroc(test, labels, counts) for test in tests]))
+
+
+def summarise(
+    cohort: Cohort, runs: list[Run], counts: np.ndarray, seeds: list[int], scores: Scores | None = None
+) -> ProbeCell:
     """Return the numbers of one fraction and representation over its runs.
 
-    There is one run per seed, or a single run that stands for all seeds.
+    For each set of weights there is one run per seed, or a single run that stands for all seeds. `scores` are those of
+    the runs, if they were computed before.
     """
     labels, scored = cohort.test.labels, scorable(cohort.test.labels)
     names = [name for name, keep in zip(cohort.classes, scored, strict=True) if keep]
-    points = np.array([metrics.auroc(run.test[:, scored], labels[:, scored]) for run in runs])
-    replicated = np.array([bootstrap.auroc(run.test[:, scored], labels[:, scored], counts) for run in runs])
+    scores = scores or score(cohort, runs, counts)
+    points, sets = scores.points, len({run.weights for run in runs})
+    replicated = scores.replicated.reshape(sets, len(runs) // sets, *scores.replicated.shape[1:])
     overall = bootstrap.interval(points.mean(), bootstrap.over_seeds(bootstrap.macro(replicated)))
-    drawn = np.stack([bootstrap.over_seeds(replicated[:, :, c]) for c in range(len(names))], axis=1)
+    drawn = np.stack([bootstrap.over_seeds(replicated[..., c]) for c in range(len(names))], axis=1)
+    by_seed = points.mean(axis=1).reshape(sets, -1).mean(axis=0)
     untrained = [[not cohort.train.labels[run.rows, c].any() for run in runs] for c in range(len(cohort.classes))]
     thresholds = [metrics.best_thresholds(run.val, cohort.val.labels) for run in runs]
     f1 = [metrics.macro(metrics.f1(run.test, labels, t)[scored]) for run, t in zip(runs, thresholds, strict=True)]
     return ProbeCell(
         **overall.rounded().to_json(),
         seeds=seeds,
-        distinct_subsets=len(runs),
-        by_seed=[rounded(value) for value in np.broadcast_to(points.mean(axis=1), len(seeds))],
+        distinct_subsets=len(by_seed),
+        by_seed=[rounded(value) for value in np.broadcast_to(by_seed, len(seeds))],
         C=[run.C for run in runs],
         n_train=len(runs[0].rows),
         n_test=len(cohort.test.ids),
@@ -135,7 +165,14 @@ def summarise(cohort: Cohort, runs: list[Run], counts: np.ndarray, seeds: list[i
         per_class_interval=class_intervals(names, points.mean(axis=0), drawn),
         auprc=rounded(np.mean([metrics.macro(metrics.auprc(run.test, labels)[scored]) for run in runs])),
         f1=rounded(np.mean(f1)),
+        validation=[on_validation(cohort, run) for run in runs],
     )
+
+
+def on_validation(cohort: Cohort, run: Run) -> float | None:
+    """Return the macro AUROC of a run on validation; None if validation can score no class."""
+    macro = metrics.macro(metrics.auroc(run.val, cohort.val.labels))
+    return None if np.isnan(macro) else rounded(macro)
 
 
 def class_intervals(names: list[str], points: np.ndarray, replicated: np.ndarray) -> dict[str, list[float]]:

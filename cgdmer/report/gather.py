@@ -18,7 +18,7 @@ from cgdmer.files import read_json, sha256
 from cgdmer.json_dataclass import Json
 from cgdmer.metrics_json import CorpusNumbers, Metrics
 from cgdmer.report import finetuning, robustness
-from cgdmer.report.headline import encoder_order
+from cgdmer.report.headline import choose, encoder_order
 from cgdmer.results import (
     Ablation,
     Cell,
@@ -189,6 +189,8 @@ def metrics(findings: Findings) -> Metrics:
     retrieval, disentanglement = findings.retrieval, findings.disentanglement
     return Metrics(
         auroc={task: _auroc(results) for task, results in findings.probes.items()},
+        headline=choose(findings.probes),
+        by_weights={task: rows for task, results in findings.probes.items() if (rows := _by_weights(results))},
         zero_shot={task: _zero_shot(result) for task, result in findings.zero_shot.items()},
         finetuning=finetuning.cells(findings.finetuning),
         ablations={name: ablation.numbers() for name, ablation in findings.ablations.items()},
@@ -211,6 +213,20 @@ def _auroc(results: Mapping[str, ProbeResult]) -> dict[str, dict[str, dict[str, 
             cells = {kind: cell.cell(result.protocol) for kind, cell in kinds.items()}
             by_fraction.setdefault(fraction, {})[encoder] = cells
     return by_fraction
+
+
+def _by_weights(results: Mapping[str, ProbeResult]) -> dict[str, dict[str, dict[str, dict[str, Cell]]]]:
+    """Return the cells of the random controls on one task by fraction, encoder, set of weights and representation."""
+    rows: dict[str, dict[str, dict[str, dict[str, Cell]]]] = {}
+    named = ((fraction, encoder, kind, cell.cells_by_weights(result.protocol))
+             for encoder, result in results.items()
+             for fraction, kinds in result.results.items()
+             for kind, cell in kinds.items())  # fmt: skip
+    for fraction, encoder, kind, cells in named:
+        for number, cell in enumerate(cells):
+            by_encoder = rows.setdefault(fraction, {}).setdefault(encoder, {})
+            by_encoder.setdefault(str(number), {})[kind] = cell
+    return rows
 
 
 def _zero_shot(result: ZeroShotResult) -> ZeroShotCell:

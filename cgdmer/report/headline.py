@@ -1,12 +1,13 @@
 """Names of tasks, corpora, encoders and label fractions, and the headline tables for a terminal."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
+from statistics import fmean
 from typing import Any
 
-from cgdmer.metrics_json import Metrics, counts, every, protocols_and_seeds
+from cgdmer.metrics_json import Headline, Metrics, counts, every, protocols_and_seeds
 from cgdmer.report import table
 from cgdmer.report.table import Content, Stacked, Table, stacked
-from cgdmer.results import Cell
+from cgdmer.results import Cell, ProbeResult, rounded
 
 TASK_NAMES = {
     "ptb_xl_super": "PTB-XL Super",
@@ -18,12 +19,17 @@ TASK_NAMES = {
     "csn_exact": "CSN exact",
 }
 SOURCE_NAMES = {"mimic_iv_ecg": "MIMIC-IV-ECG", "ptb_xl": "PTB-XL", "cpsc2018": "CPSC2018", "csn": "CSN"}
-ENCODER_NAMES = {"cgdmer": "CG-DMER", "random": "Random weights", "handcrafted": "Hand-crafted"}
+ENCODER_NAMES = {
+    "cgdmer": "CG-DMER",
+    "random": "Random transformer",
+    "random_resnet18": "Random ResNet18",
+    "handcrafted": "Hand-crafted",
+}
 METHOD = "cgdmer"
 REPRESENTATIONS = ("pooled", "shared", "specific")
 """In the order of the tables; every encoder has `pooled`."""
 MAIN = "pooled"
-"""The representation of every chart and comparison that shows one."""
+"""The representation of what is measured for one alone: ablations, robustness, the registry. Every encoder has it."""
 
 
 def name_of(encoder: str) -> str:
@@ -53,10 +59,39 @@ def lines_of(cells: Mapping[str, Mapping[str, Iterable[str]]]) -> list[tuple[str
     return sorted(pairs, key=lambda pair: (encoder_order(pair[0]), REPRESENTATIONS.index(pair[1])))
 
 
+def choose(probes: Mapping[str, Mapping[str, ProbeResult]]) -> dict[str, Headline]:
+    """Choose one representation per encoder, from `{task: {encoder: result}}`, by validation alone.
+
+    The criterion is the macro AUROC on validation with the most labels, mean over the tasks; the first of equals in
+    the order of the tables. A representation must have been probed on all tasks of the encoder.
+    """
+    encoders = sorted({encoder for results in probes.values() for encoder in results}, key=encoder_order)
+    scores = {e: _on_validation([results[e] for results in probes.values() if e in results]) for e in encoders}
+    return {
+        encoder: Headline(max(by_kind, key=by_kind.__getitem__), {k: rounded(v) for k, v in by_kind.items()})
+        for encoder, by_kind in scores.items()
+        if by_kind
+    }
+
+
+def _on_validation(results: Sequence[ProbeResult]) -> dict[str, float]:
+    """Return the mean over tasks and runs by representation; a task whose validation cannot be scored is left out."""
+    most_labels = [result.results[max(result.results, key=float)] for result in results]
+    common = [kind for kind in REPRESENTATIONS if all(kind in cells for cells in most_labels)]
+    runs = {kind: [[v for v in cells[kind].validation or [] if v is not None] for cells in most_labels]
+            for kind in common}  # fmt: skip
+    return {kind: fmean(map(fmean, filter(None, tasks))) for kind, tasks in runs.items() if any(tasks)}
+
+
+def chosen(metrics: Metrics) -> str:
+    """Say which representation stands for each encoder: `CG-DMER shared, Hand-crafted pooled`."""
+    return ", ".join(f"{name_of(encoder)} {one.representation}" for encoder, one in metrics.headline.items())
+
+
 def headline(content: Mapping[str, Any]) -> str:
     """Return the tables for a terminal, from the content of metrics.json: macro AUROC by task, most labels first.
 
-    Controls show pooled features only; the benchmark page shows every representation.
+    Controls show the features that validation chose; the benchmark page shows every representation.
     """
     metrics = Metrics.from_json(content)
     tables = [_probes(metrics, fraction) for fraction in reversed(metrics.fractions())]
@@ -65,7 +100,7 @@ def headline(content: Mapping[str, Any]) -> str:
 
 def _probes(metrics: Metrics, fraction: str) -> Table:
     cells = metrics.at(fraction)
-    shown = [(encoder, kind) for encoder, kind in lines_of(cells) if encoder == METHOD or kind == REPRESENTATIONS[0]]
+    shown = [(e, kind) for e, kind in lines_of(cells) if e == METHOD or kind == metrics.main(e)]
     rows = [
         [
             TASK_NAMES[task],
@@ -76,6 +111,8 @@ def _probes(metrics: Metrics, fraction: str) -> Table:
     ]
     made = protocols_and_seeds(every(cells))
     caption = f"Linear probe, macro AUROC [95% interval], {percent(fraction)} of labels, {made}"
+    if metrics.headline:
+        caption += f"\nFeatures chosen on validation: {chosen(metrics)}"
     return Table(caption, ["", *(stacked(name_of(encoder), kind) for encoder, kind in shown), "n test"], rows)
 
 

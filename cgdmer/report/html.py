@@ -19,7 +19,7 @@ from cgdmer.report import (
     robustness,
 )
 from cgdmer.report.gather import Findings
-from cgdmer.report.headline import MAIN, TASK_NAMES, encoder_order, name_of, percent
+from cgdmer.report.headline import TASK_NAMES, encoder_order, name_of, percent
 from cgdmer.settings import Report
 
 LINKS = {
@@ -44,7 +44,7 @@ def render(
         numbers.headline_section(metrics, fraction),
         paired.paired_section(compared, percent(fraction)),
         numbers.fraction_section(metrics),
-        numbers.class_section(findings.probes, fraction),
+        numbers.class_section(findings.probes, metrics, fraction),
         finetuning.finetuning_section(findings.finetuning),
         robustness.robustness_sections(findings.robustness),
         numbers.zero_shot_section(metrics),
@@ -86,24 +86,25 @@ def nearest(metrics: Metrics, target: float) -> str:
 
 
 def means(metrics: Metrics, fraction: str) -> dict[str, float]:
-    """Return the mean over tasks of each encoder that was probed on all of them, pooled features."""
+    """Return the mean over tasks of each encoder that was probed on all of them, with its chosen features."""
     cells = metrics.at(fraction)
     every = sorted({encoder for kinds in cells.values() for encoder in kinds}, key=encoder_order)
-    encoders = [e for e in every if all(MAIN in kinds.get(e, {}) for kinds in cells.values())]
-    return {e: sum(kinds[e][MAIN].mean for kinds in cells.values()) / len(cells) for e in encoders}
+    encoders = [e for e in every if all(metrics.main(e) in kinds.get(e, {}) for kinds in cells.values())]
+    return {e: sum(kinds[e][metrics.main(e)].mean for kinds in cells.values()) / len(cells) for e in encoders}
 
 
 def summary(metrics: Metrics, fraction: str) -> str:
     """Return the result in one sentence: the method and the controls."""
     cells, average = metrics.at(fraction), means(metrics, fraction)
     tasks = f"{len(cells)} tasks" if len(cells) > 1 else TASK_NAMES[next(iter(cells))]
-    parts = [f"{value:.3f} ({name_of(encoder)})" for encoder, value in average.items()]
+    parts = [f"{value:.3f} ({name_of(encoder)}, {metrics.main(encoder)})" for encoder, value in average.items()]
     if not parts:
         return f"Linear probes on {tasks}, {percent(fraction)} of the labels."
     joined = ", ".join(parts[:-1]) + (" and " if len(parts) > 1 else "") + parts[-1]
+    shown = [kinds[metrics.main(e)] for task in cells.values() for e, kinds in task.items() if metrics.main(e) in kinds]
     return (
-        f"Linear probes on {tasks} with {percent(fraction)} of the labels: mean macro AUROC {joined}, pooled features, "
-        f"{protocols_and_seeds(e[MAIN] for kinds in cells.values() for e in kinds.values() if MAIN in e)}."
+        f"Linear probes on {tasks} with {percent(fraction)} of the labels: mean macro AUROC {joined}, "
+        f"{protocols_and_seeds(shown)}."
     )
 
 

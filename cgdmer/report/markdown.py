@@ -60,5 +60,5 @@ def _section(title: str, tables: Sequence[Table], lead: str = "") -> str:
 
 def _differences(compared: Sequence[Comparison]) -> list[Table]:
     rows = [[TASK_NAMES[one.task], name_of(one.control), one.difference.text(signed=True)] for one in compared]
-    caption = "Macro AUROC of CG-DMER minus that of a control, pooled features, headline label share; paired bootstrap."
+    caption = "Macro AUROC of CG-DMER minus that of a control, headline label share; paired bootstrap."
     return [Table(caption, ("Task", "Control", "Difference"), rows)] if rows else []

@@ -10,9 +10,9 @@ from cgdmer.page.comparisons import Bar, from_reference
 from cgdmer.page.standalone import Panel
 from cgdmer.report import table
 from cgdmer.report.headline import (
-    MAIN,
     SOURCE_NAMES,
     TASK_NAMES,
+    chosen,
     encoder_order,
     lines_of,
     name_of,
@@ -32,10 +32,21 @@ def headline_section(metrics: Metrics, fraction: str) -> Html:
             blocks.append(el("details", summary, table.html(probe_table(metrics, other))))
     lead = (
         "Macro AUROC on the test split, with the 95% interval of a bootstrap over records. Encoders are frozen; only a "
-        "logistic regression is trained. The controls show what the architecture and plain ECG measurements give "
-        "without any pretraining."
+        "logistic regression is trained. The controls show what plain ECG measurements and networks with random "
+        "weights give without any pretraining; a random control is the mean over several draws of its weights, its "
+        "interval contains them, and their range stands below it."
     )
     return section("results", "Linear probes", blocks, lead=lead)
+
+
+def chosen_note(metrics: Metrics) -> str:
+    """Say which features stand for each encoder and how they were chosen; empty for results without that choice."""
+    if not metrics.headline:
+        return ""
+    return (
+        f"Each encoder is shown by the features that are best on validation with the most labels, mean over the tasks: "
+        f"{chosen(metrics)}."
+    )
 
 
 def probe_table(metrics: Metrics, fraction: str) -> Table:
@@ -46,15 +57,21 @@ def probe_table(metrics: Metrics, fraction: str) -> Table:
         *(task_head(task, every({task: cells[task]})) for task in cells),
     ]
     rows = [
-        [stacked(name_of(encoder), f"{kind} features"), *(cells[task].get(encoder, {}).get(kind) for task in cells)]
+        [_row_head(metrics, encoder, kind), *(cells[task].get(encoder, {}).get(kind) for task in cells)]
         for encoder, kind in lines_of(cells)
     ]
     made = protocols_and_seeds(every(cells))
     caption = (
         f"Macro AUROC with 95% intervals, {percent(fraction)} of the training labels; {made}; n is the number of test "
-        "records."
-    )
+        f"records. {chosen_note(metrics)}"
+    ).rstrip()
     return Table(caption, head, rows)
+
+
+def _row_head(metrics: Metrics, encoder: str, kind: str) -> Stacked:
+    """Name an encoder and its features, and mark the features that stand for it."""
+    mark = ", chosen" if encoder in metrics.headline and kind == metrics.main(encoder) else ""
+    return stacked(name_of(encoder), f"{kind} features{mark}")
 
 
 def fraction_section(metrics: Metrics) -> Html:
@@ -62,8 +79,8 @@ def fraction_section(metrics: Metrics) -> Html:
     encoders = encoders_of(metrics)
     figures = [chart.figure() for chart in fraction_charts(metrics, encoders)]
     lead = (
-        "How few labels are enough: macro AUROC of pooled features as the share of labelled training records "
-        "grows. Below 100%, means over nested random subsets; bands are 95% intervals."
+        "How few labels are enough: macro AUROC as the share of labelled training records grows. Below 100%, means "
+        f"over nested random subsets; bands are 95% intervals. {chosen_note(metrics)}"
     )
     keys = key([(name_of(encoder), style) for style, encoder in enumerate(encoders)])
     return section("fractions", "Few labels", keys, el("div", figures, class_="grid"), lead=lead)
@@ -79,11 +96,12 @@ def fraction_charts(metrics: Metrics, encoders: Sequence[str]) -> list[Panel]:
 
 
 def fraction_chart(metrics: Metrics, task: str, encoders: Sequence[str]) -> Panel:
-    """Draw AUROC of pooled features against the share of labels, one line per encoder."""
+    """Draw AUROC of the chosen features against the share of labels, one line per encoder."""
     fractions = metrics.fractions()
     series, words, drawn = [], [], []
     for style, encoder in enumerate(encoders):
-        optional = [(x, metrics.auroc[task].get(f, {}).get(encoder, {}).get(MAIN)) for x, f in enumerate(fractions)]
+        main = metrics.main(encoder)
+        optional = [(x, metrics.auroc[task].get(f, {}).get(encoder, {}).get(main)) for x, f in enumerate(fractions)]
         points = [(x, cell) for x, cell in optional if cell]
         if not points:
             continue
@@ -93,7 +111,7 @@ def fraction_chart(metrics: Metrics, task: str, encoders: Sequence[str]) -> Pane
         x, y = [float(x) for x, _ in points], [cell.mean for cell in cells]
         series.append(Series(name_of(encoder), x, y, *bounds, style))
         words.append(f"{name_of(encoder)} " + ", ".join(f"{c.value(2)} at {percent(fractions[x])}" for x, c in points))
-    label = f"{TASK_NAMES[task]}, macro AUROC of pooled features by label share: {'; '.join(words)}"
+    label = f"{TASK_NAMES[task]}, macro AUROC by label share: {'; '.join(words)}"
     ticks = [(float(x), percent(f)) for x, f in enumerate(fractions)]
     drawing = lines(label, series, x_ticks=ticks, y=(floor(metrics), 1.0))
     note = f"n {number(drawn[0].n_test)}; {protocols_and_seeds(drawn)}."
@@ -102,26 +120,31 @@ def fraction_chart(metrics: Metrics, task: str, encoders: Sequence[str]) -> Pane
 
 def floor(metrics: Metrics) -> float:
     """Return the lower end of the common axis of all charts: chance, or the lowest bound rounded down to a tenth."""
-    lows = [kinds[MAIN].low for task in metrics.auroc.values() for encoders in task.values()
-            for kinds in encoders.values() if MAIN in kinds]  # fmt: skip
+    lows = [kinds[metrics.main(encoder)].low for task in metrics.auroc.values() for encoders in task.values()
+            for encoder, kinds in encoders.items() if metrics.main(encoder) in kinds]  # fmt: skip
     return min(0.5, math.floor(min(lows) * 10) / 10)
 
 
-def class_section(probes: Mapping[str, Mapping[str, ProbeResult]], fraction: str) -> Html:
+def class_section(probes: Mapping[str, Mapping[str, ProbeResult]], metrics: Metrics, fraction: str) -> Html:
     """Draw one chart per task: AUROC of each class, the method as bars from chance, the controls as ticks."""
     encoders = sorted({encoder for results in probes.values() for encoder in results}, key=encoder_order)
-    figures = [chart.figure() for task in probes if (chart := class_chart(task, probes[task], encoders, fraction))]
+    charts = [class_chart(task, probes[task], metrics, encoders, fraction) for task in probes]
+    figures = [chart.figure() for chart in charts if chart]
     lead = (
-        f"AUROC of pooled features by class at {percent(fraction)} of the labels: bars start at chance (0.5), thin "
-        "lines are 95% intervals, ticks are the controls. The number beside a class is its number of test positives."
+        f"AUROC by class at {percent(fraction)} of the labels: bars start at chance (0.5), thin lines are 95% "
+        "intervals, ticks are the controls. The number beside a class is its number of test positives. "
+        f"{chosen_note(metrics)}"
     )
     keys = key([(name_of(encoder), style) for style, encoder in enumerate(encoders)])
     return section("classes", "Class by class", keys, el("div", figures, class_="flow"), lead=lead)
 
 
-def class_chart(task: str, results: Mapping[str, ProbeResult], encoders: Sequence[str], fraction: str) -> Panel | None:
+def class_chart(
+    task: str, results: Mapping[str, ProbeResult], metrics: Metrics, encoders: Sequence[str], fraction: str
+) -> Panel | None:
     """Draw AUROC of each class of a task; None if no encoder was probed at this fraction."""
-    optional = {e: results[e].results.get(fraction, {}).get(MAIN) if e in results else None for e in encoders}
+    shown = [encoder for encoder in encoders if encoder in results]
+    optional = {e: results[e].results.get(fraction, {}).get(metrics.main(e)) for e in shown}
     cells = {encoder: cell for encoder, cell in optional.items() if cell}
     if not cells:
         return None

@@ -6,11 +6,14 @@ from dataclasses import dataclass
 import polars as pl
 
 from cgdmer import paths, tables
+from cgdmer.metrics_json import Metrics
 from cgdmer.page import Html, el, section
 from cgdmer.page.comparisons import Bar, from_reference
 from cgdmer.page.standalone import Panel
-from cgdmer.probing.comparison import Difference, compare
-from cgdmer.report.headline import MAIN, METHOD, TASK_NAMES, encoder_order, name_of
+from cgdmer.probing import seeds
+from cgdmer.probing.comparison import Difference
+from cgdmer.report.headline import METHOD, TASK_NAMES, encoder_order, name_of
+from cgdmer.results import WEIGHTS
 
 REACH = 0.3
 """Larger differences are drawn at the edge of the chart; the number beside them is exact."""
@@ -25,24 +28,33 @@ class Comparison:
     difference: Difference
 
 
-def compare_all(probes: Mapping[str, Mapping[str, object]], fraction: str) -> list[Comparison]:
-    """Compare the method with every control from saved predictions, on the tasks where both have some."""
+def compare_all(probes: Mapping[str, Mapping[str, object]], metrics: Metrics, fraction: str) -> list[Comparison]:
+    """Compare the method with every control from saved predictions, on the tasks where both have some.
+
+    Each encoder is read with its chosen features. All sets of weights of a random control count.
+    """
     comparisons = []
     for task, results in probes.items():
         controls = sorted((encoder for encoder in results if encoder != METHOD), key=encoder_order)
         files = {encoder: paths.predictions(encoder, task) for encoder in (METHOD, *controls)}
         if METHOD not in results or not files[METHOD].is_file():
             continue
-        first = _predictions(METHOD, task, fraction)
+        first = _predictions(METHOD, task, metrics, fraction)
         for control in controls:
             if files[control].is_file():
-                comparisons.append(Comparison(task, control, compare(first, _predictions(control, task, fraction))))
+                difference = seeds.difference(first, _predictions(control, task, metrics, fraction))
+                comparisons.append(Comparison(task, control, difference))
     return comparisons
 
 
-def _predictions(encoder: str, task: str, fraction: str) -> pl.DataFrame:
+def _predictions(encoder: str, task: str, metrics: Metrics, fraction: str) -> seeds.Trainings:
+    """Score the chosen features of an encoder, one row per set of weights."""
     table = tables.read(paths.predictions(encoder, task))
-    return table.filter(pl.col("fraction") == float(fraction), pl.col("representation") == MAIN)
+    chosen = table.filter(
+        pl.col("fraction") == float(fraction), pl.col("representation") == metrics.main(encoder)
+    ).drop("representation")
+    sets = chosen.partition_by(WEIGHTS, include_key=False) if WEIGHTS in chosen.columns else [chosen]
+    return seeds.trainings(sets)
 
 
 def paired_section(comparisons: Sequence[Comparison], share: str) -> Html | None:
@@ -54,9 +66,9 @@ def paired_section(comparisons: Sequence[Comparison], share: str) -> Html | None
         chart(control, [item for item in comparisons if item.control == control]).figure() for control in controls
     ]
     lead = (
-        f"Macro AUROC of CG-DMER minus that of a control, pooled features, {share} of the labels: the same test "
-        "records are drawn for both in every bootstrap replicate, so what is hard for both cancels. An interval that "
-        "contains zero shows no difference."
+        f"Macro AUROC of CG-DMER minus that of a control, each with its chosen features, {share} of the labels: the "
+        "same test records are drawn for both in every bootstrap replicate, so what is hard for both cancels. The "
+        "draws of a random control's weights are resampled too. An interval that contains zero shows no difference."
     )
     return section("differences", "Against the controls", el("div", figures, class_="grid wide"), lead=lead)
 

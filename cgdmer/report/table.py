@@ -6,7 +6,7 @@ from typing import TypeAlias
 
 from cgdmer import page
 from cgdmer.page import Child, Html, el
-from cgdmer.results import Interval
+from cgdmer.results import Cell, Interval
 
 
 @dataclass(frozen=True)
@@ -84,6 +84,8 @@ def _below(line: str) -> Html:
 
 def _lines(content: Content) -> tuple[str, ...]:
     match content:
+        case Cell(by_weights=list(values)):
+            return content.value(), content.bounds(), _spread(values)
         case Interval():
             return content.value(), content.bounds()
         case Changed(value, difference):
@@ -93,6 +95,11 @@ def _lines(content: Content) -> tuple[str, ...]:
         case Code(text) | Badge(text):
             return (text,)
     return ("–" if content is None else content,)
+
+
+def _spread(values: Sequence[float]) -> str:
+    """Write the range over the sets of weights of a random control."""
+    return f"{len(values)} draws: {min(values):.3f} to {max(values):.3f}"
 
 
 def markdown(table: Table) -> str:
@@ -109,6 +116,8 @@ def grid(table: Table) -> str:
 
 def _inline(content: Content) -> str:
     match content:
+        case Cell(by_weights=list(values)):
+            return f"{content.text()}, {_spread(values)}"
         case Interval():
             return content.text()
         case Changed(value, difference):

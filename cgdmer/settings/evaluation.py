@@ -27,9 +27,15 @@ class Embed(Section):
     batch: int = Field(default=256, ge=1)
     """Records per batch."""
     seed: int = Field(default=0, ge=0)
-    """Seed of the weights of the `random` encoder."""
+    """Seed of the first set of weights of a random control; the next sets count up from it."""
+    control_seeds: dict[str, int] = {"random": 5, "random_resnet18": 5}
+    """Number of sets of weights of each random control. All are embedded and probed; every other encoder has one."""
     outside: dict[str, WeightsFile] = {}
     """Weights file of each encoder that needs one, by encoder (docs/adding_an_encoder.md)."""
+
+    def sets_of_weights(self, encoder: str) -> int:
+        """Return how many sets of weights an encoder is embedded with."""
+        return max(1, self.control_seeds.get(encoder, 1))
 
 
 class Probe(Section):

@@ -1,4 +1,7 @@
-"""Stage embed: one encoder over one corpus, once, in eval mode and fp32 -> cached features."""
+"""Stage embed: one encoder over one corpus, once, in eval mode and fp32 -> cached features.
+
+A random control is embedded with several sets of weights in one call.
+"""
 
 import shutil
 
@@ -25,16 +28,18 @@ def run(name: str, source: str, embed: settings.Embed, model: settings.Model, si
     """Run one of the processes; the first writes the features once all chunks are there."""
     world = join()
     shards = open_shards(paths.shards(source), verify=True)
-    encoder = load(name, Setup(signal, model, embed.seed, weights_files=embed.outside))
-    check_form(encoder, shards)
-    records = assigned(shards)
+    records, sets = assigned(shards), embed.sets_of_weights(name)
     scratch = paths.scratch("embed", name, source)
-    folder = scratch / key(encoder, shards, embed, model, signal)
-    features = encode_corpus(encoder, shards, records, embed.batch, folder, world)
-    if features is not None:
-        meta = {"encoder": name, "source": source, "dims": encoder.dims, "fs": encoder.fs, "shards": shards.digest}
-        meta |= {"encoder_digest": encoder.digest}
-        embeddings.write(paths.embeddings(name, source), records["id"].to_list(), features, meta)
+    for weights in range(sets):
+        encoder = load(name, Setup(signal, model, embed.seed + weights, weights_files=embed.outside))
+        check_form(encoder, shards)
+        folder = scratch / f"{key(encoder, shards, embed, model, signal)}-{weights}"
+        features = encode_corpus(encoder, shards, records, embed.batch, folder, world)
+        if features is not None:
+            meta = {"encoder": name, "source": source, "dims": encoder.dims, "fs": encoder.fs, "shards": shards.digest}
+            meta |= {"encoder_digest": encoder.digest, "sets_of_weights": sets}
+            embeddings.write(paths.embeddings(name, source, weights), records["id"].to_list(), features, meta)
+    if world.is_main:
         shutil.rmtree(scratch, ignore_errors=True)
 
 

@@ -12,7 +12,7 @@ def report(*, report: settings.Report, matrix: settings.Matrix) -> None:
     metrics = gather.metrics(findings)
     write_json(paths.METRICS, metrics.to_json())
     fraction = html.nearest(metrics, report.fraction)
-    compared = paired.compare_all(findings.probes, fraction)
+    compared = paired.compare_all(findings.probes, metrics, fraction)
     for name, content in plots.draw(findings, metrics, fraction).items():
         write_text(paths.REPORTS / "plots" / name, content)
     write_text(paths.REPORT_MD, markdown.write(findings, metrics, compared, report.title))

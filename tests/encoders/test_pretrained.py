@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+import torch
 from support import example_pool as example
 
 from cgdmer import encoders, settings
@@ -9,6 +10,7 @@ from cgdmer.encoders import Setup
 from cgdmer.encoders import cgdmer as pretrained
 from cgdmer.errors import ConfigError
 from cgdmer.models import weights
+from cgdmer.models.transformer import Block
 
 
 @pytest.fixture
@@ -45,6 +47,56 @@ def test_the_random_control_has_its_seed_and_no_reports():
     assert set(first.dims) == {"shared", "specific", "pooled"}
     with pytest.raises(ConfigError, match="not aligned with reports"):
         first.encode_reports(["sinus rhythm"])
+
+
+def outputs_of_blocks(encoder, signal):
+    """Return the change that each block, and its attention alone, makes to its tokens, relative to their size."""
+    changes = []
+
+    def note(block, inputs, output):
+        x, mask = inputs
+        with torch.no_grad():
+            attended = block.attend(block.norm_attention(x), mask)
+        changes.append([((output - x).norm() / x.norm()).item(), (attended.norm() / x.norm()).item()])
+
+    hooks = [m.register_forward_hook(note) for m in encoder.model.modules() if isinstance(m, Block)]
+    encoder.encode(signal)
+    for hook in hooks:
+        hook.remove()
+    return np.array(changes)
+
+
+def test_every_block_of_the_random_control_works_and_its_attention_does():
+    """Pretraining starts with blocks that are the identity; a control like that would have neither depth nor parts."""
+    signal = example.signals(8)[0].astype(np.float32) / 1000
+    setup = Setup(example.SIGNAL, example.MODEL, 0)
+    control = encoders.load("random", setup)
+    changes = outputs_of_blocks(control, signal)
+    assert len(changes) == example.MODEL.depth + 2 * example.MODEL.split_depth
+    assert changes.min() > 0.05
+    features = control.encode(signal)
+    correlation = np.corrcoef(features["shared"].ravel(), features["specific"].ravel())[0, 1]
+    assert abs(correlation) < 0.9
+
+    ecg_only = settings.Objective(contrastive=0.0, report_reconstruction=0.0)
+    start = weights.create(example.MODEL, settings.Masking(), ecg_only, example.SIGNAL, [], 0)
+    untouched = pretrained.Pretrained("start", start, example.SIGNAL)
+    assert outputs_of_blocks(untouched, signal).max() == 0, "pretraining still starts where it did"
+    assert np.array_equal(untouched.encode(signal)["shared"], untouched.encode(signal)["specific"])
+
+
+def test_the_random_control_mixes_leads_and_moments():
+    """Another wave in one lead changes the tokens of all other leads, which only attention can do."""
+    control = encoders.load("random", Setup(example.SIGNAL, example.MODEL, 0))
+    signal = example.signals(2)[0].astype(np.float32) / 1000
+    other = signal.copy()
+    other[:, 0, :20] *= -1  # the record keeps its standard deviation
+    tokens = []
+    control.model.disentangler.shared.register_forward_hook(lambda _, __, output: tokens.append(output))
+    control.encode(signal)
+    control.encode(other)
+    change = (tokens[0] - tokens[1]).abs().amax((0, 2))
+    assert (change[1:] > 1e-4).all()
 
 
 def test_a_record_shorter_than_a_patch_is_refused(encoder):

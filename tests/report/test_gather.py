@@ -8,6 +8,8 @@ from support.example_report import MATRIX
 from cgdmer.errors import DataError
 from cgdmer.report import headline
 from cgdmer.report.gather import code_digest, gather, metrics
+from cgdmer.report.headline import choose
+from cgdmer.results import ProbeCell, ProbeResult
 
 
 def test_metrics_have_the_shape_that_other_programs_read(run):
@@ -32,6 +34,52 @@ def test_every_number_is_the_one_the_stage_wrote(run):
                 for kind, cell in kinds.items():
                     written = content.auroc[task][fraction][encoder][kind]
                     assert (written.mean, written.seeds) == (cell.mean, len(cell.seeds))
+
+
+def test_a_random_control_has_a_row_for_each_set_of_weights_and_one_with_their_mean(run):
+    content = json.loads((run / "reports/metrics.json").read_text())
+    for fraction, encoders in content["auroc"]["ptb_xl_super"].items():
+        row, rows = encoders["random"]["shared"], content["by_weights"]["ptb_xl_super"][fraction]["random"]
+        assert list(rows) == ["0", "1", "2", "3", "4"]
+        assert [rows[number]["shared"]["mean"] for number in rows] == row["by_weights"]
+        assert row["mean"] == pytest.approx(sum(row["by_weights"]) / 5, abs=1e-6)
+        assert len(set(row["by_weights"])) > 1
+    assert "by_weights" not in content["auroc"]["ptb_xl_super"]["1.0"]["cgdmer"]["shared"]
+    assert set(content["by_weights"]["ptb_xl_super"]["1.0"]) == {"random"}
+
+
+def result(task, encoder, **by_kind):
+    """Return a probe result from (validation, test) macro AUROC by representation; few labels say the opposite."""
+
+    def cell(validation, test):
+        return ProbeCell(test, test, test, seeds=[0], n_test=9, validation=[validation])
+
+    most = {kind: cell(*values) for kind, values in by_kind.items()}
+    few = {kind: cell(1 - validation, test) for kind, (validation, test) in by_kind.items()}
+    return ProbeResult(task, "canonical", {"0.1": few, "1.0": most}, encoder=encoder)
+
+
+def test_validation_chooses_the_representation_where_test_says_otherwise():
+    probes = {
+        "csn": {
+            "cgdmer": result("csn", "cgdmer", pooled=(0.80, 0.9), shared=(0.86, 0.6), specific=(0.7, 0.95)),
+            "random": result("csn", "random", pooled=(0.7, 0.6), shared=(0.6, 0.9)),
+        },
+        "cpsc2018": {"cgdmer": result("cpsc2018", "cgdmer", pooled=(0.82, 0.9), shared=(0.80, 0.6))},
+    }
+    made = choose(probes)
+    assert {name: one.representation for name, one in made.items()} == {"cgdmer": "shared", "random": "pooled"}
+    assert made["cgdmer"].validation == {"pooled": 0.81, "shared": 0.83}, "specific was not probed on every task"
+    assert list(made) == ["cgdmer", "random"]
+    turned = choose({"csn": {"cgdmer": result("csn", "cgdmer", pooled=(0.9, 0.1), shared=(0.86, 1.0))}})
+    assert turned["cgdmer"].representation == "pooled"
+
+
+def test_a_representation_that_validation_cannot_score_is_not_chosen():
+    unknown = result("csn", "cgdmer", pooled=(0.6, 0.6))
+    unknown.results["1.0"]["shared"] = ProbeCell(1.0, 1.0, 1.0, seeds=[0], n_test=9, validation=[None])
+    assert choose({"csn": {"cgdmer": unknown}})["cgdmer"].validation == {"pooled": 0.6}
+    assert choose({"csn": {"cgdmer": ProbeResult("csn", "canonical", {"1.0": {}})}}) == {}
 
 
 def test_results_of_an_earlier_run_with_more_corpora_and_encoders_are_left_out(run):
@@ -66,11 +114,13 @@ def test_the_table_for_a_terminal_says_all_that_a_number_needs(run):
     content["zero_shot"]["ptb_xl_sub"]["mean"] = 0.123
     text = headline(content).splitlines()
     assert text[0].startswith("Linear probe, macro AUROC [95% interval], 100% of labels, canonical protocol, 2 seeds")
-    assert text[1].split() == ["CG-DMER", "CG-DMER", "CG-DMER", "Random", "weights", "n", "test"]
-    assert text[2].split() == ["pooled", "shared", "specific", "pooled"]
+    ours, control = (content["headline"][name]["representation"] for name in ("cgdmer", "random"))
+    assert text[1] == f"Features chosen on validation: CG-DMER {ours}, Random transformer {control}"
+    assert text[2].split() == ["CG-DMER", "CG-DMER", "CG-DMER", "Random", "transformer", "n", "test"]
+    assert text[3].split() == ["pooled", "shared", "specific", control]
     cell = content["auroc"]["ptb_xl_super"]["1.0"]["cgdmer"]["pooled"]
-    assert text[3].startswith(f"PTB-XL Super   {cell['mean']:.3f} [{cell['low']:.2f}, {cell['high']:.2f}]")
-    assert text[3].endswith(" 24")
+    assert text[4].startswith(f"PTB-XL Super   {cell['mean']:.3f} [{cell['low']:.2f}, {cell['high']:.2f}]")
+    assert text[4].endswith(" 24")
     assert any(line.startswith("PTB-XL Sub") and " 0.123 [" in line for line in text[-4:])
     assert max(map(len, text)) <= 120
 

@@ -5,7 +5,7 @@ from dataclasses import replace
 import pytest
 from support.example_report import MATRIX
 
-from cgdmer.metrics_json import Metrics
+from cgdmer.metrics_json import Headline, Metrics
 from cgdmer.report import numbers, table
 from cgdmer.report.gather import gather, metrics
 from cgdmer.report.table import stacked
@@ -39,10 +39,27 @@ def test_each_cell_stands_in_the_row_of_its_encoder_and_the_column_of_its_task()
     assert shown.rows == [
         [stacked("CG-DMER", "pooled features"), POOLED, None],
         [stacked("CG-DMER", "shared features"), SHARED, None],
-        [stacked("Random weights", "pooled features"), None, CONTROL],
+        [stacked("Random transformer", "pooled features"), None, CONTROL],
     ]
     assert "100% of the training labels; canonical protocol, 1 or 5 seeds" in shown.caption
     assert "| CG-DMER, pooled features | 0.812 (0.750 to 0.900) | – |" in table.grid(shown)
+
+
+def test_the_chosen_features_are_marked_named_and_drawn():
+    shared = replace(METRICS, headline={"cgdmer": Headline("shared", {"shared": 0.9, "pooled": 0.8})})
+    assert numbers.probe_table(shared, "1.0").rows[1][0] == stacked("CG-DMER", "shared features, chosen")
+    assert numbers.probe_table(shared, "1.0").rows[0][0] == stacked("CG-DMER", "pooled features")
+    assert numbers.probe_table(shared, "1.0").caption.endswith("mean over the tasks: CG-DMER shared.")
+    panel = numbers.fraction_chart(shared, "ptb_xl_super", ["cgdmer"])
+    assert "CG-DMER 0.70 at 100%" in panel.drawing
+
+
+def test_a_random_control_shows_the_range_over_its_weights():
+    cell = replace(CONTROL, by_weights=[0.58, 0.62, 0.6])
+    shown = table.Table("", ["", "x"], [["Random transformer", cell]])
+    assert "| Random transformer | 0.600 (0.550 to 0.650), 3 draws: 0.580 to 0.620 |" in table.grid(shown)
+    assert '<small class="below">3 draws: 0.580 to 0.620</small>' in table.html(shown)
+    assert "draws" not in table.text(shown)
 
 
 def test_the_headline_section_folds_the_other_fractions():
@@ -78,18 +95,18 @@ def test_all_charts_share_an_axis_that_starts_at_chance_or_below():
 def test_a_chart_says_in_words_what_it_draws():
     panel = numbers.fraction_chart(METRICS, "ptb_xl_super", ["cgdmer", "random"])
     assert "CG-DMER 0.70 at 10%, 0.81 at 100%" in panel.drawing
-    assert "Random weights" not in panel.drawing
+    assert "Random transformer" not in panel.drawing
     assert panel.note == "n 24; canonical protocol, 5 seeds."
 
 
 def test_classes_are_ranked_and_carry_their_test_positives(findings):
-    results = findings.probes["ptb_xl_super"]
-    panel = numbers.class_chart("ptb_xl_super", results, ["cgdmer", "random"], "1.0")
-    cell = results["cgdmer"].results["1.0"]["pooled"]
+    results, every = findings.probes["ptb_xl_super"], metrics(findings)
+    panel = numbers.class_chart("ptb_xl_super", results, every, ["cgdmer", "random"], "1.0")
+    cell = results["cgdmer"].results["1.0"][every.main("cgdmer")]
     ranked = sorted(cell.per_class, key=lambda name: (-cell.per_class[name], name))
     positions = [panel.drawing.index(f"{name} {results['cgdmer'].test_positives[name]}<") for name in ranked]
     assert positions == sorted(positions)
-    assert numbers.class_chart("ptb_xl_super", results, ["cgdmer"], "0.5") is None
+    assert numbers.class_chart("ptb_xl_super", results, every, ["cgdmer"], "0.5") is None
 
 
 def test_the_page_holds_every_number_of_the_headline_table(run, findings):

@@ -8,7 +8,7 @@ import pytest
 import torch
 from support import example_pool as example
 
-from cgdmer import embeddings, paths, settings
+from cgdmer import embeddings, encoders, paths, settings
 from cgdmer.encoders import cgdmer as pretrained
 from cgdmer.encoders import handcrafted
 from cgdmer.errors import CgdmerError, ConfigError, DataError
@@ -57,6 +57,36 @@ def test_the_batch_size_does_not_matter(folder, encoder):
     second = run(folder, encoder, 7).features
     for name, value in first.items():
         np.testing.assert_allclose(value, second[name], atol=1e-5)
+
+
+def test_a_random_control_is_embedded_with_each_of_its_sets_of_weights(folder):
+    first = run(folder, "random")
+    assert first.meta["sets_of_weights"] == 5
+    assert run(folder, "handcrafted").meta["sets_of_weights"] == 1
+    drawn = [embeddings.read(folder / paths.embeddings("random", SOURCE, weights)) for weights in range(5)]
+    assert np.array_equal(drawn[0].features["pooled"], first.features["pooled"])
+    assert len({each.features["pooled"][0, 0].item() for each in drawn}) == 5
+    assert all(each.ids == first.ids for each in drawn)
+    third = encoders.load("random", encoders.Setup(example.SIGNAL, example.MODEL, 2))
+    alone = third.encode(example.signals(40)[0][:1].astype(np.float32) / 1000)["pooled"]
+    np.testing.assert_allclose(drawn[2].features["pooled"][:1], alone, atol=1e-5)
+
+
+def test_finished_sets_of_weights_are_not_encoded_again(folder, monkeypatch):
+    encode, calls = pretrained.Pretrained.encode, []
+
+    def die_in_the_second_set(self, signal, *arguments, **named):
+        calls.append(len(signal))
+        if len(calls) == 5:
+            raise KeyboardInterrupt
+        return encode(self, signal, *arguments, **named)
+
+    monkeypatch.setattr(pretrained.Pretrained, "encode", die_in_the_second_set)
+    with pytest.raises(KeyboardInterrupt):
+        run(folder, "random")
+    run(folder, "random")
+    assert len(calls) == 5 + 5 * 3 - 4
+    assert not (folder / paths.scratch("embed", "random", SOURCE)).exists()
 
 
 def test_a_second_run_writes_the_same_bytes(folder):

@@ -41,6 +41,21 @@ def test_result_and_predictions_are_written_and_repeat_to_the_byte(project):
     assert set(result["results"]["1.0"]) == {"shared", "pooled"}
 
 
+def test_all_sets_of_weights_of_a_control_are_probed(project):
+    ids, features, rng = project["id"].to_list(), make_features(project), np.random.default_rng(0)
+    for weights in range(3):
+        noisy = (features + weights * rng.normal(size=features.shape)).astype(np.float32)
+        folder = paths.embeddings("random", "cpsc2018", weights)
+        embeddings.write(folder, ids, {"pooled": noisy}, {"sets_of_weights": 3})
+    probe("random", "cpsc2018", probe=SETTINGS)
+    cell = read_json(paths.probe("random", "cpsc2018"))["results"]["1.0"]["pooled"]
+    assert len({row["mean"] for row in cell["by_weights"]}) == 3
+    assert tables.read(paths.predictions("random", "cpsc2018"))["weights"].unique().to_list() == [0, 1, 2]
+    assert not paths.fitted_probe("random", "cpsc2018").exists()
+    probe("random", "cpsc2018", probe=SETTINGS.model_copy(update={"protocol": "merl", "fractions": [1.0]}))
+    assert "by_weights" not in read_json(paths.probe("random", "cpsc2018"))["results"]["1.0"]["pooled"]
+
+
 def test_a_published_protocol_is_named_and_says_whose_subset_it_used(project):
     chosen = SETTINGS.model_copy(update={"protocol": "melp", "fractions": [1.0]})
     probe("handcrafted", "cpsc2018", probe=chosen)
