@@ -1,6 +1,6 @@
 """Settings of the evaluation: embeddings, probes, robustness, fine-tuning, zero-shot, retrieval, benchmark page."""
 
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 from pydantic import Field, model_validator
 
@@ -12,13 +12,19 @@ Electrode = Literal["RA", "LA", "LL", "V1", "V2", "V3", "V4", "V5", "V6"]
 
 
 class WeightsFile(Section):
-    """Weights of a published encoder: a plain state dict in safetensors."""
+    """Weights of a published encoder: a plain state dict in safetensors. A path alone stands for `file`."""
 
     file: str
-    """Path of the file, relative to the project's root."""
-    sha256: str = Field(pattern="^[0-9a-f]{64}$")
-    """Checksum of the file. A changed checksum is a changed setting, so every result of the old weights is computed
-    again."""
+    """Path, relative to the project's root, of the file or of the folder that `cgdmer convert` wrote."""
+    sha256: str | None = Field(default=None, pattern="^[0-9a-f]{64}$")
+    """Checksum of the safetensors file; null accepts any. A changed checksum is a changed setting, so every result of
+    the old weights is computed again."""
+
+    @model_validator(mode="before")
+    @classmethod
+    def from_path(cls, value: Any) -> Any:
+        """Let a path stand for a section that names no checksum."""
+        return {"file": value} if isinstance(value, str) else value
 
 
 class Embed(Section):
