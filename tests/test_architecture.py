@@ -15,7 +15,7 @@ HOMES = {
     "mlflow": ("cgdmer/tracking",),
     "great_expectations": ("cgdmer/validation",),
     "prefect": ("flows",),
-    "wfdb": ("cgdmer/waveforms", "benchmarks"),
+    "wfdb": ("cgdmer/waveforms", "cgdmer/encoders/beat_tokens", "benchmarks"),
     "transformers": ("cgdmer/models/text",),
     "sklearn": ("benchmarks",),
     "distributed": ("cgdmer/executor",),
