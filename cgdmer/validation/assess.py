@@ -48,19 +48,23 @@ def assess(source: str, validation: Validation, signal: Signal, docs: Path | Non
     """Validate one source and return its result, ready for JSON; `docs` is a folder for Data Docs."""
     inputs = read(source)
     data, checks = _plan(source, inputs, validation, signal)
+    complete = "index" in data and "shards" in data
+    described = {
+        "records": inputs.rows.height,
+        "quarantined": dict(tables.kinds(inputs.quarantine["reason"]).value_counts().sort("reason").iter_rows()),
+        "duplicates": repeated(inputs.rows) if "shards" in data else [],
+        "facts": facts(inputs.index, inputs.rows, inputs.index_facts) if complete else {},
+    }
+    del inputs  # a million records take half a gigabyte, of which the expectations read half
     entries = run(data, checks, docs=docs)
     failed = [entry["name"] for entry in entries if entry["state"] == "failed"]
-    complete = "index" in data and "shards" in data
     return {
         "source": source,
         "success": not failed,
         "critical_failed": failed,
         "warnings": [entry["name"] for entry in entries if entry["state"] == "warning"],
         "expectations": entries,
-        "records": inputs.rows.height,
-        "quarantined": dict(tables.kinds(inputs.quarantine["reason"]).value_counts().sort("reason").iter_rows()),
-        "duplicates": repeated(inputs.rows) if "shards" in data else [],
-        "facts": facts(inputs.index, inputs.rows, inputs.index_facts) if complete else {},
+        **described,
         "settings": {"validation": validation.model_dump(), "signal": signal.model_dump()},
     }
 

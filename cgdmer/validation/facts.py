@@ -54,7 +54,7 @@ def _reports(index: pl.DataFrame) -> dict[str, Any]:
         "present": present.len(),
         "distinct": ranked.height,
         "repeating": int(ranked.filter(pl.col("count") > 1)["count"].sum()),
-        "words": _percentiles(present.str.split(" ").list.len()),
+        "words": _percentiles(present.str.count_matches(" ", literal=True) + 1),
         "frequent": [[text, count] for text, count in ranked.head(FREQUENT).iter_rows()],
     }
 
