@@ -15,7 +15,8 @@ from cgdmer.errors import DataError
 from cgdmer.tracking import server
 from cgdmer.tracking.registry import CANDIDATE, ECG, REPORT
 
-CHAMPION, FORMER = "champion", "former-champion"
+CHAMPION, FORMER, REFERENCE = "champion", "former-champion", "reference"
+"""The version in use, the one before it, and the first one, which later candidates must not fall below."""
 ROLLED_BACK = "rolled_back"
 ABSENT = ("RESOURCE_DOES_NOT_EXIST", "INVALID_PARAMETER_VALUE")
 """Error codes of MLflow for a model or an alias that does not exist."""
@@ -49,6 +50,7 @@ def run_tags(run: str) -> dict[str, str]:
 def promote(reason: Mapping[str, Any]) -> dict[str, str]:
     """Make the candidates champions and the champions `former-champion`; return name to version.
 
+    The first champion also becomes the `reference` and remains it.
     The report encoder moves together with the ECG encoder of its run. Calling this again completes a promotion that
     was interrupted.
     """
@@ -64,6 +66,8 @@ def promote(reason: Mapping[str, Any]) -> dict[str, str]:
         if champion is not None and champion.version != candidate.version:
             client.set_registered_model_alias(name, FORMER, champion.version)
         client.set_registered_model_alias(name, CHAMPION, candidate.version)
+        if alias(name, REFERENCE) is None:
+            client.set_registered_model_alias(name, REFERENCE, candidate.version)
         _note(client, name, candidate.version, "promotion", reason)
         promoted[name] = str(candidate.version)
     return promoted

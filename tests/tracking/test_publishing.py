@@ -233,6 +233,21 @@ def test_the_gate_compares_the_same_records(project, change, passes):
     assert set(decision.facts["differences"]) == {*findings.probed(), "mean over tasks"}
 
 
+def test_the_first_champion_remains_the_reference(project, monkeypatch):
+    publishing.promote()
+    monkeypatch.setattr(gate, "MARGIN", 0.5)
+    second = candidate(perfect)
+    assert publishing.decide().passed
+    assert aliases.alias(registry.ECG, aliases.REFERENCE).version == "1"
+    third = candidate(perfect)
+    decision = publishing.decide()
+    assert decision.passed
+    assert f"champion version {second}" in decision.text
+    assert "reference version 1" in decision.text
+    assert decision.facts["reference"] == "1"
+    assert champion() == third
+
+
 @pytest.mark.parametrize(
     ("arguments", "why"),
     [
