@@ -9,7 +9,7 @@ from cgdmer.page.dots import Dot, dots
 from cgdmer.page.standalone import Panel
 from cgdmer.report import table
 from cgdmer.report.headline import SOURCE_NAMES, encoder_order, name_of
-from cgdmer.report.table import Content, Table, stacked
+from cgdmer.report.table import Content, Stacked, Table, stacked
 from cgdmer.results import Interval
 
 TITLE = "Measurements"
@@ -73,7 +73,10 @@ def tables(result: MeasurementResult | None) -> list[Table]:
     lines = [
         (e, kind) for e in encoders for kind in KINDS if any(kind in one.encoders.get(e, {}) for _, one in measured)
     ]
-    head = ["Encoder and features", *(stacked(MEASUREMENTS[name].title, f"n {one.n_test}") for name, one in measured)]
+    head: list[str | Stacked] = [
+        "Encoder and features",
+        *(stacked(MEASUREMENTS[name].title, f"n {one.n_test}") for name, one in measured),
+    ]
     rows = [
         [f"{name_of(encoder)}, {kind}", *(_cell(name, one, encoder, kind) for name, one in measured)]
         for encoder, kind in lines
