@@ -7,10 +7,13 @@ import yaml
 from support import closure
 
 from cgdmer import settings, stages
+from cgdmer.encoders import published
 
 ROOT = Path(__file__).resolve().parents[1]
 PIPELINE = yaml.safe_load((ROOT / "dvc.yaml").read_text())["stages"]
-MATRIX = settings.load(ROOT / "params/demo.yaml").matrix.model_dump()
+DEMO = settings.load(ROOT / "params/demo.yaml").matrix.model_dump()
+MATRIX = DEMO | {item: [*DEMO[item], *published.names()] for item in ("controls", "robustness")}
+"""The lists of the demo, and in them every published encoder, which anyone may add."""
 FUNCTION_OF = {name: stage["cmd"].split()[4] for name, stage in PIPELINE.items()}
 
 
