@@ -11,7 +11,7 @@ import pytest
 from benchmarks.rehearsal import corpora, faults, meter
 from benchmarks.rehearsal.__main__ import text
 from benchmarks.rehearsal.growth import exponent, extrapolated, merged
-from benchmarks.rehearsal.project import calls
+from benchmarks.rehearsal.project import MEASURED, calls
 from cgdmer import datasets, paths, preprocessing, tables
 from cgdmer.report.rehearsal import Call, Fault, Rehearsal, Run
 from cgdmer.settings import Corpus, Index, Signal
@@ -124,25 +124,35 @@ def test_the_meter_counts_child_processes_and_orphans(tmp_path):
     log, file = tmp_path / "log.jsonl", tmp_path / "file"
     file.write_bytes(b"\0" * 20_000_000)
     child = f"import time; held = bytearray(150_000_000); open({str(file)!r}, 'rb').read(); time.sleep(0.6)"
-    parent = f"import subprocess, sys; subprocess.Popen([sys.executable, '-c', {child!r}])"
+    parent = f"import subprocess, sys, time; subprocess.Popen([sys.executable, '-c', {child!r}]); time.sleep(0.4)"
     words = [sys.executable, meter.__file__, str(log), "a stage", sys.executable, "-c", parent]
     assert subprocess.run(words, check=False).returncode == 0
-    begin, end = (json.loads(line) for line in log.read_text().splitlines())
+    begin, *progress, end = (json.loads(line) for line in log.read_text().splitlines())
     assert (begin["event"], end["event"], end["label"], end["code"]) == ("begin", "end", "a stage", 0)
     assert end["read_mb"] > 20
     assert end["process_mb"] > 150
+    assert {one["event"] for one in progress} == {"progress"}
+    assert set(MEASURED) <= progress[0].keys(), "a killed command leaves the same measurements"
 
 
 def test_what_dvc_needs_is_the_rest_of_the_whole():
     shared = {"memory_mb": 9.0, "process_mb": 8.0, "command_mb": 7.0, "read_mb": 1.0, "written_mb": 1.0}
-    stage = {"label": "embed cgdmer csn", "wall_s": 3.0, "cpu_s": 2.0, **shared}
-    whole = {"label": "repro", "wall_s": 10.0, "cpu_s": 6.0, **shared}
-    measured = calls([stage, whole], "repro", {"mimic_iv_ecg": 5, "csn": 2})
-    assert [(call.name, call.records, call.wall_s, call.cpu_s) for call in measured] == [
-        ("embed cgdmer csn", 2, 3.0, 2.0),
-        ("dvc", 7, 7.0, 4.0),
+    entries = [
+        {"event": "begin", "label": "repro"},
+        {"event": "begin", "label": "embed cgdmer csn"},
+        {"event": "progress", "label": "embed cgdmer csn", "wall_s": 1.0, "cpu_s": 1.0, **shared},
+        {"event": "progress", "label": "embed cgdmer csn", "wall_s": 2.0, "cpu_s": 2.0, **shared, "memory_mb": 12.0},
+        {"event": "progress", "label": "repro", "wall_s": 3.0, "cpu_s": 3.0, **shared},  # and here all were killed
+        {"event": "begin", "label": "repro"},
+        {"event": "begin", "label": "embed cgdmer csn"},
+        {"event": "end", "label": "embed cgdmer csn", "wall_s": 3.0, "cpu_s": 2.0, **shared},
+        {"event": "end", "label": "repro", "wall_s": 10.0, "cpu_s": 6.0, **shared},
     ]
-    assert measured[1].memory_mb == 7.0
+    measured = calls(entries, "repro", {"mimic_iv_ecg": 5, "csn": 2})
+    assert [(call.name, call.records, call.wall_s, call.cpu_s, call.memory_mb) for call in measured] == [
+        ("embed cgdmer csn", 2, 5.0, 4.0, 12.0),
+        ("dvc", 7, 8.0, 5.0, 7.0),
+    ]
 
 
 @pytest.mark.long

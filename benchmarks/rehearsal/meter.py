@@ -1,7 +1,8 @@
 """Measure one command with all its processes: wall and CPU time, memory, bytes read and written.
 
-Run: python benchmarks/rehearsal/meter.py LOG LABEL COMMAND ... ; two lines of JSON are added to LOG, one before and one
-after the command. This file stands alone, because it runs in place of `python` for each stage of `dvc repro`.
+Run: python benchmarks/rehearsal/meter.py LOG LABEL COMMAND ... ; lines of JSON are added to LOG: before the command, at
+intervals, so that a killed command is measured too, and after it. This file stands alone, because it runs in place of
+`python` for each stage of `dvc repro`.
 """
 
 import ctypes
@@ -12,12 +13,15 @@ import signal
 import subprocess
 import sys
 import time
+from collections.abc import Callable
 from pathlib import Path
 
 import psutil
 
 INTERVAL = 0.2
 """Seconds between two samples of memory."""
+PROGRESS = 2.0
+"""Seconds between two lines of progress."""
 ORPHANS = 5.0
 """Seconds to wait for processes that outlive the command, such as a fork server."""
 PR_SET_CHILD_SUBREAPER = 36
@@ -33,7 +37,7 @@ def main() -> int:
     child = subprocess.Popen(command)
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda got, _: child.send_signal(got))
-    own, tree = watch(child)
+    own, tree = watch(child, lambda **values: append(log, event="progress", label=label, **values))
     wall = time.perf_counter() - begin
     reap()
     read, written = (after - earlier for after, earlier in zip(transferred(), before, strict=True))
@@ -54,20 +58,40 @@ def append(log: str, **entry: object) -> None:
         stream.write(json.dumps(entry) + "\n")
 
 
-def watch(child: "subprocess.Popen[bytes]") -> tuple[int, int]:
+def watch(child: "subprocess.Popen[bytes]", report: Callable[..., None]) -> tuple[int, int]:
     """Wait for the command; return the largest resident memory in bytes, of itself and of all its processes together.
 
-    Pages that processes share are counted once per process.
+    Pages that processes share are counted once per process. `report` receives what was measured so far.
     """
     process = psutil.Process(child.pid)
-    own = tree = 0
+    own = tree = largest = 0
+    begin = due = time.perf_counter()
     while True:
         try:
             child.wait(INTERVAL)
             return own, tree
         except subprocess.TimeoutExpired:
-            sizes = [resident(one) for one in [process, *descendants(process)]]
-            own, tree = max(own, sizes[0]), max(tree, sum(sizes))
+            family = [process, *descendants(process)]
+            sizes = [resident(one) for one in family]
+            own, tree, largest = max(own, sizes[0]), max(tree, sum(sizes)), max(largest, *sizes)
+            if time.perf_counter() >= due:
+                due = time.perf_counter() + PROGRESS
+                memory = {"memory_mb": tree / MB, "process_mb": largest / MB, "command_mb": own / MB}
+                report(wall_s=round(time.perf_counter() - begin, 3), **memory, **used_by(family))
+
+
+def used_by(family: list[psutil.Process]) -> dict[str, float]:
+    """Return CPU seconds and bytes of living processes; each includes those of its children that have ended."""
+    total = {"cpu_s": 0.0, "read_mb": 0.0, "written_mb": 0.0}
+    for one in family:
+        try:
+            total["cpu_s"] += sum(one.cpu_times()[:4])
+            bytes_ = one.io_counters()
+            total["read_mb"] += bytes_.read_chars / MB
+            total["written_mb"] += bytes_.write_chars / MB
+        except psutil.Error:
+            continue
+    return {name: round(value, 3) for name, value in total.items()}
 
 
 def descendants(process: psutil.Process) -> list[psutil.Process]:

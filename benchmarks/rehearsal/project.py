@@ -2,7 +2,6 @@
 
 import json
 import os
-import shutil
 import signal
 import subprocess
 import sys
@@ -14,6 +13,7 @@ from typing import Any
 import yaml
 
 from benchmarks.rehearsal import meter
+from benchmarks.rehearsal.growth import TOGETHER
 from cgdmer import settings
 from cgdmer.report.rehearsal import Call, Kill
 from cgdmer.settings.profiles import flat
@@ -23,15 +23,15 @@ SPLITS = {"corpora": {"cpsc2018": {"splits": "hash"}, "csn": {"splits": "hash"}}
 """There is no network to fetch the published splits from, and simulated records are not in them."""
 CHANGES: dict[str, Any] = {
     "model": {
-        "width": 32, "depth": 1, "heads": 2, "stem": 8, "decoder_width": 16, "decoder_depth": 1, "decoder_heads": 2,
-        "projection": 32, "text": None, "text_revision": None, "text_frozen_layers": 0, "text_width": 32,
+        "patch": 250, "width": 32, "depth": 1, "heads": 2, "stem": 2, "decoder_width": 16, "decoder_depth": 1,
+        "decoder_heads": 2, "projection": 32, "text": None, "text_revision": None, "text_frozen_layers": 0, "text_width": 32,
         "text_depth": 1, "text_heads": 2,
     },
-    "train": {"epochs": 1, "batch": 64, "compile": False},
+    "train": {"epochs": 1, "batch": 64, "compile": False, "checkpoint_steps": 20},
     "signal": {"verify_checksums": True},
 }  # fmt: skip
-"""Over the paper profile: a model for a CPU, a report encoder of its own because there is no network, and the check of
-header checksums, which a planted fault needs."""
+"""Over the paper profile: a model for a CPU, a report encoder of its own because there is no network, checkpoints that
+the shorter training reaches, and the check of header checksums, which a planted fault needs."""
 SHIM = """#!/bin/sh
 case "$2 $3" in
 "cgdmer run") shift 3; exec {python} {meter} {log} "$*" {python} -m cgdmer run "$@" ;;
@@ -39,8 +39,9 @@ esac
 exec {python} "$@"
 """
 """Stands for `python` in the commands of dvc.yaml."""
-KILLED_IN = ("shards mimic_iv_ecg", "pretrain")
-"""Stages that are killed, each once."""
+KILLED_IN = {"shards mimic_iv_ecg": 6.0, "pretrain": 30.0}
+"""Stages that are killed, each once, after so many seconds at 10,000 records."""
+MEASURED = ("wall_s", "cpu_s", "memory_mb", "process_mb", "read_mb", "written_mb")
 
 
 @dataclass(frozen=True)
@@ -92,55 +93,70 @@ class Project:
                 words, cwd=self.folder, env=self.environment, stdout=output, stderr=output, start_new_session=True
             )
 
-    def run(self, label: str) -> dict[str, Any]:
-        """Run `dvc repro` to its end and return its measurement; RuntimeError with its last output if it fails."""
+    def run(self, label: str) -> None:
+        """Run `dvc repro` to its end; RuntimeError with its last output if it fails."""
         process = self.repro(label)
         if process.wait():
             text = self.folder.with_suffix(f".{label}.txt").read_text(errors="replace")
             raise RuntimeError(f"dvc repro ended with {process.returncode}:\n{text[-4000:]}")
-        return next(one for one in self.entries("end") if one["label"] == label)
 
-    def killed_in(self, name: str, after: float) -> Kill:
-        """Run `dvc repro` until a stage has run for some seconds, then kill all its processes."""
-        process = self.repro(f"until {name}".replace(" ", "-"))
-        while not (begun := [one for one in self.entries("begin") if one["label"] == name]):
+    def killed_in(self, label: str, name: str, after: float) -> Kill:
+        """Run `dvc repro` until a stage has run for some seconds, then kill all processes; return what was killed.
+
+        That is a later stage if this one ended sooner.
+        """
+        process = self.repro(label)
+        while not (begun := [one for one in self.entries() if one["event"] == "begin" and one["label"] == name]):
             if process.poll() is not None:
                 raise RuntimeError(f"dvc repro ended with {process.returncode} before {name} began")
             time.sleep(0.1)
         time.sleep(max(0.0, begun[-1]["time"] + after - time.time()))
-        seconds = time.time() - begun[-1]["time"]
-        if any(one["label"] == name for one in self.entries("end")):
-            raise RuntimeError(f"{name} had ended before it was killed; it needs more records")
         os.killpg(process.pid, signal.SIGKILL)
         process.wait()
-        return Kill(name, round(seconds, 1))
+        last = [one for one in self.entries() if one["event"] == "begin"][-1]
+        return Kill(last["label"], round(time.time() - last["time"], 1))
 
-    def entries(self, event: str) -> list[dict[str, Any]]:
+    def entries(self) -> list[dict[str, Any]]:
         """Return the entries of the log, without a line that is being written."""
         lines = self.log.read_text().splitlines(keepends=True) if self.log.is_file() else []
-        return [entry for line in lines if line.endswith("\n") and (entry := json.loads(line))["event"] == event]
+        return [json.loads(line) for line in lines if line.endswith("\n")]
 
-    def remove(self) -> None:
-        for path in self.folder.parent.glob(f"{self.folder.name}*"):
-            shutil.rmtree(path) if path.is_dir() else path.unlink()
+
+def totals(entries: list[dict[str, Any]]) -> dict[str, dict[str, Any]]:
+    """Return what each label took over all its attempts; of one that was killed, what it had taken before."""
+    whole: dict[str, dict[str, Any]] = {}
+    attempts: dict[str, dict[str, Any]] = {}
+    for entry in entries:
+        if entry["event"] == "begin" and entry["label"] in attempts:
+            _add(whole.setdefault(entry["label"], {}), attempts.pop(entry["label"]))
+        elif entry["event"] != "begin":
+            attempts[entry["label"]] = entry
+    for label, entry in attempts.items():
+        _add(whole.setdefault(label, {}), entry)
+    return whole
+
+
+def _add(total: dict[str, Any], entry: dict[str, Any]) -> None:
+    """Add time and bytes of an attempt, and keep the larger memory."""
+    for key in (*MEASURED, "command_mb"):
+        together = max if key in ("memory_mb", "process_mb", "command_mb") else sum
+        total[key] = round(together((total.get(key, 0.0), entry[key])), 3)
 
 
 def calls(entries: list[dict[str, Any]], label: str, corpora: dict[str, int]) -> list[Call]:
-    """Return the stage calls that ended, and as `dvc` the rest of the `dvc repro` with this label."""
-    stages = [one for one in entries if one["label"] != label]
-    whole = next(one for one in entries if one["label"] == label)
+    """Return the calls of all stages, and as `dvc` the rest of the `dvc repro` with this label."""
+    stages = totals(entries)
+    whole = stages.pop(label)
     added = ("wall_s", "cpu_s", "read_mb", "written_mb")
-    rest = {key: round(max(0.0, whole[key] - sum(one[key] for one in stages)), 3) for key in added}
+    rest = {key: round(max(0.0, whole[key] - sum(one[key] for one in stages.values())), 3) for key in added}
     memory = {"memory_mb": whole["command_mb"], "process_mb": whole["command_mb"]}
-    return [_call(one, corpora) for one in [*stages, {"label": "dvc", **rest, **memory}]]
+    return [_call(name, values, corpora) for name, values in {**stages, "dvc": {**rest, **memory}}.items()]
 
 
-def _call(entry: dict[str, Any], corpora: dict[str, int]) -> Call:
-    name = entry["label"]
+def _call(name: str, values: dict[str, Any], corpora: dict[str, int]) -> Call:
     together = sum(corpora.values())
-    records = corpora.get(name.split()[-1], together if name in ("report", "dvc") else corpora["mimic_iv_ecg"])
-    values = {key: entry[key] for key in ("wall_s", "cpu_s", "memory_mb", "process_mb", "read_mb", "written_mb")}
-    return Call(name=name, records=records, **values)
+    records = corpora.get(name.split()[-1], together if name in TOGETHER else corpora["mimic_iv_ecg"])
+    return Call(name=name, records=records, **{key: values[key] for key in MEASURED})
 
 
 def _write(path: Path, content: dict[str, Any]) -> None:

@@ -66,8 +66,6 @@ class Run(Json):
     """Wall time of `dvc repro` without a change."""
     calls: list[Call] = field(default_factory=list)
     kills: list[Kill] = field(default_factory=list)
-    killed_equal: bool | None = None
-    """Whether the killed and resumed pipeline ended with the same `metrics.json` as an undisturbed one."""
     faults: list[Fault] = field(default_factory=list)
 
 
