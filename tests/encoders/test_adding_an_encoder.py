@@ -21,7 +21,8 @@ def block(language: str) -> str:
 
 def test_the_file_of_the_page_keeps_the_contract(tmp_path):
     shutil.copytree(ROOT / "cgdmer", tmp_path / "cgdmer", ignore=shutil.ignore_patterns("__pycache__"))
-    for name in ("tests/encoders/test_contract.py", "tests/support/__init__.py", "tests/support/example_pool.py"):
+    support = (f"tests/support/{name}.py" for name in ("__init__", "example_pool", "peers"))
+    for name in ("tests/encoders/test_contract.py", *support):
         target = tmp_path / name
         target.parent.mkdir(parents=True, exist_ok=True)
         shutil.copy(ROOT / name, target)

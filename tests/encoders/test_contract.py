@@ -7,6 +7,7 @@ import pytest
 import torch
 from safetensors.torch import save_file
 from support import example_pool as example
+from support import peers
 
 from cgdmer import encoders, settings
 from cgdmer.encoders import Setup
@@ -16,16 +17,12 @@ from cgdmer.models import weights
 from cgdmer.signals.leads import LEADS
 
 FORM = settings.Signal(fs=100.0, seconds=5.0)
-SMALL = {"DEPTH": 1, "HIDDEN": 64, "KERNEL": 8, "BLOCKS": (1, 1, 1, 1, 1, 1, 1)}
-"""Sizes of networks that are shrunk here; `test_published.py` runs them at full depth."""
 
 
 @pytest.fixture(scope="module", autouse=True)
 def small_networks():
     with pytest.MonkeyPatch.context() as patch:
-        for module in (importlib.import_module(f"cgdmer.encoders.{name}") for name in encoders.names()):
-            for size in SMALL.keys() & vars(module).keys():
-                patch.setattr(module, size, SMALL[size])
+        peers.shrink(patch)
         yield
 
 

@@ -1,11 +1,36 @@
 """Inputs, weights and features of published encoders: weights are drawn from the names of the tensors."""
 
+import importlib
 import json
 import zlib
 from pathlib import Path
 
 import numpy as np
+import pytest
 import torch
+from safetensors.torch import save_file
+
+from cgdmer import encoders
+from cgdmer.encoders.published import WEIGHTS
+
+SMALL = {"DEPTH": 1, "HIDDEN": 64, "KERNEL": 8, "BLOCKS": (1, 1, 1, 1, 1, 1, 1)}
+"""Sizes of networks in tests that need no published size; `test_published.py` runs them at full depth."""
+
+
+def shrink(patch: pytest.MonkeyPatch) -> None:
+    """Let all encoders build small networks."""
+    for module in (importlib.import_module(f"cgdmer.encoders.{name}") for name in encoders.names()):
+        for size in SMALL.keys() & vars(module).keys():
+            patch.setattr(module, size, SMALL[size])
+
+
+def write_weights(name: str, folder: Path) -> Path:
+    """Write drawn weights of an encoder as `cgdmer convert` lays them out, and return the folder."""
+    state = importlib.import_module(f"cgdmer.encoders.{name}").network().state_dict()
+    folder.mkdir(parents=True)
+    fixed = {key: value for key, value in state.items() if key == "pos_embed" and name == "ecg_jepa"}
+    save_file({key: drawn(key, list(value.shape)) for key, value in state.items()} | fixed, folder / WEIGHTS)
+    return folder
 
 
 def card(folder: Path) -> dict:
