@@ -11,6 +11,7 @@ import polars as pl
 from cgdmer import tables
 from cgdmer.errors import DataError
 from cgdmer.files import atomic, read_json, sha256, with_digest, without_digest, write_json
+from cgdmer.json_dataclass import Json
 
 META = "meta.json"
 IDS = "ids.parquet"
@@ -35,6 +36,27 @@ class Embeddings:
                 fix="dvc repro embed",
             )
         return np.array([row_of[name] for name in ids], dtype=np.int64)
+
+
+@dataclass(frozen=True)
+class Origin(Json):
+    """Who trained a published encoder, on what, and how its weights may be used."""
+
+    title: str
+    citation: str
+    link: str
+    code: str
+    licence: str
+    trained_on: list[str]
+    """Corpora that its training saw, by the name of the source here where there is one; empty if not known."""
+    notes: str = ""
+
+
+def origin(folder: Path) -> Origin | None:
+    """Return the origin of the encoder behind stored features; None without features, or for an encoder of our own."""
+    path = folder / META
+    meta = read_json(path).get("meta", {}) if path.is_file() else {}
+    return Origin.from_json(meta["origin"]) if meta.get("origin") else None
 
 
 def write(folder: Path, ids: Sequence[str], features: Mapping[str, np.ndarray], meta: Mapping[str, Any]) -> None:

@@ -5,6 +5,7 @@ from importlib import import_module
 from pathlib import Path
 
 from cgdmer.encoders.base import Encoder, Setup
+from cgdmer.encoders.crops import Cropped
 from cgdmer.errors import ConfigError, did_you_mean
 
 __all__ = ["Encoder", "Setup", "load", "names"]
@@ -34,4 +35,4 @@ def load(name: str, setup: Setup) -> Encoder:
             fix="edit matrix.encoders or matrix.controls in params.yaml",
         )
     encoder: Encoder = import_module(f"cgdmer.encoders.{name}").load(setup)
-    return encoder
+    return Cropped(encoder, setup.crops, setup.crop_seconds) if setup.crops > 1 else encoder

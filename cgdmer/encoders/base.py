@@ -9,7 +9,7 @@ import numpy as np
 
 from cgdmer import paths
 from cgdmer.errors import ConfigError
-from cgdmer.settings import Model, Signal, WeightsFile
+from cgdmer.settings import Embed, Model, Signal, WeightsFile
 from cgdmer.signals.leads import LEADS, canonical_leads
 
 
@@ -52,6 +52,14 @@ class Setup:
     folder: Path = paths.MODEL
     weights_files: Mapping[str, WeightsFile] = field(default_factory=dict)
     """Weights of encoders that others trained, by encoder name."""
+    crops: int = 1
+    """Crops of each record whose features are averaged; 1 reads the record as a whole."""
+    crop_seconds: float = 5.0
+
+    @classmethod
+    def of(cls, signal: Signal, model: Model, embed: Embed, seed: int) -> "Setup":
+        """Return what the settings say, for one set of weights."""
+        return cls(signal, model, seed, weights_files=embed.outside, crops=embed.crops, crop_seconds=embed.crop_seconds)
 
 
 def check_signal(

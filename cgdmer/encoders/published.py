@@ -12,6 +12,7 @@ from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from cgdmer.embeddings import Origin
 from cgdmer.errors import ConfigError, did_you_mean
 
 if TYPE_CHECKING:
@@ -87,6 +88,11 @@ class Card:
     def width(self) -> int:
         """Return the width of its features."""
         return self.form.width
+
+    def origin(self) -> Origin:
+        """Return what is stored beside the features of this encoder."""
+        corpora = [corpus.name for corpus in self.trained_on]
+        return Origin(self.title, self.paper.citation, self.paper.link, self.code, self.licence, corpora, self.notes)
 
     def has_seen(self, source: str) -> bool:
         """Return whether its training saw records of a source of this project."""

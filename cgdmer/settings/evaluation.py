@@ -38,6 +38,11 @@ class Embed(Section):
     """Number of sets of weights of each random control. All are embedded and probed; every other encoder has one."""
     outside: dict[str, WeightsFile] = {}
     """Weights file of each encoder that needs one, by encoder (docs/adding_an_encoder.md)."""
+    crops: int = Field(default=1, ge=1)
+    """Evenly spaced crops of each record whose features are averaged; 1 reads the record as a whole. A network of
+    fixed length reads each crop padded with zeros."""
+    crop_seconds: float = Field(default=5.0, gt=0)
+    """Length of a crop, if there are several."""
 
     def sets_of_weights(self, encoder: str) -> int:
         """Return how many sets of weights an encoder is embedded with."""
@@ -189,5 +194,11 @@ class Report(Section):
     """Label fraction of the headline table; the nearest one that was probed is used."""
     published: bool = True
     """Whether the page has a separate table of published results that were read in their source."""
+    min_positives: int | None = Field(default=None, ge=2)
+    """Adds macro AUROC over the classes with at least so many positive test records, beside that over all classes. The
+    field often uses 10."""
+    label_efficiency: str | None = None
+    """Adds how many labels each encoder needs to reach the score that this encoder has with all labels, for example
+    `handcrafted`."""
     examples: Examples = "auto"
     """Whether drawings of records of real corpora carry their ids and report texts. `auto` leaves them out."""

@@ -4,10 +4,11 @@ A random control is embedded with several sets of weights in one call.
 """
 
 import shutil
+from typing import Any
 
 from cgdmer import embeddings, paths, settings
 from cgdmer.distributed import join, launch, process_count
-from cgdmer.encoders import Encoder, Setup, load
+from cgdmer.encoders import Encoder, Setup, load, published
 from cgdmer.encoders.chunks import RESUME, assigned, encode_corpus, key, unfinished
 from cgdmer.errors import CgdmerError, ConfigError
 from cgdmer.shards import Shards, open_shards
@@ -31,16 +32,21 @@ def run(name: str, source: str, embed: settings.Embed, model: settings.Model, si
     records, sets = assigned(shards), embed.sets_of_weights(name)
     scratch = paths.scratch("embed", name, source)
     for weights in range(sets):
-        encoder = load(name, Setup(signal, model, embed.seed + weights, weights_files=embed.outside))
+        encoder = load(name, Setup.of(signal, model, embed, embed.seed + weights))
         check_form(encoder, shards)
         folder = scratch / f"{key(encoder, shards, embed, model, signal)}-{weights}"
         features = encode_corpus(encoder, shards, records, embed.batch, folder, world)
         if features is not None:
             meta = {"encoder": name, "source": source, "dims": encoder.dims, "fs": encoder.fs, "shards": shards.digest}
-            meta |= {"encoder_digest": encoder.digest, "sets_of_weights": sets}
+            meta |= {"encoder_digest": encoder.digest, "sets_of_weights": sets, "origin": origin(name)}
             embeddings.write(paths.embeddings(name, source, weights), records["id"].to_list(), features, meta)
     if world.is_main:
         shutil.rmtree(scratch, ignore_errors=True)
+
+
+def origin(name: str) -> dict[str, Any] | None:
+    """Return who trained a published encoder and on what, for the benchmark page; None for an encoder of our own."""
+    return published.card(name).origin().to_json() if name in published.names() else None
 
 
 def check_form(encoder: Encoder, shards: Shards) -> None:

@@ -31,7 +31,7 @@ def robustness(
     clean = cached.features[representation]
     check_finite(clean, cached.ids, representation, source)
     shards = open_shards(paths.shards(source), verify=True)
-    loaded = load(encoder, Setup(signal, model, embed.seed, weights_files=embed.outside))
+    loaded = load(encoder, Setup.of(signal, model, embed, embed.seed))
     records = EmbeddedRecords(loaded, shards, source, cached.ids, embed.batch)
     by_leads = {evaluation.CLEAN: np.asarray(clean)}
     for leads in robustness.lead_sets:
