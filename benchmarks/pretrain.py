@@ -33,6 +33,7 @@ from cgdmer.distributed import choose_device
 from cgdmer.models import cgdmer as method
 from cgdmer.models import masking
 from cgdmer.models.cgdmer import Batch
+from cgdmer.objectives import Objective
 from cgdmer.training import World, threads
 from cgdmer.training.engine import Engine
 from cgdmer.training.records import Order
@@ -73,10 +74,9 @@ def ours(folder: Path, chosen: settings.Settings, reports: list[str], device: to
 
 def plain(folder: Path, chosen: settings.Settings, reports: list[str], device: torch.device) -> Iterator[float]:
     """Yield the seconds of each step of the plain loop, data included."""
-    task = build(chosen, reports).to(device)
-    encode_all_tokens(task.model)
-    optimiser = torch.optim.AdamW(task.parameters(), lr=1e-4, foreach=False)
-    order, generator = Order(RECORDS, min(chosen.train.batch, RECORDS), 0), torch.Generator(device)
+    task, optimiser = plain_task(chosen, reports, device)
+    order = Order(len(reports), min(chosen.train.batch, len(reports)), 0)
+    generator = torch.Generator(device)
     assert task.model.tokenizer is not None
     tokens = torch.from_numpy(task.model.tokenizer(reports))
     for step in range(10_000):
@@ -89,13 +89,29 @@ def plain(folder: Path, chosen: settings.Settings, reports: list[str], device: t
             missing=torch.zeros(count, 12, dtype=torch.bool, device=device), tokens=tokens[rows].to(device),
             row=torch.from_numpy(rows), report=torch.from_numpy(rows).to(device), full=True,
         )  # fmt: skip
-        loss = task(batch, task.draw_noise(count, generator))["loss"]
-        loss.backward()
-        torch.nn.utils.clip_grad_norm_(task.parameters(), 1.0)
-        optimiser.step()
-        optimiser.zero_grad()
-        loss.item()
+        plain_step(task, optimiser, batch, generator)
         yield time.perf_counter() - begin
+
+
+def plain_task(
+    chosen: settings.Settings, reports: list[str], device: torch.device
+) -> tuple[Objective, torch.optim.Optimizer]:
+    """Return the model of the plain loop, which encodes all tokens, and its optimiser."""
+    task = build(chosen, reports).to(device)
+    encode_all_tokens(task.model)
+    return task, torch.optim.AdamW(task.parameters(), lr=1e-4, foreach=False)
+
+
+def plain_step(
+    task: Objective, optimiser: torch.optim.Optimizer, batch: Batch, generator: torch.Generator
+) -> None:  # fmt: skip
+    """Take a step of the plain loop in fp32 and wait until it is done."""
+    loss = task(batch, task.draw_noise(len(batch["signal"]), generator))["loss"]
+    loss.backward()
+    torch.nn.utils.clip_grad_norm_(task.parameters(), 1.0)
+    optimiser.step()
+    optimiser.zero_grad()
+    loss.item()
 
 
 def encode_all_tokens(model: method.CGDMER) -> None:

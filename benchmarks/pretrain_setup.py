@@ -91,16 +91,16 @@ def steps_of(engine: Engine, folder: Path) -> Iterator[float]:
         yield time.perf_counter() - begin + waited
 
 
-def fetcher(engine: Engine, folder: Path) -> Callable[[int], list[MicroBatch]]:
-    """Return a function that reads the micro-batch of a step."""
+def fetcher(engine: Engine, folder: Path, batch: int | None = None) -> Callable[[int], list[MicroBatch]]:
+    """Return a function that reads the micro-batch of a step, of `batch` records or as many as the settings say."""
     shards = open_shards(folder)
     tokenizer = engine.task.model.tokenizer  # type: ignore[union-attr]
     records = Records(shards, np.arange(len(shards)), tokenizer)  # type: ignore[arg-type]
-    order = Order(len(shards), min(engine.train.batch, len(shards)), 0)
+    order = Order(len(shards), min(batch or engine.train.batch, len(shards)), 0)
 
     def fetch(step: int) -> list[MicroBatch]:
-        batch = records(order(step))
-        return [MicroBatch(batch, (len(batch["row"]),), 1.0)]
+        pinned = engine.pin(records(order(step)))
+        return [MicroBatch(pinned, (len(pinned["row"]),), 1.0)]
 
     return fetch
 
