@@ -4,9 +4,9 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Any
 
+from cgdmer.ablation_results import AblationNumbers
 from cgdmer.json_dataclass import Json
 from cgdmer.results import (
-    AblationNumbers,
     Cell,
     DisentanglementResult,
     FinetunedCell,

@@ -3,7 +3,7 @@
 The fields are the keys of the JSON files in reports/. An interval is turned into text by `Interval` and nowhere else.
 """
 
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass, field
 from typing import Any, SupportsFloat
 
 from cgdmer.json_dataclass import Json
@@ -87,13 +87,6 @@ class ZeroShotCell(Interval):
     prompts: str | None = None
     """Name of the prompt set."""
     representation: str | None = None
-
-
-@dataclass(frozen=True)
-class DifferenceCell(Interval):
-    """Macro AUROC minus that of the full method, paired by test record."""
-
-    n_test: int
 
 
 @dataclass(frozen=True)
@@ -263,33 +256,3 @@ class DisentanglementResult(Json):
     content: dict[str, Interval]
     reconstruction: dict[str, Interval]
     sources: list[str] | None = None
-
-
-@dataclass(frozen=True, kw_only=True)
-class AblationNumbers(Json):
-    """The numbers of one ablation."""
-
-    key: str
-    """Changes with the profile, the full method's results and the code behind them."""
-    auroc: dict[str, dict[str, dict[str, Cell]]]
-    """By task, label fraction and representation."""
-    differences: dict[str, dict[str, DifferenceCell]]
-    """From the full method, by task and label fraction."""
-    zero_shot: dict[str, ZeroShotCell]
-    pretraining: dict[str, dict[str, float]]
-    """Losses of the last `training` step and after the last epoch on `held_out` records."""
-    stale: bool | None = None
-    """Whether the method, its code or the profile changed since; not stored with the ablation."""
-
-
-@dataclass(frozen=True, kw_only=True)
-class Ablation(AblationNumbers):
-    """One ablation: its profile, what the profile changes, and the numbers."""
-
-    profile: str
-    does: str
-    overrides: dict[str, Any]
-
-    def numbers(self) -> AblationNumbers:
-        """Return what metrics.json holds of it."""
-        return AblationNumbers(**{one.name: getattr(self, one.name) for one in fields(AblationNumbers)})

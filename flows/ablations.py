@@ -1,117 +1,153 @@
-"""Runs ablations: each profile is a DVC experiment outside the workspace, and its results are saved as one file.
+"""Runs the ablation study: the full method and each profile, under several pretraining seeds.
 
-`python -m flows.ablations [PROFILE ...]`, `make ablations` and the deployment `cgdmer/ablations` all call `run`.
+Each run is a DVC experiment outside the workspace, named METHOD-seedSEED-KEY. Its result is kept as soon as it is
+finished, so that a study that is stopped goes on where it was. `python -m flows.ablations [PROFILE ...]`,
+`make ablations` and the deployment `cgdmer/ablations` all call `run`.
 """
 
-import io
 import json
+import os
 import shutil
 import subprocess
 import sys
-import tarfile
-from collections.abc import Sequence
+import threading
+from collections.abc import Callable, Iterable, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Annotated, Any
 
-from prefect import flow, get_run_logger
+from prefect import flow, get_run_logger, tags, task
+from prefect.task_runners import ThreadPoolTaskRunner
 from pydantic import Field
 
 from cgdmer import paths, settings
 from cgdmer.errors import CgdmerError, ConfigError, did_you_mean
-from cgdmer.evaluation import ablations as rows
-from cgdmer.files import read_json, write_json
+from cgdmer.evaluation import ablation_rows
+from cgdmer.evaluation import ablations as study
+from cgdmer.files import write_json
 from cgdmer.tables import TASKS
 from flows import dvc
 from flows.dvc import Log
 
-FOLDER = paths.STATE / "ablations"
-"""Holds the results of an experiment while they are summarised."""
+Run = tuple[str, int]
+"""A method and its pretraining seed."""
+Failures = dict[Run, CgdmerError]
+fetching = threading.Lock()
+"""DVC opens one revision at a time in a process."""
 
 
 class AblationsFailed(CgdmerError):
-    """Some profiles failed; the results of all others are saved."""
+    """Some runs failed; the results of all others are saved."""
 
 
-def run(profiles: Sequence[str], log: Log) -> list[str]:
-    """Reproduce the full method, run the profiles with missing or stale results, and show all results in the report.
+def run(profiles: Sequence[str], log: Log, start: Callable[[Sequence[Run], Log], Failures] | None = None) -> list[Run]:
+    """Run the full method and the profiles where results are missing or stale, and show all rows in the report.
 
-    An empty `profiles` means all of them. Returns the profiles that ran. Raises AblationsFailed with the names of those
-    that failed, once all others are done.
+    An empty `profiles` means all of them. The first seed of every method comes first, so that a study that is stopped
+    compares all methods. `start` carries out the runs and returns the failures. Returns the runs that succeeded now.
+    Raises AblationsFailed with the names of those that failed, once all others are done.
     """
     chosen = check(profiles)
-    reproduce(targets(rows.METHOD), log)
-    failed: dict[str, CgdmerError] = {}
-    done = []
-    for name in chosen:
-        if current(name):
-            log(f"{name}: its results are up to date")
-            continue
-        try:
-            write_json(rows.file(name), measure(name, log))
-            done.append(name)
-        except CgdmerError as error:
-            failed[name] = error
-            log(f"{name}: failed: {error}")
+    reproduce(inputs(), log)
+    now = study.state()
+    wanted = [(name, seed) for seed in study.seeds() for name in (study.FULL, *chosen)]
+    due = [(name, seed) for name, seed in wanted if not study.is_current(name, seed, now)]
+    log(f"{len(wanted) - len(due)} of {len(wanted)} runs are up to date")
+    failed = (start or in_threads)(due, log)
+    summarise(log)
     reproduce([], log)
     if failed:
+        names = sorted({name for name, _ in failed})
+        runs = ", ".join(f"{name} seed {seed}" for name, seed in failed)
         raise AblationsFailed(
-            f"{len(failed)} of {len(chosen)} ablations failed: {', '.join(failed)}",
-            fix=f"make ablations PROFILES='{' '.join(failed)}'",
+            f"{len(failed)} of {len(wanted)} runs failed: {runs}", fix=f"make ablations PROFILES='{' '.join(names)}'"
         )
-    return done
+    return due
 
 
 def check(profiles: Sequence[str]) -> list[str]:
-    """Return the profiles to run; ConfigError for an unknown name."""
-    names = list(rows.descriptions())
+    """Return the profiles to run; ConfigError for an unknown name. The full method always runs with them."""
+    names = list(study.descriptions())
     for name in profiles:
-        if name not in names:
+        if name not in (*names, study.FULL):
             raise ConfigError(f"no ablation is called '{name}'{did_you_mean(name, names)}", allowed=", ".join(names))
-    return list(dict.fromkeys(profiles)) or names
+    return [name for name in dict.fromkeys(profiles or names) if name != study.FULL]
 
 
-def current(profile: str) -> bool:
-    """Return True if the saved results of a profile belong to the current state of the method."""
-    path = rows.file(profile)
-    return path.is_file() and bool(read_json(path)["key"] == rows.key(profile))
+def in_threads(runs: Sequence[Run], log: Log) -> Failures:
+    """Carry out runs, `jobs` at a time; return the errors of those that failed."""
+    with ThreadPoolExecutor(jobs()) as pool, dvc.stopping():
+        return failures(runs, pool.map(lambda one: attempt(one[0], one[1], log), runs))
 
 
-def aligned(profile: str) -> bool:
-    """Return True if a profile aligns ECGs with reports, so that zero-shot applies to it."""
-    changes = {} if profile == rows.METHOD else rows.overrides(profile)
-    merged = settings.merge(settings.read(Path("params.yaml")), changes)
-    return settings.parse(merged, name=profile).objective.contrastive > 0
+def failures(runs: Sequence[Run], errors: Iterable[CgdmerError | None]) -> Failures:
+    """Return the errors by run, without those that succeeded."""
+    return {run: error for run, error in zip(runs, errors, strict=True) if error}
 
 
-def targets(profile: str) -> list[str]:
-    """Return the last stages that an ablation needs: the method's own probes and zero-shot, but not the controls."""
+def jobs() -> int:
+    """Return how many runs are carried out at the same time: one per CPU, because each has one thread; one on a GPU."""
+    return 1 if dvc.compute_slots() > 1 else min(len(os.sched_getaffinity(0)), 4)
+
+
+def attempt(name: str, seed: int, log: Log) -> CgdmerError | None:
+    """Carry out one run and keep its result; return the error if it fails."""
+    try:
+        measure(name, seed, log)
+    except CgdmerError as error:
+        log(f"{name} seed {seed}: failed: {error}")
+        return error
+    return None
+
+
+def measure(name: str, seed: int, log: Log) -> None:
+    """Carry out one run, unless its experiment exists already, and save its result and its scores."""
+    now = study.state()
+    experiment = f"{name}-seed{seed}-{now.key(name, seed)[:8]}"
+    if not (revision := find(experiment)):
+        changes = [word for change in flat(study.changes(name, seed)) for word in ("-S", change)]
+        log(f"{name} seed {seed}: {' '.join(changes[1::2])}")
+        command = ["dvc", "--wait-for-lock", "exp", "run", "--temp", "--name", experiment, *changes, *targets(name)]
+        succeed(["env", f"OMP_NUM_THREADS={study.THREADS}", *command], f"{name} seed {seed}", log)
+        if not (revision := find(experiment)):
+            raise dvc.StageError(f"DVC created no experiment {experiment}", fix=f"make ablations PROFILES={name}")
+    folder = study.scores(name, seed)
+    partial = folder.with_name(f"{seed}.partial")
+    shutil.rmtree(partial, ignore_errors=True)
+    fetch(revision, partial)
+    result = ablation_rows.seed_result(name, seed, now, partial)
+    shutil.rmtree(folder, ignore_errors=True)
+    partial.rename(folder)
+    write_json(study.seed_file(name, seed), result.to_json())
+    log(f"{name} seed {seed}: finished")
+
+
+def summarise(log: Log) -> None:
+    """Write the row of every method that has a finished run, and remove files of an earlier format."""
+    for path in study.outdated():
+        log(f"{path} has an earlier format, and is removed")
+        path.unlink()
+    for row in ablation_rows.rows(list(study.descriptions()), study.state()):
+        write_json(study.file(row.profile), row.to_json())
+
+
+def inputs() -> list[str]:
+    """Return the stages whose results all runs share."""
+    chosen = settings.load()
+    sources = sorted({*chosen.pretraining_set.sources, *chosen.matrix.benchmarks})
+    return ["pretraining_set", *(f"shards@{source}" for source in sources)]
+
+
+def targets(name: str) -> list[str]:
+    """Return the last stages that a run needs: the method's own probes and zero-shot, but not the controls."""
     sources = settings.load().matrix.benchmarks
-    probes = [f"probe@{rows.METHOD}-{source}" for source in sources]
-    return probes + ([f"zero_shot@{source}" for source in sources] if aligned(profile) else [])
+    probes = [f"probe@{study.METHOD}-{source}" for source in sources]
+    return probes + ([f"zero_shot@{source}" for source in sources] if study.aligned(name) else [])
 
 
 def reproduce(stages: Sequence[str], log: Log) -> None:
     """Run `dvc repro` in the workspace for some stages, or for all of them if none is named."""
-    succeed(["dvc", "--wait-for-lock", "repro", *stages], "the full method", log)
-
-
-def measure(profile: str, log: Log) -> dict[str, Any]:
-    """Run one profile, unless its experiment exists already, and return its results."""
-    name = f"ablation-{profile}-{rows.key(profile)[:8]}"
-    if not (revision := find(name)):
-        changes = [word for change in flat(rows.overrides(profile)) for word in ("-S", change)]
-        log(f"{profile}: {' '.join(changes[1::2])}")
-        command = ["dvc", "--wait-for-lock", "exp", "run", "--temp", "--name", name, *changes, *targets(profile)]
-        succeed(command, profile, log)
-        if not (revision := find(name)):
-            raise dvc.StageError(f"DVC created no experiment {name}", fix=f"make ablations PROFILES={profile}")
-    folder = FOLDER / profile
-    shutil.rmtree(folder, ignore_errors=True)
-    try:
-        fetch(revision, folder, log)
-        return rows.row(profile, folder, aligned=aligned(profile))
-    finally:
-        shutil.rmtree(folder, ignore_errors=True)
+    succeed(["dvc", "--wait-for-lock", "repro", *stages], "the pipeline", log)
 
 
 def flat(values: dict[str, Any], prefix: str = "") -> list[str]:
@@ -129,19 +165,25 @@ def find(name: str) -> str:
     return next((line.split()[0] for line in references.splitlines() if line.endswith(f"/{name}")), "")
 
 
-def fetch(revision: str, folder: Path, log: Log) -> None:
-    """Copy an experiment's reports and predictions into a folder, at the same relative paths."""
-    folders = [paths.REPORTS / name for name in ("probe", "zero_shot", "pretrain")]
-    archive = git("archive", "--format=tar", revision, *(str(path) for path in folders if path.is_dir()))
-    folder.mkdir(parents=True)
-    with tarfile.open(fileobj=io.BytesIO(archive)) as tar:
-        tar.extractall(folder, filter="data")
-    for source in sorted({TASKS[task] for task in TASKS if (folder / paths.probe(rows.METHOD, task)).is_file()}):
-        predictions = paths.DATA / "predictions" / rows.METHOD / source
-        (folder / predictions).parent.mkdir(parents=True, exist_ok=True)
-        output = str(folder / predictions)
-        command = ["dvc", "get", "--quiet", ".", str(predictions), "--rev", revision, "--out", output]
-        succeed(command, f"fetching the predictions on {source}", log)
+def fetch(revision: str, folder: Path) -> None:
+    """Copy an experiment's reports and scores of test records into a folder, at the same relative paths."""
+    from dvc.api import DVCFileSystem  # type: ignore[import-untyped]
+
+    with fetching:
+        project = DVCFileSystem(rev=revision)
+        for path in (paths.CURVE.parent, *(one(task) for task in TASKS for one in FILES)):
+            if project.exists(str(path)):
+                (folder / path).parent.mkdir(parents=True, exist_ok=True)
+                project.get(str(path), str(folder / path), recursive=project.isdir(str(path)))
+
+
+FILES: tuple[Callable[[str], Path], ...] = (
+    lambda task: paths.probe(study.METHOD, task),
+    lambda task: paths.predictions(study.METHOD, task),
+    paths.zero_shot,
+    paths.zero_shot_predictions,
+)
+"""Files of each task that are kept of a run."""
 
 
 def git(*words: str) -> bytes:
@@ -161,12 +203,30 @@ def succeed(command: list[str], what: str, log: Log) -> None:
         raise dvc.StageError(f"{what} ended with code {code}\n{last_lines}", fix=" ".join(command))
 
 
-@flow(name="cgdmer", flow_run_name="ablations", persist_result=False)
+@task(task_run_name="{name} seed {seed}", persist_result=False)
+def carry_out(name: str, seed: int) -> CgdmerError | None:
+    """Carry out one run of the study as a task of the flow."""
+    return attempt(name, seed, get_run_logger().info)
+
+
+def in_tasks(runs: Sequence[Run], log: Log) -> Failures:
+    """Carry out runs as tasks of the flow, tagged with their method, so that Prefect shows a method as one group."""
+    futures = []
+    for name, seed in runs:
+        with tags(f"method:{name}"):
+            futures.append(carry_out.submit(name, seed))
+    return failures(runs, [future.result() for future in futures])
+
+
+@flow(
+    name="cgdmer", flow_run_name="ablations", persist_result=False,
+    task_runner=ThreadPoolTaskRunner(max_workers=jobs()),  # type: ignore[arg-type]
+)  # fmt: skip
 def ablations(
     profiles: Annotated[list[str] | None, Field(description="Profiles to run; leave it empty to run all.")] = None,
 ) -> list[str]:
-    """Run the ablation profiles whose results are missing or stale."""
-    return run(profiles or [], get_run_logger().info)
+    """Run the methods whose results are missing or stale; returns them as `method seed`."""
+    return [f"{name} seed {seed}" for name, seed in run(profiles or [], get_run_logger().info, in_tasks)]
 
 
 def main(words: Sequence[str]) -> int:

@@ -4,11 +4,10 @@ import json
 
 import pytest
 
+from cgdmer.ablation_results import FORMAT, Ablation, DifferenceCell, Made
 from cgdmer.metrics_json import CorpusNumbers, Metrics, counts, protocols_and_seeds
 from cgdmer.results import (
-    Ablation,
     Cell,
-    DifferenceCell,
     Interval,
     Positional,
     ProbeCell,
@@ -25,8 +24,10 @@ PROBE = ProbeCell(
 )  # fmt: skip
 PROBES = ProbeResult(task="csn", protocol="merl", results={"1.0": {"pooled": PROBE}}, defects=["one seed"])
 ABLATION = Ablation(
-    profile="no_eyes", does="sees nothing", key="0", overrides={"model": {"width": 8}},
-    auroc={"csn": {"1.0": {"pooled": CELL}}}, differences={"csn": {"1.0": DifferenceCell(-0.1, -0.2, 0.0, 24)}},
+    format=FORMAT, profile="no_eyes", does="sees nothing", key="0", overrides={"model": {"width": 8}},
+    pretraining_seeds=[8, 9], full_seeds=[8, 9], threads=1, representation="pooled", made=Made("p", "d", {"a.py": "0"}),
+    auroc={"csn": {"1.0": {"pooled": CELL}}},
+    differences={"csn": {"1.0": {"headline": DifferenceCell(-0.1, -0.2, 0.0, 24, 0.04, 0.1, 0.2)}}},
     zero_shot={}, pretraining={"training": {"step": 3, "loss": 2.0}, "held_out": {}},
 )  # fmt: skip
 METRICS = Metrics(
@@ -61,10 +62,14 @@ def test_unknown_keys_are_ignored_and_whole_numbers_stay_whole():
 def test_metrics_json_keeps_its_keys():
     content = METRICS.to_json()
     assert set(content) == {
-        "auroc", "zero_shot", "finetuning", "ablations", "conditions", "retrieval", "parts", "data", "versions"
+        "auroc", "headline", "by_weights", "zero_shot", "finetuning", "ablations", "conditions", "retrieval", "parts",
+        "data", "versions",
     }  # fmt: skip
     assert (content["retrieval"], content["parts"]) == ({}, {})
-    assert set(content["ablations"]["no_eyes"]) == {"key", "auroc", "differences", "zero_shot", "pretraining"}
+    assert set(content["ablations"]["no_eyes"]) == {
+        "format", "key", "pretraining_seeds", "full_seeds", "threads", "representation", "auroc", "zero_shot",
+        "differences", "zero_shot_differences", "controls", "validation", "pretraining",
+    }  # fmt: skip
     assert set(content["auroc"]["csn"]["1.0"]["cgdmer"]["pooled"]) == {
         "mean", "low", "high", "n_test", "seeds", "protocol"
     }  # fmt: skip

@@ -22,13 +22,15 @@ class Bar:
     low: float
     high: float
     others: tuple[float | None, ...] = ()
+    dots: tuple[float, ...] = ()
+    """Single values behind `value`, drawn as dots: the spread over seeds."""
 
 
 def from_reference(
     label: str, rows: Sequence[Bar], *, reference: float = 0.5, ticks: Sequence[tuple[float, str]] = AUROC_TICKS,
     form: str = ".2f", width: float = 340.0,
 ) -> Drawing:  # fmt: skip
-    """Draw one bar per row from `reference` to its value, a whisker over its interval, ticks for the other values.
+    """Draw one bar per row from `reference` to its value, a whisker over its interval, ticks for other values, dots.
 
     The axis runs from the first of `ticks` to the last; a tick without a name has no line.
     """
@@ -58,6 +60,7 @@ def from_reference(
                    class_=f"tick series{style}")
                 for style, v in enumerate(row.others, 1) if v is not None
             ],
+            *[el("circle", cx=f"{across(v):.1f}", cy=y + STEP / 2, r=2.5, class_="dot series3") for v in row.dots],
             el("text", format(row.value, form).replace("-", "−"), x=width, y=y + 13.5, text_anchor="end",
                class_="strong"),
         ]  # fmt: skip

@@ -37,6 +37,8 @@ class Trainings:
     drawn: np.ndarray
     """Replicates (P, B)."""
     records: int
+    subsets: int = 1
+    """Training subsets of the probes behind each row."""
 
     @property
     def count(self) -> int:
@@ -69,11 +71,12 @@ def _same(first: pl.DataFrame, second: pl.DataFrame) -> bool:
 
 
 def mean(tasks: Sequence[Trainings]) -> Trainings:
-    """Return the mean over tasks of a method; its records are those of the smallest task."""
+    """Return the mean over tasks of a method; its numbers of records and subsets are the smallest of a task."""
     return Trainings(
         np.mean([task.points for task in tasks], axis=0),
         np.mean([task.drawn for task in tasks], axis=0),
         min(task.records for task in tasks),
+        min(task.subsets for task in tasks),
     )
 
 

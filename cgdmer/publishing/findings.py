@@ -7,12 +7,14 @@ import numpy as np
 import polars as pl
 
 from cgdmer import paths
+from cgdmer.ablation_results import Ablation
 from cgdmer.api import load_encoder
 from cgdmer.errors import ConfigError
+from cgdmer.evaluation import ablations as stored
 from cgdmer.files import read_json, sha256
 from cgdmer.metrics_json import Metrics
 from cgdmer.publishing.gate import ENCODER, FRACTION, REPRESENTATION
-from cgdmer.results import Ablation, Cell
+from cgdmer.results import Cell
 from cgdmer.settings import Settings
 from cgdmer.shards import open_shards
 from cgdmer.tables import TASKS
@@ -51,9 +53,7 @@ def pretraining(settings: Settings, here: state.PipelineState) -> children.Pretr
 
 def ablations() -> dict[str, Ablation]:
     """Return the stored ablations by profile."""
-    return {
-        path.stem: Ablation.from_json(read_json(path)) for path in sorted((paths.REPORTS / "ablations").glob("*.json"))
-    }
+    return stored.stored()
 
 
 def pages(corpora: list[record.Corpus]) -> list[Path]:

@@ -1,99 +1,235 @@
-"""The ablation section: what the method loses without each of its components."""
+"""The ablation section: what the method loses without each of its components, at every label fraction."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping, Sequence
 
-from cgdmer.metrics_json import Metrics
+from cgdmer.ablation_results import HEADLINE, MEAN, Ablation, DifferenceCell
 from cgdmer.page import Child, Html, el, section
+from cgdmer.page.charts import key
+from cgdmer.page.comparisons import Bar, from_reference
+from cgdmer.page.standalone import Panel
 from cgdmer.report import table
-from cgdmer.report.headline import MAIN, METHOD, TASK_NAMES, name_of, percent, task_head
-from cgdmer.report.table import Changed, Content, Table
-from cgdmer.results import Ablation, ZeroShotCell
+from cgdmer.report.headline import METHOD, TASK_NAMES, name_of, percent, task_head
+from cgdmer.report.table import Content, Table, stacked
+from cgdmer.results import Cell
 
 COMMAND = "make ablations"
-FULL = f"{name_of(METHOD)} in full"
+FULL = "full"
+NAME = f"{name_of(METHOD)} in full"
 NONE = f"No ablation was run. To run them: {COMMAND}"
 LEAD = (
-    "The method with one component changed or left out: macro AUROC of pooled features and its difference from the "
-    "full method, paired by test record and training subset. An interval that contains zero shows no difference."
-)
-UNLABELLED = (
-    "Without labels: zero-shot AUROC, and the pretraining losses on held-out records. Losses of masked ECG compare "
-    "only between methods that hide the same patches: with less of a moment hidden, the task is easier."
+    "The method with one component changed or left out. Every method, the full one included, was pretrained several "
+    "times, apart from the pretraining that the rest of this page shows. Intervals and p-values contain how much "
+    "pretrainings, test records and training subsets vary; each method has the features that validation chose for it. "
+    "One comparison was planned for each ablation: the mean over tasks with all labels. Its p-value is as it is; all "
+    "others are adjusted by Holm, over the whole section."
 )
 TERMS = {"contrastive": "alignment", "ecg_reconstruction": "masked ECG", "report_reconstruction": "masked words"}
+ZERO = "zero-shot"
+LEVEL = 0.05
 Ablations = Mapping[str, Ablation]
-Losses = Mapping[str, float]
-"""Losses on held-out records, by term."""
 
 
 def titled(ablation: Ablation) -> str:
-    """Return the name of an ablation; one made with other params, data or code is marked as stale."""
-    return f"{ablation.profile.replace('_', ' ')}{' (stale)' if ablation.stale else ''}"
+    """Return the name of a method; one made with other params, data or code is marked as stale."""
+    name = NAME if ablation.profile == FULL else ablation.profile.replace("_", " ")
+    return f"{name}{' (stale)' if ablation.stale else ''}"
 
 
-def ablations_section(ablations: Ablations, metrics: Metrics, fraction: str, full: Losses) -> Html:
-    """Draw the table of one label fraction, the others folded, and the table of results without labels.
+def fractions(ablations: Ablations) -> list[str]:
+    """Return the label fractions, most labels first."""
+    shares = {share for one in ablations.values() for task in one.auroc.values() for share in task}
+    return sorted(shares, key=float, reverse=True)
 
-    `full` holds the held-out losses of the full method.
+
+def columns(ablations: Ablations) -> list[str]:
+    """Return the fractions, and zero-shot if any method has it."""
+    return fractions(ablations) + ([ZERO] if any(one.zero_shot for one in ablations.values()) else [])
+
+
+def cell(ablation: Ablation, task: str, column: str) -> Cell | None:
+    """Return the value of a method on a task (or the mean) at a fraction, or by zero-shot."""
+    if column == ZERO:
+        return ablation.zero_shot.get(task)
+    return ablation.auroc.get(task, {}).get(column, {}).get(ablation.representation)
+
+
+def difference(ablation: Ablation, task: str, column: str) -> DifferenceCell | None:
+    """Return the difference from the full method."""
+    if column == ZERO:
+        return ablation.zero_shot_differences.get(task)
+    return ablation.differences.get(task, {}).get(column, {}).get(HEADLINE)
+
+
+def headed(column: str) -> str:
+    """Return the head of a column."""
+    return column if column == ZERO else f"{percent(column)} of labels"
+
+
+def ablations_section(ablations: Ablations, outdated: Sequence[str] = ()) -> Html:
+    """Draw the means over tasks with one dot per pretraining, every fraction by task in full size, and the losses.
+
+    `outdated` names files of an earlier format.
     """
+    notes = [el("p", line) for line in [*stale(ablations), *old(outdated)]]
     if not ablations:
-        return section("ablations", "Ablations", lead=NONE)
-    fractions = {share for one in ablations.values() for task in one.auroc.values() for share in task}
-    blocks: list[Child] = [table.html(labelled(ablations, metrics, fraction))] if fraction in fractions else []
-    blocks += [
-        el("details", el("summary", f"With {percent(other)} of the labels"),
-           table.html(labelled(ablations, metrics, other)))
-        for other in sorted(fractions - {fraction}, key=float, reverse=True)
-    ]  # fmt: skip
-    items = [el("li", el("b", titled(ablation)), f": {ablation.does}.") for ablation in ablations.values()]
-    stale = any(ablation.stale for ablation in ablations.values())
-    note = el("p", f"Stale: made with other params, data or code than the full method. To fix: {COMMAND}")
-    unlabelled_table = table.html(unlabelled(ablations, metrics, full))
-    content = [blocks, el("ul", items, class_="plain"), unlabelled_table, note if stale else None]
-    return section("ablations", "Ablations", *content, lead=LEAD)
+        return section("ablations", "Ablations", notes, lead=NONE)
+    items = [el("li", el("b", titled(one)), f": {one.does}.") for one in ablations.values()]
+    figures = [chart(ablations, column).figure() for column in columns(ablations) if _differences(ablations, column)]
+    blocks: list[Child] = [
+        el("ul", [el("li", line) for line in sentences(ablations)], class_="plain"),
+        table.html(summary(ablations)),
+        key([("difference from the full method, with its 95% interval", 0), ("one pretraining", 3)]),
+        el("div", figures, class_="grid wide"),
+        [table.html(by_task(ablations, column)) for column in columns(ablations)],
+        el("ul", items, class_="plain"),
+        table.html(losses(ablations)),
+        notes,
+    ]
+    return section("ablations", "Ablations", *blocks, lead=LEAD)
 
 
-def labelled(ablations: Ablations, metrics: Metrics, fraction: str) -> Table:
-    """Return macro AUROC at one label fraction, and each ablation's difference from the full method."""
-    tested = {task: [one.auroc[task][fraction][MAIN] for one in ablations.values()
-                     if MAIN in one.auroc.get(task, {}).get(fraction, {})] for task in TASK_NAMES}  # fmt: skip
-    tasks = [task for task in TASK_NAMES if tested[task]]
-    cells = metrics.at(fraction)
-    full = [cells.get(task, {}).get(METHOD, {}).get(MAIN) for task in tasks]
-    rows: list[list[Content]] = [[FULL, *(cell.value() if cell else None for cell in full)]]
-    rows += [[titled(one), *(_changed(one, task, fraction) for task in tasks)] for one in ablations.values()]
+def tables(ablations: Ablations) -> list[Table]:
+    """Return the tables of `report.md`."""
+    if not ablations:
+        return []
+    return [summary(ablations), *(by_task(ablations, column) for column in columns(ablations)), losses(ablations)]
+
+
+def text(ablations: Ablations, outdated: Sequence[str] = ()) -> str:
+    """Return the Markdown before the tables: how they were made, and what they show in sentences."""
+    lines = [f"- {line}" for line in sentences(ablations)]
+    notes = [*stale(ablations), *old(outdated)]
+    return "\n\n".join([LEAD, "\n".join(lines), *notes] if ablations else [NONE, *notes])
+
+
+def stale(ablations: Ablations) -> list[str]:
+    """Return a note about rows that were made with other params, data or code."""
+    changes = sorted({change for one in ablations.values() for change in one.changed or []})
+    if not any(one.stale for one in ablations.values()):
+        return []
+    return [f"Stale rows were made with other {', '.join(changes) or 'params, data or code'}. To fix: {COMMAND}"]
+
+
+def old(outdated: Sequence[str]) -> list[str]:
+    """Return a note about files of an earlier format."""
+    return [f"Not shown, because of an earlier format: {', '.join(outdated)}. To fix: {COMMAND}"] if outdated else []
+
+
+def sentences(ablations: Ablations) -> list[str]:
+    """Say what the numbers show, one sentence per ablation: the mean over tasks at each fraction and by zero-shot."""
+    return [_sentence(one, columns(ablations)) for one in ablations.values() if one.profile != FULL]
+
+
+def _sentence(ablation: Ablation, shown: Sequence[str]) -> str:
+    apart = [(column, cell) for column in shown if (cell := difference(ablation, MEAN, column))]
+    words = "; ".join(f"{headed(column)} {cell.text(signed=True)}{_verdict(cell)}" for column, cell in apart)
+    return f"{titled(ablation)[:1].upper()}{titled(ablation)[1:]}, mean over tasks minus the full method: {words}."
+
+
+def _verdict(cell: DifferenceCell) -> str:
+    """Return `better` or `worse` if the p-value, adjusted unless it was planned, is small."""
+    p = cell.p if cell.p_adjusted is None else cell.p_adjusted
+    return "" if p > LEVEL else ", better" if cell.mean > 0 else ", worse"
+
+
+def summary(ablations: Ablations) -> Table:
+    """Return the means over tasks at every fraction and by zero-shot, one row per method."""
+    shown = columns(ablations)
+    rows: list[list[Content]] = []
+    for one in ablations.values():
+        made = f"{len(one.pretraining_seeds)} pretrainings" if len(one.pretraining_seeds) > 1 else "1 pretraining"
+        name = stacked(titled(one), f"{one.representation} features", made)
+        rows.append([name, *(content(one, MEAN, column) for column in shown)])
     caption = (
-        f"{percent(fraction)} of the training labels: macro AUROC, its difference from the full method and the 95% "
-        "interval of the difference; n is the number of test records."
+        "Macro AUROC, mean over tasks, and its difference from the full method with the 95% interval and the p-value; "
+        f"zero-shot reads no labels. {power(ablations, MEAN)}"
+    )
+    return Table(caption, ["Method", *(headed(column) for column in shown)], rows)
+
+
+def by_task(ablations: Ablations, column: str) -> Table:
+    """Return macro AUROC by task at one label fraction or by zero-shot, with differences from the full method."""
+    tested = {task: [one for row in ablations.values() if (one := cell(row, task, column))] for task in TASK_NAMES}
+    tasks = [task for task in TASK_NAMES if tested[task]]
+    rows: list[list[Content]] = [
+        [titled(one), *(content(one, task, column) for task in tasks)] for one in ablations.values()
+    ]
+    what = "Zero-shot" if column == ZERO else f"{percent(column)} of the training labels"
+    caption = (
+        f"{what}: macro AUROC, its difference from the full method, the 95% interval and the adjusted p-value; n is "
+        f"the number of test records. {power(ablations, *tasks, column=column)}"
     )
     return Table(caption, ["Method", *(task_head(task, tested[task]) for task in tasks)], rows)
 
 
-def _changed(ablation: Ablation, task: str, fraction: str) -> Content:
-    cell = ablation.auroc.get(task, {}).get(fraction, {}).get(MAIN)
-    difference = ablation.differences.get(task, {}).get(fraction)
-    return Changed(cell, difference) if cell and difference else cell.value() if cell else None
+def content(ablation: Ablation, task: str, column: str) -> Content:
+    """Return a value; below it the range over pretrainings of the full method, or the difference from it."""
+    value, apart = cell(ablation, task, column), difference(ablation, task, column)
+    if value is None:
+        return None
+    if apart is None:
+        seeds = value.by_weights or []
+        spread = f"seeds {min(seeds):.3f} to {max(seeds):.3f}" if len(seeds) > 1 else "one seed"
+        return stacked(value.value(), value.bounds(), spread)
+    return stacked(value.value(), apart.text(signed=True), p_text(apart))
 
 
-def unlabelled(ablations: Ablations, metrics: Metrics, full: Losses) -> Table:
-    """Return what needs no labels: zero-shot AUROC, mean over tasks, and losses on held-out records."""
-    head = ["Method", "Zero-shot, mean AUROC", "tasks", *(f"loss, {name}" for name in TERMS.values())]
-    rows = [[FULL, *_zero_shot(metrics.zero_shot), *_losses(full)]]
-    for ablation in ablations.values():
-        losses = _losses(ablation.pretraining["held_out"])
-        rows.append([titled(ablation), *_zero_shot(ablation.zero_shot), *losses])
-    return Table(UNLABELLED, head, rows)
+def p_text(cell: DifferenceCell) -> str:
+    """Write the p-value that counts: adjusted, unless the comparison was planned."""
+    p = cell.p if cell.p_adjusted is None else cell.p_adjusted
+    return f"p {'< 0.001' if p < 0.001 else f'{p:.3f}'}{'' if cell.p_adjusted is None else ' adjusted'}"
 
 
-def _losses(held_out: Losses) -> list[str]:
+def power(ablations: Ablations, *tasks: str, column: str | None = None) -> str:
+    """Write the smallest differences that these comparisons can show."""
+    parts = []
+    for task in tasks:
+        for shown in [column] if column else columns(ablations):
+            sizes = [apart.detectable for one in ablations.values() if (apart := difference(one, task, shown))]
+            if sizes:
+                name = TASK_NAMES[task] if column else headed(shown)
+                parts.append(f"{name} {min(sizes):.3f} to {max(sizes):.3f}")
+    return f"Smallest differences that can be shown (80% power, alpha 0.05): {', '.join(parts)}." if parts else ""
+
+
+def chart(ablations: Ablations, column: str) -> Panel:
+    """Draw each ablation's difference from the full method, mean over tasks, with one dot per pretraining."""
+    full = cell(ablations[FULL], MEAN, column) if FULL in ablations else None
+    rows = list(_bars(ablations, column, full.mean if full else 0.0))
+    reach = max(0.02, *(abs(end) for row in rows for end in (row.low, row.high, *row.dots)))
+    ticks = [(-reach, f"−{reach:.2f}"), (0.0, "0"), (reach, f"+{reach:.2f}")]
+    words = "; ".join(f"{row.name} {row.value:+.3f} ({row.low:+.3f} to {row.high:+.3f})" for row in rows)
+    title = "Zero-shot" if column == ZERO else f"{percent(column)} of the labels"
+    drawing = from_reference(
+        f"Mean over tasks minus the full method, {title}: {words}", rows, reference=0.0, ticks=ticks, form="+.3f"
+    )
+    return Panel(title, drawing, "Mean over tasks minus the full method; a dot per pretraining.")
+
+
+def _differences(ablations: Ablations, column: str) -> bool:
+    return any(difference(one, MEAN, column) for one in ablations.values())
+
+
+def _bars(ablations: Ablations, column: str, full: float) -> Iterator[Bar]:
+    """Yield the full method, whose difference is zero and whose dots are its pretrainings, then each ablation."""
+    for one in ablations.values():
+        value, apart = cell(one, MEAN, column), difference(one, MEAN, column)
+        dots = tuple(seed - full for seed in (value.by_weights or [] if value else []))
+        if apart:
+            yield Bar(one.profile.replace("_", " "), apart.mean, apart.low, apart.high, dots=dots)
+        elif one.profile == FULL and value:
+            yield Bar(FULL, 0.0, 0.0, 0.0, dots=dots)
+
+
+def losses(ablations: Ablations) -> Table:
+    """Return the pretraining losses on held-out records, means over pretrainings."""
+    rows = [[titled(one), *_losses(one.pretraining.get("held_out", {}))] for one in ablations.values()]
+    caption = (
+        "Pretraining losses on held-out records. Losses of masked ECG compare only between methods that hide the same "
+        "patches: with less of a moment hidden, the task is easier."
+    )
+    return Table(caption, ["Method", *(f"loss, {name}" for name in TERMS.values())], rows)
+
+
+def _losses(held_out: Mapping[str, float]) -> list[str]:
     return [f"{held_out[term]:.3f}" if term in held_out else "–" for term in TERMS]
-
-
-def _zero_shot(cells: Mapping[str, ZeroShotCell]) -> list[str]:
-    means = [cell.mean for cell in cells.values()]
-    return [f"{sum(means) / len(means):.3f}", str(len(means))] if means else ["–", "0"]
-
-
-def tables(ablations: Ablations, metrics: Metrics, fraction: str, full: Losses) -> list[Table]:
-    """Return the tables of `report.md`."""
-    return [labelled(ablations, metrics, fraction), unlabelled(ablations, metrics, full)] if ablations else []

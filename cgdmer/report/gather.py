@@ -11,6 +11,7 @@ from typing import Any, TypeVar
 import polars as pl
 
 from cgdmer import paths, settings
+from cgdmer.ablation_results import Ablation
 from cgdmer.errors import DataError
 from cgdmer.evaluation import ablations
 from cgdmer.evaluation.intervals import MeasurementResult
@@ -20,7 +21,6 @@ from cgdmer.metrics_json import CorpusNumbers, Metrics
 from cgdmer.report import finetuning, robustness
 from cgdmer.report.headline import choose, encoder_order
 from cgdmer.results import (
-    Ablation,
     Cell,
     DisentanglementResult,
     ProbeResult,
@@ -69,6 +69,8 @@ class Findings:
     """By task; empty while fine-tuning is off."""
     ablations: dict[str, Ablation]
     """By profile."""
+    outdated_ablations: list[str]
+    """Files of ablations that an earlier version wrote."""
     robustness: dict[str, dict[str, RobustnessResult]]
     """By task, then encoder."""
     sources: dict[str, Corpus]
@@ -79,11 +81,6 @@ class Findings:
     config: dict[str, Any]
     """Of the pretrained model."""
     versions: dict[str, str]
-
-    @property
-    def held_out_losses(self) -> dict[str, float]:
-        """Losses on held-out records after the last epoch."""
-        return dict((self.summary.get("epochs") or [{}])[-1])
 
 
 def gather(matrix: settings.Matrix) -> Findings:
@@ -103,6 +100,7 @@ def gather(matrix: settings.Matrix) -> Findings:
         measurements=_optional(paths.measurements(), MeasurementResult),
         finetuning=_read({task: paths.finetuning(task) for task in tasks}, ProbeResult),
         ablations=ablations.read(),
+        outdated_ablations=[str(path) for path in ablations.outdated()],
         robustness=_by_encoder(tasks, matrix.robustness, paths.robustness, RobustnessResult),
         sources={name: _corpus(name) for name in sorted(matrix.sources) if paths.validation(name).is_dir()},
         curve=pl.read_csv(paths.CURVE) if paths.CURVE.is_file() else pl.DataFrame(),

@@ -49,7 +49,7 @@ def render(
         robustness.robustness_sections(findings.robustness),
         numbers.zero_shot_section(metrics),
         numbers.retrieval_section(findings.retrieval),
-        ablations.ablations_section(findings.ablations, metrics, fraction, findings.held_out_losses),
+        ablations.ablations_section(findings.ablations, findings.outdated_ablations),
         pictures.gallery(drawn),
         pictures.reconstructions(drawn),
         disentanglement.disentanglement_section(findings.disentanglement),

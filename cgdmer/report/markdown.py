@@ -29,7 +29,7 @@ def write(findings: Findings, metrics: Metrics, compared: Sequence[Comparison], 
     protocols = zip(compatibility.protocols(probes), compatibility.tables(probes), strict=True)
     defects = [f"{'; '.join(compatibility.notes(compatibility.of(probes, name)))}.\n\n{table.markdown(one)}"
                for name, one in protocols]  # fmt: skip
-    ablated = ablations.tables(findings.ablations, metrics, fractions[0], findings.held_out_losses)
+    ablated = ablations.tables(findings.ablations)
     finetuned = finetuning.tables(findings.finetuning)
     parts = [
         f"# {escape(title, quote=False)}",
@@ -44,7 +44,7 @@ def write(findings: Findings, metrics: Metrics, compared: Sequence[Comparison], 
         _section(disentanglement.TITLE, disentanglement.tables(findings.disentanglement)),
         _section(measurements.TITLE, measurements.tables(findings.measurements)),
         "\n\n".join(["## Published protocols", *defects]) if defects else "",
-        _section("Ablations", ablated, ablations.LEAD if ablated else ablations.NONE),
+        _section("Ablations", ablated, ablations.text(findings.ablations, findings.outdated_ablations)),
         _section("Data", [corpora.data_table(findings)]),
         "## What is not reproduced\n\n" + "\n".join(f"- {line}" for line in corpora.missing(findings)),
         _section("Versions", [corpora.versions_table(findings)]),

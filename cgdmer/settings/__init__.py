@@ -26,9 +26,10 @@ from cgdmer.settings.evaluation import (
     WeightsFile,
     ZeroShot,
 )
-from cgdmer.settings.method import Masking, Model, Objective, Train
+from cgdmer.settings.method import Ablations, Masking, Model, Objective, Train
 
 __all__ = [
+    "Ablations",
     "Corpus",
     "Disentanglement",
     "Drop",
@@ -98,6 +99,7 @@ class Settings(Section):
     zero_shot: ZeroShot = Field(default_factory=ZeroShot)
     retrieval: Retrieval = Field(default_factory=Retrieval)
     disentanglement: Disentanglement = Field(default_factory=Disentanglement)
+    ablations: Ablations = Field(default_factory=Ablations)
     report: Report = Field(default_factory=Report)
 
 

@@ -161,3 +161,11 @@ class Train(Section):
     """Which weights become the model: the `last`, or the `best` by held-out loss."""
     log_steps: int = Field(default=10, ge=1)
     """Steps averaged in each row of the training curve."""
+
+
+class Ablations(Section):
+    """The ablation study, which `make ablations` runs beside the pipeline."""
+
+    seeds: int = Field(default=3, ge=1)
+    """Pretrainings of every method, the full one included. Their seeds are those that follow `train.seed`; a difference
+    between methods is compared with the variation between them."""

@@ -1,4 +1,7 @@
-"""The runs below a pipeline state: pretraining, one per probed encoder and representation, and ablations."""
+"""The runs below a pipeline state: pretraining, one per probed encoder and representation, and the ablation study.
+
+A method of the study is one run, and each of its pretrainings is a run below that one.
+"""
 
 import hashlib
 import json
@@ -9,8 +12,9 @@ from pathlib import Path
 from mlflow.entities import Metric
 from mlflow.tracking import MlflowClient
 
+from cgdmer.ablation_results import HEADLINE, Ablation
 from cgdmer.metrics_json import Metrics
-from cgdmer.results import Ablation
+from cgdmer.results import Cell
 from cgdmer.tracking import delivery, server
 from cgdmer.tracking.server import leaves, log_numbers, log_params, log_points
 from cgdmer.tracking.state import flatten
@@ -26,9 +30,9 @@ class Pretraining:
     params: Mapping[str, str] = field(default_factory=dict)
 
 
-def begin(client: MlflowClient, parent: str, name: str, kind: str) -> str:
-    """Start a child run and return its id."""
-    tags = {"mlflow.parentRunId": parent, "kind": kind}
+def begin(client: MlflowClient, parent: str, name: str, kind: str, **more: str) -> str:
+    """Start a child run with more tags, and return its id."""
+    tags = {"mlflow.parentRunId": parent, "kind": kind} | more
     return str(client.create_run(server.experiment(client), run_name=name, tags=tags).info.run_id)
 
 
@@ -71,25 +75,61 @@ def pretraining(client: MlflowClient, parent: str, training: Pretraining) -> Non
 
 
 def ablations(client: MlflowClient, parent: str, ablations: Mapping[str, Ablation]) -> None:
-    """Log one run per ablation that has none yet, with the parent's metric keys and the params that it changed."""
+    """Log one run per method that has none yet, with a run below it for each of its pretrainings.
+
+    All have the parent's metric keys, the tag `method`, and the params that the method changes; a pretraining has the
+    tag `seed`.
+    """
     query = f"tags.`mlflow.parentRunId` = '{parent}' and tags.kind = 'ablation'"
     logged = {run.data.tags.get("digest") for run in client.search_runs([server.experiment(client)], query)}
     for name, ablation in sorted(ablations.items()):
         digest = hashlib.sha256(json.dumps(ablation.to_json(), sort_keys=True).encode()).hexdigest()
         if digest not in logged:
-            run = begin(client, parent, f"ablation {name}", "ablation")
-            log_params(client, run, {"ablation": name} | flatten(ablation.overrides))
-            log_numbers(client, run, _ablated(ablation))
+            run = begin(client, parent, f"ablation {name}", "ablation", method=name)
+            params = {"ablation": name, "features": ablation.representation} | flatten(ablation.overrides)
+            log_params(client, run, params)
+            log_numbers(client, run, _values(ablation) | _differences(ablation))
+            for position, seed in enumerate(ablation.pretraining_seeds):
+                _pretrained(client, run, ablation, position, seed, params)
             client.set_tag(run, "digest", digest)
             client.set_terminated(run)
 
 
-def _ablated(ablation: Ablation) -> dict[str, float]:
-    """Return `auroc/<task>/<fraction>` of pooled features, `difference/...` from the full method, zero-shot, losses."""
-    numbers: dict[str, float] = {}
+def _pretrained(
+    client: MlflowClient, group: str, ablation: Ablation, position: int, seed: int, params: Mapping[str, str]
+) -> None:
+    """Log one pretraining of a method below the method's run."""
+    name = ablation.profile
+    run = begin(client, group, f"{name} seed {seed}", "ablation-seed", method=name, seed=str(seed))
+    log_params(client, run, {**params, "train.seed": str(seed)})
+    log_numbers(client, run, _values(ablation, position))
+    client.set_terminated(run)
+
+
+def _values(ablation: Ablation, position: int | None = None) -> dict[str, float]:
+    """Return `auroc/<task>/<fraction>` and `zero_shot/<task>` of a method, or of one of its pretrainings.
+
+    A method has the bounds of its intervals and its losses too.
+    """
+    cells = {f"zero_shot/{task}": cell for task, cell in ablation.zero_shot.items()}
     for task, fractions in ablation.auroc.items():
-        numbers |= {f"auroc/{task}/{fraction}": kinds["pooled"].mean for fraction, kinds in fractions.items()}
-    for task, differences in ablation.differences.items():
-        numbers |= {f"difference/{task}/{fraction}": cell.mean for fraction, cell in differences.items()}
-    numbers |= {f"zero_shot/{task}": cell.mean for task, cell in ablation.zero_shot.items()}
-    return numbers | leaves(ablation.pretraining, "pretraining/")
+        for fraction, kinds in fractions.items():
+            if ablation.representation in kinds:
+                cells[f"auroc/{task}/{fraction}"] = kinds[ablation.representation]
+    if position is not None:
+        return {name: _by_pretraining(cell)[position] for name, cell in cells.items()}
+    bounds = {name.replace("/", f"_{end}/", 1): getattr(cell, end) for name, cell in cells.items()
+              for end in ("low", "high")}  # fmt: skip
+    return {name: cell.mean for name, cell in cells.items()} | bounds | leaves(ablation.pretraining, "pretraining/")
+
+
+def _by_pretraining(cell: Cell) -> list[float]:
+    return cell.by_weights or [cell.mean]
+
+
+def _differences(ablation: Ablation) -> dict[str, float]:
+    """Return `difference/<task>/<fraction>` and `difference/<task>/zero_shot` from the full method."""
+    numbers = {f"difference/{task}/zero_shot": cell.mean for task, cell in ablation.zero_shot_differences.items()}
+    for task, fractions in ablation.differences.items():
+        numbers |= {f"difference/{task}/{share}": kinds[HEADLINE].mean for share, kinds in fractions.items()}
+    return numbers

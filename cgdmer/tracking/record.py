@@ -8,8 +8,8 @@ from pathlib import Path
 from mlflow.entities import Dataset, DatasetInput, InputTag, Run, RunTag
 from mlflow.tracking import MlflowClient
 
+from cgdmer.ablation_results import Ablation
 from cgdmer.metrics_json import Metrics
-from cgdmer.results import Ablation
 from cgdmer.tracking import children, server
 from cgdmer.tracking.server import leaves, log_numbers, log_params
 from cgdmer.tracking.state import PipelineState
@@ -129,10 +129,10 @@ def _dataset(corpus: Corpus) -> DatasetInput:
 
 
 def _delete(client: MlflowClient, experiment: str, run: Run) -> None:
-    """Delete a run and its children; the live run of a training is detached instead."""
+    """Delete a run and all runs below it; the live run of a training is detached instead."""
     for child in client.search_runs([experiment], f"tags.`mlflow.parentRunId` = '{run.info.run_id}'"):
         if "journal" in child.data.tags:
             client.log_batch(child.info.run_id, tags=[RunTag("mlflow.parentRunId", "")])
         else:
-            client.delete_run(child.info.run_id)
+            _delete(client, experiment, child)
     client.delete_run(run.info.run_id)

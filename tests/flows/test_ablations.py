@@ -1,38 +1,60 @@
-"""Running ablations with a scripted DVC: its commands, what is skipped, and one failure among several."""
+"""Running the ablation study with a scripted DVC: its commands, what is skipped, and one failure among several."""
 
 import os
 import shutil
 import stat
+import threading
+import time
 from pathlib import Path
 
 import pytest
 import yaml
 
 from cgdmer import paths
+from cgdmer.ablation_results import FORMAT
 from cgdmer.errors import ConfigError
-from cgdmer.evaluation import ablations as rows
+from cgdmer.evaluation import ablation_rows
+from cgdmer.evaluation import ablations as study
 from cgdmer.files import read_json, write_json, write_text
 from flows import ablations, dvc
 
 ROOT = Path(__file__).resolve().parents[2]
 
 
+class Result:
+    """Stands for the result of a run."""
+
+    def __init__(self, name, seed, key):
+        self.content = {"format": FORMAT, "method": name, "seed": seed, "key": key}
+
+    def to_json(self):
+        return self.content
+
+
 @pytest.fixture
 def project(tmp_path, monkeypatch):
-    """The settings, weights of the method, and results that cost nothing to compute."""
+    """The settings with two seeds, data of a few bytes, and results that cost nothing to compute."""
     monkeypatch.chdir(tmp_path)
     shutil.copytree(ROOT / "params", tmp_path / "params")
-    shutil.copy(ROOT / "params/demo.yaml", tmp_path / "params.yaml")
-    write_text(paths.MODEL / "weights.safetensors", "weights")
-    monkeypatch.setattr(rows, "row", lambda name, folder, aligned: {"key": rows.key(name), "aligned": aligned})
-    monkeypatch.setattr(rows, "code", dict)
-    monkeypatch.setattr(ablations, "fetch", lambda revision, folder, say: None)
+    demo = (ROOT / "params/demo.yaml").read_text()
+    assert "ablations: {seeds: 3}" in demo
+    write_text(Path("params.yaml"), demo.replace("ablations: {seeds: 3}", "ablations: {seeds: 2}"))
+    shutil.copy(ROOT / "dvc.yaml", tmp_path)
+    for source in ("mimic_iv_ecg", "ptb_xl", "cpsc2018", "csn"):
+        write_json(paths.shards(source) / "manifest.json", {"digest": source})
+        write_text(paths.index(source), source)
+    result = lambda name, seed, now, folder: Result(name, seed, now.key(name, seed))  # noqa: E731
+    monkeypatch.setattr(ablation_rows, "seed_result", result)
+    monkeypatch.setattr(ablation_rows, "rows", lambda names, now: [])
+    monkeypatch.setattr(study, "code", dict)
+    monkeypatch.setattr(ablations, "fetch", lambda revision, folder: folder.mkdir(parents=True))
+    monkeypatch.setattr(ablations, "jobs", lambda: 1)
     return tmp_path
 
 
 @pytest.fixture
 def commands(project, monkeypatch):
-    """Replace DVC and git: experiments succeed and exist afterwards, unless their profile is in `broken`."""
+    """Replace DVC and git: experiments succeed and exist afterwards, unless their method is in `broken`."""
     executed, made = [], {}
 
     def execute(command, say):
@@ -47,61 +69,111 @@ def commands(project, monkeypatch):
     broken = []
     monkeypatch.setattr(dvc, "execute", execute)
     monkeypatch.setattr(ablations, "find", lambda name: made.get(name, ""))
-    profiles_run = lambda: [c[c.index("--name") + 1].split("-")[1] for c in executed if "exp" in c]  # noqa: E731
-    return executed, broken, profiles_run
+    runs = lambda: [tuple(c[c.index("--name") + 1].split("-")[:2]) for c in executed if "exp" in c]  # noqa: E731
+    return executed, broken, runs
 
 
-def test_each_profile_is_an_experiment_beside_the_workspace_with_its_changes(commands):
+def test_each_run_is_an_experiment_beside_the_workspace_with_its_changes_and_one_thread(commands):
     executed, _, _ = commands
     before = Path("params.yaml").read_bytes()
-    assert ablations.run(["no_disentanglement"], lambda _: None) == ["no_disentanglement"]
-    base, experiment, after = executed
-    assert base[:3] == ["dvc", "--wait-for-lock", "repro"]
+    done = ablations.run(["no_disentanglement"], lambda _: None)
+    assert done == [("full", 8), ("no_disentanglement", 8), ("full", 9), ("no_disentanglement", 9)]
+    data, *experiments, after = executed
+    assert data[:4] == ["dvc", "--wait-for-lock", "repro", "pretraining_set"]
     assert after == ["dvc", "--wait-for-lock", "repro"]
-    assert "--temp" in experiment
-    changes = [experiment[i + 1] for i, word in enumerate(experiment) if word == "-S"]
-    assert changes == ["model.disentangled=false", "objective.orthogonality=0.0"]
+    for command in experiments:
+        assert command[:2] == ["env", "OMP_NUM_THREADS=1"]
+        assert "--temp" in command
+    changes = [[c[i + 1] for i, word in enumerate(c) if word == "-S"] for c in experiments]
+    assert changes[0] == ["train.seed=8"]
+    assert changes[3] == ["model.disentangled=false", "objective.orthogonality=0.0", "train.seed=9"]
     assert Path("params.yaml").read_bytes() == before
 
 
 def test_only_the_methods_own_probes_and_zero_shot_are_asked_for(commands):
     executed, _, _ = commands
-    ablations.run(["no_orthogonality", "generative_only"], lambda _: None)
+    ablations.run(["generative_only"], lambda _: None)
     ends = [command[max(i for i, word in enumerate(command) if word == "-S") + 2 :] for command in executed[1:3]]
     probes = [f"probe@cgdmer-{source}" for source in ("ptb_xl", "cpsc2018", "csn")]
     assert ends == [[*probes, *(f"zero_shot@{source}" for source in ("ptb_xl", "cpsc2018", "csn"))], probes]
-    assert read_json(rows.file("generative_only"))["aligned"] is False
 
 
-def test_no_profile_named_means_all_and_a_second_call_runs_none(commands):
-    _, _, names = commands
-    assert ablations.run([], lambda _: None) == list(rows.descriptions()) == names()
+def test_the_first_seed_of_all_methods_comes_first_and_a_second_call_runs_none(commands):
+    _, _, runs = commands
+    ablations.run([], lambda _: None)
+    methods = ["full", *study.descriptions()]
+    assert runs() == [(name, seed) for seed in ("seed8", "seed9") for name in methods]
     assert ablations.run([], lambda _: None) == []
-    assert names() == list(rows.descriptions())
+    assert len(runs()) == 2 * len(methods)
 
 
-def test_a_stale_row_is_run_again_and_a_lost_one_is_read_from_its_experiment(commands):
-    _, _, names = commands
-    ablations.run(["random_masking", "spatial_masking"], lambda _: None)
-    write_json(rows.file("random_masking"), {"key": "of another state"})
-    rows.file("spatial_masking").unlink()
-    write_text(paths.MODEL / "weights.safetensors", "other weights")
-    assert ablations.run(["random_masking"], lambda _: None) == ["random_masking"]
-    write_text(paths.MODEL / "weights.safetensors", "weights")
-    assert ablations.run(["spatial_masking"], lambda _: None) == ["spatial_masking"]
-    assert names() == ["random_masking", "spatial_masking", "random_masking"]
+def test_a_study_that_was_stopped_goes_on_where_it_was(commands, monkeypatch):
+    _, _, runs = commands
+    measure, left = ablations.measure, [3]
+
+    def stopping(name, seed, log):
+        if not left[0]:
+            raise KeyboardInterrupt
+        left[0] -= 1
+        measure(name, seed, log)
+
+    monkeypatch.setattr(ablations, "measure", stopping)
+    with pytest.raises(KeyboardInterrupt):
+        ablations.run(["random_masking"], lambda _: None)
+    assert runs() == [("full", "seed8"), ("random_masking", "seed8"), ("full", "seed9")]
+    monkeypatch.setattr(ablations, "measure", measure)
+    assert ablations.run(["random_masking"], lambda _: None) == [("random_masking", 9)]
+    assert runs()[3:] == [("random_masking", "seed9")]
+
+
+def test_a_stale_run_is_run_again_and_a_lost_one_is_read_from_its_experiment(commands):
+    _, _, runs = commands
+    ablations.run(["random_masking"], lambda _: None)
+    write_json(study.seed_file("random_masking", 8), {"format": FORMAT, "key": "of another state"})
+    shutil.rmtree(study.scores("random_masking", 9))
+    assert ablations.run(["random_masking"], lambda _: None) == [("random_masking", 8), ("random_masking", 9)]
+    assert len(runs()) == 4
+    write_text(paths.index("csn"), "other records")
+    assert len(ablations.run(["random_masking"], lambda _: None)) == 4
+    assert len(runs()) == 8
+
+
+def test_files_of_an_earlier_format_are_replaced(commands):
+    write_json(study.file("random_masking"), {"auroc": {}, "key": "0" * 16})
+    lines = []
+    ablations.run(["random_masking"], lines.append)
+    assert not study.file("random_masking").exists()
+    assert any("earlier format" in line for line in lines)
 
 
 def test_one_failure_does_not_stop_the_others_and_is_named_at_the_end(commands, capsys):
-    _, broken, names = commands
-    broken.append("spatial_masking")
-    wanted = ["random_masking", "spatial_masking", "temporal_masking"]
-    assert ablations.main(wanted) == 1
+    _, broken, runs = commands
+    broken.append("spatial_masking-seed8")
+    assert ablations.main(["random_masking", "spatial_masking"]) == 1
     message = capsys.readouterr().err
-    assert "1 of 3 ablations failed: spatial_masking" in message
+    assert "1 of 6 runs failed: spatial_masking seed 8" in message
+    assert "make ablations PROFILES='spatial_masking'" in message
     assert "boom" in message
-    assert names() == wanted
-    assert [rows.file(name).is_file() for name in wanted] == [True, False, True]
+    assert len(runs()) == 6
+    assert [study.seed_file("spatial_masking", seed).is_file() for seed in (8, 9)] == [False, True]
+    assert read_json(study.seed_file("random_masking", 8))["seed"] == 8
+
+
+def test_as_many_runs_at_a_time_as_jobs(project, monkeypatch):
+    monkeypatch.setattr(ablations, "jobs", lambda: 2)
+    running, most, lock = [0], [0], threading.Lock()
+
+    def attempt(name, seed, log):
+        with lock:
+            running[0] += 1
+            most[0] = max(most[0], running[0])
+        time.sleep(0.05)
+        with lock:
+            running[0] -= 1
+
+    monkeypatch.setattr(ablations, "attempt", attempt)
+    assert ablations.in_threads([("full", seed) for seed in range(6)], lambda _: None) == {}
+    assert most[0] == 2
 
 
 def test_an_unknown_profile_is_refused_before_anything_runs(commands):

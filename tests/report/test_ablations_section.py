@@ -1,70 +1,130 @@
-"""The table of ablations: values with differences, stale rows, and the command that runs them."""
+"""The ablation section: every fraction in full, differences, dots, sentences, stale rows, and the command."""
 
 import json
+import re
 import shutil
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 from support.example_report import MATRIX
 
 from cgdmer import paths, settings, stages
+from cgdmer.ablation_results import FORMAT, HEADLINE, Ablation, DifferenceCell, Made
 from cgdmer.evaluation import ablations as rows
 from cgdmer.files import write_json, write_text
-from cgdmer.metrics_json import Metrics
 from cgdmer.report import ablations, table
-from cgdmer.results import Ablation
+from cgdmer.results import Cell
+
+SHARES = ("0.01", "1.0")
 
 
-def cell(mean):
-    return {"mean": mean, "low": mean - 0.05, "high": mean + 0.05, "n_test": 24, "protocol": "canonical", "seeds": 2}
+def cell(mean, n=24):
+    return Cell(mean, mean - 0.05, mean + 0.05, n, 2, "canonical", by_weights=[mean - 0.01, mean, mean + 0.01])
 
 
-def content(profile, **more):
-    difference = {"mean": -0.0123, "low": -0.04, "high": 0.01, "n_test": 24}
-    return {
-        "profile": profile, "does": "sees <nothing>", "key": "0" * 16, "stale": False, "overrides": {},
-        "auroc": {"ptb_xl_super": {share: {"pooled": cell(0.701)} for share in ("0.1", "1.0")}},
-        "differences": {"ptb_xl_super": dict.fromkeys(("0.1", "1.0"), difference)},
-        "zero_shot": {"ptb_xl_super": cell(0.6), "ptb_xl_sub": cell(0.7)},
-        "pretraining": {"training": {}, "held_out": {"contrastive": 1.25}},
-    } | more  # fmt: skip
+def apart(mean, p=0.4, adjusted=None):
+    return DifferenceCell(mean, mean - 0.03, mean + 0.02, 24, p, 0.0345, adjusted)
 
 
 def row(profile, **more):
-    return Ablation.from_json(content(profile, **more))
+    """Return a method that is better with 1 % and worse with all labels."""
+    differences = {task: {"0.01": {HEADLINE: apart(0.0216, 0.01, 0.031)}, "1.0": {HEADLINE: apart(-0.0123)}}
+                   for task in ("ptb_xl_super", "mean")}  # fmt: skip
+    one = Ablation(
+        format=FORMAT, profile=profile, does="sees <nothing>", key="0" * 16, stale=False, overrides={},
+        pretraining_seeds=[8, 9, 10], full_seeds=[8, 9, 10], threads=1, representation="shared",
+        made=Made("p", "d", {}),
+        auroc={task: {share: {"shared": cell(0.701)} for share in SHARES} for task in ("ptb_xl_super", "mean")},
+        zero_shot={task: cell(0.6) for task in ("ptb_xl_super", "mean")},
+        differences=differences,
+        zero_shot_differences={task: apart(0.04, 0.9, 1.0) for task in ("ptb_xl_super", "mean")},
+        pretraining={"training": {}, "held_out": {"contrastive": 1.25}},
+    )  # fmt: skip
+    return replace(one, **more)
+
+
+def full():
+    shares = {share: {"shared": cell(0.713)} for share in SHARES}
+    return row(
+        "full", differences={}, zero_shot_differences={}, does="the method with nothing left out",
+        auroc={"ptb_xl_super": shares, "mean": shares}, pretraining={"held_out": {"contrastive": 1.5}},
+    )  # fmt: skip
 
 
 @pytest.fixture
-def metrics():
-    full = {"1.0": {"cgdmer": {"pooled": cell(0.713)}}}
-    return Metrics.from_json({"auroc": {"ptb_xl_super": full}, "zero_shot": {"ptb_xl_super": cell(0.65)}})
+def study():
+    return {"full": full(), "no_eyes": row("no_eyes")}
 
 
-def test_values_stand_with_differences_intervals_and_n(metrics):
-    page = ablations.ablations_section({"no_eyes": row("no_eyes")}, metrics, "1.0", {"contrastive": 1.5})
-    for words in ("no eyes", "0.701", "-0.012", "-0.040 to +0.010", "n 24", "0.713", "sees &lt;nothing&gt;", "0.650",
-                  "1.250", "1.500", "CG-DMER in full", "With 10% of the labels"):  # fmt: skip
+def test_every_fraction_and_zero_shot_stand_in_full_with_differences_intervals_p_and_n(study):
+    page = ablations.ablations_section(study)
+    for words in ("no eyes", "0.701", "-0.012 (-0.042 to +0.008)", "+0.022 (-0.008 to +0.042)", "p 0.400", "n 24",
+                  "p 0.031 adjusted", "0.713", "seeds 0.703 to 0.723", "sees &lt;nothing&gt;", "1.250", "1.500",
+                  "CG-DMER in full", "3 pretrainings", "shared features", "1% of the training labels",
+                  "100% of the training labels", "Zero-shot: macro AUROC"):  # fmt: skip
         assert words in page, words
+    assert "<details" not in page
     assert "stale" not in page.lower()
 
 
-def test_stale_rows_are_marked_and_the_command_is_said(metrics):
-    page = ablations.ablations_section({"a": row("a", stale=True), "b": row("b")}, metrics, "1.0", {"contrastive": 1.5})
+def test_a_dot_stands_for_every_pretraining(study):
+    page = ablations.ablations_section(study)
+    assert len(re.findall(r"<circle", page)) == 3 * 2 * 3  # columns, methods, pretrainings
+    panel = ablations.chart(study, "0.01")
+    assert "no eyes +0.022 (-0.008 to +0.042)" in str(panel.figure())
+
+
+def test_sentences_follow_from_the_numbers_favourable_or_not(study):
+    [sentence] = ablations.sentences(study)
+    assert sentence == (
+        "No eyes, mean over tasks minus the full method: 100% of labels -0.012 (-0.042 to +0.008); "
+        "1% of labels +0.022 (-0.008 to +0.042), better; zero-shot +0.040 (+0.010 to +0.060)."
+    )
+    worse = {"mean": {"1.0": {HEADLINE: apart(-0.05, 0.002)}}}
+    assert "1.0" not in ablations.sentences({"a": row("a", differences=worse)})[0]
+    assert "-0.050 (-0.080 to -0.030), worse" in ablations.sentences({"a": row("a", differences=worse)})[0]
+
+
+def test_the_smallest_difference_that_can_be_shown_is_said(study):
+    assert "PTB-XL Super 0.035 to 0.035" in ablations.by_task(study, "1.0").caption
+    assert "80% power" in ablations.summary(study).caption
+
+
+def test_stale_rows_are_marked_with_what_changed_and_the_command(study):
+    old = row("a", stale=True, changed=["params", "cgdmer/objectives.py"])
+    page = ablations.ablations_section(study | {"a": old})
     assert "a (stale)" in page
-    assert "b (stale)" not in page
-    assert "make ablations" in page
+    assert "no eyes (stale)" not in page
+    assert "Stale rows were made with other cgdmer/objectives.py, params. To fix: make ablations" in page
 
 
-def test_a_profile_without_reports_has_no_zero_shot(metrics):
-    rows = ablations.unlabelled({"a": row("a", zero_shot={})}, metrics, {}).rows
-    assert rows[1][1:3] == ["–", "0"]
+def test_files_of_an_earlier_format_are_named(study):
+    for shown in ({}, study):
+        page = ablations.ablations_section(shown, ["reports/ablations/a.json"])
+        assert "earlier format: reports/ablations/a.json. To fix: make ablations" in page
 
 
-def test_a_task_or_share_that_is_not_there_shows_a_dash(metrics):
+def test_a_profile_without_reports_has_no_zero_shot(study):
+    lacking = row("a", zero_shot={}, zero_shot_differences={})
+    grid = table.grid(ablations.summary(study | {"a": lacking})).splitlines()
+    assert grid[-1].endswith("| – |")
+    assert ablations.columns({"a": lacking}) == ["1.0", "0.01"]
+
+
+def test_a_task_that_is_not_there_shows_a_dash(study):
     lacking = row("b", auroc={}, differences={})
-    text = table.grid(ablations.labelled({"a": row("a"), "b": lacking}, metrics, "1.0")).splitlines()
+    text = table.grid(ablations.by_task(study | {"b": lacking}, "1.0")).splitlines()
     assert text[0] == "| Method | PTB-XL Super, n 24 |"
-    assert text[4] == "| b | – |"
+    assert text[-1] == "| b | – |"
+
+
+def test_one_pretraining_is_said_to_be_one():
+    one = Cell(0.7, 0.6, 0.8, 24, 2, "canonical", by_weights=[0.7])
+    single = row("full", differences={}, pretraining_seeds=[8], auroc={"mean": {"1.0": {"shared": one}}})
+    text = table.grid(ablations.summary({"full": single}))
+    assert "1 pretraining |" in text
+    assert "one seed" in text
 
 
 def test_without_rows_the_report_names_the_command(run):
@@ -76,13 +136,22 @@ def test_without_rows_the_report_names_the_command(run):
 def test_the_report_of_a_run_shows_its_rows(run, tmp_path, monkeypatch):
     shutil.copytree(run, tmp_path / "run")
     monkeypatch.chdir(tmp_path / "run")
-    shutil.copy(Path(__file__).resolve().parents[2] / "dvc.yaml", ".")
+    root = Path(__file__).resolve().parents[2]
+    shutil.copy(root / "dvc.yaml", ".")
+    write_text(Path("params.yaml"), (root / "params/demo.yaml").read_text().replace(
+        "  sources: [mimic_iv_ecg]", "  sources: [ptb_xl]").replace(
+        "benchmarks: [ptb_xl, cpsc2018, csn]", "benchmarks: [ptb_xl]"))  # fmt: skip
     write_text(tmp_path / "run/params/no_eyes.yaml", "# Ablation: sees nothing.\nobjective: {contrastive: 0.5}\n")
-    stored = content("no_eyes")
-    write_json(rows.file("no_eyes"), {name: stored[name] for name in stored if name != "stale"})
+    for one in (full(), row("no_eyes")):
+        write_json(rows.file(one.profile), replace(one, stale=None).to_json())
+    write_json(rows.file("outdated"), {"key": "0"})
     stages.find("report")(report=settings.Report(), matrix=MATRIX)
-    stored_metrics = json.loads(paths.METRICS.read_text())["ablations"]["no_eyes"]
-    assert stored_metrics["stale"] is True
-    assert stored_metrics["differences"]["ptb_xl_super"]["1.0"]["mean"] == -0.0123
-    assert "| no eyes (stale) | 0.701, -0.012 (-0.040 to +0.010) |" in paths.REPORT_MD.read_text()
-    assert "no eyes (stale)" in paths.REPORT_HTML.read_text()
+    stored = json.loads(paths.METRICS.read_text())["ablations"]["no_eyes"]
+    assert stored["stale"] is True
+    assert stored["differences"]["ptb_xl_super"]["1.0"][HEADLINE]["mean"] == -0.0123
+    markdown, page = paths.REPORT_MD.read_text(), paths.REPORT_HTML.read_text()
+    assert "| no eyes (stale) | 0.701, -0.012 (-0.042 to +0.008), p 1.000 adjusted |" in markdown
+    assert "- No eyes (stale), mean over tasks minus the full method: 100% of labels -0.012" in markdown
+    for text in (markdown, page):
+        assert "no eyes (stale)" in text
+        assert "reports/ablations/outdated.json" in text

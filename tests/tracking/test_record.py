@@ -6,9 +6,10 @@ import subprocess
 
 import pytest
 
+from cgdmer.ablation_results import FORMAT, HEADLINE, Ablation, DifferenceCell, Made
 from cgdmer.errors import DataError
 from cgdmer.metrics_json import CorpusNumbers, Metrics
-from cgdmer.results import Ablation, Cell, DifferenceCell, Direction, RetrievalResult, ZeroShotCell
+from cgdmer.results import Cell, Direction, RetrievalResult, ZeroShotCell
 from cgdmer.tracking import children, delivery, journal, record, server, state
 
 pytestmark = [pytest.mark.usefixtures("here"), pytest.mark.xdist_group("mlflow")]
@@ -26,13 +27,20 @@ STATE = state.PipelineState("0123456789abcdef", "c0ffee", True, {"train.lr": "0.
 OTHER = state.PipelineState("fedcba9876543210", "c0ffee", True, {"train.lr": "0.001"}, {"torch": "2.13.0"})
 CORPUS = record.Corpus("csn", "d1", {"train": 3}, "simulate", validated=True)
 ABLATION = Ablation(
+    format=FORMAT,
+    pretraining_seeds=[8, 9],
+    full_seeds=[8, 9],
+    threads=1,
+    representation="pooled",
+    made=Made("p", "d", {}),
     profile="no_split",
     does="keeps one set of features",
     key="0" * 16,
     overrides={"model": {"disentangled": False}},
-    auroc={"csn": {"1.0": {"pooled": Cell(0.7, 0.6, 0.8, 9, 1, "canonical")}}},
-    differences={"csn": {"1.0": DifferenceCell(-0.1, -0.2, 0.0, 9)}},
-    zero_shot={"csn": ZeroShotCell(0.5, 0.4, 0.6, 9, "zero-shot, cosine")},
+    auroc={"csn": {"1.0": {"pooled": Cell(0.7, 0.6, 0.8, 9, 1, "canonical", by_weights=[0.69, 0.71])}}},
+    differences={"csn": {"1.0": {HEADLINE: DifferenceCell(-0.1, -0.2, 0.0, 9, 0.04, 0.1)}}},
+    zero_shot={"csn": Cell(0.5, 0.4, 0.6, 9, 1, "zero-shot, cosine", by_weights=[0.45, 0.55])},
+    zero_shot_differences={"csn": DifferenceCell(0.02, -0.1, 0.2, 9, 0.6, 0.1)},
     pretraining={"training": {"loss": 2.0}},
 )
 CURVE = [{"step": 1, "epoch": 1, "loss": 3.0}, {"step": 2, "epoch": 1, "loss": 2.0}]
@@ -56,10 +64,12 @@ def test_recording_twice_adds_nothing(here):
     results = record.Results(METRICS, [CORPUS], [], training, {"no_split": ABLATION}, "note")
     first = record.record(STATE, results)
     before = {run.info.run_id: run.to_dictionary() for run in runs()}
-    assert sorted(run.data.tags["kind"] for run in runs()) == ["ablation", "pipeline", "pretrain", "probe"]
+    kinds = ["ablation", "ablation-seed", "ablation-seed", "pipeline", "pretrain", "probe"]
+    assert sorted(run.data.tags["kind"] for run in runs()) == kinds
     assert record.record(STATE, results) == first
     assert {run.info.run_id: run.to_dictionary() for run in runs()} == before
-    assert all(run.data.tags["mlflow.parentRunId"] == first for run in runs() if run.info.run_id != first)
+    below = [run for run in runs() if run.data.tags["kind"] not in ("pipeline", "ablation-seed")]
+    assert all(run.data.tags["mlflow.parentRunId"] == first for run in below)
 
 
 def test_a_run_says_what_it_was_made_of(here):
@@ -80,12 +90,32 @@ def test_an_ablation_that_comes_later_is_added_once():
     [ablation] = runs("ablation")
     expected = {
         "auroc/csn/1.0": 0.7,
+        "auroc_low/csn/1.0": 0.6,
+        "auroc_high/csn/1.0": 0.8,
         "difference/csn/1.0": -0.1,
+        "difference/csn/zero_shot": 0.02,
         "zero_shot/csn": 0.5,
+        "zero_shot_low/csn": 0.4,
+        "zero_shot_high/csn": 0.6,
         "pretraining/training/loss": 2.0,
     }
     assert ablation.data.metrics == expected
-    assert ablation.data.params == {"ablation": "no_split", "model.disentangled": "False"}
+    assert ablation.data.params == {"ablation": "no_split", "features": "pooled", "model.disentangled": "False"}
+
+
+def test_the_pretrainings_of_a_method_are_one_group():
+    first = record.record(STATE, record.Results(METRICS, ablations={"no_split": ABLATION}))
+    [group] = runs("ablation")
+    seeds = sorted(runs("ablation-seed"), key=lambda run: run.data.tags["seed"])
+    assert group.data.tags["mlflow.parentRunId"] == first
+    assert {run.data.tags["mlflow.parentRunId"] for run in seeds} == {group.info.run_id}
+    assert {run.data.tags["method"] for run in [group, *seeds]} == {"no_split"}
+    assert [run.data.tags["seed"] for run in seeds] == ["8", "9"]
+    assert [run.data.params["train.seed"] for run in seeds] == ["8", "9"]
+    assert [run.data.metrics for run in seeds] == [
+        {"auroc/csn/1.0": 0.69, "zero_shot/csn": 0.45},
+        {"auroc/csn/1.0": 0.71, "zero_shot/csn": 0.55},
+    ]
 
 
 def test_two_states_are_compared_by_the_same_keys():
@@ -106,6 +136,16 @@ def test_a_half_written_run_is_written_anew_and_keeps_its_live_curve(here):
     assert [run.info.run_id for run in runs("pretrain")] == [live.info.run_id]
     assert runs("pretrain")[0].data.tags["mlflow.parentRunId"] == second
     assert len(runs()) == 3
+
+
+def test_a_half_written_run_is_removed_with_all_runs_below_it():
+    results = record.Results(METRICS, ablations={"no_split": ABLATION})
+    server.connect().set_tag(record.record(STATE, results), "complete", "false")
+    before = {run.info.run_id for run in runs()}
+    record.record(STATE, results)
+    after = {run.info.run_id for run in runs()}
+    assert not before & after
+    assert len(before) == len(after)
 
 
 def test_states_that_share_a_training_each_have_its_curve(here):

@@ -1,0 +1,227 @@
+"""The numbers of an ablation: one result per pretraining, and a row over all pretrainings of a method.
+
+Scores of test records lie below `ablations.scores`. A row is computed from them: means with intervals that contain
+pretrainings, records and subsets, and differences from the full method and from the controls.
+"""
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import polars as pl
+
+from cgdmer import paths, tables
+from cgdmer.ablation_results import FORMAT, HEADLINE, MEAN, Ablation, DifferenceCell, Differences, SeedResult
+from cgdmer.errors import DataError
+from cgdmer.evaluation import ablations
+from cgdmer.evaluation.ablations import FULL, METHOD, THREADS
+from cgdmer.files import read_json
+from cgdmer.probing import seeds
+from cgdmer.probing.comparison import Difference
+from cgdmer.probing.seeds import Trainings
+from cgdmer.results import WEIGHTS, Cell, ProbeCell, ProbeResult, rounded
+from cgdmer.tables import TASKS
+
+Place = tuple[str, str, str]
+"""Task, label fraction and representation; zero-shot has the fraction '0.0' and the representation `aligned`."""
+Scored = dict[Place, Trainings]
+ZERO = "0.0"
+REPRESENTATIONS = ("pooled", "shared", "specific")
+"""In the order in which the first of equals is chosen."""
+
+
+def seed_result(name: str, seed: int, now: ablations.State, folder: Path) -> SeedResult:
+    """Return the result of one run, from files below `folder` that are laid out like the project's."""
+    results = {task: ProbeResult.from_json(read_json(folder / paths.probe(METHOD, task))) for task in TASKS
+               if (folder / paths.probe(METHOD, task)).is_file()}  # fmt: skip
+    if not results:
+        raise DataError(
+            f"{name}, seed {seed}: the experiment has no probe result", fix=f"make ablations PROFILES={name}"
+        )
+    zero = [task for task in TASKS if ablations.aligned(name) and (folder / paths.zero_shot(task)).is_file()]
+    summary = read_json(folder / paths.CURVE.with_name("summary.json"))
+    return SeedResult(
+        format=FORMAT,
+        method=name,
+        seed=seed,
+        key=now.key(name, seed),
+        threads=THREADS,
+        made=now.made(name),
+        auroc={task: _values(result, lambda cell: cell.mean) for task, result in results.items()},
+        validation={task: _values(result, _on_validation) for task, result in results.items()},
+        zero_shot={task: read_json(folder / paths.zero_shot(task))["mean"] for task in zero},
+        pretraining={"training": summary["last"], "held_out": (summary["epochs"] or [{}])[-1]},
+    )
+
+
+def _values(result: ProbeResult, value: Any) -> dict[str, dict[str, float]]:
+    return {share: {kind: value(cell) for kind, cell in kinds.items()} for share, kinds in result.results.items()}
+
+
+def _on_validation(cell: ProbeCell) -> float:
+    runs = [value for value in cell.validation or [] if value is not None]
+    return rounded(np.mean(runs)) if runs else 0.5
+
+
+def choose(validation: Mapping[str, Mapping[str, Mapping[str, float]]]) -> str:
+    """Return the representation with the highest macro AUROC on validation, with the most labels, mean over tasks.
+
+    `validation` is by task, label fraction and representation; of equals, the first of REPRESENTATIONS is chosen.
+    """
+    most = [shares[max(shares, key=float)] for shares in validation.values()]
+    common = [kind for kind in REPRESENTATIONS if all(kind in kinds for kinds in most)]
+    return max(common, key=lambda kind: float(np.mean([kinds[kind] for kinds in most])))
+
+
+@dataclass(frozen=True)
+class Method:
+    """A method with its scores."""
+
+    scored: Scored
+    representation: str
+    run_seeds: list[int]
+
+
+def rows(names: Sequence[str], now: ablations.State) -> Iterator[Ablation]:
+    """Yield the row of the full method and of each other method with a finished run; none before the full method."""
+    results = {name: ablations.finished(name, now) for name in (FULL, *names)}
+    if not results[FULL]:
+        return
+    full = method(FULL, results[FULL])
+    for name, by_seed in results.items():
+        if by_seed:
+            own = full if name == FULL else method(name, by_seed)
+            yield row(name, list(by_seed.values()), own, full, now.row_key(name, own.run_seeds))
+
+
+def method(name: str, results: Mapping[int, SeedResult]) -> Method:
+    """Return a method with the scores of its finished runs."""
+    validation = _mean_of([result.validation for result in results.values()])
+    return Method(scored(name, list(results)), choose(validation), list(results))
+
+
+def row(name: str, results: Sequence[SeedResult], own: Method, full: Method, key: str) -> Ablation:
+    """Return the row of a method from the results of its runs, its scores, and those of the full method."""
+    labelled, zero = _split({place: _cell(trainings, place) for place, trainings in own.scored.items()})
+    differences, zero_differences = _split({} if name == FULL else apart(own, full))
+    return Ablation(
+        format=FORMAT,
+        profile=name,
+        does="the method with nothing left out" if name == FULL else ablations.descriptions()[name],
+        overrides=ablations.overrides(name),
+        made=results[0].made,
+        key=key,
+        pretraining_seeds=own.run_seeds,
+        full_seeds=full.run_seeds,
+        threads=THREADS,
+        representation=own.representation,
+        auroc=labelled,
+        zero_shot={task: shares[ZERO]["aligned"] for task, shares in zero.items()},
+        differences=differences,
+        zero_shot_differences={task: shares[ZERO]["aligned"] for task, shares in zero_differences.items()},
+        controls=against_controls(full) if name == FULL else {},
+        validation=_mean_of([result.validation for result in results]),
+        pretraining=_mean_of([result.pretraining for result in results]),
+    )
+
+
+def apart(first: Method, second: Method) -> dict[Place, DifferenceCell]:
+    """Return the differences of two methods: of each representation that both have, and of the chosen ones."""
+    cells = {place: _difference(first.scored[place], second.scored[place])
+             for place in first.scored if place in second.scored}  # fmt: skip
+    for task, fraction, kind in first.scored:
+        other = (task, fraction, second.representation)
+        if kind == first.representation and other in second.scored:
+            one = first.scored[task, fraction, kind]
+            cells[task, fraction, HEADLINE] = _difference(one, second.scored[other])
+    return cells
+
+
+def scored(name: str, run_seeds: Sequence[int]) -> Scored:
+    """Return the trainings of a method at every place, with the means over tasks, from its saved scores."""
+    folders = [ablations.scores(name, seed) for seed in run_seeds]
+    found = dict(_trainings({task: [folder / paths.predictions(METHOD, task) for folder in folders] for task in TASKS}))
+    if ablations.aligned(name):
+        zero = {task: [folder / paths.zero_shot_predictions(task) for folder in folders] for task in TASKS}
+        found |= dict(_trainings(zero))
+    return found | _means(found)
+
+
+def _trainings(files: Mapping[str, Sequence[Path]]) -> Iterator[tuple[Place, Trainings]]:
+    """Yield the trainings of each place from the predictions of a task, one file per pretraining."""
+    for task, task_files in files.items():
+        if all(path.is_file() for path in task_files):
+            frames = [tables.read(path) for path in task_files]
+            for fraction, kind in frames[0].select("fraction", "representation").unique().sort(pl.all()).iter_rows():
+                place = (pl.col("fraction") == fraction) & (pl.col("representation") == kind)
+                yield (task, str(fraction), kind), seeds.trainings([frame.filter(place) for frame in frames])
+
+
+def _means(found: Scored) -> Scored:
+    """Return the mean over tasks at each fraction and representation that every task has."""
+    tasks = {task for task, _, _ in found}
+    shares = {(fraction, kind) for _, fraction, kind in found}
+    return {
+        (MEAN, fraction, kind): seeds.mean([found[task, fraction, kind] for task in sorted(tasks)])
+        for fraction, kind in sorted(shares)
+        if all((task, fraction, kind) in found for task in tasks)
+    }
+
+
+def against_controls(full: Method) -> dict[str, Differences]:
+    """Return the differences of the full method from every control whose predictions are in the project."""
+    folders = sorted(path for path in (paths.DATA / "predictions").glob("*") if path.name not in (METHOD, "finetune"))
+    controls = {}
+    for folder in folders:
+        tasks = [task for task in TASKS if paths.predictions(folder.name, task).is_file()]
+        if set(tasks) == {task for task, _, _ in full.scored} - {MEAN}:
+            found = dict(_control({task: paths.predictions(folder.name, task) for task in tasks}))
+            results = {task: ProbeResult.from_json(read_json(paths.probe(folder.name, task))) for task in tasks}
+            chosen = choose({task: _values(result, _on_validation) for task, result in results.items()})
+            controls[folder.name] = _split(apart(full, Method(found | _means(found), chosen, [])))[0]
+    return controls
+
+
+def _control(files: Mapping[str, Path]) -> Iterator[tuple[Place, Trainings]]:
+    """Yield the trainings of a control: one per set of weights, or one if it has no random weights."""
+    for task, path in files.items():
+        frame = tables.read(path)
+        for (fraction, kind), part in frame.group_by("fraction", "representation", maintain_order=True):
+            sets = part.partition_by(WEIGHTS, include_key=False) if WEIGHTS in part.columns else [part]
+            yield (task, str(fraction), str(kind)), seeds.trainings(sets)
+
+
+def _cell(trainings: Trainings, place: Place) -> Cell:
+    mean = seeds.estimate(trainings).rounded()
+    protocol = "zero-shot, cosine" if place[1] == ZERO else "canonical"
+    by_weights = [rounded(value) for value in trainings.points]
+    return Cell(mean.mean, mean.low, mean.high, trainings.records, trainings.subsets, protocol, by_weights=by_weights)
+
+
+def _difference(first: Trainings, second: Trainings) -> DifferenceCell:
+    return difference_cell(seeds.difference(first, second), first.records)
+
+
+def difference_cell(difference: Difference, records: int) -> DifferenceCell:
+    """Return a difference as it is stored."""
+    ends = difference.rounded()
+    return DifferenceCell(ends.mean, ends.low, ends.high, records, difference.p, rounded(difference.detectable))
+
+
+def _split(cells: Mapping[Place, Any]) -> tuple[dict[str, Any], dict[str, Any]]:
+    """Return cells by task, fraction and representation: those with labels, and those of zero-shot."""
+    labelled: dict[str, Any] = {}
+    zero: dict[str, Any] = {}
+    for (task, fraction, kind), cell in cells.items():
+        target = zero if fraction == ZERO else labelled
+        target.setdefault(task, {}).setdefault(fraction, {})[kind] = cell
+    return labelled, zero
+
+
+def _mean_of(contents: Sequence[Any]) -> Any:
+    """Return the mean of numbers, or of each entry of mappings that all have the same keys."""
+    if isinstance(contents[0], Mapping):
+        return {name: _mean_of([content[name] for content in contents]) for name in contents[0]}
+    return rounded(np.mean(contents))
