@@ -23,7 +23,7 @@ from benchmarks.rehearsal import corpora, faults
 from benchmarks.rehearsal.growth import merged
 from benchmarks.rehearsal.project import KILLED_IN, ROOT, Project, calls, totals
 from cgdmer.files import read_json, write_json
-from cgdmer.report.rehearsal import Rehearsal, Run
+from cgdmer.report.rehearsal import Fault, Rehearsal, Run
 
 RESULT = ROOT / "reports/rehearsal.json"
 LIBRARIES = ("dvc", "torch", "polars", "great_expectations", "scikit-learn")
@@ -46,15 +46,18 @@ def main() -> int:
 
 
 def rehearse(records: int, folder: Path, kill: bool, planted: bool) -> Run:
-    """Write the corpora into a new folder, run the pipeline on them, remove the folder, return what was measured."""
-    folder.mkdir(parents=True)
-    mirror, sizes, begin = folder / "mirror", corpora.counts(records), time.perf_counter()
-    corpora.write(mirror, sizes)
-    seconds = time.perf_counter() - begin
-    damaged = faults.plant(mirror) if planted else []
+    """Write the corpora into a folder, run the pipeline on them, remove the folder, return what was measured.
+
+    After a failure the folder stays, and the same command goes on in it.
+    """
+    mirror, sizes = folder / "mirror", corpora.counts(records)
+    seconds, damaged = written(folder, mirror, sizes, planted)
     project = Project(folder / "project", mirror)
-    changes = project.create()
+    if not project.folder.exists():
+        project.create()
+    changes = project.changes()
     note(f"{sizes} records written in {seconds:.0f} s; over the paper profile: {'; '.join(changes)}")
+    kill = kill and not project.log.exists()
     scale = records / 10_000
     kills = [project.killed_in("repro", name, after * scale) for name, after in KILLED_IN.items()] if kill else []
     note(f"killed: {', '.join(f'{one.name} after {one.after_s} s' for one in kills) or 'nothing'}")
@@ -74,6 +77,20 @@ def rehearse(records: int, folder: Path, kill: bool, planted: bool) -> Run:
     )  # fmt: skip
     shutil.rmtree(folder)
     return run
+
+
+def written(folder: Path, mirror: Path, sizes: dict[str, int], planted: bool) -> tuple[float, list[Fault]]:
+    """Write the mirror unless it is complete; return the seconds that this took, and the planted faults."""
+    done = folder / "written.json"
+    if not done.is_file():
+        shutil.rmtree(folder, ignore_errors=True)
+        begin = time.perf_counter()
+        corpora.write(mirror, sizes)
+        seconds = time.perf_counter() - begin
+        damaged = [fault.to_json() for fault in (faults.plant(mirror) if planted else [])]
+        write_json(done, {"seconds": seconds, "faults": damaged})
+    content = read_json(done)
+    return content["seconds"], [Fault.from_json(one) for one in content["faults"]]
 
 
 def text(run: Run, rehearsal: Rehearsal) -> str:

@@ -83,7 +83,7 @@ def _shared(layout: Any, records: int, seed: int, share: int, shares: int) -> It
     def signal(*arguments: Any) -> np.ndarray:
         return simulate(*arguments) if next(number) % shares == share else np.zeros((12, 1), np.int16)
 
-    drawing.signal = signal
+    drawing.signal = signal  # type: ignore[assignment]
     files = itertools.count()
     try:
         for name, content in layout.files(records, seed):

@@ -24,8 +24,8 @@ SPLITS = {"corpora": {"cpsc2018": {"splits": "hash"}, "csn": {"splits": "hash"}}
 CHANGES: dict[str, Any] = {
     "model": {
         "patch": 250, "width": 32, "depth": 1, "heads": 2, "stem": 2, "decoder_width": 16, "decoder_depth": 1,
-        "decoder_heads": 2, "projection": 32, "text": None, "text_revision": None, "text_frozen_layers": 0, "text_width": 32,
-        "text_depth": 1, "text_heads": 2,
+        "decoder_heads": 2, "projection": 32, "text": None, "text_revision": None, "text_frozen_layers": 0,
+        "text_width": 32, "text_depth": 1, "text_heads": 2,
     },
     "train": {"epochs": 1, "batch": 64, "compile": False, "checkpoint_steps": 20},
     "signal": {"verify_checksums": True},
@@ -61,8 +61,8 @@ class Project:
         path = os.pathsep.join([str(shim), str(Path(sys.executable).parent), os.environ["PATH"]])
         return {**os.environ, "PATH": path, "PYTHONPATH": str(self.folder), "CGDMER_RAW_ROOT": str(self.mirror)}
 
-    def create(self) -> list[str]:
-        """Clone the last commit, write the settings and return those that differ from the paper profile."""
+    def create(self) -> None:
+        """Clone the last commit and write the settings."""
         subprocess.run(["git", "clone", "--quiet", ROOT, self.folder], check=True)
         shim = self.folder.with_suffix(".bin") / "python"
         shim.parent.mkdir()
@@ -74,13 +74,12 @@ class Project:
         profile = [sys.executable, "-m", "cgdmer", "profile", "paper", "--keep"]
         subprocess.run(profile, cwd=self.folder, env=self.environment, check=True)
         _write(params, settings.merge(settings.read(params), CHANGES))
-        return self._changes(settings.read(params))
 
-    def _changes(self, content: dict[str, Any]) -> list[str]:
+    def changes(self) -> list[str]:
         """Return `key: value, not value of the paper profile` for each setting that differs."""
         base = settings.read(self.folder / "params/demo.yaml")
         paper = flat(settings.merge(base, settings.read(self.folder / "params/paper.yaml")))
-        ours = flat(content)
+        ours = flat(settings.read(self.folder / "params.yaml"))
         return [
             f"{'.'.join(key)}: {ours.get(key)}, not {paper.get(key)}" for key in ours if ours[key] != paper.get(key)
         ]
