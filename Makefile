@@ -9,7 +9,7 @@ export HF_HUB_DISABLE_TELEMETRY := 1
 export MLFLOW_DISABLE_TELEMETRY := true
 export PREFECT_SERVER_ANALYTICS_ENABLED := false
 
-.PHONY: help demo real folds ablations serve deploy stop test long coverage fuzz audit check clean
+.PHONY: help demo real folds external ablations serve deploy stop test long coverage fuzz audit check clean
 
 help: ## list the targets
 	@grep -E '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 12
@@ -27,6 +27,10 @@ real: .venv/installed ## run it on local copies of the real corpora: make real C
 folds: .venv/installed ## cross-validate on a real PTB-XL, after make demo: make folds CGDMER_RAW_ROOT=/data
 	@test -n "$(CGDMER_RAW_ROOT)" || { echo "make folds CGDMER_RAW_ROOT=/folder/with/ptbxl"; exit 2; }
 	HF_HUB_OFFLINE=1 python -m cgdmer folds
+
+external: .venv/installed ## evaluate on every set of real recordings, after make demo: make external CGDMER_RAW_ROOT=/data
+	@test -n "$(CGDMER_RAW_ROOT)" || { echo "make external CGDMER_RAW_ROOT=/folder/with/ptbxl/ludb/code15"; exit 2; }
+	HF_HUB_OFFLINE=1 python -m cgdmer external-validation
 
 test: .venv/installed-dev ## run the tests
 	pytest -n auto --dist loadgroup

@@ -82,6 +82,12 @@ def parser() -> argparse.ArgumentParser:
     commands.add_parser(
         "cross-validation", aliases=["folds"], help="cross-validate on a local PTB-XL, with a new pretraining per fold"
     )
+    external = commands.add_parser(
+        "external-validation", help="evaluate the pretrained encoder on every set of real recordings at hand"
+    )
+    external.add_argument(
+        "--root", metavar="FOLDER", help="folder that holds the sets, each in its own folder; default: CGDMER_RAW_ROOT"
+    )
     replay = commands.add_parser("replay", help="repeat a pretraining step whose loss was not finite")
     replay.add_argument("folder", metavar="FOLDER", help="the dump that the error message names")
     commands.add_parser("table", help="print the main table of reports/metrics.json")
@@ -252,6 +258,16 @@ def cross_validation(_: argparse.Namespace) -> int:
     return 0
 
 
+def external_validation(options: argparse.Namespace) -> int:
+    from pathlib import Path
+
+    from cgdmer.commands.external_validation import validate
+    from cgdmer.report.real import headline
+
+    print(headline(validate(Path(options.root) if options.root else None)))
+    return 0
+
+
 def replay(options: argparse.Namespace) -> int:
     from pathlib import Path
 
@@ -288,6 +304,7 @@ COMMANDS: dict[str, Callable[[argparse.Namespace], int]] = {
     "rollback": rollback,
     "cross-validation": cross_validation,
     "folds": cross_validation,
+    "external-validation": external_validation,
     "replay": replay,
     "table": table,
 }

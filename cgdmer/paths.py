@@ -100,6 +100,11 @@ def measurements() -> Path:
     return REPORTS / "measurements.json"
 
 
+def real() -> Path:
+    """Return the results on sets of real recordings, which a command writes and no stage."""
+    return REPORTS / "real.json"
+
+
 def scratch(stage: str, *items: str) -> Path:
     """Return the folder for work in progress of one stage call; it survives a kill and is removed at the end."""
     return STATE.joinpath("work", stage, *items)

@@ -1,0 +1,144 @@
+"""`cgdmer external-validation`: evaluate the pretrained encoder on every set of real recordings at hand.
+
+Reads the sets below one folder, encodes them with the encoder in data/models/pretrain and with the controls of
+params.yaml, and writes reports/real.json. Nothing is trained but linear probes. A set that is not there is left out.
+"""
+
+import logging
+import shutil
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import partial
+from importlib.metadata import version
+from pathlib import Path
+
+import numpy as np
+
+from cgdmer import environment, paths, settings
+from cgdmer.encoders import Setup, load
+from cgdmer.encoders.cgdmer import open_folder
+from cgdmer.errors import ConfigError, DataError
+from cgdmer.evaluation.cross_validation import FOLDS
+from cgdmer.external import benchmarks, code15, ludb, scoring
+from cgdmer.external.external_set import ExternalSet
+from cgdmer.external.results import RealResult, RealSet
+from cgdmer.files import write_json
+from cgdmer.models import weights
+from cgdmer.settings import Signal
+from cgdmer.version import __version__
+
+log = logging.getLogger(__name__)
+
+LIBRARIES = ("numpy", "scipy", "torch")
+
+
+@dataclass(frozen=True)
+class Source:
+    """How one set is found and read."""
+
+    hint: str
+    """What a folder of the set holds."""
+    find: Callable[[Path], list[Path]]
+    read: Callable[[list[Path], settings.Settings, Signal, Path], ExternalSet]
+
+
+def _read_first(
+    module_read: Callable[[Path, Signal], ExternalSet], found: list[Path], _: settings.Settings, form: Signal, __: Path
+) -> ExternalSet:
+    return module_read(found[0], form)
+
+
+def _below(holds: Callable[[Path], bool], root: Path) -> list[Path]:
+    """Return `root` or the folders directly in it that hold a set."""
+    return [path for path in [root, *sorted(root.iterdir())] if path.is_dir() and holds(path)]
+
+
+def _benchmark(name: str, hint: str) -> Source:
+    return Source(hint, partial(benchmarks.copies, name), partial(benchmarks.read, name))
+
+
+SOURCES = {
+    "ptb_xl": _benchmark("ptb_xl", "ptbxl_database.csv"),
+    "ludb": Source("ludb.csv and data/", partial(_below, ludb.holds), partial(_read_first, ludb.read)),
+    "cpsc2018": _benchmark("cpsc2018", "training/cpsc_2018/ or TrainingSet/"),
+    "csn": _benchmark("csn", "WFDBRecords/"),
+    "code15": Source(f"{code15.TABLE} and records/", partial(_below, code15.holds), partial(_read_first, code15.read)),
+}
+"""In the order of tables."""
+
+
+def validate(root: Path | None, params: Path = Path("params.yaml")) -> RealResult:
+    """Evaluate on all sets below `root` (CGDMER_RAW_ROOT if None), write reports/real.json and return the result."""
+    root = find_root(root)
+    config = settings.load(params)
+    found = {name: copies for name, source in SOURCES.items() if (copies := source.find(root))}
+    if not found:
+        raise DataError(
+            f"{root} holds none of the sets {', '.join(SOURCES)}",
+            allowed="; ".join(f"{name}: a folder with {source.hint}" for name, source in SOURCES.items()),
+            fix="python -m cgdmer external-validation --root /folder/with/the/sets",
+        )
+    absent = [name for name in SOURCES if name not in found]
+    for name in absent:
+        log.warning("%s: left out, because %s holds no folder with %s", name, root, SOURCES[name].hint)
+    network, form, facts = weights.load(paths.MODEL)
+    config = config.model_copy(update={"model": network.settings})  # the controls have the architecture of the weights
+    pretrained_on = sorted(facts["pool"])
+    sets = {name: evaluate(name, copies, config, form, pretrained_on) for name, copies in found.items()}
+    result = RealResult(
+        sets, absent, FOLDS, config.probe.bootstrap, scoring.FEWEST, open_folder(paths.MODEL).digest[:16],
+        pretrained_on, {"cgdmer": __version__, **{name: version(name) for name in LIBRARIES}},
+    )  # fmt: skip
+    write_json(paths.real(), result.to_json())
+    return result
+
+
+def find_root(root: Path | None) -> Path:
+    """Return the folder with the sets; ConfigError if none is named or it is no folder."""
+    root = root or environment.read().raw_root
+    if root is None or not root.is_dir():
+        raise ConfigError(
+            f"{root} is not a folder" if root else "no folder with real recordings is named",
+            allowed="a folder that holds copies of the sets, each in a folder or zip of its own",
+            fix="python -m cgdmer external-validation --root /folder/with/the/sets",
+        )
+    return root
+
+
+def evaluate(
+    name: str, copies: list[Path], config: settings.Settings, form: Signal, pretrained_on: list[str]
+) -> RealSet:  # fmt: skip
+    """Read one set, encode it with all encoders, and score its tasks and measurements."""
+    work = paths.scratch("real", name)
+    shutil.rmtree(work, ignore_errors=True)
+    real = SOURCES[name].read(copies, config, form, work)
+    shutil.rmtree(work, ignore_errors=True)
+    encoders = encode(real, config, form)
+    tasks = {
+        task: scoring.score_task(labels, real.patients, encoders, config.probe.C, config.probe.bootstrap)
+        for task, labels in real.tasks.items()
+    }
+    for task, scored in tasks.items():
+        log.info("%s %s: %s", name, task, scored.encoders["cgdmer"]["pooled"].text() if scored else "too few records")
+    return RealSet(
+        *(real.origin.title, real.origin.version, real.origin.licence, real.origin.link),
+        records=len(real.signals),
+        patients=len(set(real.patients)),
+        left_out={reason: count for reason, count in real.left_out.items() if count},
+        in_pretraining=name in pretrained_on,
+        tasks={task: scored for task, scored in tasks.items() if scored},
+        measurements=scoring.score_measurements(real, encoders, config.probe.bootstrap),
+    )
+
+
+def encode(real: ExternalSet, config: settings.Settings, form: Signal) -> dict[str, list[dict[str, np.ndarray]]]:
+    """Return the features of the method and the controls, each with all its sets of weights."""
+    encoders = {"cgdmer": [scoring.encode(open_folder(paths.MODEL), real, config.embed.batch)]}
+    for name in config.matrix.controls:
+        sets = []
+        for number in range(config.embed.sets_of_weights(name)):
+            setup = Setup(form, config.model, config.embed.seed + number, weights_files=config.embed.outside)
+            features = scoring.encode(load(name, setup), real, config.embed.batch)
+            sets.append({"pooled": features["pooled"]})
+        encoders[name] = sets
+    return encoders

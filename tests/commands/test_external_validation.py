@@ -1,0 +1,101 @@
+"""`cgdmer external-validation` from a folder of planted sets to reports/real.json, the page and the terminal."""
+
+import numpy as np
+import pytest
+import yaml
+from support.example_task import TINY_MODEL
+
+from cgdmer import cli, paths, settings
+from cgdmer.commands import external_validation as command
+from cgdmer.errors import ConfigError, DataError
+from cgdmer.external.external_set import ExternalSet, Labels, Origin
+from cgdmer.external.results import RealResult
+from cgdmer.files import read_json
+from cgdmer.models import weights
+from cgdmer.report import real as page
+from cgdmer.settings import Signal
+
+N = 60
+PARAMS = {
+    "matrix": {"sources": [], "benchmarks": [], "encoders": ["cgdmer"], "controls": ["random", "handcrafted"],
+               "probed": []},
+    "corpora": {},
+    "embed": {"control_seeds": {"random": 2}},
+    "probe": {"C": [0.01, 1.0], "bootstrap": 20},
+}  # fmt: skip
+
+
+def planted(name):
+    """Return a set of noise whose first lead is larger if its only class is present, and is as large as age."""
+    draw = np.random.default_rng(len(name))
+    matrix = np.column_stack([draw.random(N) < 0.5, np.arange(N) < 3]).astype(np.uint8)
+    ages = draw.uniform(20, 80, N)
+    signals = draw.normal(0, 100, (N, 12, 100)) * (1 + 9 * matrix[:, 0])[:, None, None]
+    labels = Labels(["big", "rare"], matrix, np.ones(N, bool))
+    return ExternalSet(Origin(name, "1.0", "CC0", "https://example.org"), [str(i // 2) for i in range(N)],
+                       np.rint(signals).astype(np.int16), np.full(N, 100), {"rhythm": labels}, {"age": ages},
+                       {"unusable": 2, "none": 0})  # fmt: skip
+
+
+@pytest.fixture
+def project(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "params.yaml").write_text(yaml.safe_dump(PARAMS))
+    form = Signal(seconds=1.0)
+    network = weights.create(TINY_MODEL, settings.Masking(), settings.Objective(), form, ["normal"], seed=0)
+    weights.save(paths.MODEL, network, form, {"pool": ["mimic_iv_ecg", "csn"]})
+    sources = {
+        name: command.Source(
+            f"{name}.csv", lambda root, name=name: list(root.glob(name)), lambda *_, n=name: planted(n)
+        )
+        for name in ("ludb", "csn", "code15")
+    }
+    monkeypatch.setattr(command, "SOURCES", sources)
+    for name in ("ludb", "csn"):
+        (tmp_path / "sets" / name).mkdir(parents=True)
+    return tmp_path / "sets"
+
+
+def test_sets_at_hand_are_evaluated_and_absent_ones_told(project, caplog, capsys):
+    assert cli.main(["external-validation", "--root", str(project)]) == 0
+    printed = capsys.readouterr().out
+    result = RealResult.from_json(read_json(paths.real()))
+    assert result.absent == ["code15"]
+    assert "code15: left out" in caplog.text
+    assert str(project.parent) not in paths.real().read_text()
+    assert {name: one.in_pretraining for name, one in result.sets.items()} == {"ludb": False, "csn": True}
+    task = result.sets["ludb"].tasks["rhythm"]
+    assert list(task.positives) == ["big"]
+    assert set(task.encoders) == {"cgdmer", "random", "handcrafted"}
+    assert set(task.encoders["cgdmer"]) == {"pooled", "shared", "specific"}
+    assert len(task.encoders["random"]["pooled"].by_weights) == 2
+    assert set(task.differences) == {"random", "handcrafted"}
+    assert task.encoders["handcrafted"]["pooled"].mean > 0.95  # amplitudes are its features
+    assert result.sets["ludb"].left_out == {"unusable": 2}
+    assert "age" in result.sets["ludb"].measurements
+    assert "CSN rhythm†" in printed
+    assert not paths.scratch("real", "ludb").exists()
+
+
+def test_the_page_marks_a_seen_corpus_and_names_the_run_without_it(project):
+    result = command.validate(project)
+    html = page.real_section(result)
+    assert "CSN rhythm†" in html
+    assert "LUDB rhythm<" in html
+    assert "pretraining_set.sources" in html
+    assert "CC0" in html
+    assert len(page.tables(result)) == 4
+    assert page.real_section(None) is None
+    clean = RealResult.from_json(result.to_json() | {"sets": {"ludb": result.sets["ludb"].to_json()}})
+    assert "pretraining_set.sources" not in page.headline(clean)
+
+
+def test_a_folder_that_is_missing_or_empty_is_told(project, tmp_path, monkeypatch):
+    with pytest.raises(ConfigError, match="no folder with real recordings"):
+        command.validate(None)
+    with pytest.raises(ConfigError, match="not a folder"):
+        command.validate(tmp_path / "nowhere")
+    (tmp_path / "empty").mkdir()
+    monkeypatch.setenv("CGDMER_RAW_ROOT", str(tmp_path / "empty"))
+    with pytest.raises(DataError, match="none of the sets ludb, csn, code15"):
+        command.validate(None)
