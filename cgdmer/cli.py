@@ -4,13 +4,10 @@ import argparse
 import logging
 import sys
 from collections.abc import Callable, Sequence
-from typing import TYPE_CHECKING, Any
 
-from cgdmer.errors import CgdmerError, DataError, not_installed
+from cgdmer.commands import own_recordings
+from cgdmer.errors import CgdmerError, DataError, not_installed, printable
 from cgdmer.version import __version__
-
-if TYPE_CHECKING:
-    from cgdmer.commands.embed import Request
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -29,13 +26,16 @@ def main(arguments: Sequence[str] | None = None) -> int:
         raise
     except BrokenPipeError:
         return 141
+    except OSError as error:
+        where = f"{error.filename}: " if error.filename else ""
+        return fail(DataError(f"{where}{error.strerror or error}", fix="check the path, its permissions and the disk"))
     except KeyboardInterrupt:
         return 130
 
 
 def fail(error: CgdmerError) -> int:
     """Print an error and return its exit code."""
-    print(f"cgdmer: {error}", file=sys.stderr)
+    print(f"cgdmer: {printable(str(error))}", file=sys.stderr)
     return error.code
 
 
@@ -64,7 +64,7 @@ def parser() -> argparse.ArgumentParser:
         "--discard", dest="resolution", action="store_const", const="discard",
         help="take the profile's value of a key that both you and the profile set",
     )  # fmt: skip
-    recording_commands(commands)
+    own_recordings.add_commands(commands)
     convert = commands.add_parser(
         "convert", help="convert a published checkpoint to safetensors without running its code"
     )
@@ -75,7 +75,8 @@ def parser() -> argparse.ArgumentParser:
         "--allow-pickle", action="store_true",
         help="read a file that holds more than tensors in an isolated process, which loads none of its classes",
     )  # fmt: skip
-    commands.add_parser("doctor", help="check this machine and show which command fixes each problem")
+    doctor = commands.add_parser("doctor", help="check this machine and show which command fixes each problem")
+    doctor.add_argument("--profile", metavar="NAME", help="prove too that this machine can run params/NAME.yaml")
     commands.add_parser("publish", help="log the results to MLflow and register the encoders as candidates")
     commands.add_parser("promote", help="make the candidate champion if it passes the gate; exit with 1 if not")
     commands.add_parser("rollback", help="make the previous champion champion again")
@@ -92,53 +93,6 @@ def parser() -> argparse.ArgumentParser:
     replay.add_argument("folder", metavar="FOLDER", help="the dump that the error message names")
     commands.add_parser("table", help="print the main table of reports/metrics.json")
     return top
-
-
-def recording_commands(commands: Any) -> None:
-    """Add the commands for the user's own recordings."""
-    metadata = argparse.ArgumentParser(add_help=False)
-    metadata.add_argument("--fs", type=float, metavar="HZ", help="sampling rate of .npy and .csv files")
-    metadata.add_argument("--unit", help="unit of .npy and .csv files: mV, V or uV")
-    metadata.add_argument(
-        "--leads", metavar="I,II,V1", help="lead names of .npy files and of .csv files without a header row, in order"
-    )
-    inputs = argparse.ArgumentParser(add_help=False, parents=[metadata])
-    inputs.add_argument(
-        "paths", metavar="PATH", nargs="+", help="recordings, folders, zips, or - to read a list of paths from stdin"
-    )
-    inputs.add_argument(
-        "--model", default="data/models/pretrain", metavar="FOLDER", help="folder of the encoder, or models:/NAME@ALIAS"
-    )
-    inputs.add_argument(
-        "--seconds", type=float, help="use only the first SECONDS of each recording; default: the encoder's length"
-    )
-    embed = commands.add_parser("embed", parents=[inputs], help="compute the features of recordings")
-    embed.add_argument(
-        "-o",
-        "--output",
-        metavar="FILE",
-        default="embeddings.parquet",
-        help=".parquet, .csv, or a folder for .npy arrays; default: %(default)s",
-    )
-    score = commands.add_parser("score", parents=[inputs], help="score recordings with prompts and fitted probes")
-    score.add_argument(
-        "-o", "--output", metavar="FILE", default="scores.parquet", help=".parquet or .csv; default: %(default)s"
-    )
-    score.add_argument(
-        "--prompts", metavar="JSON", help='a file {"prompts": {"CLASS": "text"}}; default: the prompts of the package'
-    )
-    score.add_argument("--classes", metavar="AFIB,NORM", help="use only the prompts of these classes")
-    score.add_argument(
-        "--probe", action="append", default=[], metavar="TASK", help="a task, or a file *.probe.safetensors; repeatable"
-    )
-    score.add_argument(
-        "--representation", default="pooled", help="input of the probe: pooled (default), shared or specific"
-    )
-    plot = commands.add_parser("plot", parents=[metadata], help="draw a recording on ECG paper")
-    plot.add_argument("path", metavar="FILE", help="one recording")
-    plot.add_argument(
-        "-o", "--output", metavar="FILE", help=".svg or .png; default: the name of the recording with .svg"
-    )
 
 
 def run(options: argparse.Namespace) -> int:
@@ -164,48 +118,10 @@ def profile(options: argparse.Namespace) -> int:
     return 0
 
 
-def embed(options: argparse.Namespace) -> int:
-    from cgdmer.commands.embed import embed
-
-    outcome = embed(request(options), options.model)
-    print(outcome)
-    return outcome.code
-
-
-def score(options: argparse.Namespace) -> int:
-    from pathlib import Path
-
-    from cgdmer.commands.score import ScoreOptions, score
-
-    classes = tuple(options.classes.split(",")) if options.classes else None
-    prompts = {"prompts": Path(options.prompts)} if options.prompts else {}
-    score_options = ScoreOptions(
-        **prompts, classes=classes, probes=tuple(options.probe), representation=options.representation
-    )
-    outcome = score(request(options), options.model, score_options)
-    print(outcome)
-    return outcome.code
-
-
-def request(options: argparse.Namespace) -> "Request":
-    from pathlib import Path
-
-    from cgdmer.commands.embed import Request
-    from cgdmer.recordings.array_metadata import from_options
-
-    metadata = from_options(options.fs, options.unit, options.leads)
-    return Request(options.paths, Path(options.output), metadata, options.seconds)
-
-
-def plot(options: argparse.Namespace) -> int:
-    from pathlib import Path
-
-    from cgdmer.commands.plot import plot
-    from cgdmer.recordings.array_metadata import from_options
-
-    metadata = from_options(options.fs, options.unit, options.leads)
-    print(plot(options.path, Path(options.output) if options.output else None, metadata))
-    return 0
+def own(options: argparse.Namespace) -> int:
+    code, text = own_recordings.run(options)
+    print(printable(text))
+    return code
 
 
 def convert(options: argparse.Namespace) -> int:
@@ -218,10 +134,10 @@ def convert(options: argparse.Namespace) -> int:
     return 0
 
 
-def doctor(_: argparse.Namespace) -> int:
+def doctor(options: argparse.Namespace) -> int:
     from cgdmer.commands.doctor import examine
 
-    healthy, text = examine()
+    healthy, text = examine(options.profile)
     print(text)
     return 0 if healthy else 1
 
@@ -294,9 +210,9 @@ COMMANDS: dict[str, Callable[[argparse.Namespace], int]] = {
     "run": run,
     "check": check,
     "profile": profile,
-    "embed": embed,
-    "score": score,
-    "plot": plot,
+    "embed": own,
+    "score": own,
+    "plot": own,
     "convert": convert,
     "doctor": doctor,
     "publish": publish,

@@ -80,9 +80,19 @@ def did_you_mean(word: str, choices: list[str]) -> str:
     return f"; did you mean '{matches[0]}'?" if matches else ""
 
 
+def printable(text: str) -> str:
+    """Return text that any file or terminal can hold: bytes and half characters that are not UTF-8 as `\\x` codes."""
+    try:
+        return text.encode("utf-8", "surrogateescape").decode("utf-8", "backslashreplace")
+    except UnicodeEncodeError:
+        return text.encode("utf-8", "backslashreplace").decode()
+
+
 EXTRAS = {
     "pipeline": ("dvc", "fastapi", "great_expectations", "mlflow", "prefect", "psutil", "requests", "transformers"),
     "formats": ("edfio", "pydicom", "wfdb"),
+    "hub": ("huggingface_hub",),
+    "onnx": ("onnx", "onnxruntime", "onnxscript"),
     "png": ("resvg_py",),
     "dask": ("distributed",),
 }

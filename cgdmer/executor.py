@@ -27,6 +27,10 @@ DASK_TIMEOUT = 10.0
 """Seconds to wait for a Dask scheduler."""
 
 
+class WorkerDied(CgdmerError):
+    """A worker process ended before its job did."""
+
+
 class SerialExecutor(Executor):
     """Run each job immediately in this process, for debugging and for single jobs."""
 
@@ -84,7 +88,7 @@ def map_unordered(function: Callable[[Job], Result], jobs: Iterable[Job]) -> Gen
                     yield running.pop(future), result
         except Exception as error:
             if isinstance(error, BrokenProcessPool) or type(error).__name__ == "KilledWorker":  # raised by Dask
-                raise _worker_died(running.values()) from error
+                raise worker_died(running.values()) from error
             raise
         finally:
             for future in running:
@@ -112,10 +116,20 @@ def map_ordered(function: Callable[[Job], Result], jobs: Iterable[Job]) -> Gener
             while running:
                 yield running[0][0], running.popleft()[1].result()
         except BrokenProcessPool as error:
-            raise _worker_died(job for job, _ in running) from error
+            raise worker_died(job for job, _ in running) from error
         finally:
             for _, future in running:
                 future.cancel()
+
+
+def map_apart(function: Callable[[Job], Result], jobs: Iterable[Job]) -> Generator[Result, None, None]:
+    """Yield the result of each job, one after another in one process of their own. WorkerDied if a job ends it."""
+    with ProcessPoolExecutor(1, get_context("forkserver"), initializer=_end_with_parent) as pool:
+        try:
+            for job in jobs:
+                yield pool.submit(function, job).result()
+        except BrokenProcessPool as error:
+            raise worker_died([]) from error
 
 
 def _workers(executor: Executor) -> int:
@@ -142,11 +156,11 @@ def _dask_client(address: str) -> Any:
         ) from error
 
 
-def _worker_died(jobs: Iterable[object]) -> CgdmerError:
+def worker_died(jobs: Iterable[object]) -> WorkerDied:
     """Build the error for a dead worker; it lists the shards in progress, one of which used too much memory."""
     shards = sorted(shard.name for job in jobs if (shard := getattr(job, "shard", None)))
     in_progress = f" (in progress: {', '.join(shards)})" if shards else ""
-    return CgdmerError(
+    return WorkerDied(
         f"a worker process was killed, most often because memory ran out{in_progress}",
         allowed="one shard in memory per worker",
         fix="run the same command again with fewer workers: CGDMER_WORKERS=1; finished work is kept",

@@ -7,6 +7,7 @@ import json
 import logging
 import os
 import shutil
+import stat
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -88,6 +89,15 @@ def write_text(path: Path, text: str) -> None:
 def write_json(path: Path, value: Any) -> None:
     """Write sorted, indented JSON; raise ValueError for NaN, which other programs cannot read."""
     write_text(path, json.dumps(value, indent=1, sort_keys=True, allow_nan=False, ensure_ascii=False) + "\n")
+
+
+def check_regular(path: Path, limit: int) -> None:
+    """Raise OSError unless a path is a regular file of at most `limit` bytes; a pipe or device would never end."""
+    status = path.stat()
+    if not stat.S_ISREG(status.st_mode):
+        raise OSError(errno.EINVAL, "not a regular file", str(path))
+    if status.st_size > limit:
+        raise OSError(errno.EFBIG, f"more than {limit:,} bytes", str(path))
 
 
 def read_json(path: Path) -> Any:

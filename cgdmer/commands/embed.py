@@ -1,6 +1,7 @@
 """`cgdmer embed`: encode any number of recordings in worker processes and write the features in order."""
 
 import logging
+import math
 import sys
 from collections.abc import Callable, Sequence
 from contextlib import closing
@@ -13,11 +14,12 @@ from tqdm import tqdm
 
 import cgdmer
 from cgdmer.api import load_encoder
+from cgdmer.commands import destinations, provenance
 from cgdmer.commands.encoding import Encoded, encoding
-from cgdmer.commands.outputs import Columns, Rejects, open_output
+from cgdmer.commands.outputs import ALL_FORMATS, Columns, Rejects, check_format, open_output
 from cgdmer.encoders.cgdmer import Pretrained
-from cgdmer.errors import ConfigError, DataError
-from cgdmer.recordings import ArrayMetadata, find_recordings
+from cgdmer.errors import ConfigError, DataError, printable
+from cgdmer.recordings import ArrayMetadata, find_recordings, plausibility
 from cgdmer.recordings.batches import map_batches
 
 log = logging.getLogger(__name__)
@@ -36,20 +38,27 @@ class Request:
     output: Path
     metadata: ArrayMetadata = field(default_factory=ArrayMetadata)
     seconds: float | None = None
-    """Seconds to use of each recording, from its start; None for the encoder's own length."""
+    """Seconds to use of each recording; None for the encoder's own length."""
+    start: float = 0.0
+    """The second of each recording at which they begin."""
+    overwrite: bool = False
+    """Whether files that this program did not write may be replaced; an input never is."""
 
     @property
     def rejects(self) -> Path:
-        return self.output.with_name(f"{self.output.stem}.rejects.csv")
+        return destinations.rejects_beside(self.output)
 
 
 @dataclass(frozen=True)
 class Outcome:
-    """How many recordings were written and how many were rejected."""
+    """How many recordings were written, how many were rejected, and how many of the written are doubtful."""
 
     written: int
     rejected: int
+    doubtful: int
     request: Request
+    findings: str = ""
+    """A short table of the first recordings, for the terminal."""
 
     @property
     def code(self) -> int:
@@ -57,33 +66,50 @@ class Outcome:
 
     def __str__(self) -> str:
         text = f"{self.written} recordings in {self.request.output}"
-        return f"{text}, {self.rejected} rejected: {self.request.rejects}" if self.rejected else text
+        text += f", {self.rejected} rejected: {self.request.rejects}" if self.rejected else ""
+        return text + (f", {self.doubtful} doubtful (column quality)" if self.doubtful else "")
 
 
 def encode_all(
-    request: Request, encoder: Pretrained, columns: Callable[[dict[str, np.ndarray]], Columns], meta: dict[str, Any]
-) -> Outcome:
+    request: Request, encoder: Pretrained, columns: Callable[[dict[str, np.ndarray]], Columns], meta: dict[str, Any],
+    seen: Callable[[Columns], None] = lambda _: None,
+) -> Outcome:  # fmt: skip
     """Write one row per readable recording, with what `columns` computes from its features; list the others.
+
+    `seen` receives the columns of each batch once they are written.
 
     DataError, without an output, if no recording could be used or the output cannot be written.
     """
+    claim(request)
     try:
         with Rejects(request.rejects) as rejects:
-            count = _write(request, encoder, columns, {**output_metadata(request, encoder), **meta}, rejects)
+            count, doubtful = _write(
+                request, encoder, columns, {**output_metadata(request, encoder), **meta}, rejects, seen
+            )
     except OSError as error:
         raise DataError(
             f"{request.output} cannot be written: {error.strerror or error}", fix=f"df -h {request.output.parent}"
         ) from error
-    return Outcome(count, rejects.count, request)
+    return Outcome(count, rejects.count, doubtful, request)
+
+
+def claim(request: Request, formats: Sequence[str] = ALL_FORMATS) -> None:
+    """Check format and place of an output before anything is read; ConfigError if it may not be written."""
+    if not 0 <= request.start < math.inf:
+        raise ConfigError(f"--start {request.start:g}", allowed="seconds from 0")
+    check_format(request.output, formats)
+    inputs = [path for path in request.paths if path != "-"]
+    destinations.claim(request.output, inputs, overwrite=request.overwrite)
 
 
 def output_metadata(request: Request, encoder: Pretrained) -> dict[str, Any]:
     """Return the metadata of an output: encoder, version, form of the signals, seconds used."""
     return {
+        destinations.KEY: cgdmer.__version__,
         "encoder": encoder.name,
         "encoder_digest": encoder.digest,
-        "cgdmer": cgdmer.__version__,
         "signal": encoder.form.model_dump(),
+        "start": request.start,
         "seconds": _seconds(request, encoder),
         "dims": encoder.dims,
     }
@@ -98,45 +124,57 @@ def _seconds(request: Request, encoder: Pretrained) -> float:
 
 def _write(
     request: Request, encoder: Pretrained, columns: Callable[[dict[str, np.ndarray]], Columns], meta: dict[str, Any],
-    rejects: Rejects,
-) -> int:  # fmt: skip
+    rejects: Rejects, seen: Callable[[Columns], None],
+) -> tuple[int, int]:  # fmt: skip
     recordings = find_recordings(request.paths, request.metadata, sys.stdin.buffer)
-    count, bar = 0, tqdm(unit="record", desc=str(request.output), file=sys.stderr, disable=None)
+    count, doubtful = 0, 0
+    bar = tqdm(unit="record", desc=printable(str(request.output)), file=sys.stderr, disable=None)
     with open_output(request.output, meta) as write, encoding(encoder) as (work, finish), bar:
-        with closing(map_batches(recordings, request.metadata, encoder.form, meta["seconds"], work)) as results:
+        settings = (request.metadata, encoder.form, meta["seconds"])
+        with closing(map_batches(recordings, *settings, work, request.start)) as results:
             for encoded in map(finish, results):
                 rejects.add(encoded.rejected)
                 if encoded.ids:
-                    write({**common_columns(encoded, encoder.fs), **columns(encoded.features)})
+                    row = {**common_columns(encoded, encoder.fs), **columns(encoded.features)}
+                    write(row)
+                    seen(row)
                 count += len(encoded.ids)
+                doubtful += sum(text != plausibility.NOTHING for text in encoded.quality)
                 bar.update(len(encoded.ids) + len(encoded.rejected))
                 if not count and rejects.count >= GIVE_UP_AFTER:
                     raise _nothing_written(request, rejects, f"the first {rejects.count} recordings")
         if not count:
             raise _nothing_written(request, rejects, f"all {rejects.count} recordings")
-    return count
+    return count, doubtful
 
 
 def common_columns(encoded: Encoded, fs: float) -> Columns:
-    """Return the first columns of every output: id, seconds used, leads that are zero."""
-    return {"id": encoded.ids, "seconds": (encoded.valid / fs).astype(np.float32), "missing": encoded.missing}
+    """Return the first columns of every output: id, seconds used, leads that are zero, what is doubtful."""
+    return {
+        "id": encoded.ids,
+        "seconds": (encoded.valid / fs).astype(np.float32),
+        "missing": encoded.missing,
+        "quality": encoded.quality,
+    }
 
 
 def _nothing_written(request: Request, rejects: Rejects, which: str) -> DataError:
     if not rejects.count:
         return DataError(
-            f"no recording was found in {', '.join(request.paths[:3])}",
+            f"no recording was found in {', '.join(map(printable, request.paths[:3]))}",
             allowed=".hea, .mat, .dat, .npy, .csv, .edf, .dcm; folders, zips, or - for a list of paths",
             fix="for arrays, pass --fs, --unit and --leads, or write a .json beside each",
         )
     reasons = rejects.reasons.most_common(3)
     return DataError(
         f"{which} could not be used; nothing is written. Most frequent reasons: "
-        + "; ".join(f"{reason} ({count})" for reason, count in reasons),
+        + "; ".join(f"{printable(reason)} ({count})" for reason, count in reasons),
         fix=f"see {request.rejects}",
     )
 
 
 def embed(request: Request, model: str) -> Outcome:
-    """Write id, seconds used, missing leads and each representation; `load_encoder` opens `model`."""
-    return encode_all(request, load_encoder(model), lambda features: features, {})
+    """Write id, seconds used, missing leads, quality and each representation; `load_encoder` opens `model`."""
+    claim(request)
+    meta = {"fitted_on": provenance.Provenance(provenance.of_model(model)).to_json()}
+    return encode_all(request, load_encoder(model), lambda features: features, meta)

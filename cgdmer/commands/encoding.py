@@ -32,6 +32,8 @@ class Encoded:
     ids: list[str]
     valid: np.ndarray
     missing: list[tuple[str, ...]]
+    quality: list[str]
+    """What is doubtful about each recording, or `ok`."""
     features: dict[str, np.ndarray]
     """float32 (B, D) by name."""
     rejected: list[Rejected]
@@ -79,4 +81,5 @@ def encode(batch: Batch, encoder: Pretrained) -> Encoded:
         rejected += [Rejected(batch.ids[row], "its features are not finite") for row in rows[~finite]]
         rows, features = rows[finite], {name: values[finite] for name, values in features.items()}
     ids, missing = [batch.ids[row] for row in rows], [batch.missing[row] for row in rows]
-    return Encoded(ids, valid[rows], missing, features, [*batch.rejected, *rejected])
+    quality = [batch.quality[row] for row in rows]
+    return Encoded(ids, valid[rows], missing, quality, features, [*batch.rejected, *rejected])

@@ -12,34 +12,35 @@ from typing import Any, TextIO, TypeAlias
 import numpy as np
 
 from cgdmer import embeddings
-from cgdmer.errors import ConfigError
+from cgdmer.commands.destinations import KEY, REJECTS_HEADER, metadata_beside, written_here
+from cgdmer.errors import ConfigError, printable
 from cgdmer.files import atomic, sha256, with_digest, write_json
-from cgdmer.recordings.discovery import Rejected, printable
+from cgdmer.recordings.discovery import Rejected
 
 Columns: TypeAlias = Mapping[str, Sequence[Any] | np.ndarray]
 Writer: TypeAlias = Callable[[Columns], None]
 """Takes columns of equal length: `id`, other lists, and numeric arrays (B,) or (B, D)."""
 COUNTED = 2048
 """Rejected recordings whose reasons are counted for the error message."""
-KEY = "cgdmer"
-"""Key of the JSON metadata in the schema of a Parquet file."""
+ALL_FORMATS = (".parquet", ".csv", "")
+"""Suffixes of outputs; without one, the output is a folder."""
 
 
 @contextmanager
 def open_output(path: Path, meta: dict[str, Any]) -> Iterator[Writer]:
-    """Open an output by its suffix: `.parquet`, `.csv`, or a folder if there is none."""
-    kinds = {".parquet": parquet, ".csv": table, "": folder}
-    if path.suffix not in kinds:
-        raise ConfigError(
-            f"--output {path}: '{path.suffix}' is not an output format",
-            allowed=".parquet, .csv, or a folder for .npy arrays",
-        )
-    if path.suffix and path.is_dir():
-        raise ConfigError(
-            f"--output {path} is a folder", allowed="the name of a file", fix=f"--output {path}/embeddings.parquet"
-        )
-    with kinds[path.suffix](path, meta) as write:
+    """Open an output by its suffix: `.parquet`, `.csv`, or a folder if there is none; `claim` has allowed it."""
+    with {".parquet": parquet, ".csv": table, "": folder}[path.suffix](path, meta) as write:
         yield write
+
+
+def check_format(path: Path, allowed: Sequence[str] = ALL_FORMATS) -> None:
+    """Raise ConfigError if an output has none of the allowed suffixes."""
+    if path.suffix not in allowed:
+        names = [suffix or "a folder for .npy arrays" for suffix in allowed]
+        raise ConfigError(
+            f"--output {printable(str(path))}: '{printable(path.suffix)}' is not an output format",
+            allowed=", ".join(names[:-1]) + f" or {names[-1]}",
+        )
 
 
 @contextmanager
@@ -64,7 +65,7 @@ def parquet(path: Path, meta: dict[str, Any]) -> Iterator[Writer]:
 
 @contextmanager
 def table(path: Path, meta: dict[str, Any]) -> Iterator[Writer]:
-    """Write a CSV with one column per number, and its metadata as JSON beside it."""
+    """Write a CSV with one column per number, and its metadata as JSON beside it, with the sha256 of the table."""
     with atomic(path) as temporary:
         with temporary.open("w", encoding="utf-8", newline="") as stream:
             lines = csv.writer(stream, lineterminator="\n")
@@ -78,16 +79,12 @@ def table(path: Path, meta: dict[str, Any]) -> Iterator[Writer]:
                 lines.writerows(zip(*flat.values(), strict=True))
 
             yield write
-        write_json(path.with_suffix(".json"), meta)
+        write_json(metadata_beside(path), {**meta, "table_sha256": sha256(temporary)})
 
 
 @contextmanager
 def folder(path: Path, meta: dict[str, Any]) -> Iterator[Writer]:
     """Write the folder that `cgdmer.embeddings.read` reads: one array per representation, ids, and last `meta.json`."""
-    if path.is_dir() and any(path.iterdir()) and not (path / embeddings.META).is_file():
-        raise ConfigError(
-            f"--output {path} holds other files", allowed="a new or empty folder, or one written by this command"
-        )
     count, arrays = 0, {}
     with ExitStack() as stack:
         write_ids = stack.enter_context(parquet(path / embeddings.IDS, {}))
@@ -146,9 +143,9 @@ class Rejects:
         if rejected and self._stream is None:
             temporary = self._stack.enter_context(atomic(self.path))
             self._stream = self._stack.enter_context(temporary.open("w", encoding="utf-8", newline=""))
-            csv.writer(self._stream, lineterminator="\n").writerow(("path", "reason"))
+            csv.writer(self._stream, lineterminator="\n").writerow(REJECTS_HEADER)
         if self._stream is not None:
-            rows = [(each.id, printable(each.reason)) for each in rejected]
+            rows = [(printable(each.id), printable(each.reason)) for each in rejected]
             csv.writer(self._stream, lineterminator="\n").writerows(rows)
         if self.count < COUNTED:
             self.reasons.update(each.reason for each in rejected)
@@ -156,8 +153,8 @@ class Rejects:
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
         """Keep the list even if the command failed; remove the list of an earlier run if nothing was rejected."""
-        if self._stream is None:
-            self.path.unlink(missing_ok=True)
+        if self._stream is None and written_here(self.path):
+            self.path.unlink()
         self._stack.close()
 
 

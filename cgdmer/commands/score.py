@@ -1,8 +1,9 @@
 """`cgdmer score`: zero-shot scores of recordings with prompts, and class probabilities from fitted probes."""
 
 import hashlib
+import json
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -10,14 +11,21 @@ import numpy as np
 
 from cgdmer import paths, report_text
 from cgdmer.api import load_encoder
-from cgdmer.commands.embed import Outcome, Request, encode_all
+from cgdmer.commands import destinations, provenance
+from cgdmer.commands.embed import Outcome, Request, claim, encode_all
+from cgdmer.commands.findings import Findings
 from cgdmer.commands.outputs import Columns
 from cgdmer.encoders.cgdmer import Pretrained
-from cgdmer.errors import ConfigError, DataError, did_you_mean
+from cgdmer.errors import ConfigError, DataError, did_you_mean, printable
 from cgdmer.evaluation import zero_shot
-from cgdmer.files import sha256
+from cgdmer.files import check_regular, sha256
 from cgdmer.probing import linear_probe_io
 from cgdmer.tables import TASKS
+
+FORMATS = (".parquet", ".csv")
+MAX_PROMPTS, MAX_CLASSES = 1 << 22, 10_000
+"""Bytes of the largest file of prompts, and its most classes."""
+PROMPTS_FIX = '--prompts FILE with {"prompts": {"CLASS": "text"}}'
 
 
 @dataclass(frozen=True)
@@ -33,14 +41,22 @@ class ScoreOptions:
 
 
 def score(request: Request, model: str, options: ScoreOptions) -> Outcome:
-    """Write id, seconds used, missing leads, a cosine per prompt (`zero_shot/CLASS`) and a probability per class.
+    """Write id, seconds, missing leads, quality, a cosine per prompt (`zero_shot/CLASS`) and a probability per class.
 
-    ConfigError for an unknown class or task; DataError for a probe that was fitted for another encoder.
+    Return the outcome with the top findings of the first recordings. ConfigError for an unknown class, task or
+    representation; DataError for a probe that was fitted for another encoder.
     """
+    claim(request, FORMATS)
+    destinations.check_inputs(request.output, [options.prompts, *map(probe_path, options.probes)])
     encoder = load_encoder(model)
-    probes = {path: linear_probe_io.load(path) for path in map(probe_path, options.probes)}
-    for probe in probes.values():
-        probe.check_fits(encoder.digest, encoder.dims, options.representation)
+    if options.representation not in encoder.dims:
+        names = sorted(encoder.dims)
+        raise ConfigError(
+            f"--representation {options.representation}: the encoder has none of that name"
+            f"{did_you_mean(options.representation, names)}",
+            allowed=", ".join(names),
+        )
+    probes = _probes(options, encoder)
     classes, vectors, prompt_metadata = _prompts(encoder, options)
 
     def columns(features: dict[str, np.ndarray]) -> Columns:
@@ -58,12 +74,30 @@ def score(request: Request, model: str, options: ScoreOptions) -> Outcome:
         {"task": probe.task, "classes": probe.classes, "representation": options.representation, "sha256": sha256(path)}
         for path, probe in probes.items()
     ]
-    return encode_all(request, encoder, columns, {"prompts": prompt_metadata, "probes": probe_metadata})
+    origin = provenance.Provenance(
+        provenance.of_model(model),
+        {probe.task: provenance.of_probe(path, probe.task) for path, probe in probes.items()},
+    )
+    origin.warn()
+    meta = {"prompts": prompt_metadata, "probes": probe_metadata, "fitted_on": origin.to_json()}
+    findings = Findings([f"probe/{probe.task}/{name}" for probe in probes.values() for name in probe.classes])
+    return replace(encode_all(request, encoder, columns, meta, findings.add), findings=str(findings))
+
+
+def _probes(options: ScoreOptions, encoder: Pretrained) -> dict[Path, linear_probe_io.FittedProbe]:
+    """Load the probes by file; ConfigError for two probes of one task, whose columns would have the same names."""
+    probes = {path: linear_probe_io.load(path) for path in map(probe_path, options.probes)}
+    for probe in probes.values():
+        probe.check_fits(encoder.digest, encoder.dims, options.representation)
+    tasks = [probe.task for probe in probes.values()]
+    if len(set(tasks)) < len(tasks):
+        raise ConfigError(f"two probes are for the task {max(tasks, key=tasks.count)}", allowed="one probe per task")
+    return probes
 
 
 def probe_path(name: str) -> Path:
     """Return the file of a fitted probe, given its path or its task."""
-    if name.endswith(linear_probe_io.SUFFIX) or "/" in name:
+    if name.endswith(linear_probe_io.SUFFIX):
         return Path(name)
     if name not in TASKS:
         raise ConfigError(
@@ -82,8 +116,7 @@ def _prompts(encoder: Pretrained, options: ScoreOptions) -> tuple[list[str], np.
                 fix="--probe TASK, or --model FOLDER",
             )
         return [], np.zeros((0, 0)), {}
-    if not options.prompts.is_file():
-        raise DataError(f"{options.prompts} is missing", fix='--prompts FILE with {"prompts": {"CLASS": "text"}}')
+    _check_prompts(options.prompts)
     prompts = zero_shot.read_prompts(options.prompts, options.prompts.stem, ensemble=False)
     names = (
         list(prompts.texts)
@@ -100,12 +133,35 @@ def _prompts(encoder: Pretrained, options: ScoreOptions) -> tuple[list[str], np.
     return names, vectors, {**prompts.facts, "classes": hashed_texts}
 
 
+def _check_prompts(path: Path) -> None:
+    """Raise DataError unless a file is regular, small, and JSON with a text of valid characters for each class."""
+    shown = printable(str(path))
+    try:
+        check_regular(path, MAX_PROMPTS)
+        content = json.loads(path.read_bytes())
+        json.dumps(content, ensure_ascii=False).encode()
+    except (OSError, ValueError, RecursionError) as error:
+        raise DataError(
+            f"{shown} does not hold prompts: {str(error)[:120]}", allowed="JSON in UTF-8", fix=PROMPTS_FIX
+        ) from error
+    texts = content.get("prompts", content) if isinstance(content, dict) else None
+    if not isinstance(texts, dict) or not 0 < len(texts) <= MAX_CLASSES:
+        raise DataError(f"{shown} holds no prompts", allowed=f"1 to {MAX_CLASSES:,} classes", fix=PROMPTS_FIX)
+    for name, text in texts.items():
+        if not isinstance(text, str) or not text.strip() or not name.strip() or not name.isprintable():
+            raise DataError(
+                f"{shown}: the prompt of '{name[:40]}' is no text, or its name is not a word",
+                allowed="a text for each class",
+                fix=PROMPTS_FIX,
+            )
+
+
 def _known_classes(classes: Sequence[str], available: list[str], options: ScoreOptions) -> list[str]:
     for name in classes:
         if name not in available:
             raise ConfigError(
-                f"{options.prompts} has no prompt '{name}'{did_you_mean(name, available)}",
-                allowed=", ".join(available),
-                fix='--prompts FILE with {"prompts": {"CLASS": "text"}}',
+                f"{printable(str(options.prompts))} has no prompt '{name}'{did_you_mean(name, available)}",
+                allowed=", ".join(available)[:1000],
+                fix=PROMPTS_FIX,
             )
     return list(dict.fromkeys(classes))

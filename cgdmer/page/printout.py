@@ -2,7 +2,7 @@
 
 import math
 import warnings
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import numpy as np
 
@@ -14,7 +14,7 @@ ROW, MARGIN, CAPTION = 30.0, 5.0, 10.0
 BASELINE = 0.65
 """Position of a trace's baseline within its row."""
 HEADROOM = 60.0
-"""Traces are cut this far from their baseline, mm: 6 mV."""
+"""Traces are cut this far from their baseline, mm: 6 mV; the caption then says so."""
 STYLE = (
     ".fine{stroke:#f7ddd8;fill:none;stroke-width:.15}.bold{stroke:#eeb8af;fill:none;stroke-width:.25}"
     ".trace{stroke:#16202a;fill:none;stroke-width:.3;stroke-linejoin:round;stroke-linecap:round}"
@@ -27,29 +27,40 @@ def standalone(caption: str, microvolt: np.ndarray, fs: float, leads: Sequence[s
     """Draw a record (12, T) microvolt: three rows of four leads in turn, then lead II throughout.
 
     Each trace is drawn about its median. It has a gap where samples are NaN; a lead of NaN is labelled as not recorded.
+    The sheet grows by whole large squares above and below, so that tall waves stay on the paper.
     """
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", RuntimeWarning)  # a lead without a sample has no median
         microvolt = microvolt - np.nanmedian(microvolt, axis=1, keepdims=True)
     seconds = microvolt.shape[1] / fs
     samples = -(-microvolt.shape[1] // len(COLUMNS))
-    strips = layout(microvolt, fs, leads, samples, left=MARGIN + PULSE, row=ROW, baseline=BASELINE)
+    strips = list(layout(microvolt, fs, leads, samples, left=MARGIN + PULSE, row=ROW, baseline=BASELINE))
     marks = [mark for strip in strips for mark in _strip(strip)]
     pulses = [calibration_pulse(MARGIN + 1, y) for y in pulse_baselines(ROW, BASELINE)]
     # Whole large squares, so that the grid ends on a line.
     width = 5 * np.ceil((2 * MARGIN + PULSE + SPEED * seconds) / 5)
-    height = 5 * np.ceil((4 * ROW + CAPTION) / 5)
-    grid = [_grid(width, height, 1, "fine"), _grid(width, height, 5, "bold")]
-    note = el("text", caption, x=f"{MARGIN + 1:g}", y=f"{height - 3:g}", class_="soft")
+    top = -5 * np.ceil(max(0.0, 1 - min(_edge(strip, np.max) for strip in strips)) / 5)
+    bottom = 5 * np.ceil((max(4 * ROW, *(1 + _edge(strip, np.min) for strip in strips)) + CAPTION) / 5)
+    height = bottom - top
+    grid = [_grid(width, top, bottom, 1, "fine"), _grid(width, top, bottom, 5, "bold")]
+    if any(np.nanmax(np.abs(strip.microvolt), initial=0.0) > HEADROOM / GAIN * 1000 for strip in strips):
+        caption += f" · waves above {HEADROOM / GAIN:g} mV are cut"
+    note = el("text", caption, x=f"{MARGIN + 1:g}", y=f"{bottom - 3:g}", class_="soft")
     return str(
         el(
             "svg", el("title", caption), el("style", Html(STYLE)),
-            el("rect", width=f"{width:g}", height=f"{height:g}", fill="#fff7f5"),
+            el("rect", y=f"{top:g}", width=f"{width:g}", height=f"{height:g}", fill="#fff7f5"),
             grid, pulses, marks, note,
-            xmlns="http://www.w3.org/2000/svg", viewBox=f"0 0 {width:g} {height:g}", width=f"{width:g}mm",
+            xmlns="http://www.w3.org/2000/svg", viewBox=f"0 {top:g} {width:g} {height:g}", width=f"{width:g}mm",
             height=f"{height:g}mm", role="img", aria_label=caption,
         )
     ) + "\n"  # fmt: skip
+
+
+def _edge(strip: Strip, extreme: Callable[[np.ndarray], float]) -> float:
+    """Return the y of a trace's highest or lowest point in mm; its baseline if nothing was recorded."""
+    recorded = strip.microvolt[np.isfinite(strip.microvolt)]
+    return strip.y - float(np.clip(extreme(recorded) / 1000 * GAIN, -HEADROOM, HEADROOM)) if recorded.size else strip.y
 
 
 def _strip(strip: Strip) -> list[Html]:
@@ -76,7 +87,7 @@ def _path(strip: Strip) -> str:
     return "".join(points)
 
 
-def _grid(width: float, height: float, step: int, kind: str) -> Html:
-    down = "".join(f"M{x} 0V{height:g}" for x in range(0, int(width) + 1, step))
-    across = "".join(f"M0 {y}H{width:g}" for y in range(0, int(height) + 1, step))
+def _grid(width: float, top: float, bottom: float, step: int, kind: str) -> Html:
+    down = "".join(f"M{x} {top:g}V{bottom:g}" for x in range(0, int(width) + 1, step))
+    across = "".join(f"M0 {y}H{width:g}" for y in range(int(top), int(bottom) + 1, step))
     return el("path", d=down + across, class_=kind)

@@ -1,7 +1,6 @@
 """Sampling rate, unit and lead names of files that do not state them: from options or from a JSON sidecar."""
 
 import json
-import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -11,10 +10,15 @@ import numpy as np
 from cgdmer.errors import ConfigError, RecordError, did_you_mean
 from cgdmer.signals import canonical_leads
 from cgdmer.waveforms.formats import FACTORS
+from cgdmer.waveforms.header import MAX_FS
 from cgdmer.waveforms.signal_lines import UNITS
 
 EXAMPLE = '{"fs": 500, "unit": "mV", "leads": ["I", "II", "V1"]}'
 KEYS = ("fs", "unit", "leads")
+METADATA_SUFFIX = ".cgdmer.json"
+"""End of the names that outputs give to their metadata; such a file is never a sidecar."""
+MAX_TEXT = 40
+"""Characters of a name that messages quote."""
 
 
 @dataclass(frozen=True)
@@ -30,10 +34,10 @@ class ArrayMetadata:
 
     def validated(self) -> "ArrayMetadata":
         """Return the same facts with the unit in its standard spelling; RecordError for a bad rate, unit or lead."""
-        if self.fs is not None and not 0 < self.fs < math.inf:
-            raise RecordError(f"fs = {self.fs}", allowed="a sampling rate in Hz above 0")
+        if self.fs is not None and not 0 < self.fs <= MAX_FS:
+            raise RecordError(f"fs = {self.fs}", allowed=f"a sampling rate above 0 and at most {MAX_FS:,.0f} Hz")
         if self.unit is not None and self.unit not in UNITS:
-            raise RecordError(f"unit '{self.unit}' is unknown", allowed="mV, V, uV")
+            raise RecordError(f"unit '{self.unit[:MAX_TEXT]}' is unknown", allowed="mV, V, uV")
         if self.leads is not None:
             canonical_leads(self.leads)
         return ArrayMetadata(self.fs, None if self.unit is None else UNITS[self.unit], self.leads)
@@ -52,6 +56,12 @@ class ArrayMetadata:
         return self.fs is not None and self.unit is not None
 
 
+def sidecar_of(stem: str) -> str | None:
+    """Return the name of the sidecar of a file, given its path without suffix; None if it cannot have one."""
+    name = f"{stem}.json"
+    return None if name.endswith(METADATA_SUFFIX) else name
+
+
 def from_options(fs: float | None, unit: str | None, leads: str | None) -> ArrayMetadata:
     """Validate the command-line options; ConfigError, because a wrong one makes every file unreadable."""
     names = tuple(name.strip() for name in leads.split(",")) if leads else None
@@ -66,13 +76,14 @@ def from_sidecar(data: bytes, name: str) -> ArrayMetadata:
     try:
         content = json.loads(data)
     except (ValueError, RecursionError) as error:
-        raise RecordError(f"sidecar {name} is not JSON: {error}", allowed=EXAMPLE) from error
+        raise RecordError(f"sidecar {name} is not JSON: {str(error)[:MAX_TEXT]}", allowed=EXAMPLE) from error
     if not isinstance(content, dict):
         raise RecordError(f"sidecar {name} holds {type(content).__name__}", allowed=EXAMPLE)
     for key in content:
         if key not in KEYS:
             raise RecordError(
-                f"sidecar {name}: '{key}' is unknown{did_you_mean(str(key), list(KEYS))}", allowed=", ".join(KEYS)
+                f"sidecar {name}: '{key[:MAX_TEXT]}' is unknown{did_you_mean(key[:MAX_TEXT], list(KEYS))}",
+                allowed=", ".join(KEYS),
             )
     return _typed(content, name).validated()
 
@@ -86,7 +97,11 @@ def _typed(content: dict[str, Any], name: str) -> ArrayMetadata:
     )
     if not correct:
         raise RecordError(f"sidecar {name}: fs is a number, unit a string, leads a list of strings", allowed=EXAMPLE)
-    return ArrayMetadata(None if fs is None else float(fs), unit, None if leads is None else tuple(leads))
+    try:
+        rate = None if fs is None else float(fs)
+    except OverflowError as error:
+        raise RecordError(f"sidecar {name}: fs is too large", allowed=f"at most {MAX_FS:,.0f} Hz") from error
+    return ArrayMetadata(rate, unit, None if leads is None else tuple(leads))
 
 
 def require_all(metadata: ArrayMetadata, name: str) -> tuple[float, float, tuple[str, ...]]:

@@ -1,18 +1,20 @@
 """Read many recordings: worker processes decode them in batches, in order, a few batches at a time."""
 
 import logging
+from collections import deque
 from collections.abc import Callable, Generator, Iterable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from itertools import islice
 from typing import TypeVar
 
 import numpy as np
 
 from cgdmer import executor
-from cgdmer.errors import RecordError
+from cgdmer.errors import DataError, RecordError
+from cgdmer.recordings import limits, plausibility
 from cgdmer.recordings.array_metadata import ArrayMetadata
 from cgdmer.recordings.discovery import RecordingPath, Rejected
-from cgdmer.recordings.reading import missing_leads, read, to_canonical
+from cgdmer.recordings.reading import read
 from cgdmer.settings import Signal
 
 log = logging.getLogger(__name__)
@@ -21,6 +23,8 @@ Result = TypeVar("Result")
 
 BATCH = 64
 """Recordings that one job decodes and that are encoded together: 1.5 MB at 100 Hz."""
+MAX_REASON = 400
+"""Characters of the longest reason in the list of rejects."""
 
 
 @dataclass(frozen=True)
@@ -31,6 +35,8 @@ class Job:
     metadata: ArrayMetadata
     form: Signal
     seconds: float
+    start: float = 0.0
+    """The second at which the part of each recording that is used begins."""
 
 
 @dataclass(eq=False)
@@ -42,6 +48,8 @@ class Batch:
     """int16 microvolt (B, 12, T), zero after `valid` samples."""
     valid: list[int] = field(default_factory=list)
     missing: list[tuple[str, ...]] = field(default_factory=list)
+    quality: list[str] = field(default_factory=list)
+    """What is doubtful about each recording, or `ok`."""
     rejected: list[Rejected] = field(default_factory=list)
 
 
@@ -53,18 +61,20 @@ def decode(job: Job) -> Batch:
             batch.rejected.append(path)
             continue
         try:
-            canonical = to_canonical(read(path, job.metadata), job.form, job.seconds)
-        except RecordError as error:
+            with limits.per_file():
+                canonical, doubts = plausibility.checked(read(path, job.metadata), job.form, job.seconds, job.start)
+        except DataError as error:
             batch.rejected.append(Rejected(path.id, _reason(error, path.member)))
         except MemoryError:
             batch.rejected.append(Rejected(path.id, "too large for the memory of a worker"))
         except Exception as error:  # a bug that one file triggers must not stop the other files
-            log.exception("%s", path.id)
-            batch.rejected.append(Rejected(path.id, f"{type(error).__name__}: {error}"))
+            log.error("reading a file failed with %s; the list of rejects names it", type(error).__name__)
+            batch.rejected.append(Rejected(path.id, f"{type(error).__name__}: {error}"[:MAX_REASON]))
         else:
             batch.ids.append(path.id)
             batch.valid.append(canonical.valid)
-            batch.missing.append(missing_leads(canonical.quality["missing"]))
+            batch.missing.append(plausibility.lead_names(canonical.quality["missing"]))
+            batch.quality.append(plausibility.text(doubts))
             rows.append(canonical.signal)
     batch.signal = np.stack(rows) if rows else batch.signal
     return batch
@@ -76,11 +86,54 @@ def map_batches(
     form: Signal,
     seconds: float,
     work: Callable[[Job], Result],
+    start: float = 0.0,
 ) -> Generator[Result, None, None]:
-    """Run `work` on each batch of recordings in the workers and yield the results in order, one batch at a time."""
-    jobs = (Job(batch, metadata, form, seconds) for batch in _batches(paths))
-    for _, result in executor.map_ordered(work, jobs):
-        yield result
+    """Run `work` on each batch of recordings in the workers and yield the results in order, one batch at a time.
+
+    A file that ends its worker, because it needs too much time or memory, becomes a rejected one; the others are used.
+    """
+    jobs, pending = (Job(batch, metadata, form, seconds, start) for batch in _batches(paths)), deque[Job]()
+
+    def handed_out() -> Iterator[Job]:
+        for job in jobs:
+            pending.append(job)
+            yield job
+
+    while True:
+        try:
+            for _, result in executor.map_ordered(work, handed_out()):
+                pending.popleft()
+                yield result
+            return
+        except executor.WorkerDied:
+            log.warning("a worker process was ended; its files are read again, one at a time")
+        while pending:
+            yield _apart(work, pending.popleft())
+
+
+def _apart(work: Callable[[Job], Result], job: Job) -> Result:
+    """Run a job in a process of its own; reject each file that ends it. WorkerDied if it dies of no single file."""
+    for _ in range(len(job.paths) + 1):
+        try:
+            return next(executor.map_apart(work, [job]))
+        except executor.WorkerDied:
+            job = _without_culprit(work, job)
+    raise executor.worker_died([])
+
+
+def _without_culprit(work: Callable[[Job], Result], job: Job) -> Job:
+    """Read the files of a job one after another and replace the first that ends its process by its rejection."""
+    survived = 0
+    try:
+        for _ in executor.map_apart(work, [replace(job, paths=(path,)) for path in job.paths]):
+            survived += 1
+    except executor.WorkerDied:
+        paths = list(job.paths)
+        paths[survived] = Rejected(
+            paths[survived].id, f"reading it ended the process: above {2 * limits.SECONDS:g} s or the memory"
+        )
+        return replace(job, paths=tuple(paths))
+    return job
 
 
 def _batches(paths: Iterable[RecordingPath | Rejected]) -> Iterator[tuple[RecordingPath | Rejected, ...]]:
@@ -89,7 +142,8 @@ def _batches(paths: Iterable[RecordingPath | Rejected]) -> Iterator[tuple[Record
         yield batch
 
 
-def _reason(error: RecordError, member: str) -> str:
+def _reason(error: DataError, member: str) -> str:
     """Return the reason without the file name, which the list of rejects holds in its own column."""
-    reason = error.reason(member, hide_folder=False).removeprefix(f"{member} ")
+    reason = error.reason(member, hide_folder=False) if isinstance(error, RecordError) else error.problem
+    reason = reason.removeprefix(f"{member} ")[:MAX_REASON]
     return f"{reason} (allowed: {error.allowed})" if error.allowed else reason

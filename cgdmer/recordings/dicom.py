@@ -18,6 +18,10 @@ SAMPLES = ("SS", "SB", "SL")
 """Sample interpretations of ECG objects (PS3.3 C.10.9.1.5): signed linear integers of 16, 8 and 32 bits."""
 UNCOMPRESSED = ("1.2.840.10008.1.2", "1.2.840.10008.1.2.1")
 """Transfer syntaxes that are read: implicit and explicit little endian, nothing to inflate."""
+LIMIT = 1 << 26
+"""Bytes of the largest file; `pydicom` needs many times the size of a file with many elements."""
+_LONG = (b"OB", b"OW", b"OF", b"SQ", b"UN", b"UT")
+"""Value representations whose length has four bytes."""
 _LEAD = re.compile(r"(?:lead\s+)?(I{1,3}|aV[RLF]|V[1-6])\b", re.IGNORECASE)
 
 
@@ -28,6 +32,14 @@ def read_dicom(data: bytes, name: str) -> Record:
     except ImportError as error:
         raise RecordError(f"{name}: reading DICOM needs pydicom: pip install 'cgdmer[formats]'") from error
     logging.getLogger("pydicom").setLevel(logging.ERROR)
+    if len(data) > LIMIT:
+        raise RecordError(f"{name} holds {len(data):,} bytes", allowed=f"at most {LIMIT:,} for a DICOM ECG object")
+    if not (stated := _transfer_syntaxes(data)) or not stated <= set(UNCOMPRESSED):
+        syntax = ", ".join(sorted(stated)) or "none"
+        raise RecordError(
+            f"{name} is no DICOM file of a transfer syntax that is read, but {syntax[:80]}",
+            allowed="uncompressed, little endian",
+        )
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
@@ -35,13 +47,23 @@ def read_dicom(data: bytes, name: str) -> Record:
     except RecordError:
         raise
     except Exception as error:  # pydicom passes on whatever its parsers raise
-        raise RecordError(f"{name}: pydicom cannot read it: {type(error).__name__}: {error}") from error
+        raise RecordError(f"{name}: pydicom cannot read it: {type(error).__name__}: {str(error)[:120]}") from error
+
+
+def _transfer_syntaxes(data: bytes) -> set[str]:
+    """Return the transfer syntaxes in the file meta information (PS3.10 7.1), before `pydicom` inflates anything."""
+    found, at = set(), 132
+    while data[128:132] == b"DICM" and data[at : at + 2] == b"\2\0" and at + 12 <= len(data):
+        long = data[at + 4 : at + 6] in _LONG
+        begin = at + 12 if long else at + 8
+        length = int.from_bytes(data[begin - 4 : begin] if long else data[begin - 2 : begin], "little")
+        if data[at + 2 : at + 4] == b"\x10\0":
+            found.add(data[begin : begin + min(length, 80)].rstrip(b"\0 ").decode("latin-1"))
+        at = begin + length
+    return found
 
 
 def _read(dataset: Any, name: str) -> Record:
-    syntax = dataset.file_meta.TransferSyntaxUID
-    if str(syntax) not in UNCOMPRESSED:
-        raise RecordError(f"{name} is compressed as {syntax.name}", allowed="uncompressed, little endian")
     index = _rhythm(dataset, name)
     group = dataset.WaveformSequence[index]
     channels = _channels(group, name)
@@ -103,6 +125,8 @@ def _millivolt(stored: np.ndarray, channel: Any, group: Any, name: str) -> np.nd
     if unit is None or channel.get("ChannelSensitivity") is None:
         raise RecordError(f"{name}: a channel is not calibrated in volts", allowed="sensitivity in mV, V or uV")
     scale = float(channel.ChannelSensitivity) * float(channel.get("ChannelSensitivityCorrectionFactor") or 1)
+    if not scale or not np.isfinite(scale):
+        raise RecordError(f"{name}: a channel has the sensitivity {scale:g}", allowed="a finite one other than 0")
     values = (stored * scale + float(channel.get("ChannelBaseline") or 0)) * FACTORS[unit]
     padding = group.get("WaveformPaddingValue")
     if padding is not None:

@@ -12,8 +12,8 @@ from cgdmer.archives import Archive, open_archive
 from cgdmer.archives.folder import Folder
 from cgdmer.archives.members import MEMBER_LIMIT, outside
 from cgdmer.archives.zip_archive import Zip
-from cgdmer.errors import DataError, RecordError
-from cgdmer.recordings.array_metadata import ArrayMetadata
+from cgdmer.errors import DataError, RecordError, printable
+from cgdmer.recordings.array_metadata import ArrayMetadata, sidecar_of
 
 log = logging.getLogger(__name__)
 
@@ -27,6 +27,9 @@ SUFFIXES = (*SELF_DESCRIBING, *ARRAYS, *SIGNAL_FILES)
 BLOCK = 1 << 16
 MAX_PATH = 1 << 15
 """Bytes of the longest path in a list."""
+MAX_EMPTY = 1 << 20
+MAX_REPEATED = 100_000
+"""Most paths in a row that a list may repeat; an endless list of the same path ends there."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,8 +60,8 @@ class UserFolder(Archive):
     def __contains__(self, name: str) -> bool:
         return self.open().has(name)
 
-    def __reduce__(self) -> tuple[type[Archive], tuple[Path, str]]:
-        return UserFolder, (self.path, self.prefix)
+    def __reduce__(self) -> tuple[type[Archive], tuple[Path, str, int | None]]:
+        return UserFolder, (self.path, self.prefix, self.depth)
 
 
 def open_root(root: str) -> Archive:
@@ -77,30 +80,40 @@ def find_recordings(
     names = list(paths)
     several = "-" in names or len(names) > 1
     is_new: Callable[[str], bool] = _Seen() if several else lambda key: True
+    repeated = 0
     for name in names:
         for path in read_paths(listing) if name == "-" and listing else [name]:
+            repeated += 1
             for key, recording in _recordings_at(path, metadata):
                 if is_new(key):
+                    repeated = 0
                     yield recording
+            if repeated > MAX_REPEATED:
+                raise DataError(f"{repeated:,} paths in a row bring no new recording", allowed="each path once")
 
 
 def read_paths(listing: BinaryIO) -> Iterator[str]:
     """Yield the paths of a list: separated by NUL if its first block holds one (`find -print0`), else one per line."""
-    block = listing.read(BLOCK)
+    block, empty = listing.read(BLOCK), 0
     separator, tail = b"\0" if b"\0" in block else b"\n", b""
     while block:
         *complete, tail = (tail + block).split(separator)
-        yield from (os.fsdecode(path) for path in complete if path)
-        if len(tail) > MAX_PATH:
-            raise DataError(f"the list holds a path above {MAX_PATH:,} bytes", allowed="one path per line, or NUL")
+        named = [path for path in complete if path]
+        yield from (_listed(path, separator) for path in named)
+        empty = 0 if named else empty + len(complete)
+        if len(tail) > MAX_PATH or empty > MAX_EMPTY:
+            what = f"{MAX_EMPTY:,} empty lines in a row" if empty > MAX_EMPTY else f"a path above {MAX_PATH:,} bytes"
+            raise DataError(f"the list holds {what}", allowed="one path per line, or paths that end with NUL")
         block = listing.read(BLOCK)
     if tail:
-        yield os.fsdecode(tail)
+        yield _listed(tail, separator)
 
 
-def printable(path: str) -> str:
-    """Return a path as valid text: bytes that are not UTF-8 become `\\xNN`."""
-    return os.fsencode(path).decode("utf-8", "backslashreplace")
+def _listed(path: bytes, separator: bytes) -> str:
+    """Return a path of a list; the carriage return of a Windows line end is no part of it, unless a file says so."""
+    if separator == b"\n" and path.endswith(b"\r") and not os.path.lexists(path):
+        path = path[:-1]
+    return os.fsdecode(path)
 
 
 class _Seen:
@@ -120,6 +133,9 @@ class _Seen:
 
 def _recordings_at(path: str, metadata: ArrayMetadata) -> Iterator[tuple[str, RecordingPath | Rejected]]:
     """Yield the recordings of a path, each with a key that is the same for every spelling of its path."""
+    if "\0" in path:
+        yield path, Rejected(printable(path), "its path holds a NUL character")
+        return
     absolute = os.path.abspath(path)
     if os.path.isdir(path):
         names = _walk(os.path.realpath(path))
@@ -163,22 +179,32 @@ def _unknown_suffix(suffix: str) -> str:
     return f"'{printable(suffix)}' is not the suffix of a recording (allowed: {allowed} and folders)"
 
 
-def _walk(root: str, folder: str = "") -> Iterator[str]:
-    """Yield the files below a folder in name order, with the names of one folder at a time in memory.
+def _walk(root: str) -> Iterator[str]:
+    """Yield the files below a folder in name order, with the names of the folders on one path in memory.
 
     Links to folders are not followed. A folder that cannot be listed is yielded with a slash at its end.
     """
+    pending = [iter([""])]
+    while pending:
+        name = next(pending[-1], None)
+        if name is None:
+            pending.pop()
+        elif name and not name.endswith("/"):
+            yield name
+        elif (entries := _entries(root, name)) is not None:
+            pending.append(entries)
+        else:
+            yield name or "/"
+
+
+def _entries(root: str, folder: str) -> Iterator[str] | None:
+    """Return the paths in a folder in name order, folders with a slash; None if it cannot be listed."""
     try:
         with os.scandir(os.path.join(root, folder)) as scan:
-            entries = sorted((entry.name, entry.is_dir(follow_symlinks=False)) for entry in scan)
+            names = sorted((entry.name, entry.is_dir(follow_symlinks=False)) for entry in scan)
     except OSError:
-        yield f"{folder.rstrip('/')}/"
-        return
-    for name, is_folder in entries:
-        if is_folder:
-            yield from _walk(root, f"{folder}{name}/")
-        else:
-            yield folder + name
+        return None
+    return (f"{folder}{name}/" if is_folder else f"{folder}{name}" for name, is_folder in names)
 
 
 def _select_recordings(names: Iterator[str], root: str, metadata: ArrayMetadata) -> Iterator[str]:
@@ -190,7 +216,8 @@ def _select_recordings(names: Iterator[str], root: str, metadata: ArrayMetadata)
         if name.endswith("/") or kind in SELF_DESCRIBING or (kind == ".mat" and not _exists(archive, f"{stem}.hea")):
             yield name
         elif kind in ARRAYS:
-            if metadata.has_fs_and_unit or _exists(archive, f"{stem}.json"):
+            sidecar = sidecar_of(stem)
+            if metadata.has_fs_and_unit or (sidecar and _exists(archive, sidecar)):
                 yield name
             else:
                 skipped += 1

@@ -31,7 +31,7 @@ def read_edf(data: bytes, name: str) -> Record:
     except RecordError:
         raise
     except Exception as error:  # edfio passes on whatever its parsers raise
-        raise RecordError(f"{name}: edfio cannot read it: {type(error).__name__}: {error}") from error
+        raise RecordError(f"{name}: edfio cannot read it: {type(error).__name__}: {str(error)[:120]}") from error
 
 
 def _record(edf: Any, name: str) -> Record:
@@ -45,6 +45,8 @@ def _record(edf: Any, name: str) -> Record:
     if not signals:
         labels = ", ".join(repr(signal.label) for signal in edf.signals[:12])
         raise RecordError(f"{name} holds no standard lead; its signals are {labels or 'none'}")
+    for lead, signal in signals.items():
+        _check_limits(signal, f"{name}: lead {lead}")
     rates = {float(signal.sampling_frequency) for signal in signals.values()}
     units = {lead: UNITS.get(signal.physical_dimension.strip()) for lead, signal in signals.items()}
     if len(rates) > 1 or None in units.values():
@@ -52,6 +54,18 @@ def _record(edf: Any, name: str) -> Record:
         raise RecordError(f"{name}: rates {sorted(rates)} Hz, units {stated}", allowed="one rate; mV, V or uV")
     rows = [signal.data * FACTORS[units[lead] or "mV"] for lead, signal in signals.items()]
     return Record(np.array(rows, dtype=np.float32), rates.pop(), tuple(signals), [])
+
+
+def _check_limits(signal: Any, what: str) -> None:
+    """Raise RecordError unless the limits of a signal give a scale; with equal ones its values would be raw digits."""
+    physical = float(signal.physical_min), float(signal.physical_max)
+    digital = int(signal.digital_min), int(signal.digital_max)
+    if physical[0] == physical[1] or digital[0] >= digital[1] or not np.isfinite(physical).all():
+        raise RecordError(
+            f"{what} is not calibrated: physical limits {physical[0]:g} to {physical[1]:g}, digital {digital[0]} to "
+            f"{digital[1]}",
+            allowed="two different physical limits, and a digital minimum below the maximum",
+        )
 
 
 def _check_size(data: bytes, name: str) -> None:

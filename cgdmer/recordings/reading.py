@@ -8,14 +8,14 @@ import numpy as np
 
 from cgdmer.archives import Archive
 from cgdmer.errors import ConfigError, RecordError
-from cgdmer.preprocessing import drop_extra_leads
-from cgdmer.recordings.array_metadata import ArrayMetadata, from_sidecar
+from cgdmer.recordings import limits, plausibility
+from cgdmer.recordings.array_metadata import ArrayMetadata, from_sidecar, sidecar_of
 from cgdmer.recordings.arrays import read_csv, read_npy
 from cgdmer.recordings.dicom import read_dicom
 from cgdmer.recordings.discovery import RecordingPath, Rejected, find_recordings, open_root
 from cgdmer.recordings.edf import read_edf
 from cgdmer.settings import Signal
-from cgdmer.signals import LEADS, Canonical, canonical
+from cgdmer.signals import LEADS
 from cgdmer.waveforms import Record, read_record
 from cgdmer.waveforms.record import SIGNAL_LIMIT
 
@@ -34,6 +34,8 @@ class Recording:
     """Names of the rows."""
     missing: tuple[str, ...] = ()
     """Rows that are zero because the lead was neither recorded nor could be derived."""
+    doubts: tuple[str, ...] = ()
+    """What is doubtful about the recording, each as a short phrase."""
 
 
 def read(path: RecordingPath, metadata: ArrayMetadata) -> Record:
@@ -53,27 +55,18 @@ def read(path: RecordingPath, metadata: ArrayMetadata) -> Record:
     return read_record(archive, member)
 
 
-def to_canonical(record: Record, form: Signal, seconds: float) -> Canonical:
-    """Bring a record into canonical form, exactly as shards are written."""
-    signal, leads = drop_extra_leads(record.signal, record.leads)
-    return canonical(signal, record.fs, leads, form, seconds)
-
-
-def missing_leads(mask: int) -> tuple[str, ...]:
-    """Return the names of the leads whose bits are set in `mask`."""
-    return tuple(lead for bit, lead in enumerate(LEADS) if mask >> bit & 1)
-
-
 def read_file(
     path: str | Path,
     form: Signal | None = None,
     *,
     metadata: ArrayMetadata | None = None,
     seconds: float | None = None,
+    start: float = 0.0,
 ) -> Recording:
     """Read one file: as recorded if `form` is None, else filtered, resampled, ordered and cut to that form.
 
-    ConfigError for a folder or zip, RecordError if the file cannot be read.
+    `start` is the second at which the part that is used begins. ConfigError for a folder or zip, RecordError if the
+    file cannot be read or cannot be an electrocardiogram in the stated unit.
     """
     metadata = metadata or ArrayMetadata()
     recordings = list(find_recordings([str(path)], metadata)) if not os.path.isdir(path) else []
@@ -82,17 +75,30 @@ def read_file(
     recording = recordings[0]
     if isinstance(recording, Rejected):
         raise RecordError(f"{recording.id}: {recording.reason}")
-    record = read(recording, metadata)
-    if form is None:
-        return Recording(record.signal, record.fs, tuple(record.leads))
-    result = to_canonical(record, form, form.seconds if seconds is None else seconds)
+    with limits.per_file():
+        record = read(recording, metadata)
+        if form is None:
+            used = record.signal[:, round(start * record.fs) :] if start else record.signal
+            return Recording(used, record.fs, tuple(record.leads), doubts=_doubts(record, start))
+        result, doubts = plausibility.checked(record, form, form.seconds if seconds is None else seconds, start)
     signal = result.signal[:, : result.valid].astype(np.float32) / 1000
-    return Recording(signal, form.fs, LEADS, missing_leads(result.quality["missing"]))
+    return Recording(signal, form.fs, LEADS, plausibility.lead_names(result.quality["missing"]), doubts)
+
+
+def _doubts(record: Record, start: float) -> tuple[str, ...]:
+    """Return what is doubtful about a recording that is used as it is; RecordError if it cannot be an ECG at all."""
+    form = Signal()
+    try:
+        return plausibility.checked(record, form, form.seconds, start)[1]
+    except plausibility.Implausible:
+        raise
+    except RecordError as error:
+        return (error.problem,)
 
 
 def _with_sidecar(archive: Archive, stem: str, metadata: ArrayMetadata) -> ArrayMetadata:
     """Return the facts of the file's own sidecar if there is one, completed from `metadata`."""
-    name = f"{stem}.json"
-    if name not in archive:
+    name = sidecar_of(stem)
+    if name is None or name not in archive:
         return metadata
     return from_sidecar(archive.read(name, SIDECAR_LIMIT), name).or_default(metadata)

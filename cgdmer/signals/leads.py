@@ -41,9 +41,9 @@ def canonical_leads(names: Sequence[str]) -> list[str]:
     """Return the canonical name of each lead, in any case; RecordError for an unknown or repeated name."""
     leads = [lead for name in names if (lead := canonical_lead(name))]
     if len(leads) < len(names):
-        unknown = [name for name in names if not canonical_lead(name)]
+        unknown = [name[:40] for name in names if not canonical_lead(name)][:12]
         raise RecordError(f"unknown lead names {unknown}", allowed=", ".join(LEADS) + " in any case and order")
-    repeated = sorted({lead for lead in leads if leads.count(lead) > 1})
+    repeated = sorted(lead for lead in LEADS if leads.count(lead) > 1)
     if repeated:
         raise RecordError(f"leads {repeated} occur more than once", allowed="each lead once")
     return leads

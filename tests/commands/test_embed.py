@@ -51,6 +51,7 @@ def test_files_become_rows_in_order_with_the_encoders_own_features(tmp_path):
         assert table[name].to_numpy().shape == (5, width)
         np.testing.assert_allclose(table[name].to_numpy()[1], alone[name][0], atol=1e-5)
     assert table["seconds"].to_list() == [4.0] * 5
+    assert table["quality"].to_list() == ["ok"] * 5
     meta = json.loads(pq.read_schema("embeddings.parquet").metadata[b"cgdmer"])
     assert meta["encoder_digest"] == encoder.digest
     assert meta["signal"]["fs"] == 50.0
@@ -159,12 +160,15 @@ def test_the_folder_is_one_the_package_reads(tmp_path):
 @pytest.mark.parametrize(
     ("words", "code", "message"),
     [
-        (["-o", "x.xlsx"], 2, "allowed: .parquet, .csv, or a folder"),
+        (["-o", "x.xlsx"], 2, "allowed: .parquet, .csv or a folder"),
         (["--seconds", "60"], 2, "1 to 4"),
         (["--fs", "-5"], 2, "--fs 500 --unit mV"),
         (["--leads", "I,Q"], 2, "unknown lead names"),
         (["-o", "in"], 2, "holds other files"),
         (["-o", "no/such/place.parquet"], 0, ""),
+        (["-o", ""], 2, "--output is empty"),
+        (["--start", "-1"], 2, "seconds from 0"),
+        (["--fs", "1e308"], 2, "at most 100,000 Hz"),
         (["-o", "/proc/nothing.parquet"], 3, "cannot be written"),
     ],
 )

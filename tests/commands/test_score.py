@@ -53,7 +53,7 @@ def run(*words):
 def test_each_prompt_has_a_cosine_and_is_named_with_its_hash(encoder):
     assert run("--classes", "AFIB,NORM") == 0
     table = pl.read_parquet("scores.parquet")
-    assert table.columns == ["id", "seconds", "missing", "zero_shot/AFIB", "zero_shot/NORM"]
+    assert table.columns == ["id", "seconds", "missing", "quality", "zero_shot/AFIB", "zero_shot/NORM"]
     meta = json.loads(pq.read_schema("scores.parquet").metadata[b"cgdmer"])["prompts"]
     text = meta["classes"]["AFIB"]["text"]
     assert text == "atrial fibrillation"
@@ -66,8 +66,8 @@ def test_own_prompts_and_a_table_with_its_facts_beside_it(tmp_path):
     (tmp_path / "mine.json").write_text(json.dumps({"prompts": {"fast": "fast rate", "slow": "slow rate"}}))
     assert run("--prompts", "mine.json", "-o", "out.csv") == 0
     table = pl.read_csv("out.csv")
-    assert table.columns[3:] == ["zero_shot/fast", "zero_shot/slow"]
-    assert json.loads((tmp_path / "out.json").read_text())["prompts"]["name"] == "mine"
+    assert table.columns[4:] == ["zero_shot/fast", "zero_shot/slow"]
+    assert json.loads((tmp_path / "out.csv.cgdmer.json").read_text())["prompts"]["name"] == "mine"
 
 
 def test_a_saved_probe_gives_the_probabilities_of_its_own_predictions(fitted, encoder):

@@ -1,0 +1,211 @@
+"""Where a command may write: never over an input, a sidecar or a file that this program did not write.
+
+A file of this program is recognised by its content: Parquet by the metadata in its schema, CSV by its sha256 in the
+metadata beside it, pictures by a mark at their end. A table that was edited since is the user's.
+"""
+
+import csv
+import json
+import os
+import stat
+from collections.abc import Callable, Iterable, Sequence
+from pathlib import Path
+from typing import Any
+
+from cgdmer import embeddings
+from cgdmer.errors import ConfigError, printable
+from cgdmer.files import sha256, without_digest
+from cgdmer.recordings.array_metadata import METADATA_SUFFIX
+
+KEY = "cgdmer"
+"""Key of the program's version in the metadata of an output; in Parquet, of all the metadata."""
+REJECTS_HEADER = ("path", "reason")
+SVG_MARK = "<!-- drawn by cgdmer plot -->\n"
+PNG_MARK = b"\0\0\0\x0ftEXtSoftware\0cgdmer&\xa4>\xe7"
+"""A text chunk: length, type, keyword, text and CRC."""
+PNG_END = b"\0\0\0\0IEND\xaeB`\x82"
+COMPANIONS = (".json", ".hea", ".dat", ".mat")
+"""Suffixes of the files beside a recording that are read with it."""
+SMALL = 1 << 24
+"""Bytes of the largest metadata file."""
+
+
+def metadata_beside(output: Path) -> Path:
+    """Return the file of a table's metadata; recordings never take a file of this name for a sidecar."""
+    return output.with_name(output.name + METADATA_SUFFIX)
+
+
+def rejects_beside(output: Path) -> Path:
+    """Return the list of the recordings that were rejected."""
+    return output.with_name(f"{output.stem}.rejects.csv")
+
+
+def claim(output: Path, inputs: Sequence[str], *, overwrite: bool) -> None:
+    """Check that an output and what is written beside it may be written; ConfigError says which file is in the way.
+
+    `overwrite` allows to replace files of others, but never an input of the same command or a file in an input folder.
+    """
+    if output.name in ("", "..", "-"):
+        raise ConfigError(f"--output '{output}' names no file", allowed="a name such as result.parquet")
+    if output.suffix == "" and _kind(output):
+        _claim_folder(output, overwrite)
+    for target in _targets(output):
+        _claim_file(target, inputs, overwrite)
+
+
+def _targets(output: Path) -> list[Path]:
+    """Return the files that a command writes for an output, apart from those inside a folder."""
+    files = [output] if output.suffix else []
+    files += [metadata_beside(output)] if output.suffix == ".csv" else []
+    return files + ([] if output.suffix in (".svg", ".png") else [rejects_beside(output)])
+
+
+def check_inputs(output: Path, inputs: Sequence[Path]) -> None:
+    """Raise ConfigError if an output would replace a file that the command reads besides the recordings."""
+    for target in _targets(output):
+        if target.exists() and any(_same(str(target), str(path)) for path in inputs):
+            raise _read_too(target)
+
+
+def _claim_file(target: Path, inputs: Sequence[str], overwrite: bool) -> None:
+    kind = _kind(target)
+    if kind is None:
+        return
+    if not stat.S_ISREG(kind) and not stat.S_ISLNK(kind):
+        what = "a folder" if stat.S_ISDIR(kind) else "no regular file"
+        raise ConfigError(f"--output: {printable(str(target))} is {what}", allowed="the name of a file")
+    if is_input(target, inputs):
+        raise _read_too(target)
+    if not overwrite and not written_here(target):
+        raise _foreign(target)
+
+
+def _claim_folder(folder: Path, overwrite: bool) -> None:
+    if not folder.is_dir():
+        raise ConfigError(f"--output: {printable(str(folder))} is no folder", allowed="a new or empty folder")
+    if overwrite:
+        return
+    names = sorted(os.listdir(folder))
+    if names and not (folder / embeddings.META).is_file():
+        raise _foreign(folder / names[0], f"{printable(str(folder))} holds other files, for example ")
+    digests = _digests(folder) if names else {}
+    for name in names:
+        written = name.endswith(".npy") or name == embeddings.IDS
+        if written and (name not in digests or sha256(folder / name) != digests[name]):
+            raise _foreign(folder / name)
+
+
+def _digests(folder: Path) -> dict[str, str]:
+    """Return the sha256 of each file that an earlier run wrote into a folder; ConfigError if its list is no such."""
+    try:
+        files = without_digest(_json(folder / embeddings.META))["files"]
+        return {str(name): str(digest) for name, digest in files.items()}
+    except (ValueError, KeyError, TypeError, AttributeError) as error:
+        raise _foreign(folder / embeddings.META) from error
+
+
+def _foreign(path: Path, before: str = "") -> ConfigError:
+    return ConfigError(
+        f"--output: {before}{printable(str(path))}, which this program did not write or which was changed since",
+        allowed="a new name, or a result of this program",
+        fix="choose another name, or pass --overwrite",
+    )
+
+
+def _read_too(path: Path) -> ConfigError:
+    return ConfigError(
+        f"--output: {printable(str(path))} would be replaced, but this command reads it",
+        allowed="another name, or another folder",
+        fix="--output results/NAME",
+    )
+
+
+def _kind(path: Path) -> int | None:
+    """Return the file mode of a path, which is not followed if it is a link; None if nothing is there."""
+    try:
+        return path.lstat().st_mode
+    except FileNotFoundError:
+        return None
+    except (OSError, ValueError) as error:
+        reason = getattr(error, "strerror", None) or str(error)
+        raise ConfigError(f"--output {printable(str(path))[:200]}: {reason}", allowed="the name of a file") from error
+
+
+def is_input(target: Path, inputs: Iterable[str]) -> bool:
+    """Return True if a file is an input, lies in an input folder without being a result, or is beside an input."""
+    real = os.path.realpath(target)
+    for name in inputs:
+        source = os.path.realpath(name)
+        stem = os.path.splitext(source)[0]
+        if os.path.isdir(source):
+            if real.startswith(source.rstrip("/") + "/") and not written_here(target):
+                return True
+        elif real == source or _same(real, source) or real in [stem + suffix for suffix in COMPANIONS]:
+            return True
+    return False
+
+
+def _same(first: str, second: str) -> bool:
+    try:
+        return os.path.samefile(first, second)
+    except OSError:
+        return False
+
+
+def written_here(path: Path) -> bool:
+    """Return True if the content of a file shows that this program wrote it and that it was not edited since."""
+    if path.name.endswith(METADATA_SUFFIX):
+        test: Callable[[Path], bool] = _is_metadata
+    elif path.name.endswith(".rejects.csv"):
+        test = _is_rejects
+    elif path.suffix not in _TESTS:
+        return False
+    else:
+        test = _TESTS[path.suffix]
+    try:
+        return path.is_file() and test(path)
+    except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError, csv.Error):
+        return False
+
+
+def _is_table(path: Path) -> bool:
+    return bool(_json(metadata_beside(path))["table_sha256"] == sha256(path))
+
+
+def _is_metadata(path: Path) -> bool:
+    return {KEY, "table_sha256"} <= set(_json(path))
+
+
+def _is_rejects(path: Path) -> bool:
+    with path.open(encoding="utf-8", newline="") as stream:
+        rows = csv.reader(stream)
+        return tuple(next(rows, ())) == REJECTS_HEADER and all(len(row) == len(REJECTS_HEADER) for row in rows)
+
+
+def _is_parquet(path: Path) -> bool:
+    from pyarrow.parquet import read_schema
+
+    return KEY.encode() in (read_schema(path).metadata or {})
+
+
+def _ends_with(mark: bytes) -> Callable[[Path], bool]:
+    def test(path: Path) -> bool:
+        with path.open("rb") as stream:
+            stream.seek(-len(mark), os.SEEK_END)
+            return stream.read() == mark
+
+    return test
+
+
+_TESTS: dict[str, Callable[[Path], bool]] = {
+    ".parquet": _is_parquet,
+    ".csv": _is_table,
+    ".svg": _ends_with(SVG_MARK.encode()),
+    ".png": _ends_with(PNG_MARK + PNG_END),
+}
+
+
+def _json(path: Path) -> Any:
+    if path.stat().st_size > SMALL:
+        raise ValueError("too large for metadata")
+    return json.loads(path.read_text(encoding="utf-8"))

@@ -1,0 +1,140 @@
+"""The commands for the user's own recordings: their arguments, and one call for each."""
+
+import argparse
+import signal
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from types import FrameType
+from typing import TYPE_CHECKING, Any
+
+from cgdmer.errors import ConfigError
+
+if TYPE_CHECKING:
+    from cgdmer.commands.embed import Request
+
+
+def add_commands(commands: Any) -> None:
+    """Add the commands to the parser of the command line."""
+    metadata = argparse.ArgumentParser(add_help=False)
+    metadata.add_argument("--fs", type=float, metavar="HZ", help="sampling rate of .npy and .csv files")
+    metadata.add_argument("--unit", help="unit of .npy and .csv files: mV, V or uV")
+    metadata.add_argument(
+        "--leads", metavar="I,II,V1", help="lead names of .npy files and of .csv files without a header row, in order"
+    )
+    metadata.add_argument(
+        "--start", type=float, default=0.0, metavar="SECONDS", help="begin at this second of each recording"
+    )
+    metadata.add_argument(
+        "--overwrite", action="store_true", help="also replace a file that this program did not write; never an input"
+    )
+    inputs = argparse.ArgumentParser(add_help=False, parents=[metadata])
+    inputs.add_argument(
+        "paths", metavar="PATH", nargs="+", help="recordings, folders, zips, or - to read a list of paths from stdin"
+    )
+    inputs.add_argument(
+        "--model", default="data/models/pretrain", metavar="FOLDER", help="folder of the encoder, or models:/NAME@ALIAS"
+    )
+    inputs.add_argument("--seconds", type=float, help="use SECONDS of each recording; default: the encoder's length")
+    embed = commands.add_parser("embed", parents=[inputs], help="compute the features of recordings")
+    embed.add_argument(
+        "-o",
+        "--output",
+        metavar="FILE",
+        default="embeddings.parquet",
+        help=".parquet, .csv, or a folder for .npy arrays; default: %(default)s",
+    )
+    score = commands.add_parser("score", parents=[inputs], help="score recordings with prompts and fitted probes")
+    score.add_argument(
+        "-o", "--output", metavar="FILE", default="scores.parquet", help=".parquet or .csv; default: %(default)s"
+    )
+    score.add_argument(
+        "--prompts", metavar="JSON", help='a file {"prompts": {"CLASS": "text"}}; default: the prompts of the package'
+    )
+    score.add_argument("--classes", metavar="AFIB,NORM", help="use only the prompts of these classes")
+    score.add_argument(
+        "--probe", action="append", default=[], metavar="TASK", help="a task, or a file *.probe.safetensors; repeatable"
+    )
+    score.add_argument(
+        "--representation", default="pooled", help="input of the probe: pooled (default), shared or specific"
+    )
+    plot = commands.add_parser("plot", parents=[metadata], help="draw a recording on ECG paper")
+    plot.add_argument("path", metavar="FILE", help="one recording")
+    plot.add_argument("--seconds", type=float, default=10.0, help="draw SECONDS, up to 60; default: 10")
+    plot.add_argument(
+        "-o", "--output", metavar="FILE", help=".svg or .png; default: the name of the recording with .svg"
+    )
+
+
+def run(options: argparse.Namespace) -> tuple[int, str]:
+    """Run a command and return its exit code and what it prints."""
+    with ending_cleanly():
+        return {"embed": _embed, "score": _score, "plot": _plot}[options.command](options)
+
+
+@contextmanager
+def ending_cleanly() -> Iterator[None]:
+    """Let SIGTERM and SIGHUP end the block as an exception, so that its temporary files are removed."""
+    signals = (signal.SIGTERM, signal.SIGHUP)
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+
+    def end(number: int, _frame: FrameType | None) -> None:
+        for each in signals:
+            signal.signal(each, signal.SIG_IGN)
+        raise SystemExit(128 + number)
+
+    previous = [signal.signal(each, end) for each in signals]
+    try:
+        yield
+    finally:
+        for each, handler in zip(signals, previous, strict=True):
+            signal.signal(each, handler)
+
+
+def _embed(options: argparse.Namespace) -> tuple[int, str]:
+    from cgdmer.commands.embed import embed
+
+    outcome = embed(_request(options), options.model)
+    return outcome.code, str(outcome)
+
+
+def _score(options: argparse.Namespace) -> tuple[int, str]:
+    from cgdmer.commands.score import ScoreOptions, score
+
+    classes = None if options.classes is None else tuple(options.classes.split(","))
+    prompts = {} if options.prompts is None else {"prompts": Path(options.prompts)}
+    score_options = ScoreOptions(
+        **prompts, classes=classes, probes=tuple(options.probe), representation=options.representation
+    )
+    outcome = score(_request(options), options.model, score_options)
+    return outcome.code, "\n".join(filter(None, [outcome.findings, str(outcome)]))
+
+
+def _request(options: argparse.Namespace) -> "Request":
+    from cgdmer.commands.embed import Request
+    from cgdmer.recordings.array_metadata import from_options
+
+    metadata = from_options(options.fs, options.unit, options.leads)
+    return Request(
+        options.paths, _output_path(options.output), metadata, options.seconds, options.start, options.overwrite
+    )
+
+
+def _output_path(name: str) -> Path:
+    """Return the path of an output; ConfigError for an empty name, which would mean the working directory."""
+    if not name.strip():
+        raise ConfigError("--output is empty", allowed="the name of a file", fix="--output result.parquet")
+    return Path(name)
+
+
+def _plot(options: argparse.Namespace) -> tuple[int, str]:
+    from cgdmer.commands.plot import Drawing, plot
+    from cgdmer.recordings.array_metadata import from_options
+
+    metadata = from_options(options.fs, options.unit, options.leads)
+    output = None if options.output is None else _output_path(options.output)
+    drawing = Drawing(output, options.start, options.seconds, options.overwrite)
+    return 0, str(plot(options.path, drawing, metadata))

@@ -1,0 +1,74 @@
+"""Which recordings an encoder and its probes were fitted on: simulated, real or unknown.
+
+The manifest of each corpus, in the project that holds the model or the probe, says where its recordings came from. A
+file that was copied out of its project is of unknown origin.
+"""
+
+import logging
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from cgdmer.acquisition import manifest
+from cgdmer.files import read_json
+from cgdmer.paths import raw
+from cgdmer.tables import TASKS
+
+log = logging.getLogger(__name__)
+
+SIMULATED, REAL, MIXED, UNKNOWN = "simulated", "real", "simulated and real", "unknown"
+
+
+@dataclass(frozen=True)
+class Provenance:
+    """The origin of the recordings that an encoder and each probe, by task, were fitted on."""
+
+    encoder: str
+    probes: Mapping[str, str] = field(default_factory=dict)
+
+    def to_json(self) -> dict[str, Any]:
+        """Return the metadata of an output."""
+        return {"encoder": self.encoder, "probes": dict(self.probes)}
+
+    def warn(self) -> None:
+        """Log a warning if the encoder or a probe has seen simulated recordings only."""
+        named = ["the encoder"] if self.encoder == SIMULATED else []
+        named += [f"the probe of {task}" for task, origin in self.probes.items() if origin == SIMULATED]
+        if named:
+            log.warning(
+                "%s saw SIMULATED recordings only: on real recordings the scores are neither calibrated nor valid, "
+                "and most healthy people get a low probability of NORM",
+                " and ".join(named),
+            )
+
+
+def of_model(model: str) -> str:
+    """Return the origin of the recordings that an encoder was pretrained on, given its folder."""
+    config = Path(model) / "config.json"
+    try:
+        sources = read_json(config)["facts"]["pool"] if config.is_file() else []
+    except (OSError, ValueError, KeyError, TypeError):
+        return UNKNOWN
+    return _origin(config, sources) if isinstance(sources, list) else UNKNOWN
+
+
+def of_probe(path: Path, task: str) -> str:
+    """Return the origin of the recordings that a probe was fitted on, given its file and its task."""
+    return _origin(path, [TASKS[task]] if task in TASKS else [])
+
+
+def _origin(file: Path, sources: Sequence[str]) -> str:
+    ways = {_way(file.resolve().parents, str(source)) for source in sources}
+    if not ways or "" in ways:
+        return UNKNOWN
+    return {frozenset({"simulate"}): SIMULATED}.get(frozenset(ways), MIXED if "simulate" in ways else REAL)
+
+
+def _way(folders: Iterable[Path], source: str) -> str:
+    """Return how the project around a file acquired a corpus; '' if no folder above the file is such a project."""
+    for folder in folders:
+        path = folder / raw(source) / manifest.NAME
+        if path.is_file():
+            return str(read_json(path).get("way", ""))
+    return ""
