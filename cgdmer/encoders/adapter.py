@@ -16,7 +16,7 @@ from torch import Tensor, nn
 from cgdmer import environment
 from cgdmer.encoders.base import Setup, check_signal
 from cgdmer.encoders.form import Form, Inputs, inputs
-from cgdmer.encoders.published import WEIGHTS, Card, Checkpoint, names
+from cgdmer.encoders.published import WEIGHTS, Card
 from cgdmer.encoders.state import encoder_state
 from cgdmer.errors import ConfigError, DataError
 from cgdmer.files import sha256
@@ -25,12 +25,6 @@ from cgdmer.signals.leads import LEADS
 
 CPU_BATCH = 8
 """Records that a CPU encodes at once: few enough that the activations stay in its cache."""
-CONVERT = (
-    "python -c \"import torch; from safetensors.torch import save_file; state = torch.load('{file}', "
-    "weights_only=True, map_location='cpu'); save_file({{k: v.clone().contiguous() for k, v in state.items()}}, "
-    "'{target}')\""
-)
-"""Command that converts a checkpoint with a plain state dict to safetensors; `weights_only` runs none of its code."""
 
 
 class Adapted:
@@ -73,18 +67,13 @@ class Adapted:
         return batch.averaged(rows)
 
 
-def adapt(
-    name: str,
-    network: nn.Module,
-    form: Form,
-    setup: Setup,
-    checkpoint: Checkpoint = Checkpoint(),  # noqa: B008
-) -> Adapted:
-    """Load the weights that `embed.outside` names into a network, strictly.
+def adapt(card: Card, setup: Setup) -> Adapted:
+    """Load the weights that `embed.outside` names into the network of a card, strictly.
 
     ConfigError if no file is named or it is not a safetensors file; DataError if its sha256 differs from params.yaml,
-    or if it is damaged or holds other tensors than the network has, after those that `checkpoint` drops.
+    or if it is damaged or holds other tensors than the network has, after those that the card drops.
     """
+    name = card.name
     if name not in setup.weights_files:
         raise ConfigError(
             f"params.yaml names no weights for encoder {name}",
@@ -94,20 +83,16 @@ def adapt(
     path, digest = Path(setup.weights_files[name].file), setup.weights_files[name].sha256
     path = path / WEIGHTS if path.is_dir() or not path.suffix else path
     state, digest = read(path, name, digest)
+    network = card.network()
     try:
-        network.load_state_dict(encoder_state(state, checkpoint, network), strict=True)
+        network.load_state_dict(encoder_state(state, card.checkpoint, network), strict=True)
     except DataError as error:
         raise DataError(
             f"{path} does not hold the weights of {name}: {error.problem}",
             allowed=error.allowed,
-            fix=f"rename the tensors when converting, or fix network() in cgdmer/encoders/{name}.py",
+            fix=f"name the file that holds them, or correct CARD in cgdmer/encoders/{name}.py",
         ) from error
-    return Adapted(name, network, form, setup.signal, digest)
-
-
-def adapt_published(card: Card, setup: Setup) -> Adapted:
-    """Load the weights that `embed.outside` names into the network of a card."""
-    return adapt(card.name, card.network(), card.form, setup, card.checkpoint)
+    return Adapted(name, network, card.form, setup.signal, digest)
 
 
 def read(path: Path, name: str, digest: str | None) -> tuple[dict[str, Tensor], str]:
@@ -116,11 +101,10 @@ def read(path: Path, name: str, digest: str | None) -> tuple[dict[str, Tensor], 
     ConfigError for a pickle, with the command to convert it.
     """
     if path.suffix != ".safetensors":
-        command = f"cgdmer convert {path} --encoder {name} -o data/outside/{name}"
         raise ConfigError(
             f"{path} may hold a pickle, which can run any code when it is read",
             allowed="a .safetensors file",
-            fix=command if name in names() else CONVERT.format(file=path, target=path.with_suffix(".safetensors")),
+            fix=f"cgdmer convert {path} --encoder {name} -o data/outside/{name}",
         )
     if not path.is_file():
         raise DataError(f"{path} is missing", fix=f"put the weights of {name} there")

@@ -4,7 +4,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from cgdmer.encoders.adapter import Adapted, adapt_published
+from cgdmer.encoders.adapter import Adapted, adapt
 from cgdmer.encoders.attention import attended
 from cgdmer.encoders.base import Setup
 from cgdmer.encoders.form import Form
@@ -175,4 +175,4 @@ CARD = Card(
 
 
 def load(setup: Setup) -> Adapted:
-    return adapt_published(CARD, setup)
+    return adapt(CARD, setup)

@@ -6,7 +6,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from cgdmer.encoders.adapter import Adapted, adapt_published
+from cgdmer.encoders.adapter import Adapted, adapt
 from cgdmer.encoders.attention import attended
 from cgdmer.encoders.base import Setup
 from cgdmer.encoders.ecg_fm import FORM as TOWER_FORM
@@ -106,4 +106,4 @@ CARD = Card(
 
 
 def load(setup: Setup) -> Adapted:
-    return adapt_published(CARD, setup)
+    return adapt(CARD, setup)

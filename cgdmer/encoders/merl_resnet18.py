@@ -3,7 +3,7 @@
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from cgdmer.encoders.adapter import Adapted, adapt_published
+from cgdmer.encoders.adapter import Adapted, adapt
 from cgdmer.encoders.base import Setup
 from cgdmer.encoders.form import MIMIC_LEADS, Form
 from cgdmer.encoders.published import Card, Checkpoint, Corpus, Paper
@@ -85,4 +85,4 @@ CARD = Card(
 
 
 def load(setup: Setup) -> Adapted:
-    return adapt_published(CARD, setup)
+    return adapt(CARD, setup)

@@ -3,7 +3,7 @@
 import torch
 from torch import Tensor, nn
 
-from cgdmer.encoders.adapter import Adapted, adapt_published
+from cgdmer.encoders.adapter import Adapted, adapt
 from cgdmer.encoders.attention import attended
 from cgdmer.encoders.base import Setup
 from cgdmer.encoders.form import MIMIC_LEADS, Form
@@ -111,4 +111,4 @@ CARD = Card(
 
 
 def load(setup: Setup) -> Adapted:
-    return adapt_published(CARD, setup)
+    return adapt(CARD, setup)
