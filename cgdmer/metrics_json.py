@@ -4,7 +4,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Any
 
-from cgdmer.ablation_results import AblationNumbers
+from cgdmer.ablation_results import AblationNumbers, DifferenceCell
 from cgdmer.json_dataclass import Json
 from cgdmer.results import (
     Cell,
@@ -48,6 +48,8 @@ class Metrics(Json):
     """By encoder."""
     by_weights: dict[str, dict[str, dict[str, dict[str, dict[str, Cell]]]]] = field(default_factory=dict)
     """Of random controls: by task, label fraction, encoder, number of the set of weights and representation."""
+    differences: dict[str, dict[str, dict[str, DifferenceCell]]] = field(default_factory=dict)
+    """Of the method from each control, by control, task (or `mean`) and label fraction."""
     zero_shot: dict[str, ZeroShotCell] = field(default_factory=dict)
     """By task."""
     finetuning: dict[str, dict[str, dict[str, FinetunedCell]]] = field(default_factory=dict)
@@ -60,6 +62,8 @@ class Metrics(Json):
     """By task, encoder and condition."""
     retrieval: RetrievalResult | None = None
     disentanglement: DisentanglementResult | None = field(default=None, metadata={"key": "parts"})
+    pretrained_on: list[str] = field(default_factory=list)
+    """Sources whose training splits pretraining has read, recordings and reports."""
     data: dict[str, CorpusNumbers] = field(default_factory=dict)
     versions: dict[str, str] = field(default_factory=dict)
 

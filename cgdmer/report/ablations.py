@@ -9,6 +9,7 @@ from cgdmer.page.comparisons import Bar, from_reference
 from cgdmer.page.standalone import Panel
 from cgdmer.report import table
 from cgdmer.report.headline import METHOD, TASK_NAMES, name_of, percent, task_head
+from cgdmer.report.paired import p_text
 from cgdmer.report.table import Content, Table, stacked
 from cgdmer.results import Cell
 
@@ -172,12 +173,6 @@ def content(ablation: Ablation, task: str, column: str) -> Content:
         spread = f"seeds {min(seeds):.3f} to {max(seeds):.3f}" if len(seeds) > 1 else "one seed"
         return stacked(value.value(), value.bounds(), spread)
     return stacked(value.value(), apart.text(signed=True), p_text(apart))
-
-
-def p_text(cell: DifferenceCell) -> str:
-    """Write the p-value that counts: adjusted, unless the comparison was planned."""
-    p = cell.p if cell.p_adjusted is None else cell.p_adjusted
-    return f"p {'< 0.001' if p < 0.001 else f'{p:.3f}'}{'' if cell.p_adjusted is None else ' adjusted'}"
 
 
 def power(ablations: Ablations, *tasks: str, column: str | None = None) -> str:

@@ -1,7 +1,5 @@
 """The benchmark page: its header and the order of its sections."""
 
-from collections.abc import Sequence
-
 from cgdmer.metrics_json import Metrics, protocols_and_seeds
 from cgdmer.page import Html, document, el, tiles
 from cgdmer.page.elements import safe
@@ -35,14 +33,13 @@ LINKS = {
 
 
 def render(
-    findings: Findings, metrics: Metrics, compared: Sequence[paired.Comparison], drawn: pictures.Pictures,
-    report: Report,
+    findings: Findings, metrics: Metrics, drawn: pictures.Pictures, report: Report,
 ) -> str:  # fmt: skip
     """Return the whole self-contained page."""
     fraction = nearest(metrics, report.fraction)
     sections = [
         numbers.headline_section(metrics, fraction),
-        paired.paired_section(compared, percent(fraction)),
+        paired.paired_section(metrics.differences, fraction, findings.ablations.get(ablations.FULL)),
         numbers.fraction_section(metrics),
         numbers.class_section(findings.probes, metrics, fraction),
         finetuning.finetuning_section(findings.finetuning),

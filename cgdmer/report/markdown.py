@@ -12,17 +12,17 @@ from cgdmer.report import (
     finetuning,
     measurements,
     numbers,
+    paired,
     robustness,
     table,
 )
 from cgdmer.report.gather import Findings
-from cgdmer.report.headline import TASK_NAMES, name_of, percent
+from cgdmer.report.headline import percent
 from cgdmer.report.html import summary
-from cgdmer.report.paired import Comparison
 from cgdmer.report.table import Table
 
 
-def write(findings: Findings, metrics: Metrics, compared: Sequence[Comparison], title: str) -> str:
+def write(findings: Findings, metrics: Metrics, title: str) -> str:
     """Return the Markdown text."""
     fractions = list(reversed(metrics.fractions()))
     probes = findings.probes
@@ -36,7 +36,7 @@ def write(findings: Findings, metrics: Metrics, compared: Sequence[Comparison], 
         summary(metrics, fractions[0]),
         *(_section(f"Linear probes, {percent(one)} of the labels", [numbers.probe_table(metrics, one)])
           for one in fractions),
-        _section("Differences", _differences(compared)),
+        _section("Differences", paired.paired_tables(metrics.differences, findings.ablations.get(ablations.FULL))),
         _section("Fine-tuning", finetuned, finetuning.LEAD if finetuned else finetuning.OFF),
         _section("Fewer leads and disturbances", robustness.tables(findings.robustness)),
         _section("Zero-shot", numbers.zero_shot_tables(metrics)),
@@ -56,9 +56,3 @@ def _section(title: str, tables: Sequence[Table], lead: str = "") -> str:
     """Return a section; empty without a table or a lead."""
     blocks = [lead, *map(table.markdown, tables)] if lead else list(map(table.markdown, tables))
     return "\n\n".join([f"## {title}", *blocks]) if blocks else ""
-
-
-def _differences(compared: Sequence[Comparison]) -> list[Table]:
-    rows = [[TASK_NAMES[one.task], name_of(one.control), one.difference.text(signed=True)] for one in compared]
-    caption = "Macro AUROC of CG-DMER minus that of a control, headline label share; paired bootstrap."
-    return [Table(caption, ("Task", "Control", "Difference"), rows)] if rows else []

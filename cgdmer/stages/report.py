@@ -1,5 +1,7 @@
 """Stage report: all results -> metrics.json, report.html, report.md and static plots."""
 
+from dataclasses import replace
+
 from cgdmer import paths, settings
 from cgdmer.files import write_json, write_text
 from cgdmer.report import gather, html, markdown, paired, plots
@@ -10,10 +12,10 @@ def report(*, report: settings.Report, matrix: settings.Matrix) -> None:
     """Write the metrics, the benchmark page and its plots; DataError if no encoder has been probed yet."""
     findings = gather.gather(matrix)
     metrics = gather.metrics(findings)
+    metrics = replace(metrics, differences=paired.compare_all(findings.probes, metrics))
     write_json(paths.METRICS, metrics.to_json())
     fraction = html.nearest(metrics, report.fraction)
-    compared = paired.compare_all(findings.probes, metrics, fraction)
     for name, content in plots.draw(findings, metrics, fraction).items():
         write_text(paths.REPORTS / "plots" / name, content)
-    write_text(paths.REPORT_MD, markdown.write(findings, metrics, compared, report.title))
-    write_text(paths.REPORT_HTML, html.render(findings, metrics, compared, illustrate(findings, report), report))
+    write_text(paths.REPORT_MD, markdown.write(findings, metrics, report.title))
+    write_text(paths.REPORT_HTML, html.render(findings, metrics, illustrate(findings, report), report))
