@@ -62,8 +62,8 @@ def test_unknown_keys_are_ignored_and_whole_numbers_stay_whole():
 def test_metrics_json_keeps_its_keys():
     content = METRICS.to_json()
     assert set(content) == {
-        "auroc", "headline", "by_weights", "differences", "zero_shot", "finetuning", "ablations", "conditions", "retrieval",
-        "parts", "data", "versions",
+        "auroc", "headline", "by_weights", "differences", "zero_shot", "finetuning", "ablations", "conditions",
+        "retrieval", "parts", "data", "versions",
     }  # fmt: skip
     assert (content["retrieval"], content["parts"]) == ({}, {})
     assert set(content["ablations"]["no_eyes"]) == {
