@@ -1,8 +1,28 @@
 """The rehearsal at size, as `python -m benchmarks.rehearsal` measured it, and its section of the benchmark page."""
 
+import math
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from itertools import groupby
 
 from cgdmer.json_dataclass import Json
+from cgdmer.page import Html, el, figure, number, section
+from cgdmer.page.charts import Series, key, lines
+from cgdmer.report import table
+from cgdmer.report.table import Content, Table
+
+LEAD = (
+    "The whole pipeline, from raw files in PhysioNet's layout to this page, on simulated corpora of growing size, with "
+    "the paper profile and a small model. Where the cost per record does not rise, time grows no faster than the records."
+)
+DRAWN = (
+    "acquire mimic_iv_ecg",
+    "index mimic_iv_ecg",
+    "shards mimic_iv_ecg",
+    "validate mimic_iv_ecg",
+    "pretraining_set",
+)
+"""Stages whose time depends on the largest corpus and not on the model."""
 
 
 @dataclass(frozen=True)
@@ -98,3 +118,95 @@ class Rehearsal(Json):
 
     runs: list[Run] = field(default_factory=list)
     growth: list[Growth] = field(default_factory=list)
+
+
+def latest(rehearsal: Rehearsal) -> Run:
+    """Return the run with the most records."""
+    return max(rehearsal.runs, key=lambda run: run.records)
+
+
+def growth_table(rehearsal: Rehearsal) -> Table:
+    """Return one row per stage that was measured at several sizes: exponents, and what follows for the real corpora."""
+    rows: list[list[Content]] = [
+        [
+            one.name, f"{number(one.smallest)} to {number(one.largest)}", f"{one.cpu:.2f}", f"{one.wall:.2f}",
+            f"{one.memory:.2f}", number(one.real), number(one.hours, 2), number(one.cpu_hours, 2),
+            number(one.memory_mb),
+        ]
+        for one in rehearsal.growth
+    ]  # fmt: skip
+    head = ("Stage", "Measured records", "CPU exponent", "Wall exponent", "Memory exponent", "Real records",
+            "Wall hours", "CPU hours", "Memory, MB")  # fmt: skip
+    run = latest(rehearsal)
+    caption = (
+        "Exponents are slopes in log-log scale; the last four columns hold for the published corpora on the same "
+        f"machine ({run.machine}), by a line through the two largest rehearsals, or a power if growth is faster. The "
+        "model is small, so hours of stages that run it say nothing about a GPU. Other work ran on the machine, so CPU "
+        "hours are the firmer number."
+    )
+    return Table(caption, head, rows)
+
+
+def run_table(rehearsal: Rehearsal) -> Table:
+    """Return one row per rehearsal."""
+    rows: list[list[Content]] = [
+        [
+            number(run.records), number(sum(run.corpora.values())), number(run.raw_gb, 1), number(run.repro_s / 60, 1),
+            number(sum(call.cpu_s for call in run.calls) / 60, 1), number(run.again_s, 1),
+            number(max(call.memory_mb for call in run.calls)), str(len(run.kills)), faults_of(run),
+        ]
+        for run in rehearsal.runs
+    ]  # fmt: skip
+    head = ("MIMIC-IV-ECG records", "All records", "Raw, GB", "`dvc repro`, min", "CPU, min", "Without a change, s",
+            "Most memory, MB", "Kills", "Faults in quarantine")  # fmt: skip
+    run = latest(rehearsal)
+    versions = ", ".join(f"{name} {version}" for name, version in run.versions.items())
+    return Table(f"{run.machine}; {run.date}; commit {run.commit}; {versions}.", head, rows)
+
+
+def faults_of(run: Run) -> str:
+    """Return how many planted faults were quarantined, for example `7 of 7`."""
+    return f"{sum(bool(fault.reason) for fault in run.faults)} of {len(run.faults)}" if run.faults else "–"
+
+
+def fault_table(rehearsal: Rehearsal) -> Table:
+    """Return one row per kind of planted fault in the largest run that has any, with an example of the reason."""
+    planted = [fault for run in rehearsal.runs if run.faults for fault in run.faults][::-1]
+    rows: list[list[Content]] = []
+    for kind, group in groupby(sorted(planted, key=lambda one: one.kind), key=lambda one: one.kind):
+        same = list(group)
+        rows.append([kind, f"{sum(bool(one.reason) for one in same)} of {len(same)}", same[0].reason or "none"])
+    return Table("Planted faults, of all rehearsals.", ("Fault", "In quarantine", "Reason, for example"), rows, (0, 2))
+
+
+def rehearsal_section(rehearsal: Rehearsal | None) -> Html | None:
+    """Draw cost per record and memory over the number of records, and the tables; None without a rehearsal."""
+    if rehearsal is None or not rehearsal.runs:
+        return None
+    drawn = [name for name in DRAWN if any(call.name == name for run in rehearsal.runs for call in run.calls)]
+    cost = _chart("CPU milliseconds per record", rehearsal.runs, drawn, lambda call: 1000 * call.cpu_s / call.records)
+    memory = _chart("Memory in MB", rehearsal.runs, drawn, lambda call: call.memory_mb)
+    tables = [run_table(rehearsal), growth_table(rehearsal), fault_table(rehearsal)]
+    names = key([(name, style) for style, name in enumerate(drawn)])
+    blocks = [names, el("div", cost, memory, class_="grid"), [table.html(one) for one in tables if one.rows]]
+    return section("rehearsal", "Rehearsal at size", blocks, lead=LEAD)
+
+
+def _chart(label: str, runs: Sequence[Run], names: Sequence[str], value: Callable[[Call], float]) -> Html:
+    """Draw one line per stage; records are on a logarithmic axis."""
+    series = []
+    for style, name in enumerate(names):
+        calls = [call for run in runs for call in run.calls if call.name == name]
+        series.append(
+            Series(name, [math.log10(call.records) for call in calls], [value(c) for c in calls], style=style)
+        )
+    ticks = [(math.log10(run.records), number(run.records)) for run in runs]
+    largest = max((max(one.y) for one in series), default=1.0)
+    return figure(lines(label, series, x_ticks=ticks, y=(0.0, largest)), f"{label}, by records of MIMIC-IV-ECG.")
+
+
+def markdown(rehearsal: Rehearsal) -> str:
+    """Return the tables of `docs/paper_scale.md`."""
+    return "\n\n".join(
+        table.markdown(one) for one in (run_table(rehearsal), growth_table(rehearsal), fault_table(rehearsal))
+    )
