@@ -5,7 +5,8 @@ from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from cgdmer.errors import not_installed
+from cgdmer.errors import DataError, not_installed, printable
+from cgdmer.files import check_regular
 
 if TYPE_CHECKING:
     from cgdmer.encoders.cgdmer import Pretrained
@@ -13,14 +14,20 @@ if TYPE_CHECKING:
 
 __all__ = ["load_encoder", "read_record"]
 
+LIMITS = {"config.json": 1 << 24, "tokenizer.json": 1 << 28, "weights.safetensors": 1 << 36}
+"""Bytes of the largest files of a model."""
+
 
 def load_encoder(source: str | Path) -> "Pretrained":
     """Load a pretrained encoder from the folder with its weights, or from the registry as `models:/NAME@ALIAS`.
 
     Its attributes are `fs` (Hz), `seconds`, `leads`, `unit` and `dims`; it maps (B, L, T) float mV to features.
-    ConfigError if the source needs a library that is not installed, such as MLflow for the registry.
+    ConfigError if the source needs a library that is not installed, such as MLflow for the registry; DataError for a
+    folder with a missing or damaged file, or with a pipe or device in the place of one.
     """
     encoder: Pretrained
+    if not str(source).startswith("models:/"):
+        _check_files(Path(source))
     try:
         if str(source).startswith("models:/"):
             encoder = import_module("cgdmer.tracking.registry").load_encoder(str(source))
@@ -31,6 +38,19 @@ def load_encoder(source: str | Path) -> "Pretrained":
             raise explained from error
         raise
     return encoder
+
+
+def _check_files(folder: Path) -> None:
+    """Raise DataError if a file of a model would never end or would not fit in memory; absent ones are named later."""
+    for name, limit in LIMITS.items():
+        try:
+            check_regular(folder / name, limit)
+        except FileNotFoundError:
+            continue
+        except OSError as error:
+            raise DataError(
+                f"{printable(str(folder / name))} cannot be read: {error.strerror}", fix="--model FOLDER of an encoder"
+            ) from error
 
 
 def read_record(

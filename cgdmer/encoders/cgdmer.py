@@ -14,6 +14,9 @@ from cgdmer.models.cgdmer import CGDMER
 from cgdmer.settings import Signal
 from cgdmer.signals.leads import LEADS
 
+IMPOSSIBLE = 10.0
+"""Times `signal.max_amplitude_mv`, beyond which values are refused; disturbed records of the robustness stage stay
+below."""
 CPU_BATCH = 8
 """Records that a CPU encodes at once: few enough that the activations stay in its cache."""
 
@@ -45,6 +48,7 @@ class Pretrained:
     ) -> dict[str, np.ndarray]:
         """Encode float mV (B, L, T) as features (B, D) by name; ConfigError for a record shorter than one patch."""
         signal, numbers, valid = check_signal(signal, leads, valid, self.samples)
+        self._check_unit(signal)
         patch = self.model.settings.patch
         if valid.size and valid.min() < patch:
             raise ConfigError(f"a record of {valid.min()} samples", allowed=f"at least one patch of {patch} samples")
@@ -52,6 +56,16 @@ class Pretrained:
         starts = range(0, max(1, len(signal)), batch)
         chunks = [self._encode(signal[i : i + batch], numbers, valid[i : i + batch]) for i in starts]
         return {name: np.concatenate([chunk[name] for chunk in chunks]) for name in self.dims}
+
+    def _check_unit(self, signal: np.ndarray) -> None:
+        """Raise ConfigError if values are so large that they cannot be mV."""
+        largest = max(float(signal.max()), -float(signal.min())) if signal.size else 0.0
+        if largest > (limit := IMPOSSIBLE * self.form.max_amplitude_mv):
+            raise ConfigError(
+                f"a signal with values up to {largest:,.0f}: probably uV or raw values of the converter",
+                allowed=f"mV, at most {limit:g}",
+                fix="divide uV by 1000",
+            )
 
     def _encode(self, signal: np.ndarray, numbers: Sequence[int], valid: np.ndarray) -> dict[str, np.ndarray]:
         longest = int(valid.max(initial=self.model.settings.patch))

@@ -10,6 +10,8 @@ import yaml
 from pydantic import Field, ValidationError
 
 from cgdmer.errors import ConfigError, did_you_mean
+from cgdmer.files import check_regular
+from cgdmer.settings import bounded_yaml
 from cgdmer.settings.base import Section
 from cgdmer.settings.data import Corpus, Index, PretrainingSet, Protocol, Signal, Source, Validation
 from cgdmer.settings.evaluation import (
@@ -58,6 +60,11 @@ __all__ = [
     "merge",
     "parse",
 ]  # fmt: skip
+
+
+MAX_BYTES = 1 << 16
+"""Bytes of the largest settings file; parsing it takes a few seconds."""
+MAX_ERRORS = 20
 
 
 class Matrix(Section):
@@ -109,13 +116,18 @@ def load(path: Path = Path("params.yaml")) -> Settings:
 
 
 def read(path: Path) -> dict[str, Any]:
-    """Read a YAML file into a mapping, with the safe loader."""
+    """Read a YAML file into a mapping, with the safe loader; its size is bounded, also that of its aliases."""
     if not path.is_file():
         raise ConfigError(f"{path} is missing", fix="run from the project's root, or: git checkout params.yaml")
     try:
-        content = yaml.safe_load(path.read_text(encoding="utf-8"))
-    except yaml.YAMLError as error:
-        raise ConfigError(f"{path} is not YAML: {error}", fix=f"correct the line named above in {path}") from error
+        check_regular(path, MAX_BYTES)
+        content = bounded_yaml.load(path.read_text(encoding="utf-8"))
+    except (yaml.YAMLError, ValueError, RecursionError) as error:
+        raise ConfigError(
+            f"{path} is not YAML in UTF-8: {str(error)[:400]}", fix=f"correct the line named above in {path}"
+        ) from error
+    except OSError as error:
+        raise ConfigError(f"{path} cannot be read: {error.strerror}", fix=f"ls -l {path}") from error
     if not isinstance(content, dict):
         kind = type(content).__name__
         raise ConfigError(f"{path} holds {kind}, not a mapping of sections", fix="compare it with params/demo.yaml")
@@ -127,7 +139,8 @@ def parse(content: dict[str, Any], name: str = "params.yaml") -> Settings:
     try:
         return Settings.model_validate(content)
     except ValidationError as error:
-        raise ConfigError("\n".join(_explain(name, item) for item in error.errors()), fix=f"edit {name}") from error
+        explained = [_explain(name, item) for item in error.errors()[:MAX_ERRORS]]
+        raise ConfigError("\n".join(explained), fix=f"edit {name}") from error
 
 
 def merge(base: dict[str, Any], overlay: dict[str, Any]) -> dict[str, Any]:
@@ -144,7 +157,8 @@ def _explain(name: str, item: Any) -> str:
     path = ".".join(str(key) for key in item["loc"] if key != "[key]")
     if item["type"] == "extra_forbidden":
         return f"{name}: '{path}' is unknown{did_you_mean(str(item['loc'][-1]), _keys_at(item['loc'][:-1]))}"
-    return f"{name}: '{path}' = {item['input']!r}: {item['msg']}"
+    shown = repr(item["input"])
+    return f"{name}: '{path}' = {shown if len(shown) <= 200 else f'{shown[:200]}...'}: {item['msg']}"
 
 
 def _keys_at(location: tuple[Any, ...]) -> list[str]:

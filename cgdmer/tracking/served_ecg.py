@@ -8,11 +8,12 @@ from mlflow.pyfunc.model import PythonModel
 
 
 class EcgEncoder(PythonModel):
-    """Maps ECGs `(B, L, T)` in mV to the encoder's representations.
+    """Maps ECGs `(B, L, T)` in mV to the encoder's representations; values that cannot be mV are an error.
 
     With the parameter `fs` (Hz) the input is taken as recordings from WFDB: filtered, resampled and cut like every
     record the encoder was trained on. Without `fs` the input must be filtered already and have the encoder's own
     sampling rate. The parameter `leads` names the L rows if they are not the twelve standard leads in standard order.
+    With `fs`, the answer also holds `quality`: what is doubtful about each recording, or `ok`.
     """
 
     def load_context(self, context: Any) -> None:
@@ -26,12 +27,14 @@ class EcgEncoder(PythonModel):
         leads = [str(name) for name in options.get("leads", self.encoder.leads)]
         if not options.get("fs"):
             return dict(self.encoder.encode(signal, leads))
-        from cgdmer.signals import canonical
+        from cgdmer.recordings import plausibility
+        from cgdmer.waveforms import Record
 
-        form = self.encoder.form
-        rows = [canonical(record, float(options["fs"]), leads, form, form.seconds) for record in signal]
-        microvolt = np.stack([row.signal for row in rows]).astype(np.float32)
-        return dict(self.encoder.encode(microvolt / 1000, valid=np.array([row.valid for row in rows])))
+        form, fs = self.encoder.form, float(options["fs"])
+        checked = [plausibility.checked(Record(one, fs, tuple(leads), []), form, form.seconds) for one in signal]
+        microvolt = np.stack([row.signal for row, _ in checked]).astype(np.float32)
+        features = self.encoder.encode(microvolt / 1000, valid=np.array([row.valid for row, _ in checked]))
+        return {**features, "quality": np.array([plausibility.text(doubts) for _, doubts in checked])}
 
 
 set_model(EcgEncoder())
