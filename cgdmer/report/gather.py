@@ -195,6 +195,7 @@ def metrics(findings: Findings) -> Metrics:
         robustness=robustness.cells(findings.robustness),
         retrieval=replace(retrieval, examples=None) if retrieval else None,
         disentanglement=replace(disentanglement, sources=None) if disentanglement else None,
+        pretrained_on=sorted(findings.config.get("facts", {}).get("pool", [])),
         data={
             name: CorpusNumbers(corpus.records, corpus.quarantined, corpus.digest)
             for name, corpus in findings.sources.items()

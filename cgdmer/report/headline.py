@@ -2,10 +2,11 @@
 
 from collections.abc import Iterable, Mapping, Sequence
 from statistics import fmean
+from textwrap import fill
 from typing import Any
 
 from cgdmer.metrics_json import Headline, Metrics, counts, every, protocols_and_seeds
-from cgdmer.report import table
+from cgdmer.report import leakage, table
 from cgdmer.report.table import Content, Stacked, Table, stacked
 from cgdmer.results import Cell, ProbeResult, rounded
 
@@ -104,7 +105,7 @@ def _probes(metrics: Metrics, fraction: str) -> Table:
     rows = [
         [
             TASK_NAMES[task],
-            *(encoders.get(encoder, {}).get(kind) for encoder, kind in shown),
+            *(_number(metrics, task, encoder, encoders.get(encoder, {}).get(kind)) for encoder, kind in shown),
             counts(every({task: encoders})),
         ]
         for task, encoders in cells.items()
@@ -113,7 +114,18 @@ def _probes(metrics: Metrics, fraction: str) -> Table:
     caption = f"Linear probe, macro AUROC [95% interval], {percent(fraction)} of labels, {made}"
     if metrics.headline:
         caption += f"\nFeatures chosen on validation: {chosen(metrics)}"
+    caption += _seen(metrics, cells)
     return Table(caption, ["", *(stacked(name_of(encoder), kind) for encoder, kind in shown), "n test"], rows)
+
+
+def _seen(metrics: Metrics, tasks: Iterable[str]) -> str:
+    """Return the lines that explain the mark of a corpus that pretraining has read; empty without such a corpus."""
+    note = leakage.note(metrics, tasks, SOURCE_NAMES)
+    return f"\n{fill(note, 110)}" if note else ""
+
+
+def _number(metrics: Metrics, task: str, encoder: str, cell: Cell | None) -> Content:
+    return leakage.marked(metrics, task, cell) if encoder == METHOD else cell
 
 
 def _zero_shot(metrics: Metrics) -> list[Table]:
@@ -121,6 +133,8 @@ def _zero_shot(metrics: Metrics) -> list[Table]:
     if not cells:
         return []
     prompts = "/".join(sorted({cell.prompts or "" for cell in cells.values()}))
-    caption = f"Zero-shot, macro AUROC [95% interval], no labels, prompts {prompts}"
-    rows: list[list[Content]] = [[TASK_NAMES[task], cell, f"{cell.n_test:,}"] for task, cell in cells.items()]
+    caption = f"Zero-shot, macro AUROC [95% interval], no labels, prompts {prompts}{_seen(metrics, cells)}"
+    rows: list[list[Content]] = [
+        [TASK_NAMES[task], leakage.marked(metrics, task, cell), f"{cell.n_test:,}"] for task, cell in cells.items()
+    ]
     return [Table(caption, ["", stacked(name_of(METHOD), "aligned"), "n test"], rows)]

@@ -8,8 +8,9 @@ from cgdmer.page import Html, el, number, section
 from cgdmer.page.charts import Series, key, lines
 from cgdmer.page.comparisons import Bar, from_reference
 from cgdmer.page.standalone import Panel
-from cgdmer.report import table
+from cgdmer.report import leakage, table
 from cgdmer.report.headline import (
+    METHOD,
     SOURCE_NAMES,
     TASK_NAMES,
     chosen,
@@ -19,8 +20,8 @@ from cgdmer.report.headline import (
     percent,
     task_head,
 )
-from cgdmer.report.table import Stacked, Table, stacked
-from cgdmer.results import Example, ProbeResult, RetrievalResult
+from cgdmer.report.table import Content, Stacked, Table, stacked
+from cgdmer.results import Cell, Example, ProbeResult, RetrievalResult
 
 
 def headline_section(metrics: Metrics, fraction: str) -> Html:
@@ -57,15 +58,22 @@ def probe_table(metrics: Metrics, fraction: str) -> Table:
         *(task_head(task, every({task: cells[task]})) for task in cells),
     ]
     rows = [
-        [_row_head(metrics, encoder, kind), *(cells[task].get(encoder, {}).get(kind) for task in cells)]
+        [
+            _row_head(metrics, encoder, kind),
+            *(_number(metrics, task, encoder, cells[task].get(encoder, {}).get(kind)) for task in cells),
+        ]
         for encoder, kind in lines_of(cells)
     ]
     made = protocols_and_seeds(every(cells))
     caption = (
         f"Macro AUROC with 95% intervals, {percent(fraction)} of the training labels; {made}; n is the number of test "
-        f"records. {chosen_note(metrics)}"
+        f"records. {chosen_note(metrics)} {leakage.note(metrics, cells, SOURCE_NAMES)}"
     ).rstrip()
     return Table(caption, head, rows)
+
+
+def _number(metrics: Metrics, task: str, encoder: str, cell: Cell | None) -> Content:
+    return leakage.marked(metrics, task, cell) if encoder == METHOD else cell
 
 
 def _row_head(metrics: Metrics, encoder: str, kind: str) -> Stacked:
@@ -114,7 +122,8 @@ def fraction_chart(metrics: Metrics, task: str, encoders: Sequence[str]) -> Pane
     label = f"{TASK_NAMES[task]}, macro AUROC by label share: {'; '.join(words)}"
     ticks = [(float(x), percent(f)) for x, f in enumerate(fractions)]
     drawing = lines(label, series, x_ticks=ticks, y=(floor(metrics), 1.0))
-    note = f"n {number(drawn[0].n_test)}; {protocols_and_seeds(drawn)}."
+    seen = leakage.note(metrics, [task], SOURCE_NAMES)
+    note = f"n {number(drawn[0].n_test)}; {protocols_and_seeds(drawn)}. {seen}".rstrip()
     return Panel(TASK_NAMES[task], drawing, note)
 
 
@@ -161,18 +170,20 @@ def class_chart(
     left_out, untrained = ", ".join(result.classes_left_out), ", ".join(main.classes_without_train_positive)
     note = f" Not scored, because no test record is positive or none is negative: {left_out}." if left_out else ""
     note += f" No positive to train on, scored 0.5: {untrained}." if untrained else ""
-    caption = f"n {number(main.n_test)}; {result.protocol} protocol, {name_of(first)}.{note}"
+    seen = leakage.note(metrics, [task], SOURCE_NAMES) if first == METHOD else ""
+    caption = f"n {number(main.n_test)}; {result.protocol} protocol, {name_of(first)}.{note} {seen}".rstrip()
     return Panel(TASK_NAMES[task], from_reference(label, bars), caption)
 
 
 def zero_shot_tables(metrics: Metrics) -> list[Table]:
     """Return the zero-shot table; none if the model was trained without reports."""
     rows = [
-        [TASK_NAMES[task], cell, number(cell.n_test), cell.prompts, cell.protocol]
+        [TASK_NAMES[task], leakage.marked(metrics, task, cell), number(cell.n_test), cell.prompts, cell.protocol]
         for task, cell in metrics.zero_shots().items()
     ]
     head = ("Task", "Macro AUROC", "n test", "Prompts", "Protocol")
-    return [Table("CG-DMER, aligned features.", head, rows, text=(0, 3, 4))] if rows else []
+    caption = f"CG-DMER, aligned features. {leakage.note(metrics, metrics.zero_shots(), SOURCE_NAMES)}".rstrip()
+    return [Table(caption, head, rows, text=(0, 3, 4))] if rows else []
 
 
 def zero_shot_section(metrics: Metrics) -> Html:
@@ -180,7 +191,8 @@ def zero_shot_section(metrics: Metrics) -> Html:
     blocks = [table.html(one) for one in zero_shot_tables(metrics)]
     lead = (
         "Each class is a sentence; a record's score is the cosine between its aligned ECG vector and the sentence's. "
-        "No label of these tasks was used, and no checkpoint was chosen on them."
+        "No label of these tasks was used, and no checkpoint was chosen on them; where pretraining has read reports of "
+        "the corpus, the number is marked."
         if blocks
         else "The model was trained without reports, so it has no zero-shot scores."
     )
@@ -201,7 +213,7 @@ def retrieval_tables(retrieval: RetrievalResult | None) -> list[Table]:
     caption = (
         f"{number(retrieval.n)} held-out records of {corpora} with {number(retrieval.distinct_reports)} distinct "
         f"reports; an identical report counts as correct; a blind guess is right in "
-        f"{retrieval.chance_recall_at_1 * 100:.1f}%."
+        f"{retrieval.chance_recall_at_1 * 100:.1f}%. Pretraining read other patients of the same corpora."
     )
     return [Table(caption, ("", *(f"Recall at {k}" for k in ks), "Median rank"), rows)]
 

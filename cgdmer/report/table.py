@@ -18,6 +18,18 @@ class Changed:
 
 
 @dataclass(frozen=True)
+class Marked:
+    """A value with a mark that the caption explains."""
+
+    value: Interval
+    mark: str
+
+
+SEEN_MARK = "†"
+"""Mark of a number on a corpus that pretraining has read."""
+
+
+@dataclass(frozen=True)
 class Stacked:
     """Several lines; the first is the main one."""
 
@@ -41,7 +53,7 @@ class Badge:
     href: str
 
 
-Content: TypeAlias = str | Interval | Changed | Stacked | Code | Badge | None
+Content: TypeAlias = str | Interval | Changed | Marked | Stacked | Code | Badge | None
 """What a table cell holds; None where there is no result."""
 
 
@@ -90,6 +102,9 @@ def _lines(content: Content) -> tuple[str, ...]:
             return content.value(), content.bounds()
         case Changed(value, difference):
             return value.value(), difference.value(signed=True), difference.bounds(signed=True)
+        case Marked(value, mark):
+            first, *others = _lines(value)
+            return (first + mark, *others)
         case Stacked(lines):
             return lines
         case Code(text) | Badge(text):
@@ -122,6 +137,8 @@ def _inline(content: Content) -> str:
             return content.text()
         case Changed(value, difference):
             return f"{value.value()}, {difference.text(signed=True)}"
+        case Marked(value, mark):
+            return _inline(value).replace(value.value(), value.value() + mark, 1)
         case Code(text):
             return f"`{text}`"
     return ", ".join(_lines(content))
@@ -139,4 +156,6 @@ def text(table: Table) -> str:
 
 
 def _narrow(content: Content) -> str:
+    if isinstance(content, Marked):
+        return content.value.compact().replace(" ", f"{content.mark} ", 1)
     return "-" if content is None else content.compact() if isinstance(content, Interval) else _inline(content)
