@@ -32,6 +32,11 @@ def adapt(chosen: Settings) -> Adaptation:
     """
     lines: list[str] = []
     missing = _missing(chosen, lines)
+    lines += [
+        f"{source}: {chosen.corpora[source].records:,} simulated recordings, as the profile says; no copy is looked for"
+        for source in chosen.matrix.sources
+        if chosen.corpora[source].way == "simulate"
+    ]
     sources = [source for source in chosen.matrix.sources if source not in missing]
     values: dict[str, Any] = {}
     if way := _protocol_way(chosen, sources):
@@ -43,7 +48,8 @@ def adapt(chosen: Settings) -> Adaptation:
     if not benchmarks:
         raise _nothing_left("benchmark", chosen.matrix.benchmarks[0], lines)
     if not pretraining:
-        raise _nothing_left("pretraining corpus", chosen.pretraining_set.sources[0], lines)
+        instead = "; or cgdmer profile real, which simulates MIMIC-IV-ECG"
+        raise _nothing_left("pretraining corpus", chosen.pretraining_set.sources[0], lines, instead)
     before = {"sources": chosen.matrix.sources, "benchmarks": chosen.matrix.benchmarks}
     after = {"sources": sources, "benchmarks": benchmarks}
     if changed := {key: after[key] for key in after if after[key] != before[key]}:
@@ -53,9 +59,9 @@ def adapt(chosen: Settings) -> Adaptation:
     return Adaptation(values, lines)
 
 
-def _nothing_left(kind: str, example: Source, lines: list[str]) -> DataError:
+def _nothing_left(kind: str, example: Source, lines: list[str], instead: str = "") -> DataError:
     fix = not_found(example, datasets.module(example).ALIASES, environment.read().raw_root).fix
-    return DataError("\n".join([f"no {kind} is left", *lines]), fix=fix)
+    return DataError("\n".join([f"no {kind} is left", *lines]), fix=fix + instead)
 
 
 def _missing(chosen: Settings, lines: list[str]) -> list[Source]:

@@ -54,13 +54,10 @@ def switch(
     `adapt` returns values to set over the profile. Raises ConfigError for an unknown profile, for wrong settings, and
     for such a key without a `resolution`; `params.yaml` then stays as it was.
     """
-    profile = read(name)
-    text = PARAMS.read_text(encoding="utf-8") if PARAMS.is_file() else ""
-    current = settings.read(PARAMS) if text else None
-    base = written_from(text) if text else None
-    merged, _ = merge(base, current, profile, resolution)
+    text, current, base = _present()
+    merged, _ = merge(base, current, read(name), resolution)
     adaptation = adapt(settings.parse(merged, name=str(PARAMS)))
-    merged, lines = merge(base, current, settings.merge(profile, adaptation.values), resolution)
+    merged, lines = merge(base, current, settings.merge(read(name), adaptation.values), resolution)
     settings.parse(merged, name=str(PARAMS))
     title = "the demo profile" if name == BASE.stem else f"profile {name}"
     lines = [*lines, *adaptation.lines]
@@ -69,6 +66,25 @@ def switch(
         write_text(PARAMS, written)
         lines += [f"lost your comment: {comment}" for comment in _comments(text)]
     return "\n".join([*lines, f"params.yaml is {title}; next: dvc repro"])
+
+
+def preview(name: str) -> tuple[Content, list[str]]:
+    """Return the content that `switch` would write with `keep`, without `adapt`, and one line per edit of the user.
+
+    Raises ConfigError for an unknown profile or wrong settings.
+    """
+    _, current, base = _present()
+    merged, lines = merge(base, current, read(name), "keep")
+    settings.parse(merged, name=f"profile {name} with the edits of {PARAMS}")
+    return merged, lines
+
+
+def _present() -> tuple[str, Content | None, Content | None]:
+    """Return text and content of `params.yaml`, and the settings from which it was written, if it exists."""
+    if not PARAMS.is_file():
+        return "", None, None
+    text = PARAMS.read_text(encoding="utf-8")
+    return text, settings.read(PARAMS), written_from(text)
 
 
 def read(name: str) -> Content:

@@ -1,0 +1,73 @@
+"""The corpora of a profile on this machine: where each is, and how much of it."""
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from cgdmer import datasets
+from cgdmer.acquisition import tree
+from cgdmer.archives import open_archive
+from cgdmer.commands.doctor.finding import GB, Finding
+from cgdmer.errors import CgdmerError
+from cgdmer.settings import Corpus, Settings
+
+BYTES_PER_SAMPLE, LEADS, SIMULATED_FS = 2, 12, 500
+
+
+@dataclass(frozen=True)
+class Copy:
+    """What there is, or will be, of one corpus."""
+
+    way: str
+    """`local`, `simulate`, `download` or `missing`."""
+    root: Path | None = None
+    files: int = 0
+    size: int = 0
+    """Bytes."""
+    records: int = 0
+    """Recordings of a local copy by its headers, or those to simulate; 0 where their number is not known."""
+
+
+def find(chosen: Settings) -> dict[str, Copy]:
+    """Return what there is of each corpus of the profile; a corpus that cannot be read is `missing`."""
+    return {source: _look(source, chosen.corpora[source]) for source in chosen.matrix.sources}
+
+
+def findings(found: dict[str, Copy]) -> Iterator[Finding]:
+    """Say where each corpus comes from, with files, bytes and records."""
+    for source, copy in found.items():
+        if copy.way == "local":
+            fact = f"{copy.files:,} files, {copy.size / GB:.3f} GB, {copy.records:,} recordings"
+            yield Finding("ok", f"{source}: {copy.root}: {fact}")
+        elif copy.way == "simulate":
+            yield Finding("note", f"{source}: {copy.records:,} simulated recordings, not real ones")
+        elif copy.way == "download":
+            yield Finding("note", f"{source}: will be downloaded from {datasets.module(source).URL}")
+        else:
+            yield Finding("note", f"{source}: no local copy", f"cgdmer check {source}, which lists the names")
+
+
+def _look(source: str, corpus: Corpus) -> Copy:
+    try:
+        root = datasets.local_root(source, corpus)
+        if root is not None:
+            return _count(source, root)
+    except CgdmerError:
+        return Copy("missing")
+    if corpus.way in ("simulate", "auto"):
+        samples = round(corpus.seconds * SIMULATED_FS)
+        return Copy("simulate", None, 1, corpus.records * LEADS * samples * BYTES_PER_SAMPLE, corpus.records)
+    return Copy("download" if corpus.way == "download" else "missing")
+
+
+def _count(source: str, root: Path) -> Copy:
+    """Count files and bytes as `acquire` does, and the recordings by their headers, or by their `.mat` files."""
+    files = tree.scan(root)
+    wanted = re.compile(datasets.module(source).WANTED)
+    with datasets.module(source).find(open_archive(root)) as archive:
+        names = archive.names()
+    headers = [name for name in names if name.endswith(".hea")]
+    chosen = [name for name in headers if wanted.search(name)] or headers
+    records = len(chosen) or sum(name.endswith(".mat") for name in names)
+    return Copy("local", root, files.height, int(files["size"].sum()), records)
