@@ -112,13 +112,15 @@ def _check_archive(folder: Path, content: dict[str, Any]) -> None:
 
 def _write(folder: Path, way: str, source: str, table: pl.DataFrame) -> None:
     """Write `manifest.json`, the last file of a run; `digest` is the sha256 of the output of `sha256sum`."""
-    lines = "".join(f"{row['sha256']}  {row['path']}\n" for row in table.iter_rows(named=True))
+    digest = hashlib.sha256()
+    for chunk in table.select("sha256", "path").iter_slices(tree.CHUNK):
+        digest.update("".join(f"{summed}  {name}\n" for summed, name in chunk.iter_rows()).encode())
     content = {
         "way": way,
         "source": source,
         "files": table.height,
         "bytes": int(table["size"].sum()),
-        "digest": hashlib.sha256(lines.encode()).hexdigest(),
+        "digest": digest.hexdigest(),
     }
     write_json(folder / NAME, content)
 
