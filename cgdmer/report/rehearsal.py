@@ -13,7 +13,7 @@ from cgdmer.report.table import Content, Table
 
 LEAD = (
     "The whole pipeline, from raw files in PhysioNet's layout to this page, on simulated corpora of growing size, with "
-    "the paper profile and a small model. Where the cost per record does not rise, time grows no faster than the records."
+    "the paper profile and a small model. Where the cost per record does not rise, time grows no faster than records."
 )
 DRAWN = (
     "acquire mimic_iv_ecg",
