@@ -35,9 +35,10 @@ def main() -> int:
     parser.add_argument("--folder", type=Path, default=Path(tempfile.gettempdir()) / "rehearsal", help="scratch folder")
     parser.add_argument("--kill", action="store_true", help="kill the pipeline in two stages and let it go on")
     parser.add_argument("--faults", action="store_true", help="plant faults of every kind in some records")
+    parser.add_argument("--until", default="", help="last stage to run, such as pretraining_set (default: all)")
     parser.add_argument("--result", type=Path, default=RESULT, help="file that the results are merged into")
     options = parser.parse_args()
-    run = rehearse(options.records, options.folder / str(options.records), options.kill, options.faults)
+    run = rehearse(options.records, options.folder / str(options.records), options.kill, options.faults, options.until)
     before = Rehearsal.from_json(read_json(options.result)) if options.result.is_file() else Rehearsal()
     rehearsal = merged(before, run)
     write_json(options.result, rehearsal.to_json())
@@ -45,14 +46,14 @@ def main() -> int:
     return int(any(not fault.reason for fault in run.faults))
 
 
-def rehearse(records: int, folder: Path, kill: bool, planted: bool) -> Run:
+def rehearse(records: int, folder: Path, kill: bool, planted: bool, until: str = "") -> Run:
     """Write the corpora into a folder, run the pipeline on them, remove the folder, return what was measured.
 
     After a failure the folder stays, and the same command goes on in it.
     """
     mirror, sizes = folder / "mirror", corpora.counts(records)
     seconds, damaged = written(folder, mirror, sizes, planted)
-    project = Project(folder / "project", mirror)
+    project = Project(folder / "project", mirror, until)
     if not project.folder.exists():
         project.create()
     changes = project.changes()
@@ -73,7 +74,7 @@ def rehearse(records: int, folder: Path, kill: bool, planted: bool) -> Run:
         {"python": platform.python_version(), **{name: metadata.version(name) for name in LIBRARIES}}, changes,
         raw_gb=round(size(mirror) / 1e9, 3), write_s=round(seconds, 1),
         repro_s=whole["wall_s"], again_s=again["wall_s"],
-        calls=measured, kills=kills, faults=found,
+        until=until, calls=measured, kills=kills, faults=found,
     )  # fmt: skip
     shutil.rmtree(folder)
     return run

@@ -50,6 +50,8 @@ class Project:
 
     folder: Path
     mirror: Path
+    until: str = ""
+    """The last stage to run; all if empty."""
 
     @property
     def log(self) -> Path:
@@ -86,7 +88,7 @@ class Project:
 
     def repro(self, label: str) -> "subprocess.Popen[bytes]":
         """Start a measured `dvc repro` as the leader of a process group; its output goes to a file."""
-        words = [sys.executable, meter.__file__, str(self.log), label, "dvc", "repro"]
+        words = [sys.executable, meter.__file__, str(self.log), label, "dvc", "repro", *self.until.split()]
         with self.folder.with_suffix(f".{label}.txt").open("wb") as output:
             return subprocess.Popen(
                 words, cwd=self.folder, env=self.environment, stdout=output, stderr=output, start_new_session=True

@@ -84,6 +84,8 @@ class Run(Json):
     """Wall time of `dvc repro` from nothing."""
     again_s: float
     """Wall time of `dvc repro` without a change."""
+    until: str = ""
+    """The last stage that ran; all ran if empty."""
     calls: list[Call] = field(default_factory=list)
     kills: list[Kill] = field(default_factory=list)
     faults: list[Fault] = field(default_factory=list)
@@ -151,14 +153,15 @@ def run_table(rehearsal: Rehearsal) -> Table:
     """Return one row per rehearsal."""
     rows: list[list[Content]] = [
         [
-            number(run.records), number(sum(run.corpora.values())), number(run.raw_gb, 1), number(run.repro_s / 60, 1),
+            number(run.records), number(sum(run.corpora.values())), number(run.raw_gb, 1), run.until or "report",
+            number(run.repro_s / 60, 1),
             number(sum(call.cpu_s for call in run.calls) / 60, 1), number(run.again_s, 1),
             number(max(call.memory_mb for call in run.calls)), str(len(run.kills)), faults_of(run),
         ]
         for run in rehearsal.runs
     ]  # fmt: skip
-    head = ("MIMIC-IV-ECG records", "All records", "Raw, GB", "`dvc repro`, min", "CPU, min", "Without a change, s",
-            "Most memory, MB", "Kills", "Faults in quarantine")  # fmt: skip
+    head = ("MIMIC-IV-ECG records", "All records", "Raw, GB", "Last stage", "dvc repro, min", "CPU, min",
+            "Without a change, s", "Most memory, MB", "Kills", "Faults in quarantine")  # fmt: skip
     run = latest(rehearsal)
     versions = ", ".join(f"{name} {version}" for name, version in run.versions.items())
     return Table(f"{run.machine}; {run.date}; commit {run.commit}; {versions}.", head, rows)
