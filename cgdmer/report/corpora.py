@@ -133,10 +133,21 @@ def missing(findings: Findings) -> list[str]:
     lines += [
         "The paper's exact method: its abstract and introduction (arXiv 2602.21154) fix the components; the "
         "choices they leave open are ours and listed in ARCHITECTURE.md.",
-        "Checkpoints of other groups: none was run here, and published numbers are shown separately.",
+        others(findings),
         "Selection on test or on labelled zero-shot validation sets, as in some released code: omitted on purpose.",
     ]
     return lines
+
+
+def others(findings: Findings) -> str:
+    """Say which encoders of other groups were run, and what that does not reproduce."""
+    names = ", ".join(origin.title for origin in findings.origins.values())
+    if not names:
+        return "Checkpoints of other groups: none was run here, and published numbers are shown separately."
+    return (
+        f"Papers of other groups: {names} were run here with their published weights, in this package's code and "
+        "protocol. Numbers of their papers are shown separately unless they are like for like."
+    )
 
 
 def missing_section(findings: Findings) -> Html:

@@ -10,7 +10,7 @@ from typing import Any, TypeVar
 
 import polars as pl
 
-from cgdmer import paths, settings
+from cgdmer import embeddings, paths, settings
 from cgdmer.ablation_results import Ablation
 from cgdmer.errors import DataError
 from cgdmer.evaluation import ablations
@@ -19,6 +19,7 @@ from cgdmer.files import read_json, sha256
 from cgdmer.json_dataclass import Json
 from cgdmer.metrics_json import CorpusNumbers, Metrics
 from cgdmer.report import finetuning, robustness
+from cgdmer.report.encoders import Seen
 from cgdmer.report.headline import choose, encoder_order
 from cgdmer.results import (
     Cell,
@@ -73,6 +74,8 @@ class Findings:
     """Files of ablations that an earlier version wrote."""
     robustness: dict[str, dict[str, RobustnessResult]]
     """By task, then encoder."""
+    origins: dict[str, embeddings.Origin]
+    """Who trained the published encoders, by encoder."""
     sources: dict[str, Corpus]
     curve: pl.DataFrame
     """Training losses by step."""
@@ -81,6 +84,11 @@ class Findings:
     config: dict[str, Any]
     """Of the pretrained model."""
     versions: dict[str, str]
+
+    @property
+    def seen(self) -> Seen:
+        """What the encoders learned from."""
+        return Seen(self.origins, self.summary.get("pool", []))
 
 
 def gather(matrix: settings.Matrix) -> Findings:
@@ -102,6 +110,7 @@ def gather(matrix: settings.Matrix) -> Findings:
         ablations=ablations.read(),
         outdated_ablations=[str(path) for path in ablations.outdated()],
         robustness=_by_encoder(tasks, matrix.robustness, paths.robustness, RobustnessResult),
+        origins=_origins(matrix),
         sources={name: _corpus(name) for name in sorted(matrix.sources) if paths.validation(name).is_dir()},
         curve=pl.read_csv(paths.CURVE) if paths.CURVE.is_file() else pl.DataFrame(),
         summary=_content(paths.CURVE.with_name("summary.json")),
@@ -124,6 +133,13 @@ def _by_encoder(
 
 def _read(files: Mapping[str, Path], kind: type[Result]) -> dict[str, Result]:
     return {name: kind.from_json(read_json(path)) for name, path in files.items() if path.is_file()}
+
+
+def _origins(matrix: settings.Matrix) -> dict[str, embeddings.Origin]:
+    """Read who trained each published encoder, from the features of any corpus."""
+    stored = ((encoder, embeddings.origin(paths.embeddings(encoder, source)))
+              for encoder in matrix.probed for source in matrix.benchmarks)  # fmt: skip
+    return {encoder: origin for encoder, origin in stored if origin}
 
 
 def _optional(path: Path, kind: type[Result]) -> Result | None:

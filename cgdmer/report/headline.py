@@ -25,6 +25,13 @@ ENCODER_NAMES = {
     "random": "Random transformer",
     "random_resnet18": "Random ResNet18",
     "handcrafted": "Hand-crafted",
+    "merl_resnet18": "MERL ResNet18",
+    "merl_vit_tiny": "MERL ViT-tiny",
+    "melp": "MELP",
+    "heartlang": "HeartLang",
+    "ecg_fm": "ECG-FM",
+    "ecgfounder": "ECGFounder",
+    "ecg_jepa": "ECG-JEPA",
 }
 METHOD = "cgdmer"
 REPRESENTATIONS = ("pooled", "shared", "specific")
@@ -86,7 +93,8 @@ def _on_validation(results: Sequence[ProbeResult]) -> dict[str, float]:
 
 def chosen(metrics: Metrics) -> str:
     """Say which representation stands for each encoder: `CG-DMER shared, Hand-crafted pooled`."""
-    return ", ".join(f"{name_of(encoder)} {one.representation}" for encoder, one in metrics.headline.items())
+    ordered = sorted(metrics.headline.items(), key=lambda item: encoder_order(item[0]))
+    return ", ".join(f"{name_of(encoder)} {one.representation}" for encoder, one in ordered)
 
 
 def headline(content: Mapping[str, Any]) -> str:

@@ -8,6 +8,8 @@ from cgdmer.report import (
     compatibility,
     corpora,
     disentanglement,
+    encoders,
+    extras,
     finetuning,
     measurements,
     numbers,
@@ -21,10 +23,11 @@ from cgdmer.report.headline import TASK_NAMES, encoder_order, name_of, percent
 from cgdmer.settings import Report
 
 LINKS = {
-    "results": "Results", "differences": "Differences", "fractions": "Few labels", "classes": "Classes",
+    "results": "Results", "encoders": "Encoders", "differences": "Differences", "fractions": "Few labels",
+    "classes": "Classes", "frequent": "Frequent classes", "efficiency": "Label efficiency",
     "finetuning": "Fine-tuning", "fewer-leads": "Fewer leads", "disturbance": "Disturbance",
     "zero-shot": "Zero-shot", "retrieval": "Retrieval", "ablations": "Ablations",
-    "compatibility": "Protocols",
+    "compatibility": "Protocols", "like-for-like": "Like for like",
     "gallery": "ECGs", "reconstruction": "Reconstruction",
     "disentanglement": "Shared and specific", "measurements": "Measurements",
     "projections": "Projections", "training": "Training", "data": "Data", "published": "Published",
@@ -39,9 +42,11 @@ def render(
     fraction = nearest(metrics, report.fraction)
     sections = [
         numbers.headline_section(metrics, fraction),
+        encoders.encoders_section(findings.probes, findings.seen),
         paired.paired_section(metrics.differences, fraction, findings.ablations.get(ablations.FULL)),
         numbers.fraction_section(metrics),
         numbers.class_section(findings.probes, metrics, fraction),
+        extras.sections(findings, metrics, fraction, report),
         finetuning.finetuning_section(findings.finetuning),
         robustness.robustness_sections(findings.robustness),
         numbers.zero_shot_section(metrics),
@@ -55,6 +60,7 @@ def render(
         corpora.training_section(findings),
         corpora.data_section(findings),
         compatibility.compatibility_section(findings.probes),
+        extras.pairs_section(findings) if report.published else None,
         published.published_section() if report.published else None,
         corpora.missing_section(findings),
         corpora.versions_section(findings),

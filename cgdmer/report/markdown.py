@@ -9,6 +9,8 @@ from cgdmer.report import (
     compatibility,
     corpora,
     disentanglement,
+    encoders,
+    extras,
     finetuning,
     measurements,
     numbers,
@@ -20,9 +22,10 @@ from cgdmer.report.gather import Findings
 from cgdmer.report.headline import percent
 from cgdmer.report.html import summary
 from cgdmer.report.table import Table
+from cgdmer.settings import Report
 
 
-def write(findings: Findings, metrics: Metrics, title: str) -> str:
+def write(findings: Findings, metrics: Metrics, report: Report) -> str:
     """Return the Markdown text."""
     fractions = list(reversed(metrics.fractions()))
     probes = findings.probes
@@ -32,11 +35,13 @@ def write(findings: Findings, metrics: Metrics, title: str) -> str:
     ablated = ablations.tables(findings.ablations)
     finetuned = finetuning.tables(findings.finetuning)
     parts = [
-        f"# {escape(title, quote=False)}",
+        f"# {escape(report.title, quote=False)}",
         summary(metrics, fractions[0]),
         *(_section(f"Linear probes, {percent(one)} of the labels", [numbers.probe_table(metrics, one)])
           for one in fractions),
+        _section(encoders.TITLE, [encoders.table_of(findings.probes, findings.seen)], encoders.LEAD),
         _section("Differences", paired.paired_tables(metrics.differences, findings.ablations.get(ablations.FULL))),
+        *(_section(title, [one]) for title, one in extras.tables(findings, metrics, fractions[0], report)),
         _section("Fine-tuning", finetuned, finetuning.LEAD if finetuned else finetuning.OFF),
         _section("Fewer leads and disturbances", robustness.tables(findings.robustness)),
         _section("Zero-shot", numbers.zero_shot_tables(metrics)),

@@ -17,5 +17,5 @@ def report(*, report: settings.Report, matrix: settings.Matrix) -> None:
     fraction = html.nearest(metrics, report.fraction)
     for name, content in plots.draw(findings, metrics, fraction).items():
         write_text(paths.REPORTS / "plots" / name, content)
-    write_text(paths.REPORT_MD, markdown.write(findings, metrics, report.title))
+    write_text(paths.REPORT_MD, markdown.write(findings, metrics, report))
     write_text(paths.REPORT_HTML, html.render(findings, metrics, illustrate(findings, report), report))

@@ -3,19 +3,22 @@
 import numpy as np
 import polars as pl
 
-from cgdmer import paths, settings, stages, tables
-from cgdmer.files import write_json, write_text
+from cgdmer import embeddings, paths, settings, stages, tables
+from cgdmer.files import read_json, write_json, write_text
 from cgdmer.models import weights
 from cgdmer.shards import manifest, open_shards
 from cgdmer.signals import LEADS
+from cgdmer.stages.embed import origin
 from support.example_task import TINY_MODEL
 
 SOURCE = "ptb_xl"
+OUTSIDE = "ecg_fm"
+"""A published encoder, whose pretraining saw the example's corpus."""
 SIGNAL = settings.Signal(seconds=10.0)
 MATRIX = settings.Matrix(
     sources=["ptb_xl", "cpsc2018", "csn", "mimic_iv_ecg"], benchmarks=["ptb_xl", "cpsc2018", "csn"],
-    encoders=["cgdmer"], controls=["random", "handcrafted"], probed=["cgdmer", "random", "handcrafted"],
-    robustness=["cgdmer", "random", "handcrafted"],
+    encoders=["cgdmer"], controls=["random", "handcrafted", "ecg_fm"],
+    probed=["cgdmer", "random", "handcrafted", "ecg_fm"], robustness=["cgdmer", "random", "handcrafted", "ecg_fm"],
 )  # fmt: skip
 CLASSES = {
     "ptb_xl_super": ("NORM", "MI", "STTC", "CD", "HYP"),
@@ -93,7 +96,7 @@ def write_model(frame: pl.DataFrame, **terms: float) -> None:
         "held_out": 24,
         "steps": 3,
         "parameters": 1000,
-        "pretraining_set": [SOURCE],
+        "pool": [SOURCE],
         "epochs": epochs,
     }
     write_json(paths.CURVE.with_name("summary.json"), facts)
@@ -108,6 +111,27 @@ def write_facts(way: str) -> None:
     write_json(paths.validation(SOURCE) / "result.json", result)
 
 
+def write_outside() -> None:
+    """Write the features of a published encoder as stage embed does, drawn instead of computed."""
+    ids = open_shards(paths.shards(SOURCE)).columns("id")["id"].to_list()
+    features = {"pooled": np.random.default_rng(5).normal(size=(RECORDS, 8)).astype(np.float32)}
+    meta = {
+        "encoder": OUTSIDE,
+        "source": SOURCE,
+        "encoder_digest": "ab" * 32,
+        "sets_of_weights": 1,
+        "origin": origin(OUTSIDE),
+    }
+    embeddings.write(paths.embeddings(OUTSIDE, SOURCE), ids, features, meta)
+
+
+def write_outside_robustness() -> None:
+    """Write the results of stage robustness for the published encoder, with the numbers of the method."""
+    for task in CLASSES:
+        result = read_json(paths.robustness("cgdmer", task))
+        write_json(paths.robustness(OUTSIDE, task), result | {"encoder": OUTSIDE})
+
+
 def write(way: str = "local", **terms: float) -> None:
     """Write a complete run below the working directory; the stages after pretraining are the real ones."""
     frame = index()
@@ -118,6 +142,8 @@ def write(way: str = "local", **terms: float) -> None:
     write_json(paths.PRETRAINING_SET, {"sources": {SOURCE: {"digest": open_shards(paths.shards(SOURCE)).digest}}})
     for encoder in ("cgdmer", "random"):
         stages.find("embed")(encoder, SOURCE, embed=settings.Embed(), model=TINY_MODEL, signal=SIGNAL)
+    write_outside()
+    for encoder in ("cgdmer", "random", OUTSIDE):
         probe = settings.Probe(fractions=[0.1, 1.0], seeds=2, C=[0.01, 1.0], bootstrap=20)
         stages.find("probe")(encoder, SOURCE, probe=probe)
     disturbances = [settings.Noise(kind="white", mv=0.2), settings.Exchange(kind="exchange", electrodes=["RA", "LA"])]
@@ -125,6 +151,7 @@ def write(way: str = "local", **terms: float) -> None:
     stages.find("robustness")(
         "cgdmer", SOURCE, robustness=robustness, embed=settings.Embed(), model=TINY_MODEL, probe=probe, signal=SIGNAL
     )
+    write_outside_robustness()
     if terms.get("contrastive", 1.0):
         stages.find("zero_shot")(SOURCE, zero_shot=settings.ZeroShot(bootstrap=20))
         stages.find("retrieval")(retrieval=settings.Retrieval(max_records=20))

@@ -1,0 +1,100 @@
+"""The encoders' origins: licence, training data and what they have seen of a benchmark, on every part of the page."""
+
+import json
+from dataclasses import replace
+
+import pytest
+from support.example_report import MATRIX, OUTSIDE, SOURCE
+
+from cgdmer import paths
+from cgdmer.embeddings import Origin
+from cgdmer.encoders import published
+from cgdmer.report import corpora, encoders, table
+from cgdmer.report.encoders import NOT_SEEN, SEEN, TRAINING_SPLIT, UNKNOWN, UNTRAINED, Seen
+from cgdmer.report.gather import gather
+
+
+def origin(*corpora):
+    return Origin("Title", "Author 2024", "https://example.org", "https://example.org/code", "MIT", list(corpora))
+
+
+SEEING = Seen({"saw": origin("ptb_xl", "csn"), "did_not": origin("mimic_iv_ecg"), "silent": origin()}, ["mimic_iv_ecg"])
+
+
+@pytest.mark.parametrize(
+    ("encoder", "source", "answer"),
+    [("saw", "ptb_xl", SEEN), ("saw", "cpsc2018", NOT_SEEN), ("did_not", "csn", NOT_SEEN), ("silent", "csn", UNKNOWN),
+     ("without_card", "csn", UNKNOWN), ("random", "csn", UNTRAINED), ("handcrafted", "ptb_xl", UNTRAINED),
+     ("cgdmer", "ptb_xl", NOT_SEEN), ("cgdmer", "mimic_iv_ecg", TRAINING_SPLIT)],
+)  # fmt: skip
+def test_what_an_encoder_has_seen_follows_from_its_card(encoder, source, answer):
+    assert SEEING.of(encoder, source) == answer
+
+
+def test_the_table_has_licence_training_data_and_a_column_per_benchmark():
+    made = encoders.encoders_table(["saw", "cgdmer", "random", "without_card"], ["ptb_xl", "csn"], SEEING)
+    assert list(made.head) == ["Encoder", "Published as", "Licence", "Trained on", "PTB-XL", "CSN"]
+    rows = {row[0]: list(row[1:]) for row in made.rows}
+    assert rows["saw"] == ["Author 2024", "MIT", "PTB-XL, CSN", SEEN, SEEN]
+    assert rows["without_card"] == [UNKNOWN, UNKNOWN, UNKNOWN, UNKNOWN, UNKNOWN]
+    assert rows["CG-DMER"] == ["this package", "MIT", "MIMIC-IV-ECG", NOT_SEEN, NOT_SEEN]
+    assert rows["Random transformer"][2:] == ["nothing", UNTRAINED, UNTRAINED]
+
+
+@pytest.mark.parametrize("name", published.names())
+def test_every_published_encoder_says_what_it_was_trained_on(name):
+    card = published.card(name)
+    assert card.trained_on
+    assert card.licence
+    assert card.paper.citation
+    seen = Seen({name: card.origin()}, [])
+    for source in ("ptb_xl", "cpsc2018", "csn"):
+        assert (seen.of(name, source) == SEEN) == card.has_seen(source)
+
+
+def test_ecg_fm_has_seen_the_benchmark_and_says_so(run):
+    findings = gather(MATRIX)
+    assert findings.seen.pretraining == [SOURCE]
+    assert findings.seen.of(OUTSIDE, SOURCE) == SEEN
+    made = encoders.table_of(findings.probes, findings.seen)
+    assert [row[-1] for row in made.rows if row[0] == "ECG-FM"] == [SEEN]
+    [line] = [line for line in table.grid(made).splitlines() if line.startswith("| ECG-FM")]
+    assert "MIT" in line
+    assert line in paths.REPORT_MD.read_text()
+    assert 'id="encoders"' in paths.REPORT_HTML.read_text()
+
+
+PLACES = {
+    "results": "a row of the main table",
+    "encoders": "its licence and training data",
+    "differences": "the paired difference",
+    "fractions": "a line of the few-label charts",
+    "classes": "a tick of the per-class bars",
+    "fewer-leads": "a line of the lead-set charts",
+    "disturbance": "a table of disturbances",
+}
+
+
+@pytest.mark.parametrize("place", PLACES, ids=PLACES.values())
+def test_a_published_encoder_is_in_every_section(run, place):
+    page = paths.REPORT_HTML.read_text()
+    begin = page.index(f'id="{place}"')
+    end = page.find("<section", begin)
+    assert "ECG-FM" in page[begin:end], place
+
+
+def test_what_is_not_reproduced_names_the_encoders_of_others(run):
+    findings = gather(MATRIX)
+    assert "Papers of other groups: ECG-FM were run here" in " ".join(corpora.missing(findings))
+    none = replace(findings, origins={})
+    assert "none was run here" in " ".join(corpora.missing(none))
+
+
+def test_a_published_encoder_is_in_the_numbers_and_the_text(run):
+    numbers = json.loads(paths.METRICS.read_text())
+    assert set(numbers["auroc"]["ptb_xl_super"]["1.0"][OUTSIDE]) == {"pooled"}
+    assert OUTSIDE in numbers["conditions"]["ptb_xl_super"]
+    text = paths.REPORT_MD.read_text()
+    for heading in ("Linear probes, 100% of the labels", "Encoders", "Differences", "Fewer leads and disturbances"):
+        part = text.split(f"## {heading}\n")[1].split("\n## ")[0]
+        assert "ECG-FM" in part, heading
