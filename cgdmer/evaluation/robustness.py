@@ -33,7 +33,7 @@ class TrainedProbe:
 
 
 def train(cohort: Cohort, features: np.ndarray, C: list[float]) -> TrainedProbe:
-    """Train on rows of `features` (N, D): what `linear_probe.canonical_runs` does at fraction 1."""
+    """Train on rows of `features` (N, D): what `linear_probe.canonical_run` does at fraction 1."""
     path = logistic.fit(logistic.principal_axes(features[cohort.train.rows]), cohort.train.labels, C)
     scores = [path.decision(features[cohort.val.rows], step) for step in range(len(C))]
     return TrainedProbe(path, linear_probe.choose(scores, cohort.val.labels))

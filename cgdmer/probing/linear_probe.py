@@ -8,8 +8,8 @@ AUROC and listed. With all labels every seed has the same subset and the same op
 """
 
 import logging
-from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -18,6 +18,7 @@ import polars as pl
 from cgdmer.errors import ConfigError, did_you_mean
 from cgdmer.probing import bootstrap, logistic, metrics, subsets
 from cgdmer.probing.cohort import Cohort, scorable
+from cgdmer.probing.threads import side_by_side
 from cgdmer.results import ProbeCell, ProbeResult, rounded
 from cgdmer.settings import Probe
 
@@ -57,32 +58,64 @@ def evaluate(
     counts = bootstrap.draws(len(cohort.test.ids), probe.bootstrap)
     results: dict[str, dict[str, ProbeCell]] = {}
     tables = []
-    for fraction in probe.fractions:
-        for name, matrix in features.items():
-            runs = list(canonical_runs(cohort, matrix, fraction, probe))
-            if keep:
-                keep(fraction, name, runs[0])
-            results.setdefault(str(fraction), {})[name] = summarise(cohort, runs, counts, list(range(probe.seeds)))
-            tables += [predictions(cohort, run, fraction, name) for run in runs]
-            log.info("%s %s at %s: %.4f", cohort.task, name, fraction, results[str(fraction)][name].mean)
+    for (fraction, name), (runs, scores) in grid(cohort, [features], probe, counts).items():
+        if keep:
+            keep(fraction, name, runs[0])
+        cell = summarise(cohort, runs, counts, list(range(probe.seeds)), scores)
+        results.setdefault(str(fraction), {})[name] = cell
+        tables += [predictions(cohort, run, fraction, name) for run in runs]
+        log.info("%s %s at %s: %.4f", cohort.task, name, fraction, cell.mean)
     return ProbeResult(results=results, **head(cohort, "canonical")), pl.concat(tables)
 
 
-def canonical_runs(
-    cohort: Cohort, features: np.ndarray, fraction: float, probe: Probe, weights: int = 0
-) -> Iterator[Run]:
-    """Yield one run per seed, or only the first at fraction 1, where all seeds have the same subset and optimum.
+@dataclass(frozen=True)
+class Scores:
+    """AUROC of each run R and each scorable class C of the test split, and in each of B replicates."""
 
-    `weights` is the number of the set of weights that the features (N, D) come from.
+    points: np.ndarray
+    """(R, C)."""
+    replicated: np.ndarray
+    """(R, B, C)."""
+
+
+def grid(
+    cohort: Cohort, sets: Sequence[Mapping[str, np.ndarray]], probe: Probe, counts: np.ndarray
+) -> dict[tuple[float, str], tuple[list[Run], Scores]]:
+    """Return the runs, with their scores, of each fraction and representation; `sets[w][name]` is (N, D).
+
+    There is one run for each set of weights and seed, or one for each set at fraction 1, where all seeds have the same
+    subset and optimum. Runs are made side by side, and none depends on another.
     """
+    cells = [(fraction, name) for fraction in probe.fractions for name in sets[0]]
+    jobs = [(fraction, name, weights, seed) for fraction, name in cells for weights in range(len(sets))
+            for seed in range(probe.seeds if fraction < 1 else 1)]  # fmt: skip
+
+    def work(job: tuple[float, str, int, int]) -> tuple[Run, Scores]:
+        fraction, name, weights, seed = job
+        run = canonical_run(cohort, sets[weights][name], fraction, seed, probe)
+        return replace(run, weights=weights), score(cohort, [run], counts)
+
+    done = side_by_side(work, jobs, cost=lambda job: job[0] * sets[0][job[1]].shape[1])
+    by_cell: dict[tuple[float, str], list[tuple[Run, Scores]]] = {cell: [] for cell in cells}
+    for job, outcome in zip(jobs, done, strict=True):
+        by_cell[job[:2]].append(outcome)
+    return {cell: ([run for run, _ in each], joined([scores for _, scores in each])) for cell, each in by_cell.items()}
+
+
+def joined(scores: Sequence[Scores]) -> Scores:
+    """Return the scores of several runs as one."""
+    return Scores(np.concatenate([s.points for s in scores]), np.concatenate([s.replicated for s in scores]))
+
+
+def canonical_run(cohort: Cohort, features: np.ndarray, fraction: float, seed: int, probe: Probe) -> Run:
+    """Train on one subset of `features` (N, D), choose C on validation, and predict test once."""
     train, val, test = (features[split.rows] for split in (cohort.train, cohort.val, cohort.test))
-    for seed in range(probe.seeds if fraction < 1 else 1):
-        rows = subsets.nested(cohort.train.ids, fraction, seed)
-        path = logistic.fit(logistic.principal_axes(train[rows]), cohort.train.labels[rows], probe.C)
-        scores = [path.decision(val, step) for step in range(len(probe.C))]
-        best = choose(scores, cohort.val.labels)
-        layer = path.coef[best], path.intercept[best]
-        yield Run(seed, rows, probe.C[best], scores[best], path.decision(test, best), layer, weights)
+    rows = subsets.nested(cohort.train.ids, fraction, seed)
+    path = logistic.fit(logistic.principal_axes(train[rows]), cohort.train.labels[rows], probe.C)
+    scores = [path.decision(val, step) for step in range(len(probe.C))]
+    best = choose(scores, cohort.val.labels)
+    layer = path.coef[best], path.intercept[best]
+    return Run(seed, rows, probe.C[best], scores[best], path.decision(test, best), layer)
 
 
 def choose(scores: list[np.ndarray], labels: np.ndarray) -> int:
@@ -109,16 +142,6 @@ def head(cohort: Cohort, protocol: str) -> dict[str, Any]:
         "n_without_features": cohort.without_features,
         "test_positives": dict(zip(cohort.classes, cohort.test.labels.sum(axis=0).tolist(), strict=True)),
     }
-
-
-@dataclass(frozen=True)
-class Scores:
-    """AUROC of each run R and each scorable class C of the test split, and in each of B replicates."""
-
-    points: np.ndarray
-    """(R, C)."""
-    replicated: np.ndarray
-    """(R, B, C)."""
 
 
 def score(cohort: Cohort, runs: list[Run], counts: np.ndarray) -> Scores:

@@ -95,9 +95,8 @@ def _along(
         yield from newton.solve_path(axes.scores, Y, start, C, device).items()
         return
     problem = solver.Problem(axes.scores, axes.scores.astype(np.float32), axes.spectrum, Y)
-    for position in np.argsort(C, kind="stable"):
-        start = solver.solve(problem, 1.0 / C[position], start)
-        yield int(position), start
+    order = np.argsort(C, kind="stable")
+    yield from zip(order.tolist(), solver.solve_path(problem, [1.0 / C[i] for i in order], start), strict=True)
 
 
 def accelerator() -> str:

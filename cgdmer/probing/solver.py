@@ -1,4 +1,4 @@
-"""Minimise the L2-regularised logistic loss of all classes at once by truncated Newton steps with a line search.
+"""Minimise the L2-regularised logistic loss of all classes at once, for falling penalties, by truncated Newton steps.
 
 The caller rotates the features to their principal axes, where the Hessian is nearly diagonal and a diagonal
 preconditioner makes conjugate gradients cheap. All classes share every matrix product. Gradients are float64; only the
@@ -6,6 +6,7 @@ search for a direction is float32. `newton` solves the same problem on a GPU wit
 """
 
 import logging
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -46,17 +47,38 @@ class Problem:
     """Inverse Hessian by class, from an earlier iterate: the preconditioner where the diagonal is not enough."""
 
 
-def solve(problem: Problem, penalty: float, start: np.ndarray) -> np.ndarray:
-    """Minimise sum(log loss) + penalty * |w|^2 / 2 for each column by Newton's method with a line search."""
-    W = start.copy()
-    ridge = np.full((len(W), 1), penalty)
+def solve_path(problem: Problem, penalties: Sequence[float], start: np.ndarray) -> np.ndarray:
+    """Minimise sum(log loss) + penalty * |w|^2 / 2 for each column at each penalty, (S, r + 1, K).
+
+    The first penalty begins at `start` (r + 1, K), each other one at the solution of the one before.
+    """
+    state, solutions = State(start.copy(), problem.Z @ start), []
+    for penalty in penalties:
+        solve(problem, penalty, state)
+        solutions.append(state.W.copy())
+    return np.array(solutions)
+
+
+@dataclass(frozen=True)
+class State:
+    """The coefficients of all columns and their margins Z @ W, both changed by each step.
+
+    The margins of a step come out of the search for its direction, so they cost no product of their own.
+    """
+
+    W: np.ndarray
+    margins: np.ndarray
+
+
+def solve(problem: Problem, penalty: float, state: State) -> None:
+    """Bring the coefficients to the minimum at one penalty by Newton's method with a line search."""
+    ridge = np.full((len(state.W), 1), penalty)
     ridge[-1] = 0.0
-    live, tall = np.arange(W.shape[1]), len(problem.Z) > TALL * len(W)
+    live, tall = np.arange(state.W.shape[1]), len(problem.Z) > TALL * len(state.W)
     for _ in range(NEWTON_STEPS):
         if not len(live):
-            break
-        Y, now = problem.Y[:, live], W[:, live]
-        margins = problem.Z @ now
+            return
+        Y, now, margins = problem.Y[:, live], state.W[:, live], state.margins[:, live]
         probability = sigmoid(margins)
         gradient = problem.Z.T @ (probability - Y) + ridge * now
         weights = probability * (1.0 - probability)
@@ -65,11 +87,11 @@ def solve(problem: Problem, penalty: float, start: np.ndarray) -> np.ndarray:
         for column in np.flatnonzero(steps > SLOW) if tall else ():
             problem.inverses[live[column]] = inverse_hessian(problem.Z32, weights[:, column], ridge[:, 0])
         length = line_search(margins, change, Y, now, direction, ridge, gradient)
-        W[:, live] = now + length * direction
+        state.W[:, live] = now + length * direction
+        state.margins[:, live] = margins + length * change
         live = live[np.abs(length * direction).max(axis=0) > TOLERANCE]
     if len(live):
-        log.warning("%d of %d classes did not converge at C = %g", len(live), W.shape[1], 1.0 / penalty)
-    return W
+        log.warning("%d of %d classes did not converge at C = %g", len(live), state.W.shape[1], 1.0 / penalty)
 
 
 def newton_direction(

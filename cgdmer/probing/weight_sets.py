@@ -29,30 +29,22 @@ def evaluate(
     counts = bootstrap.draws(len(cohort.test.ids), probe.bootstrap)
     results: dict[str, dict[str, ProbeCell]] = {}
     tables = []
-    for fraction in probe.fractions:
-        for name in sets[0]:
-            runs = [
-                run
-                for weights, features in enumerate(sets)
-                for run in linear_probe.canonical_runs(cohort, features[name], fraction, probe, weights)
-            ]
-            cell = summarise(cohort, runs, counts, list(range(probe.seeds)))
-            results.setdefault(str(fraction), {})[name] = cell
-            tables += [
-                linear_probe.predictions(cohort, run, fraction, name).with_columns(
-                    pl.lit(run.weights, pl.Int32).alias(WEIGHTS)
-                )
-                for run in runs
-            ]
-            log.info("%s %s at %s: %.4f, %d sets of weights", cohort.task, name, fraction, cell.mean, len(sets))
+    for (fraction, name), (runs, scores) in linear_probe.grid(cohort, sets, probe, counts).items():
+        cell = summarise(cohort, runs, counts, list(range(probe.seeds)), scores)
+        results.setdefault(str(fraction), {})[name] = cell
+        for run in runs:
+            table = linear_probe.predictions(cohort, run, fraction, name)
+            tables.append(table.with_columns(pl.lit(run.weights, pl.Int32).alias(WEIGHTS)))
+        log.info("%s %s at %s: %.4f, %d sets of weights", cohort.task, name, fraction, cell.mean, len(sets))
     return ProbeResult(results=results, **linear_probe.head(cohort, "canonical")), pl.concat(tables)
 
 
-def summarise(cohort: Cohort, runs: list[linear_probe.Run], counts: np.ndarray, seeds: list[int]) -> ProbeCell:
+def summarise(
+    cohort: Cohort, runs: list[linear_probe.Run], counts: np.ndarray, seeds: list[int], scores: linear_probe.Scores
+) -> ProbeCell:
     """Return the numbers of one fraction and representation over all sets of weights, and of each set."""
     from cgdmer.probing.seeds import Trainings, estimate  # it needs SciPy, which other encoders' probes do without
 
-    scores = linear_probe.score(cohort, runs, counts)
     own = np.array([run.weights for run in runs])
     macros, points = bootstrap.macro(scores.replicated), scores.points.mean(axis=1)  # (R, B), (R,)
     drawn = np.stack([bootstrap.over_seeds(macros[own == weights]) for weights in np.unique(own)])  # (W, B)
