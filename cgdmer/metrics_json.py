@@ -4,7 +4,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Any
 
-from cgdmer.ablation_results import AblationNumbers, DifferenceCell
+from cgdmer.ablation_results import FORMAT, AblationNumbers, DifferenceCell
 from cgdmer.json_dataclass import Json
 from cgdmer.results import (
     Cell,
@@ -69,8 +69,13 @@ class Metrics(Json):
 
     @classmethod
     def from_json(cls, content: Any) -> "Metrics":
-        """Read the content of metrics.json; a stage that did not run left an empty object."""
-        return super().from_json({key: value for key, value in content.items() if value})
+        """Read the content of metrics.json; a stage that did not run left an empty object.
+
+        Ablations that an earlier version wrote are left out: they are of one pretraining, and `make ablations` replaces
+        them.
+        """
+        ablations = {name: row for name, row in content.get("ablations", {}).items() if row.get("format") == FORMAT}
+        return super().from_json({key: value for key, value in content.items() if value} | {"ablations": ablations})
 
     def to_json(self) -> dict[str, Any]:
         """Return the content of metrics.json."""

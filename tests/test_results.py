@@ -78,6 +78,12 @@ def test_metrics_json_keeps_its_keys():
     assert again.to_json() == content
 
 
+def test_ablations_of_an_earlier_format_are_left_out():
+    content = METRICS.to_json()
+    content["ablations"]["old"] = {"key": "0", "auroc": {}, "differences": {}, "zero_shot": {}, "pretraining": {}}
+    assert set(Metrics.from_json(content).ablations) == {"no_eyes"}
+
+
 def test_an_interval_has_one_formatter():
     gap = Interval(-0.01234, -0.04, 0.1)
     assert CELL.text() == "0.812 (0.750 to 0.900)"

@@ -117,35 +117,40 @@ def old(outdated: Sequence[str]) -> list[str]:
 
 
 def sentences(ablations: Ablations) -> list[str]:
-    """Say what the numbers show, one sentence per ablation: the mean over tasks at each fraction and by zero-shot."""
-    return [_sentence(one, columns(ablations)) for one in ablations.values() if one.profile != FULL]
+    """Say what the mean over tasks shows, one sentence per label fraction and one for zero-shot."""
+    return [_sentence(ablations, column) for column in columns(ablations)]
 
 
-def _sentence(ablation: Ablation, shown: Sequence[str]) -> str:
-    apart = [(column, cell) for column in shown if (cell := difference(ablation, MEAN, column))]
-    words = "; ".join(f"{headed(column)} {cell.text(signed=True)}{_verdict(cell)}" for column, cell in apart)
-    return f"{titled(ablation)[:1].upper()}{titled(ablation)[1:]}, mean over tasks minus the full method: {words}."
+def _sentence(ablations: Ablations, column: str) -> str:
+    apart = {titled(one): cell for one in ablations.values() if (cell := difference(one, MEAN, column))}
+    groups = {
+        "worse than the full method": [name for name, cell in apart.items() if shown(cell) and cell.mean < 0],
+        "better": [name for name, cell in apart.items() if shown(cell) and cell.mean > 0],
+        "no difference shown": [name for name, cell in apart.items() if not shown(cell)],
+    }
+    parts = [f"{what}: {', '.join(f'{n} {apart[n].value(signed=True)}' for n in names) or 'none'}"
+             for what, names in groups.items()]  # fmt: skip
+    return f"{headed(column)[:1].upper()}{headed(column)[1:]}, mean over tasks: {'; '.join(parts)}."
 
 
-def _verdict(cell: DifferenceCell) -> str:
-    """Return `better` or `worse` if the p-value, adjusted unless it was planned, is small."""
-    p = cell.p if cell.p_adjusted is None else cell.p_adjusted
-    return "" if p > LEVEL else ", better" if cell.mean > 0 else ", worse"
+def shown(cell: DifferenceCell) -> bool:
+    """Return True if the p-value that counts, adjusted unless the comparison was planned, is small."""
+    return (cell.p if cell.p_adjusted is None else cell.p_adjusted) <= LEVEL
 
 
 def summary(ablations: Ablations) -> Table:
     """Return the means over tasks at every fraction and by zero-shot, one row per method."""
-    shown = columns(ablations)
+    every = columns(ablations)
     rows: list[list[Content]] = []
     for one in ablations.values():
         made = f"{len(one.pretraining_seeds)} pretrainings" if len(one.pretraining_seeds) > 1 else "1 pretraining"
         name = stacked(titled(one), f"{one.representation} features", made)
-        rows.append([name, *(content(one, MEAN, column) for column in shown)])
+        rows.append([name, *(content(one, MEAN, column) for column in every)])
     caption = (
         "Macro AUROC, mean over tasks, and its difference from the full method with the 95% interval and the p-value; "
         f"zero-shot reads no labels. {power(ablations, MEAN)}"
     )
-    return Table(caption, ["Method", *(headed(column) for column in shown)], rows)
+    return Table(caption, ["Method", *(headed(column) for column in every)], rows)
 
 
 def by_task(ablations: Ablations, column: str) -> Table:
@@ -179,10 +184,10 @@ def power(ablations: Ablations, *tasks: str, column: str | None = None) -> str:
     """Write the smallest differences that these comparisons can show."""
     parts = []
     for task in tasks:
-        for shown in [column] if column else columns(ablations):
-            sizes = [apart.detectable for one in ablations.values() if (apart := difference(one, task, shown))]
+        for each in [column] if column else columns(ablations):
+            sizes = [apart.detectable for one in ablations.values() if (apart := difference(one, task, each))]
             if sizes:
-                name = TASK_NAMES[task] if column else headed(shown)
+                name = TASK_NAMES[task] if column else headed(each)
                 parts.append(f"{name} {min(sizes):.3f} to {max(sizes):.3f}")
     return f"Smallest differences that can be shown (80% power, alpha 0.05): {', '.join(parts)}." if parts else ""
 

@@ -76,14 +76,15 @@ def test_a_dot_stands_for_every_pretraining(study):
 
 
 def test_sentences_follow_from_the_numbers_favourable_or_not(study):
-    [sentence] = ablations.sentences(study)
-    assert sentence == (
-        "No eyes, mean over tasks minus the full method: 100% of labels -0.012 (-0.042 to +0.008); "
-        "1% of labels +0.022 (-0.008 to +0.042), better; zero-shot +0.040 (+0.010 to +0.060)."
-    )
-    worse = {"mean": {"1.0": {HEADLINE: apart(-0.05, 0.002)}}}
-    assert "1.0" not in ablations.sentences({"a": row("a", differences=worse)})[0]
-    assert "-0.050 (-0.080 to -0.030), worse" in ablations.sentences({"a": row("a", differences=worse)})[0]
+    worse = row("no_ears", differences={"mean": {"1.0": {HEADLINE: apart(-0.05, 0.002)}}}, zero_shot_differences={})
+    assert ablations.sentences(study | {"no_ears": worse}) == [
+        "100% of labels, mean over tasks: worse than the full method: no ears -0.050; better: none; "
+        "no difference shown: no eyes -0.012.",
+        "1% of labels, mean over tasks: worse than the full method: none; better: no eyes +0.022; "
+        "no difference shown: none.",
+        "Zero-shot, mean over tasks: worse than the full method: none; better: none; "
+        "no difference shown: no eyes +0.040.",
+    ]
 
 
 def test_the_smallest_difference_that_can_be_shown_is_said(study):
@@ -151,7 +152,7 @@ def test_the_report_of_a_run_shows_its_rows(run, tmp_path, monkeypatch):
     assert stored["differences"]["ptb_xl_super"]["1.0"][HEADLINE]["mean"] == -0.0123
     markdown, page = paths.REPORT_MD.read_text(), paths.REPORT_HTML.read_text()
     assert "| no eyes (stale) | 0.701, -0.012 (-0.042 to +0.008), p 1.000 adjusted |" in markdown
-    assert "- No eyes (stale), mean over tasks minus the full method: 100% of labels -0.012" in markdown
+    assert "no difference shown: no eyes (stale) -0.012." in markdown
     for text in (markdown, page):
         assert "no eyes (stale)" in text
         assert "reports/ablations/outdated.json" in text
