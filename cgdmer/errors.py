@@ -1,6 +1,8 @@
 """Exceptions of the package. Every message states the problem, the allowed values and the command that fixes it."""
 
+import re
 from difflib import get_close_matches
+from itertools import groupby
 
 
 class CgdmerError(Exception):
@@ -86,6 +88,26 @@ def printable(text: str) -> str:
         return text.encode("utf-8", "surrogateescape").decode("utf-8", "backslashreplace")
     except UnicodeEncodeError:
         return text.encode("utf-8", "backslashreplace").decode()
+
+
+_CUT = re.compile(r"[:'\"\[({<]")
+_PLAIN = re.compile(r"[a-z][a-z-]{0,20}[.,;]?")
+_UNITS = frozenset({"mV", "uV", "V", "Hz", "s", "ECG", "EDF", "DICOM", "MATLAB", "WFDB", "JSON", "CSV", "NaN"})
+MAX_LOGGED = 120
+"""Characters of a reason that a log quotes."""
+
+
+def redacted(reason: str, member: str = "") -> str:
+    """Return what a log may say of a reason, or of another library's message: its first words.
+
+    Reasons quote headers, cells and file names, which may name a patient. All from the first quotation or bracket on is
+    cut, the record's path `member` is removed, and names, codes and numbers become an ellipsis.
+    """
+    for name in filter(None, (member, member.rpartition("/")[2], member.rpartition("/")[2].rpartition(".")[0])):
+        reason = reason.replace(name, "...")
+    first = _CUT.split(reason[: 10 * MAX_LOGGED], maxsplit=1)[0]
+    words = [word if _PLAIN.fullmatch(word) or word.rstrip(".,;") in _UNITS else "..." for word in first.split()]
+    return " ".join(word for word, _ in groupby(words))[:MAX_LOGGED]
 
 
 EXTRAS = {

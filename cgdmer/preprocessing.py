@@ -20,7 +20,7 @@ import polars as pl
 import cgdmer
 from cgdmer import executor, tables
 from cgdmer.archives import Archive
-from cgdmer.errors import DataError, RecordError
+from cgdmer.errors import DataError, RecordError, redacted
 from cgdmer.files import atomic, read_json, sha256, sync, work_key, write_json
 from cgdmer.progress import progress
 from cgdmer.settings import Signal
@@ -145,33 +145,46 @@ def _work_folder(scratch: Path, index: pl.DataFrame, archive: Archive, settings:
 
 def _assemble(index: pl.DataFrame, jobs: list[Job], folder: Path, settings: Signal, seconds: float) -> Manifest:
     """Assemble shards, rows and manifest beside `folder`, then replace it in one rename."""
-    notes = [read_json(job.note) for job in jobs]
+    quality, refused, counts, digests = _notes(jobs)
     staged = folder.with_name(f".{folder.name}.tmp")
     shutil.rmtree(staged, ignore_errors=True)
     staged.mkdir(parents=True)
     for job in jobs:
         _link(job.shard, staged / job.shard.name)
-    quality = pl.DataFrame(
-        [row for note in notes for row in note["rows"]], schema={"id": pl.String(), **tables.QUALITY_COLUMNS}
-    )
     rows = quality.join(
         index.select(tables.ROWS_FROM_INDEX), on="id", how="left", maintain_order="left", validate="1:1"
     )
     tables.write(rows.select(*tables.ROWS_COLUMNS), staged / ROWS)
-    tables.write(_quarantine(notes), staged / QUARANTINE)
+    tables.write(refused, staged / QUARANTINE)
     manifest = describe(
         staged,
         fs=settings.fs,
         samples=settings.samples,
         leads=LEADS,
         settings={**settings.model_dump(exclude=REFUSALS), "used_seconds": seconds},
-        shards={job.shard.name: len(note["rows"]) for job, note in zip(jobs, notes, strict=True)},
-        digests={job.shard.name: note["sha256"] for job, note in zip(jobs, notes, strict=True)},
+        shards=counts,
+        digests=digests,
     )
     shutil.rmtree(folder, ignore_errors=True)
     os.replace(staged, folder)
     sync(folder.parent)
     return manifest
+
+
+def _notes(jobs: list[Job]) -> tuple[pl.DataFrame, pl.DataFrame, dict[str, int], dict[str, str]]:
+    """Return the rows with their quality, the quarantine, and the records and sha256 of each shard.
+
+    One note is in memory at a time, because a million rows of Python objects take a gigabyte.
+    """
+    schema = {"id": pl.String(), **tables.QUALITY_COLUMNS}
+    quality, refused = [pl.DataFrame(schema=schema)], [_quarantine([])]
+    counts, digests = {}, {}
+    for job in jobs:
+        note = read_json(job.note)
+        quality.append(pl.DataFrame(note["rows"], schema=schema))
+        refused.append(_quarantine([note]))
+        counts[job.shard.name], digests[job.shard.name] = len(note["rows"]), note["sha256"]
+    return pl.concat(quality, rechunk=True), pl.concat(refused, rechunk=True), counts, digests
 
 
 def _link(source: Path, target: Path) -> None:
@@ -191,7 +204,8 @@ def _too_many(jobs: list[Job], records: int, settings: Signal) -> DataError:
     refused = _quarantine([read_json(job.note) for job in jobs if job.note.is_file()])
     listing = jobs[0].shard.parent.parent / QUARANTINE
     tables.write(refused, listing)
-    reasons = Counter(tables.kinds(refused["reason"]).to_list()).most_common(3)
+    rows = refused.select("reason", "member").iter_rows()
+    reasons = Counter(redacted(reason, member) for reason, member in rows).most_common(3)
     return DataError(
         f"{len(refused)} of {records} records cannot be used; most often: "
         + "; ".join(f"{reason} ({count})" for reason, count in reasons),

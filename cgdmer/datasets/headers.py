@@ -10,7 +10,7 @@ import polars as pl
 
 from cgdmer.datasets import metadata
 from cgdmer.datasets.corpus_index import examples, quarantine
-from cgdmer.errors import DataError, RecordError
+from cgdmer.errors import DataError, RecordError, redacted
 from cgdmer.progress import progress
 from cgdmer.signals import LEADS, canonical_lead
 from cgdmer.waveforms import parse_header, read_record
@@ -86,9 +86,9 @@ def scan(archive: "Archive", rows: pl.DataFrame, source: str) -> Scan:
 def usable(scan: Scan, source: str, expected: str) -> pl.DataFrame:
     """Return the usable rows; if there are none, raise DataError with the first reason and the `expected` files."""
     if scan.frame.is_empty():
-        reasons = scan.quarantine["reason"].head(1).to_list()
+        reasons = scan.quarantine.select("reason", "member").head(1).rows()
         raise DataError(
-            f"no record of {source} can be used: {reasons[0]}"
+            f"no record of {source} can be used: {redacted(*reasons[0])}"
             if reasons
             else f"no record of {source} has its files here",
             allowed=expected,
@@ -166,7 +166,7 @@ def _checked(fs: float, samples: int, names: Sequence[str], comments: list[str])
     if samples < 1:
         raise RecordError("no samples")
     if not standard:
-        raise RecordError(f"no standard lead among {', '.join(names) or 'none'}")
+        raise RecordError(f"no standard lead: {', '.join(names)[:80] or 'none'}")
     if len(set(standard)) < len(standard):
-        raise RecordError(f"a lead occurs twice: {', '.join(names)}")
+        raise RecordError(f"a lead occurs twice: {', '.join(names)[:80]}")
     return HeaderResult(float(fs), int(samples), standard, list(comments), len(standard) < len(names))

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import polars as pl
 
-from cgdmer.errors import DataError
+from cgdmer.errors import DataError, redacted
 
 if TYPE_CHECKING:
     from cgdmer.archives import Archive
@@ -29,7 +29,7 @@ def table(archive: "Archive", name: str, required: Sequence[str], also: str = r"
         return pl.read_csv(content, infer_schema=False, encoding="utf8-lossy", columns=wanted)
     except pl.exceptions.PolarsError as error:
         raise DataError(
-            f"{name} cannot be read as CSV: {str(error).splitlines()[0]}",
+            f"{name} cannot be read as CSV: {redacted(str(error))}",
             allowed="the table as PhysioNet publishes it",
             fix="compare its sha256 with SHA256SUMS.txt and copy it again",
         ) from error
@@ -40,10 +40,17 @@ def require(columns: Sequence[str], name: str, required: Sequence[str]) -> None:
     missing = [column for column in required if column not in columns]
     if missing:
         raise DataError(
-            f"{name} has no column {', '.join(repr(column) for column in missing)}; it has {', '.join(columns)}",
+            f"{name} has no column {', '.join(repr(column) for column in missing)}; it has {_shown(columns)}",
             allowed=f"columns {', '.join(required)}",
             fix="copy the table again as PhysioNet publishes it",
         )
+
+
+def _shown(columns: Sequence[str]) -> str:
+    """Return the names of columns that look like names; in a table without a header row they are cells."""
+    named = [column for column in columns if re.fullmatch(r"[a-z][a-z_]{0,30}(_\d{1,3})?", column)]
+    others = len(columns) - len(named)
+    return ", ".join([*named[:40], *([f"{others} others"] if others else [])]) or "none"
 
 
 def rooted(archive: "Archive", marker: str, title: str) -> "Archive":

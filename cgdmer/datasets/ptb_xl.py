@@ -1,6 +1,7 @@
 """PTB-XL: its two tables, the SCP-ECG label rules of four tasks, and its recommended folds."""
 
 import ast
+import re
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -56,6 +57,8 @@ RULES = {
 }
 """Per task: the column of the statements that must be 1, and the column that names the class."""
 
+_CLASS = re.compile(r"[A-Z0-9_/()]{1,12}")
+"""What a class of the statements looks like; any other cell may be free text, which no message quotes."""
 OLDER_THAN_89 = 300.0
 """Version 1.0.3 writes this for an age above 89, to protect privacy; it becomes 90."""
 
@@ -83,7 +86,7 @@ def read_index(archive: "Archive", *, corpus: Corpus, index: Index, protocol: Pa
         "published_labels": labels.agreements(frame, protocol, TASKS),
         **scan.facts,
     }
-    reason = pl.format("scp_codes is not a dict of codes: {}", pl.col("scp_codes"))
+    reason = pl.lit("scp_codes is not a dict of codes")  # without the text, which may be a report
     return corpus_index.assemble(frame, [corpus_index.quarantine(malformed, reason), scan.quarantine], facts)
 
 
@@ -120,7 +123,7 @@ def class_tables(statements: pl.DataFrame) -> dict[str, dict[str, str]]:
         unknown = sorted({str(name) for name in names} - set(TASKS[task]))
         if unknown:
             raise DataError(
-                f"{STATEMENTS}: {task} has no class {', '.join(unknown)}",
+                f"{STATEMENTS}: {task} has no class {', '.join(filter(_CLASS.fullmatch, unknown[:5])) or 'like these'}",
                 allowed=", ".join(TASKS[task]),
                 fix=f"copy {STATEMENTS} of {TITLE} again",
             )

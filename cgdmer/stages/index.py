@@ -1,12 +1,13 @@
 """Stage index: a raw corpus -> one table of usable records, a quarantine of the others, and facts about both."""
 
 import logging
+from collections import Counter
 from pathlib import Path
 
 from cgdmer import datasets, paths, protocol, tables
 from cgdmer.acquisition import manifest
 from cgdmer.datasets.corpus_index import CorpusIndex
-from cgdmer.errors import DataError
+from cgdmer.errors import DataError, redacted
 from cgdmer.files import read_json, sha256, write_json
 from cgdmer.settings import Corpus, Index
 
@@ -48,9 +49,10 @@ def check_share(corpus_index: CorpusIndex, source: str, largest: float) -> None:
     bad, total = corpus_index.quarantine.height, corpus_index.quarantine.height + corpus_index.frame.height
     if not bad:
         return
-    reasons = corpus_index.quarantine["reason"].value_counts(sort=True).head(3)
-    listed = "; ".join(f"{reason} ({count})" for reason, count in reasons.iter_rows())
-    fact = f"{source}: {bad} of {total} records cannot be used, most often: {listed}"  # logged, so without ids
+    rows = corpus_index.quarantine.select("reason", "member").iter_rows()
+    reasons = Counter(redacted(reason, member or "") for reason, member in rows)
+    listed = "; ".join(f"{reason} ({count})" for reason, count in reasons.most_common(3))
+    fact = f"{source}: {bad} of {total} records cannot be used, most often: {listed}"  # logged: no id, cell or name
     if bad / total > largest:
         raise DataError(
             fact,

@@ -142,7 +142,7 @@ def test_a_fifteen_lead_record_keeps_its_twelve_and_unknown_leads_alone_are_refu
     assert rows[good["id"][2]]["leads"] == ["V2", "I"]
     assert indexed.facts["records_with_other_leads"] == {"records": 1, "first": [good["id"][0]]}
     assert indexed.facts["records_with_missing_leads"] == {"records": 1, "first": [good["id"][2]]}
-    assert indexed.quarantine["reason"].to_list() == ["no standard lead among MLII, V17"]
+    assert indexed.quarantine["reason"].to_list() == ["no standard lead: MLII, V17"]
 
 
 @source
