@@ -91,7 +91,7 @@ def parser() -> argparse.ArgumentParser:
     )
     replay = commands.add_parser("replay", help="repeat a pretraining step whose loss was not finite")
     replay.add_argument("folder", metavar="FOLDER", help="the dump that the error message names")
-    commands.add_parser("table", help="print the main table of reports/metrics.json")
+    commands.add_parser("table", help="print the main table, and how far it is from the committed one")
     return top
 
 
@@ -196,12 +196,15 @@ def replay(options: argparse.Namespace) -> int:
 
 def table(_: argparse.Namespace) -> int:
     from cgdmer import paths
+    from cgdmer.commands import reproduction
     from cgdmer.files import read_json
     from cgdmer.report import headline
 
     if not paths.METRICS.is_file():
         raise DataError(f"{paths.METRICS} is missing", fix="dvc repro report")
     print(headline(read_json(paths.METRICS)))
+    if text := reproduction.summary():
+        print(f"\n{text}")
     print(f"\nThe benchmark page: {paths.REPORT_HTML.resolve().as_uri()}")
     return 0
 
