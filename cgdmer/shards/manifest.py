@@ -2,17 +2,21 @@
 
 import hashlib
 import json
+import time
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
+from cgdmer import paths
 from cgdmer.errors import DataError
 from cgdmer.files import read_json, sha256, write_json
 
 NAME = "manifest.json"
 ROWS = "rows.parquet"
 QUARANTINE = "quarantine.parquet"
+SETTLED = 2_000_000_000
+"""Nanoseconds. A file that changed more recently may change again within one clock tick, so it is read again."""
 
 
 @dataclass(frozen=True)
@@ -77,17 +81,49 @@ def describe(
 
 
 def check(folder: Path, verify: bool = False) -> Manifest:
-    """Read the manifest and check the size of every file, with `verify` its sha256 too; DataError names the file."""
+    """Read the manifest and check the size of every file, with `verify` its sha256 too; DataError names the file.
+
+    A file is not read again while its inode, size and times are those at which its sha256 was last compared: the stages
+    would read 48 GB of MIMIC-IV-ECG six times.
+    """
     manifest = _read(folder)
+    compared = _compared(folder) if verify else {}
+    started = time.time_ns()
     for name, size in manifest.bytes.items():
         path = folder / name
         if not path.is_file():
             raise damaged(path, "is missing")
         if path.stat().st_size != size:
             raise damaged(path, f"has {path.stat().st_size} bytes, the manifest says {size}")
-        if verify and sha256(path) != manifest.files[name]:
+        if not verify or compared.get(name) == (state := _state(path, manifest.files[name])):
+            continue
+        if sha256(path) != manifest.files[name]:
             raise damaged(path, "differs from the sha256 in the manifest")
+        compared[name] = state if max(state[-2:]) < started - SETTLED else []
+    if verify:
+        write_json(_memory(folder), compared)
     return manifest
+
+
+def _state(path: Path, digest: str) -> list[Any]:
+    """Return what changes when a file does: modification time and status-change time in ns are last."""
+    status = path.stat()
+    return [digest, status.st_ino, status.st_size, status.st_mtime_ns, status.st_ctime_ns]
+
+
+def _compared(folder: Path) -> dict[str, list[Any]]:
+    """Return the state of each file when its sha256 was last compared."""
+    try:
+        content: dict[str, list[Any]] = read_json(_memory(folder))
+        return dict(content)
+    except (OSError, ValueError, TypeError):
+        return {}
+
+
+def _memory(folder: Path) -> Path:
+    """Return the scratch file that remembers these states."""
+    name = hashlib.sha256(str(folder.resolve()).encode()).hexdigest()[:16]
+    return paths.STATE / "verified" / f"{name}.json"
 
 
 def damaged(path: Path, fact: str) -> DataError:
