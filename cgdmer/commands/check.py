@@ -1,5 +1,9 @@
 """`cgdmer check SOURCE`: describe a corpus, what of it is present or missing, and which records failed a check."""
 
+import json
+import subprocess
+import sys
+from pathlib import Path
 from typing import Any
 
 from cgdmer import environment, paths, tables
@@ -8,10 +12,14 @@ from cgdmer.files import read_json
 from cgdmer.settings import Settings
 
 ARTEFACTS = ("raw", "index", "shards", "validation")
+STAGES = {"raw": "acquire", "index": "index", "shards": "shards", "validation": "validate"}
+"""The stage that writes each artefact."""
+PATIENCE = 120
+"""Seconds to wait for `dvc status`."""
 
 
 def describe(source: str, failed: str | None, settings: Settings) -> tuple[bool, str]:
-    """Return whether the corpus is complete up to validation, and a description.
+    """Return whether the corpus is complete and up to date as far as validation, and a description.
 
     ConfigError for an unknown source or expectation; DataError if the corpus has not been validated yet.
     """
@@ -35,14 +43,29 @@ def _summary(source: str, settings: Settings) -> tuple[bool, str]:
         f"  way          {corpus.way}" + (f", looking in {root}" if root else ", CGDMER_RAW_ROOT is not set"),
     ]
     present = [getattr(paths, artefact)(source).exists() for artefact in ARTEFACTS]
-    lines += [f"  {name:<12} {_state(source, name, there)}" for name, there in zip(ARTEFACTS, present, strict=True)]
+    stale = _stale(source) if any(present) else set()
+    for name, there in zip(ARTEFACTS, present, strict=True):
+        note = ", STALE: its inputs have changed since" if there and name in stale else ""
+        lines.append(f"  {name:<12} {_state(source, name, there)}{note}")
     if not present[0]:
         lines += _ways(source, module)
-    if not all(present):
-        first = ARTEFACTS[present.index(False)]
-        stage = {"raw": "acquire", "validation": "validate"}.get(first, first)
-        lines.append(f"  next         dvc repro {stage}@{source}")
-    return all(present), "\n".join(lines)
+    wanting = [name for name, there in zip(ARTEFACTS, present, strict=True) if not there or name in stale]
+    if wanting:
+        lines.append(f"  next         dvc repro {STAGES[wanting[0]]}@{source}")
+    return not wanting, "\n".join(lines)
+
+
+def _stale(source: str) -> set[str]:
+    """Return the artefacts that differ from what `dvc repro` would make now; none outside a DVC project."""
+    if not (Path("dvc.lock").is_file() and Path("dvc.yaml").is_file()):
+        return set()
+    command = [sys.executable, "-m", "dvc", "status", "--json", *(f"{stage}@{source}" for stage in STAGES.values())]
+    try:
+        done = subprocess.run(command, capture_output=True, text=True, timeout=PATIENCE, check=True)
+        changed: dict[str, Any] = json.loads(done.stdout[done.stdout.index("{") :])
+    except (OSError, ValueError, subprocess.SubprocessError) as error:
+        raise DataError("`dvc status` fails, so it is not known what is stale", fix="dvc status") from error
+    return {name for name, stage in STAGES.items() if f"{stage}@{source}" in changed}
 
 
 def _ways(source: str, module: Any) -> list[str]:

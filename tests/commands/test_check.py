@@ -5,7 +5,7 @@ from support.example_task import make_index
 
 from cgdmer import cli, datasets, paths, settings, tables
 from cgdmer.commands import check
-from cgdmer.errors import ConfigError
+from cgdmer.errors import ConfigError, DataError
 
 DEMO = settings.load()
 
@@ -34,3 +34,31 @@ def test_unknown_names_are_explained(capsys):
     with pytest.raises(ConfigError, match="did you mean 'ptb_xl'"):
         check.describe("ptbxl", None, DEMO)
     assert cli.main(["check", "csm"]) == 2
+
+
+def test_stale_artefacts_are_not_complete(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    for artefact in check.ARTEFACTS:
+        getattr(paths, artefact)("csn").parent.mkdir(parents=True, exist_ok=True)
+        getattr(paths, artefact)("csn").touch()
+    monkeypatch.setattr(check, "_state", lambda *_: "here")
+    assert check.describe("csn", None, DEMO)[0]
+    monkeypatch.setattr(check, "_stale", lambda _: {"shards", "validation"})
+    complete, text = check.describe("csn", None, DEMO)
+    assert not complete
+    assert text.count("STALE") == 2
+    assert text.endswith("dvc repro shards@csn")
+
+
+def test_what_dvc_says_is_read(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    assert check._stale("csn") == set()
+    (tmp_path / "dvc.lock").touch()
+    (tmp_path / "dvc.yaml").touch()
+    said = '{"index@csn": [{"changed deps": {"cgdmer/signals": "modified"}}]}'
+    done = check.subprocess.CompletedProcess([], 0, said, "")
+    monkeypatch.setattr(check.subprocess, "run", lambda *_, **__: done)
+    assert check._stale("csn") == {"index"}
+    done.stdout = "broken"
+    with pytest.raises(DataError, match="dvc status"):
+        check._stale("csn")
