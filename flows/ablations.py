@@ -25,7 +25,6 @@ from cgdmer.errors import CgdmerError, ConfigError, did_you_mean
 from cgdmer.evaluation import ablation_rows
 from cgdmer.evaluation import ablations as study
 from cgdmer.files import write_json
-from cgdmer.tables import TASKS
 from flows import dvc
 from flows.dvc import Log
 
@@ -54,6 +53,7 @@ def run(profiles: Sequence[str], log: Log, start: Callable[[Sequence[Run], Log],
     due = [(name, seed) for name, seed in wanted if not study.is_current(name, seed, now)]
     log(f"{len(wanted) - len(due)} of {len(wanted)} runs are up to date")
     failed = (start or in_threads)(due, log)
+    reproduce(controls(), log)
     summarise(log)
     reproduce([], log)
     if failed:
@@ -138,6 +138,12 @@ def inputs() -> list[str]:
     return ["pretraining_set", *(f"shards@{source}" for source in sources)]
 
 
+def controls() -> list[str]:
+    """Return the stages that give the predictions of the controls, with which the full method is compared."""
+    matrix = settings.load().matrix
+    return [f"probe@{name}-{source}" for name in matrix.probed if name != study.METHOD for source in matrix.benchmarks]
+
+
 def targets(name: str) -> list[str]:
     """Return the last stages that a run needs: the method's own probes and zero-shot, but not the controls."""
     sources = settings.load().matrix.benchmarks
@@ -171,7 +177,7 @@ def fetch(revision: str, folder: Path) -> None:
 
     with fetching:
         project = DVCFileSystem(rev=revision)
-        for path in (paths.CURVE.parent, *(one(task) for task in TASKS for one in FILES)):
+        for path in (paths.CURVE.parent, *(one(task) for task in study.tasks() for one in FILES)):
             if project.exists(str(path)):
                 (folder / path).parent.mkdir(parents=True, exist_ok=True)
                 project.get(str(path), str(folder / path), recursive=project.isdir(str(path)))

@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 import polars as pl
 
-from cgdmer import paths, tables
+from cgdmer import paths, settings, tables
 from cgdmer.ablation_results import FORMAT, HEADLINE, MEAN, Ablation, DifferenceCell, Differences, SeedResult
 from cgdmer.errors import DataError
 from cgdmer.evaluation import ablations
@@ -22,7 +22,6 @@ from cgdmer.probing import seeds
 from cgdmer.probing.comparison import Difference
 from cgdmer.probing.seeds import Trainings
 from cgdmer.results import WEIGHTS, Cell, ProbeCell, ProbeResult, rounded
-from cgdmer.tables import TASKS
 
 Place = tuple[str, str, str]
 """Task, label fraction and representation; zero-shot has the fraction '0.0' and the representation `aligned`."""
@@ -34,13 +33,13 @@ REPRESENTATIONS = ("pooled", "shared", "specific")
 
 def seed_result(name: str, seed: int, now: ablations.State, folder: Path) -> SeedResult:
     """Return the result of one run, from files below `folder` that are laid out like the project's."""
-    results = {task: ProbeResult.from_json(read_json(folder / paths.probe(METHOD, task))) for task in TASKS
+    results = {task: ProbeResult.from_json(read_json(folder / paths.probe(METHOD, task))) for task in ablations.tasks()
                if (folder / paths.probe(METHOD, task)).is_file()}  # fmt: skip
     if not results:
         raise DataError(
             f"{name}, seed {seed}: the experiment has no probe result", fix=f"make ablations PROFILES={name}"
         )
-    zero = [task for task in TASKS if ablations.aligned(name) and (folder / paths.zero_shot(task)).is_file()]
+    zero = [task for task in results if ablations.aligned(name) and (folder / paths.zero_shot(task)).is_file()]
     summary = read_json(folder / paths.CURVE.with_name("summary.json"))
     return SeedResult(
         format=FORMAT,
@@ -142,9 +141,10 @@ def apart(first: Method, second: Method) -> dict[Place, DifferenceCell]:
 def scored(name: str, run_seeds: Sequence[int]) -> Scored:
     """Return the trainings of a method at every place, with the means over tasks, from its saved scores."""
     folders = [ablations.scores(name, seed) for seed in run_seeds]
-    found = dict(_trainings({task: [folder / paths.predictions(METHOD, task) for folder in folders] for task in TASKS}))
+    tasks = ablations.tasks()
+    found = dict(_trainings({task: [folder / paths.predictions(METHOD, task) for folder in folders] for task in tasks}))
     if ablations.aligned(name):
-        zero = {task: [folder / paths.zero_shot_predictions(task) for folder in folders] for task in TASKS}
+        zero = {task: [folder / paths.zero_shot_predictions(task) for folder in folders] for task in tasks}
         found |= dict(_trainings(zero))
     return found | _means(found)
 
@@ -171,16 +171,16 @@ def _means(found: Scored) -> Scored:
 
 
 def against_controls(full: Method) -> dict[str, Differences]:
-    """Return the differences of the full method from every control whose predictions are in the project."""
-    folders = sorted(path for path in (paths.DATA / "predictions").glob("*") if path.name not in (METHOD, "finetune"))
+    """Return the differences of the full method from every control with predictions of all its tasks."""
+    tasks = [task for task in ablations.tasks() if any(task == place[0] for place in full.scored)]
     controls = {}
-    for folder in folders:
-        tasks = [task for task in TASKS if paths.predictions(folder.name, task).is_file()]
-        if set(tasks) == {task for task, _, _ in full.scored} - {MEAN}:
-            found = dict(_control({task: paths.predictions(folder.name, task) for task in tasks}))
-            results = {task: ProbeResult.from_json(read_json(paths.probe(folder.name, task))) for task in tasks}
+    for name in settings.load().matrix.probed:
+        files = {task: paths.predictions(name, task) for task in tasks}
+        if name != METHOD and all(path.is_file() for path in files.values()):
+            found = dict(_control(files))
+            results = {task: ProbeResult.from_json(read_json(paths.probe(name, task))) for task in tasks}
             chosen = choose({task: _values(result, _on_validation) for task, result in results.items()})
-            controls[folder.name] = _split(apart(full, Method(found | _means(found), chosen, [])))[0]
+            controls[name] = _split(apart(full, Method(found | _means(found), chosen, [])))[0]
     return controls
 
 

@@ -11,6 +11,7 @@ from cgdmer.errors import DataError
 from cgdmer.files import read_json, sha256, work_key
 from cgdmer.probing import multiplicity
 from cgdmer.settings import profiles
+from cgdmer.tables import TASKS
 
 METHOD = "cgdmer"
 """The encoder that is ablated."""
@@ -55,6 +56,12 @@ def seeds() -> list[int]:
 def changes(name: str, seed: int) -> dict[str, Any]:
     """Return the settings of one run that differ from params.yaml."""
     return settings.merge(overrides(name), {"train": {"seed": seed}})
+
+
+def tasks() -> list[str]:
+    """Return the tasks of the benchmarks; results of other corpora may lie in the project from earlier runs."""
+    benchmarks = settings.load().matrix.benchmarks
+    return [task for task, source in TASKS.items() if source in benchmarks]
 
 
 def aligned(name: str) -> bool:

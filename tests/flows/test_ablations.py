@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 import yaml
+from prefect.context import TagsContext
 
 from cgdmer import paths
 from cgdmer.ablation_results import FORMAT
@@ -78,7 +79,9 @@ def test_each_run_is_an_experiment_beside_the_workspace_with_its_changes_and_one
     before = Path("params.yaml").read_bytes()
     done = ablations.run(["no_disentanglement"], lambda _: None)
     assert done == [("full", 8), ("no_disentanglement", 8), ("full", 9), ("no_disentanglement", 9)]
-    data, *experiments, after = executed
+    data, *experiments, controls, after = executed
+    assert controls[:4] == ["dvc", "--wait-for-lock", "repro", "probe@random-ptb_xl"]
+    assert not any("cgdmer" in word for word in controls)
     assert data[:4] == ["dvc", "--wait-for-lock", "repro", "pretraining_set"]
     assert after == ["dvc", "--wait-for-lock", "repro"]
     for command in experiments:
@@ -205,6 +208,22 @@ def test_a_real_command_runs_and_its_lines_are_passed_on(project, monkeypatch):
     ablations.succeed([str(script), "repro"], "it", lines.append)
     assert lines == ["got repro"]
     assert os.getcwd() == str(project)
+
+
+def test_the_flow_carries_out_each_run_as_a_task_tagged_with_its_method(monkeypatch):
+    submitted = []
+
+    class Task:
+        def submit(self, name, seed):
+            submitted.append((name, seed, TagsContext.get().current_tags))
+            return self
+
+        def result(self):
+            return None
+
+    monkeypatch.setattr(ablations, "carry_out", Task())
+    assert ablations.in_tasks([("full", 8), ("random_masking", 8)], lambda _: None) == {}
+    assert submitted == [("full", 8, {"method:full"}), ("random_masking", 8, {"method:random_masking"})]
 
 
 def test_the_deployment_names_this_flow():
