@@ -100,6 +100,11 @@ def measurements() -> Path:
     return REPORTS / "measurements.json"
 
 
+def rehearsal() -> Path:
+    """Return what `python -m benchmarks.rehearsal` measured; no stage writes it."""
+    return REPORTS / "rehearsal.json"
+
+
 def real() -> Path:
     """Return the results on sets of real recordings, which a command writes and no stage."""
     return REPORTS / "real.json"

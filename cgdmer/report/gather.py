@@ -21,6 +21,7 @@ from cgdmer.metrics_json import CorpusNumbers, Metrics
 from cgdmer.report import finetuning, robustness
 from cgdmer.report.encoders import Seen
 from cgdmer.report.headline import choose, encoder_order
+from cgdmer.report.rehearsal import Rehearsal
 from cgdmer.results import (
     Cell,
     DisentanglementResult,
@@ -84,6 +85,8 @@ class Findings:
     config: dict[str, Any]
     """Of the pretrained model."""
     versions: dict[str, str]
+    rehearsal: Rehearsal | None
+    """What the pipeline took at growing sizes."""
 
     @property
     def seen(self) -> Seen:
@@ -116,6 +119,7 @@ def gather(matrix: settings.Matrix) -> Findings:
         summary=_content(paths.CURVE.with_name("summary.json")),
         config=_content(paths.MODEL / "config.json"),
         versions=_versions(),
+        rehearsal=_optional(paths.rehearsal(), Rehearsal),
     )
 
 

@@ -16,6 +16,7 @@ from cgdmer.report import (
     paired,
     pictures,
     published,
+    rehearsal,
     robustness,
 )
 from cgdmer.report.gather import Findings
@@ -30,8 +31,8 @@ LINKS = {
     "compatibility": "Protocols", "like-for-like": "Like for like",
     "gallery": "ECGs", "reconstruction": "Reconstruction",
     "disentanglement": "Shared and specific", "measurements": "Measurements",
-    "projections": "Projections", "training": "Training", "data": "Data", "published": "Published",
-    "missing": "Not reproduced", "versions": "Versions",
+    "projections": "Projections", "training": "Training", "data": "Data", "rehearsal": "At size",
+    "published": "Published", "missing": "Not reproduced", "versions": "Versions",
 }  # fmt: skip
 
 
@@ -59,6 +60,7 @@ def render(
         pictures.projections(drawn),
         corpora.training_section(findings),
         corpora.data_section(findings),
+        rehearsal.rehearsal_section(findings.rehearsal),
         compatibility.compatibility_section(findings.probes),
         extras.pairs_section(findings) if report.published else None,
         published.published_section() if report.published else None,
