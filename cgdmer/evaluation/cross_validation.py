@@ -49,24 +49,37 @@ def out_of_fold(features: Sequence[np.ndarray], labels: np.ndarray, folds: np.nd
     """Score every record by the probe of its fold; `features[fold]` (n, D) come from an encoder without it."""
     logits = np.zeros(labels.shape, np.float32)
     chosen = []
+    fitted: Fitted = {}
     for fold in range(FOLDS):
         matrix, train = features[fold], np.flatnonzero(folds != fold)
-        best = best_c(matrix[train], labels[train], folds[train], C)
+        best = best_c(matrix, labels, folds, fold, C, fitted)
         path = logistic.fit(logistic.principal_axes(matrix[train]), labels[train], C)
         logits[folds == fold] = path.decision(matrix[folds == fold], best)
         chosen.append(C[best])
     return Scores(logits, chosen)
 
 
-def best_c(features: np.ndarray, labels: np.ndarray, folds: np.ndarray, C: Sequence[float]) -> int:
-    """Return the position of the C whose pooled scores over the folds have the highest macro AUROC."""
+Fitted = dict[tuple[int, frozenset[int]], logistic.Path]
+"""Probes by the features that they read and the two folds that they were not fitted on."""
+
+
+def best_c(
+    features: np.ndarray, labels: np.ndarray, folds: np.ndarray, left_out: int, C: Sequence[float], fitted: Fitted
+) -> int:
+    """Return the position of the C whose pooled scores over the folds but `left_out` have the highest macro AUROC.
+
+    The probe without folds a and b serves both a as the fold to be scored and b; `fitted` keeps it.
+    """
+    train = folds != left_out
     scores = [np.zeros(labels.shape, np.float32) for _ in C]
-    for fold in np.unique(folds):
-        held_out, train = folds == fold, folds != fold
-        path = logistic.fit(logistic.principal_axes(features[train]), labels[train], C)
+    for fold in np.unique(folds[train]).tolist():
+        key = id(features), frozenset((left_out, fold))
+        if key not in fitted:
+            rest = train & (folds != fold)
+            fitted[key] = logistic.fit(logistic.principal_axes(features[rest]), labels[rest], C)
         for step, score in enumerate(scores):
-            score[held_out] = path.decision(features[held_out], step)
-    return choose(scores, labels)
+            score[folds == fold] = fitted[key].decision(features[folds == fold], step)
+    return choose([score[train] for score in scores], labels[train])
 
 
 def resampled(patients: Sequence[str], replicates: int) -> np.ndarray:

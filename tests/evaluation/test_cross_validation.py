@@ -101,3 +101,25 @@ def test_a_patient_s_records_are_resampled_together():
     assert np.array_equal(counts[0], counts[2])
     assert np.array_equal(counts[1], counts[4])
     assert (counts[[0, 1, 3]].sum(0) == 3).all()
+
+
+def test_the_c_of_a_fold_is_chosen_without_it_by_the_probes_of_the_other_folds():
+    """A probe without two folds serves both; the choice is that of fitting each of them anew."""
+    patients, labels, features = cohort(seed=3)
+    dealt, grid = cross_validation.deal(patients, labels), [1e-4, 0.01, 1.0]
+    chosen = cross_validation.out_of_fold([features] * 5, labels, dealt, grid).C
+    for fold in range(5):
+        train = np.flatnonzero(dealt != fold)
+        auroc = []
+        for c in grid:
+            scores = np.zeros((len(train), 2))
+            for other in set(dealt[train].tolist()):
+                held_out, rest = dealt[train] == other, dealt[train] != other
+                scale = StandardScaler().fit(features[train][rest])
+                for k in range(2):
+                    head = LogisticRegression(C=c, tol=1e-8).fit(
+                        scale.transform(features[train][rest]), labels[train][rest, k]
+                    )
+                    scores[held_out, k] = head.decision_function(scale.transform(features[train][held_out]))
+            auroc.append(np.mean([roc_auc_score(labels[train][:, k], scores[:, k]) for k in range(2)]))
+        assert auroc[grid.index(chosen[fold])] == pytest.approx(max(auroc), abs=1e-4)
