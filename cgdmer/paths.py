@@ -14,6 +14,7 @@ PROTOCOL = DATA / "raw" / "protocol"
 MODEL = DATA / "models" / "pretrain"
 CURVE = REPORTS / "pretrain" / "curve.csv"
 METRICS = REPORTS / "metrics.json"
+HEADLINE = REPORTS / "headline.json"
 REPORT_HTML = REPORTS / "report.html"
 REPORT_MD = REPORTS / "report.md"
 

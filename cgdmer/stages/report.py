@@ -1,4 +1,4 @@
-"""Stage report: all results -> metrics.json, report.html, report.md and static plots."""
+"""Stage report: all results -> metrics.json, headline.json, report.html, report.md and static plots."""
 
 from dataclasses import replace
 
@@ -6,6 +6,7 @@ from cgdmer import paths, settings
 from cgdmer.files import write_json, write_text
 from cgdmer.report import gather, html, markdown, paired, plots
 from cgdmer.report.illustrations import illustrate
+from cgdmer.report.key_numbers import key_numbers
 
 
 def report(*, report: settings.Report, matrix: settings.Matrix) -> None:
@@ -14,6 +15,7 @@ def report(*, report: settings.Report, matrix: settings.Matrix) -> None:
     metrics = gather.metrics(findings)
     metrics = replace(metrics, differences=paired.compare_all(findings.probes, metrics))
     write_json(paths.METRICS, metrics.to_json())
+    write_json(paths.HEADLINE, key_numbers(metrics))
     fraction = html.nearest(metrics, report.fraction)
     for name, content in plots.draw(findings, metrics, fraction).items():
         write_text(paths.REPORTS / "plots" / name, content)
