@@ -19,7 +19,7 @@ LIMITS = {"config.json": 1 << 24, "tokenizer.json": 1 << 28, "weights.safetensor
 
 
 def load_encoder(source: str | Path) -> "Pretrained":
-    """Load a pretrained encoder from the folder with its weights, or from the registry as `models:/NAME@ALIAS`.
+    """Load a pretrained encoder from a folder, the registry (`models:/NAME@ALIAS`) or a hub (`hf:OWNER/NAME`).
 
     Its attributes are `fs` (Hz), `seconds`, `leads`, `unit` and `dims`; it maps (B, L, T) float mV to features.
     ConfigError if the source needs a library that is not installed, such as MLflow for the registry; DataError for a
@@ -29,10 +29,12 @@ def load_encoder(source: str | Path) -> "Pretrained":
     if not str(source).startswith("models:/"):
         _check_files(Path(source))
     try:
-        if str(source).startswith("models:/"):
+        if str(source).startswith("hf:"):
+            encoder = import_module("cgdmer.sharing.hub").load_encoder(str(source))
+        elif str(source).startswith("models:/"):
             encoder = import_module("cgdmer.tracking.registry").load_encoder(str(source))
         else:
-            encoder = import_module("cgdmer.encoders.cgdmer").open_folder(Path(source))
+            encoder = import_module("cgdmer.sharing.folder").load(Path(source))
     except ModuleNotFoundError as error:
         if explained := not_installed(error):
             raise explained from error

@@ -75,6 +75,11 @@ def parser() -> argparse.ArgumentParser:
         "--allow-pickle", action="store_true",
         help="read a file that holds more than tensors in an isolated process, which loads none of its classes",
     )  # fmt: skip
+    export = commands.add_parser("export", help="write an encoder as a folder of the Hugging Face hub, and as ONNX")
+    export.add_argument("model", metavar="MODEL", nargs="?", default="data/models/pretrain", help="folder of the model")
+    export.add_argument("-o", "--output", required=True, metavar="FOLDER", help="a new folder; its name is the model's")
+    export.add_argument("--onnx", action="store_true", help="add encoder.onnx, compared with the encoder")
+    export.add_argument("--licence", default="other", help="licence of the weights for the card; default: %(default)s")
     doctor = commands.add_parser("doctor", help="check this machine and show which command fixes each problem")
     doctor.add_argument("--profile", metavar="NAME", help="prove too that this machine can run params/NAME.yaml")
     commands.add_parser("publish", help="log the results to MLflow and register the encoders as candidates")
@@ -131,6 +136,15 @@ def convert(options: argparse.Namespace) -> int:
 
     file, folder = Path(options.file), Path(options.output)
     print(convert.describe(file, options.encoder, folder, isolate=options.allow_pickle))
+    return 0
+
+
+def export(options: argparse.Namespace) -> int:
+    from pathlib import Path
+
+    from cgdmer.commands import export
+
+    print(export.describe(Path(options.model), Path(options.output), licence=options.licence, onnx=options.onnx))
     return 0
 
 
@@ -217,6 +231,7 @@ COMMANDS: dict[str, Callable[[argparse.Namespace], int]] = {
     "score": own,
     "plot": own,
     "convert": convert,
+    "export": export,
     "doctor": doctor,
     "publish": publish,
     "promote": promote,

@@ -1,0 +1,55 @@
+"""A model as a folder of the Hugging Face hub: model.safetensors, config.json, tokenizer.json and a card."""
+
+import shutil
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from cgdmer.encoders.cgdmer import Pretrained, open_folder
+from cgdmer.errors import ConfigError, DataError
+from cgdmer.files import atomic, write_text
+from cgdmer.models import tokens, weights
+
+MODEL, CARD = "model.safetensors", "README.md"
+"""Names that the hub looks for."""
+FILES = (weights.CONFIG, MODEL, weights.WEIGHTS, tokens.FILE, CARD)
+"""Everything that a download takes; a repository may hold other files."""
+
+
+def save(model: Path, folder: Path, card: str) -> None:
+    """Write the model in `model` as a folder of the hub, with `card` as its README.
+
+    ConfigError if `folder` holds files already; DataError if `model` is incomplete.
+    """
+    if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
+        raise ConfigError(f"{folder} exists already", allowed="a new or empty folder", fix="name another with -o")
+    weights.load(model)
+    for name, saved in ((weights.WEIGHTS, MODEL), (tokens.FILE, tokens.FILE), (weights.CONFIG, weights.CONFIG)):
+        if (model / name).is_file():
+            with atomic(folder / saved) as temporary:
+                shutil.copyfile(model / name, temporary)
+    write_text(folder / CARD, card)
+
+
+def load(folder: Path, name: str = "cgdmer") -> Pretrained:
+    """Open a folder of the hub, or one that stage pretrain left; DataError when a file is missing or damaged."""
+    if not (folder / MODEL).is_file():
+        return open_folder(folder, name)
+    with _own_names(folder) as renamed:
+        try:
+            return open_folder(renamed, name)
+        except DataError as error:
+            problem = error.problem.replace(str(renamed), str(folder))
+            raise DataError(problem, allowed=error.allowed, fix=f"download {folder} again") from error
+
+
+@contextmanager
+def _own_names(folder: Path) -> Iterator[Path]:
+    """Yield a temporary folder of links with the names of this package."""
+    with tempfile.TemporaryDirectory(prefix="cgdmer") as temporary:
+        linked = Path(temporary)
+        for name, saved in ((weights.WEIGHTS, MODEL), (tokens.FILE, tokens.FILE), (weights.CONFIG, weights.CONFIG)):
+            if (folder / saved).is_file():
+                (linked / name).symlink_to((folder / saved).resolve())
+        yield linked
