@@ -23,7 +23,7 @@ from benchmarks.rehearsal import corpora, faults
 from benchmarks.rehearsal.growth import merged
 from benchmarks.rehearsal.project import KILLED_IN, ROOT, Project, calls, totals
 from cgdmer.files import read_json, write_json
-from cgdmer.report.rehearsal import Fault, Rehearsal, Run
+from cgdmer.report.rehearsal import Fault, Kill, Rehearsal, Run
 
 RESULT = ROOT / "reports/rehearsal.json"
 LIBRARIES = ("dvc", "torch", "polars", "great_expectations", "scikit-learn")
@@ -58,9 +58,7 @@ def rehearse(records: int, folder: Path, kill: bool, planted: bool, until: str =
         project.create()
     changes = project.changes()
     note(f"{sizes} records written in {seconds:.0f} s; over the paper profile: {'; '.join(changes)}")
-    kill = kill and not project.log.exists()
-    scale = records / 10_000
-    kills = [project.killed_in("repro", name, after * scale) for name, after in KILLED_IN.items()] if kill else []
+    kills = killed(project, folder / "kills.json", records / 10_000) if kill else []
     note(f"killed: {', '.join(f'{one.name} after {one.after_s} s' for one in kills) or 'nothing'}")
     project.run("repro")
     entries = project.entries()
@@ -78,6 +76,14 @@ def rehearse(records: int, folder: Path, kill: bool, planted: bool, until: str =
     )  # fmt: skip
     shutil.rmtree(folder)
     return run
+
+
+def killed(project: Project, done: Path, scale: float) -> list[Kill]:
+    """Kill the pipeline in each of the stages, unless an earlier attempt did; return what was killed."""
+    if not done.is_file():
+        kills = [project.killed_in("repro", name, after * scale) for name, after in KILLED_IN.items()]
+        write_json(done, [kill.to_json() for kill in kills])
+    return [Kill.from_json(one) for one in read_json(done)]
 
 
 def written(folder: Path, mirror: Path, sizes: dict[str, int], planted: bool) -> tuple[float, list[Fault]]:

@@ -29,9 +29,13 @@ CHANGES: dict[str, Any] = {
     },
     "train": {"epochs": 1, "batch": 64, "compile": False, "checkpoint_steps": 20},
     "signal": {"verify_checksums": True},
+    "matrix": {"controls": ["handcrafted"], "probed": ["cgdmer", "handcrafted"], "robustness": ["cgdmer"]},
+    "probe": {"seeds": 1, "bootstrap": 100},
+    "robustness": {"lead_sets": [["I", "II"]], "disturbances": [{"kind": "white", "mv": 0.1}]},
 }  # fmt: skip
 """Over the paper profile: a model for a CPU, a report encoder of its own because there is no network, checkpoints that
-the shorter training reaches, and the check of header checksums, which a planted fault needs."""
+the shorter training reaches, fewer controls and repetitions of probes, which encode every record again, and the check
+of header checksums, which a planted fault needs."""
 SHIM = """#!/bin/sh
 case "$2 $3" in
 "cgdmer run") shift 3; exec {python} {meter} {log} "$*" {python} -m cgdmer run "$@" ;;
