@@ -2,8 +2,10 @@
 
 Reads the sets below one folder, encodes them with the encoder in data/models/pretrain and with the controls of
 params.yaml, and writes reports/real.json. Nothing is trained but linear probes. A set that is not there is left out.
+After a kill, sets that were done are reused.
 """
 
+import hashlib
 import logging
 import shutil
 from collections.abc import Callable
@@ -22,7 +24,7 @@ from cgdmer.evaluation.cross_validation import FOLDS
 from cgdmer.external import benchmarks, code15, ludb, scoring
 from cgdmer.external.external_set import ExternalSet
 from cgdmer.external.results import RealResult, RealSet
-from cgdmer.files import write_json
+from cgdmer.files import read_json, work_key, write_json
 from cgdmer.models import weights
 from cgdmer.settings import Signal
 from cgdmer.version import __version__
@@ -84,12 +86,14 @@ def validate(root: Path | None, params: Path = Path("params.yaml")) -> RealResul
     network, form, facts = weights.load(paths.MODEL)
     config = config.model_copy(update={"model": network.settings})  # the controls have the architecture of the weights
     pretrained_on = sorted(facts["pool"])
+    digest = open_folder(paths.MODEL).digest[:16]
     sets = {name: evaluate(name, copies, config, form, pretrained_on) for name, copies in found.items()}
     result = RealResult(
-        sets, absent, FOLDS, config.probe.bootstrap, scoring.FEWEST, open_folder(paths.MODEL).digest[:16],
-        pretrained_on, {"cgdmer": __version__, **{name: version(name) for name in LIBRARIES}},
+        sets, absent, FOLDS, config.probe.bootstrap, scoring.FEWEST, digest, pretrained_on,
+        {"cgdmer": __version__, **{name: version(name) for name in LIBRARIES}},
     )  # fmt: skip
     write_json(paths.real(), result.to_json())
+    shutil.rmtree(paths.scratch("real"), ignore_errors=True)
     return result
 
 
@@ -108,12 +112,26 @@ def find_root(root: Path | None) -> Path:
 def evaluate(
     name: str, copies: list[Path], config: settings.Settings, form: Signal, pretrained_on: list[str]
 ) -> RealSet:  # fmt: skip
-    """Read one set, encode it with all encoders, and score its tasks and measurements."""
+    """Read one set, encode it with all encoders, and score its tasks and measurements, unless that was done before."""
     work = paths.scratch("real", name)
     shutil.rmtree(work, ignore_errors=True)
     real = SOURCES[name].read(copies, config, form, work)
     shutil.rmtree(work, ignore_errors=True)
-    encoders = encode(real, config, form)
+    sections = [section.model_dump() for section in (config.probe, config.embed, config.model)]
+    signals = hashlib.sha256(real.signals.tobytes()).hexdigest()
+    key = work_key(open_folder(paths.MODEL).digest, signals, real.patients, config.matrix.controls, *sections)
+    done = paths.scratch("real") / f"{name}-{key}.json"
+    if done.is_file():
+        return RealSet.from_json(read_json(done))
+    result = score(name, real, encode(real, config, form), config, pretrained_on)
+    write_json(done, result.to_json())
+    return result
+
+
+def score(
+    name: str, real: ExternalSet, encoders: scoring.Encoders, config: settings.Settings, pretrained_on: list[str]
+) -> RealSet:  # fmt: skip
+    """Score the tasks and measurements of one set."""
     tasks = {
         task: scoring.score_task(labels, real.patients, encoders, config.probe.C, config.probe.bootstrap)
         for task, labels in real.tasks.items()

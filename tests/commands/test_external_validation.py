@@ -74,7 +74,25 @@ def test_sets_at_hand_are_evaluated_and_absent_ones_told(project, caplog, capsys
     assert result.sets["ludb"].left_out == {"unusable": 2}
     assert "age" in result.sets["ludb"].measurements
     assert "CSN rhythm†" in printed
-    assert not paths.scratch("real", "ludb").exists()
+    assert not paths.scratch("real").exists()
+
+
+def test_after_a_kill_sets_that_were_done_are_reused(project, monkeypatch):
+    scored, score = [], command.score
+
+    def die_in_the_second(name, *rest):
+        scored.append(name)
+        if len(scored) == 2:
+            raise KeyboardInterrupt
+        return score(name, *rest)
+
+    monkeypatch.setattr(command, "score", die_in_the_second)
+    with pytest.raises(KeyboardInterrupt):
+        command.validate(project)
+    first = command.validate(project)
+    assert scored == ["ludb", "csn", "csn"]
+    monkeypatch.setattr(command, "score", score)
+    assert command.validate(project) == first
 
 
 def test_the_page_marks_a_seen_corpus_and_names_the_run_without_it(project):
