@@ -24,7 +24,8 @@ from cgdmer.settings import Signal
 from cgdmer.signals.leads import LEADS
 
 CPU_BATCH = 8
-"""Records that a CPU encodes at once: few enough that the activations stay in its cache."""
+"""Records that a CPU encodes at once; with many more, memory is cleared for as long as it is computed in
+(docs/adding_an_encoder.md)."""
 
 
 class Adapted:
