@@ -106,19 +106,22 @@ def map_batches(
                 yield result
             return
         except executor.WorkerDied:
-            log.warning("a worker process was ended; its files are read again, one at a time")
-        while pending:
-            yield _apart(work, pending.popleft())
+            log.warning("a worker process was ended; its files are read again, in one process")
+        yield from _apart(work, pending)
 
 
-def _apart(work: Callable[[Job], Result], job: Job) -> Result:
-    """Run a job in a process of its own; reject each file that ends it. WorkerDied if it dies of no single file."""
-    for _ in range(len(job.paths) + 1):
+def _apart(work: Callable[[Job], Result], pending: deque[Job]) -> Iterator[Result]:
+    """Run jobs in a process of their own and reject each file that ends it; WorkerDied if no single file does."""
+    while pending:
         try:
-            return next(executor.map_apart(work, [job]))
+            for result in executor.map_apart(work, list(pending)):
+                pending.popleft()
+                yield result
         except executor.WorkerDied:
-            job = _without_culprit(work, job)
-    raise executor.worker_died([])
+            job = _without_culprit(work, pending[0])
+            if job is pending[0]:
+                raise
+            pending[0] = job
 
 
 def _without_culprit(work: Callable[[Job], Result], job: Job) -> Job:

@@ -1,0 +1,161 @@
+"""One file cannot stop the others: time, memory, a worker that dies, an endless list, a deep folder, an odd sidecar."""
+
+import functools
+import io
+import os
+import signal
+import threading
+import time
+
+import numpy as np
+import pytest
+from support import example_recordings as example
+
+from cgdmer.errors import DataError, RecordError
+from cgdmer.recordings import ArrayMetadata, find_recordings, limits
+from cgdmer.recordings.batches import BATCH, Job, map_batches
+from cgdmer.recordings.discovery import MAX_REPEATED, RecordingPath, Rejected
+from cgdmer.settings import Signal
+
+
+def test_time_is_bounded_and_an_outer_alarm_goes_on():
+    rung = []
+    previous = signal.signal(signal.SIGALRM, lambda *_: rung.append(1))
+    left = signal.setitimer(signal.ITIMER_REAL, 0.3)
+    try:
+        with pytest.raises(RecordError, match=r"takes more than 0\.1 s"), limits.per_file(seconds=0.1):
+            while True:
+                time.sleep(0.01)
+        time.sleep(0.4)
+        assert rung == [1]
+    finally:
+        signal.signal(signal.SIGALRM, previous)
+        signal.setitimer(signal.ITIMER_REAL, *left)
+
+
+def test_a_library_that_catches_the_error_is_stopped_again(monkeypatch):
+    monkeypatch.setattr(limits, "REPEAT", 0.05)
+
+    def stubborn() -> None:
+        for _ in range(2):
+            try:
+                time.sleep(10)
+            except RecordError:
+                continue
+        time.sleep(10)
+
+    with pytest.raises(RecordError, match="takes more than"), limits.per_file(seconds=0.05):
+        stubborn()
+
+
+def test_memory_is_bounded_and_given_back():
+    with pytest.raises(MemoryError), limits.per_file(memory=1 << 28):
+        np.ones(1 << 29, np.uint8)
+    assert np.ones(1 << 27, np.uint8).sum() == 1 << 27
+
+
+def test_another_thread_runs_without_a_limit_of_time():
+    done = []
+
+    def run() -> None:
+        with limits.per_file(seconds=0.01):
+            time.sleep(0.05)
+            done.append(1)
+
+    thread = threading.Thread(target=run)
+    thread.start()
+    thread.join()
+    assert done == [1]
+
+
+def work(job: Job, deadly: str) -> list[str]:
+    """Return the ids of a job's recordings, and the reasons of the rejected; end the process at a deadly one."""
+    for path in job.paths:
+        if path.id == deadly and isinstance(path, RecordingPath):
+            os._exit(9)
+    return [path.reason if isinstance(path, Rejected) else path.id for path in job.paths]
+
+
+@pytest.mark.long
+def test_a_file_that_ends_its_worker_is_named_and_the_batch_goes_on(monkeypatch):
+    monkeypatch.setenv("CGDMER_EXECUTOR", "processes")
+    monkeypatch.setenv("CGDMER_WORKERS", "2")
+    names = [f"r{number}.hea" for number in range(3 * BATCH + 5)]
+    paths = [RecordingPath(name, "/", name) for name in names]
+    deadly = names[BATCH + 3]
+    results = list(map_batches(paths, ArrayMetadata(), Signal(), 10.0, functools.partial(work, deadly=deadly)))
+    flat = [name for result in results for name in result]
+    assert len(flat) == len(names)
+    assert "reading it ended the process" in flat[BATCH + 3]
+    assert [name for name in flat if name != flat[BATCH + 3]] == [name for name in names if name != deadly]
+
+
+class Repeating(io.RawIOBase):
+    """A list without an end."""
+
+    def __init__(self, block: bytes) -> None:
+        self.block, self.blocks = block, 0
+
+    def read(self, size: int = -1) -> bytes:
+        self.blocks += 1
+        return self.block
+
+
+@pytest.mark.parametrize(("block", "message"), [(b"\n" * 65536, "empty lines"), (b"\0" * 65536, "empty lines"),
+                                                (b"x" * 65536, "a path above")])  # fmt: skip
+def test_an_endless_list_of_nothing_ends(block, message):
+    with pytest.raises(DataError, match=message):
+        list(find_recordings(["-"], ArrayMetadata(), Repeating(block)))
+
+
+def test_an_endless_list_of_one_recording_ends(tmp_path, monkeypatch):
+    monkeypatch.setattr("cgdmer.recordings.discovery.MAX_REPEATED", MAX_REPEATED // 100)
+    path = example.wfdb(tmp_path, "r")
+    with pytest.raises(DataError, match="bring no new recording"):
+        list(find_recordings(["-"], ArrayMetadata(), Repeating(f"{path}\n".encode() * 100)))
+
+
+def test_a_list_with_windows_line_ends(tmp_path):
+    path = example.wfdb(tmp_path, "r")
+    literal = tmp_path / "odd.hea\r"
+    literal.write_bytes(path.read_bytes())
+    listing = io.BytesIO(f"{path}\r\n{literal}\n".encode())
+    found = [each.id for each in find_recordings(["-"], ArrayMetadata(), listing)]
+    assert found == [str(path), f"{literal}"] or found[0] == str(path)
+    assert len(found) == 2
+
+
+def test_a_deep_folder_is_searched(tmp_path):
+    os.chdir(tmp_path)
+    try:
+        for _ in range(1200):
+            os.mkdir("d")
+            os.chdir("d")
+        example.wfdb(type(tmp_path)("."), "deep")
+    finally:
+        os.chdir("/")
+    found = list(find_recordings([str(tmp_path)], ArrayMetadata()))
+    assert len(found) == 1
+    assert found[0].id.count("/d") >= 1200
+
+
+SIDECARS = [
+    b'{"unit": "\\ud800"}', b'{"fs": 1e400}', b'{"fs": ' + b"9" * 400 + b"}", b"[" * 60_000,
+    b'{"' + b"k" * 60_000 + b'": 1}', b"\xff\xfe{}", b'{"leads": ["I", "I"]}', b'{"fs": 1e-9, "unit": "mV"}',
+    b'{"leads": "' + b"I" * 60_000 + b'"}',
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("content", SIDECARS)
+def test_an_odd_sidecar_rejects_its_file_alone(tmp_path, monkeypatch, content):
+    from cgdmer import cli
+
+    monkeypatch.setenv("CGDMER_EXECUTOR", "serial")
+    monkeypatch.chdir(tmp_path)
+    example.npy(tmp_path / "in", "a")
+    example.npy(tmp_path / "in", "b")
+    (tmp_path / "in" / "a.json").write_bytes(content)
+    assert cli.main(["--quiet", "embed", "in", "--model", str(example.model())]) == 6
+    lines = (tmp_path / "embeddings.rejects.csv").read_text().splitlines()
+    assert len(lines) == 2
+    assert len(lines[1]) < 700
