@@ -47,6 +47,7 @@ def test_all_three_corpora_are_benchmarked_where_they_are_and_a_missing_one_is_n
     add(copies, "ptb_xl")
     add(copies, "cpsc2018")
     message = profile.switch("real", "keep")
+    assert "mimic_iv_ecg: 4,000 simulated recordings, as the profile says; no copy is looked for" in message
     assert [line for line in message.splitlines() if line.startswith("left out")] == [
         f"left out: csn: no local copy under CGDMER_RAW_ROOT={copies}; cgdmer check csn lists the names"
     ]
