@@ -4,8 +4,10 @@ import functools
 import io
 import os
 import signal
+import subprocess
 import threading
 import time
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -125,16 +127,17 @@ def test_a_list_with_windows_line_ends(tmp_path):
     assert len(found) == 2
 
 
-def test_a_deep_folder_is_searched(tmp_path):
-    os.chdir(tmp_path)
+def test_a_deep_folder_is_searched(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
     try:
         for _ in range(1200):
             os.mkdir("d")
             os.chdir("d")
-        example.wfdb(type(tmp_path)("."), "deep")
-    finally:
-        os.chdir("/")
-    found = list(find_recordings([str(tmp_path)], ArrayMetadata()))
+        example.wfdb(Path(), "deep")
+        os.chdir(tmp_path)
+        found = list(find_recordings([str(tmp_path)], ArrayMetadata()))
+    finally:  # pytest cannot remove it
+        subprocess.run(["rm", "-rf", str(tmp_path / "d")], check=True)
     assert len(found) == 1
     assert found[0].id.count("/d") >= 1200
 
