@@ -4,16 +4,17 @@ import json
 import os
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from benchmarks.rehearsal import corpora, faults, meter
 from benchmarks.rehearsal.__main__ import text
-from benchmarks.rehearsal.growth import exponent, extrapolated, merged
+from benchmarks.rehearsal.growth import exponent, extrapolated, growth, merged
 from benchmarks.rehearsal.project import MEASURED, calls
 from cgdmer import datasets, paths, preprocessing, tables
-from cgdmer.report.rehearsal import Call, Fault, Rehearsal, Run
+from cgdmer.report.rehearsal import Call, Fault, Kill, Rehearsal, Run
 from cgdmer.settings import Corpus, Index, Signal
 from cgdmer.stages.index import index as index_stage
 
@@ -112,12 +113,18 @@ def run_of(records: int, seconds: float) -> Run:
 def test_runs_are_merged_by_size_and_survive_json():
     merged_runs = merged(merged(merged(Rehearsal(), run_of(10_000, 50.0)), run_of(1000, 9.0)), run_of(1000, 5.0))
     assert [(run.records, run.repro_s) for run in merged_runs.runs] == [(1000, 5.0), (10_000, 50.0)]
-    (growth,) = merged_runs.growth
-    assert (growth.name, growth.smallest, growth.largest, growth.real) == ("index mimic_iv_ecg", 1000, 10_000, 800_035)
-    assert (growth.wall, growth.memory, growth.memory_mb) == (1.0, 0.0, 100)
-    assert growth.hours == pytest.approx(800_035 * 0.005 / 3600, rel=0.01)
+    (grown,) = merged_runs.growth
+    assert (grown.name, grown.smallest, grown.largest, grown.real) == ("index mimic_iv_ecg", 1000, 10_000, 800_035)
+    assert (grown.wall, grown.memory, grown.memory_mb) == (1.0, 0.0, 100)
+    assert grown.hours == pytest.approx(800_035 * 0.005 / 3600, rel=0.01)
     assert Rehearsal.from_json(json.loads(json.dumps(merged_runs.to_json()))) == merged_runs
     assert "index mimic_iv_ecg" in text(merged_runs.runs[0], merged_runs)
+
+
+def test_a_killed_call_is_not_part_of_the_growth():
+    runs = [run_of(1000, 5.0), run_of(10_000, 50.0), replace(run_of(3000, 90.0), kills=[Kill("index mimic_iv_ecg", 2)])]
+    (killed,) = growth(runs)
+    assert killed == growth(runs[:2])[0]
 
 
 def test_the_meter_counts_child_processes_and_orphans(tmp_path):

@@ -68,7 +68,7 @@ def rehearse(records: int, folder: Path, kill: bool, planted: bool, until: str =
     measured = calls(entries, "repro", sizes)
     found = faults.quarantined(damaged, project.folder)
     run = Run(
-        records, sizes, f"{datetime.now(UTC):%Y-%m-%d}", commit(), f"{processor()}, {os.cpu_count()} cores",
+        records, sizes, f"{datetime.now(UTC):%Y-%m-%d}", commit(), machine(),
         {"python": platform.python_version(), **{name: metadata.version(name) for name in LIBRARIES}}, changes,
         raw_gb=round(size(mirror) / 1e9, 3), write_s=round(seconds, 1),
         repro_s=whole["wall_s"], again_s=again["wall_s"],
@@ -124,6 +124,11 @@ def text(run: Run, rehearsal: Rehearsal) -> str:
 
 def note(message: str) -> None:
     sys.stderr.write(f"{datetime.now():%H:%M:%S} {message}\n")
+
+
+def machine() -> str:
+    threads = os.environ.get("OMP_NUM_THREADS")
+    return f"{processor()}, {os.cpu_count()} cores" + (f", OMP_NUM_THREADS={threads}" if threads else "")
 
 
 def commit() -> str:

@@ -21,10 +21,16 @@ def merged(rehearsal: Rehearsal, run: Run) -> Rehearsal:
 
 
 def growth(runs: Sequence[Run]) -> list[Growth]:
-    """Return the growth of each call that was measured with different numbers of records, slowest first."""
+    """Return the growth of each call that was measured with different numbers of records, slowest first.
+
+    A call that was killed began twice, so it is left out.
+    """
     calls: dict[str, dict[int, Call]] = defaultdict(dict)
-    for call in (call for run in runs for call in run.calls):
-        calls[call.name][call.records] = call
+    for run in runs:
+        killed = {kill.name for kill in run.kills}
+        for call in run.calls:
+            if call.name not in killed:
+                calls[call.name][call.records] = call
     rows = [_growth(name, [by_size[size] for size in sorted(by_size)]) for name, by_size in calls.items()]
     return sorted((row for row in rows if row), key=lambda row: -row.hours)
 
