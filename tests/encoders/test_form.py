@@ -2,30 +2,22 @@
 
 import numpy as np
 import pytest
+from support import peers
 
-from cgdmer.archives import open_archive
 from cgdmer.encoders import published
 from cgdmer.encoders.beat_tokens import BeatTokens
 from cgdmer.encoders.form import Form, inputs
 from cgdmer.encoders.steps import MinMax, ZScore
 from cgdmer.signals.leads import LEADS
-from cgdmer.waveforms import read_record
 
 ALL = published.names()
-
-
-def recordings(real, folder, suffix):
-    """Return the two PTB-XL recordings whose inputs are known, (2, 12, T) in mV, unfiltered."""
-    archive = open_archive(real / "ptbxl")
-    records = [read_record(archive, f"{folder}/00000/{number:05d}_{suffix}.hea") for number in (1, 9)]
-    return np.stack([record.signal for record in records]), records[0].fs
 
 
 @pytest.mark.parametrize("name", ALL)
 def test_a_raw_recording_becomes_what_the_original_read(name, real, peer_folder):
     form = published.card(name).form
-    kind = ("records100", "lr") if form.fs == 100 else ("records500", "hr")
-    signal, fs = recordings(real, *kind)
+    fs = 100.0 if form.fs == 100 else 500.0
+    signal = peers.recordings(real, fs)
     read = inputs(form, signal, fs, np.full(2, signal.shape[2]))
     windows = len(read.record) // 2
     expected = np.load(peer_folder(name) / "input.npy")

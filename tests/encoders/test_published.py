@@ -2,18 +2,21 @@
 
 import subprocess
 import sys
+from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
+from safetensors.torch import save_file
 from support import peers
 from torch import nn
 
-from cgdmer.encoders import names, published
+from cgdmer import settings
+from cgdmer.encoders import Setup, load, names, published
 from cgdmer.encoders.published import Checkpoint
 from cgdmer.encoders.state import encoder_state
 from cgdmer.errors import ConfigError, DataError
-from cgdmer.settings import load
+from cgdmer.signals.leads import LEADS
 
 ALL = ("ecg_fm", "ecg_jepa", "ecgfounder", "heartlang", "melp", "merl_resnet18", "merl_vit_tiny")
 
@@ -38,6 +41,18 @@ def test_the_features_are_those_of_the_original_at_full_depth(name, peer_folder)
     network.load_state_dict(encoder_state(peers.published_state(folder), card.checkpoint, network), strict=True)
     with torch.no_grad():
         features = network(*peers.network_inputs(folder)).numpy()
+    np.testing.assert_allclose(features, np.load(folder / "output_full.npy"), rtol=0, atol=1e-4)
+
+
+@pytest.mark.parametrize("name", ["ecgfounder", "heartlang", "merl_resnet18", "merl_vit_tiny"])
+def test_a_raw_recording_gets_the_features_of_the_original(name, real, peer_folder, tmp_path):
+    folder, form = peer_folder(name), published.card(name).form
+    save_file(peers.published_state(folder), tmp_path / published.WEIGHTS)
+    weights = {name: settings.WeightsFile(file=str(tmp_path))}
+    raw = settings.Signal(fs=form.fs, seconds=10.0, low=None, high=None)
+    signal = peers.recordings(real, form.fs).astype(np.float32)
+    encoder = load(name, Setup(raw, settings.Model(), weights_files=weights))
+    features = encoder.encode(signal[:, ::-1], leads=LEADS[::-1])["pooled"]
     np.testing.assert_allclose(features, np.load(folder / "output_full.npy"), rtol=0, atol=1e-4)
 
 
@@ -137,7 +152,7 @@ def test_every_card_is_complete_and_agrees_with_the_notes_on_the_original(name, 
 
 
 def test_the_encoders_that_saw_benchmark_records_say_so():
-    benchmarks = load().matrix.benchmarks
+    benchmarks = settings.load(Path(__file__).resolve().parents[2] / "params/demo.yaml").matrix.benchmarks
     seen = {name: [source for source in benchmarks if published.card(name).has_seen(source)] for name in ALL}
     assert seen == {name: [] for name in ALL} | {"ecg_fm": ["ptb_xl", "cpsc2018", "csn"], "ecg_jepa": ["csn"]}
 

@@ -11,7 +11,9 @@ import torch
 from safetensors.torch import save_file
 
 from cgdmer import encoders
+from cgdmer.archives import open_archive
 from cgdmer.encoders.published import WEIGHTS
+from cgdmer.waveforms import read_record
 
 SMALL = {"DEPTH": 1, "HIDDEN": 64, "KERNEL": 8, "BLOCKS": (1, 1, 1, 1, 1, 1, 1)}
 """Sizes of networks in tests that need no published size; `test_published.py` runs them at full depth."""
@@ -62,3 +64,10 @@ def network_inputs(folder: Path) -> tuple[torch.Tensor, ...]:
     files = [folder / "input.npy", *(folder / f"input_in_{kind}.npy" for kind in ("chans", "times"))]
     arrays = [np.load(file) for file in files if file.is_file()]
     return tuple(torch.from_numpy(array if array.dtype == np.float32 else array.astype(np.int64)) for array in arrays)
+
+
+def recordings(real: Path, fs: float) -> np.ndarray:
+    """Return the two PTB-XL recordings whose inputs and features are known, (2, 12, T) in mV, unfiltered."""
+    archive, (folder, suffix) = open_archive(real / "ptbxl"), {100.0: ("100", "lr"), 500.0: ("500", "hr")}[fs]
+    members = [f"records{folder}/00000/{number:05d}_{suffix}.hea" for number in (1, 9)]
+    return np.stack([read_record(archive, member).signal for member in members])
