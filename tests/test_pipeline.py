@@ -157,13 +157,20 @@ def test_ablations_add_their_rows_and_leave_the_workspace_alone(project):
         == (yaml.safe_load(lock)["stages"]["pretrain"])
     )
     told = json.loads((project / "reports/metrics.json").read_text())["ablations"]
-    assert {name: row["stale"] for name, row in told.items()} == {"generative_only": False, "random_masking": False}
+    assert {name: row["stale"] for name, row in told.items()} == dict.fromkeys(
+        ("full", "generative_only", "random_masking"), False
+    )
     assert (told["generative_only"]["zero_shot"], set(told["random_masking"]["zero_shot"])) == (
         {},
-        {"csn", "csn_exact"},
+        {"csn", "csn_exact", "mean"},
     )
-    apart = told["random_masking"]["differences"]["csn"]["1.0"]
+    apart = told["random_masking"]["differences"]["csn"]["1.0"]["headline"]
     assert apart["low"] <= apart["mean"] <= apart["high"]
+    values = told["random_masking"]["auroc"]["csn"]["1.0"]["pooled"]["by_weights"]
+    assert len(set(values)) == 2
+    assert "random" in told["full"]["controls"]
     assert "random masking" in (project / "reports/report.md").read_text()
-    assert "ablation-random_masking-" in run(project, "dvc", "exp", "list")
+    assert {"full-seed", "random_masking-seed"} <= {
+        line.split("[")[-1].partition("seed")[0] + "seed" for line in run(project, "dvc", "exp", "list").splitlines()
+    }
     assert stages_run(run(project, "python", "-m", "flows.ablations", "generative_only", "random_masking")) == set()
