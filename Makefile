@@ -19,7 +19,8 @@ demo: .venv/installed ## run the whole pipeline on the embedded demo corpora, of
 	python -m cgdmer --quiet table
 
 real: .venv/installed ## run it on local copies of the real corpora: make real CGDMER_RAW_ROOT=/data
-	@test -n "$(CGDMER_RAW_ROOT)" || { echo "make real CGDMER_RAW_ROOT=/folder/with/ptbxl/cpsc2018/csn"; exit 2; }
+	@test -n "$(CGDMER_RAW_ROOT)" || { echo "make real CGDMER_RAW_ROOT=/folder/with/ptbxl/cpsc2018/csn" \
+	  "CGDMER_PROTOCOL_ROOT=/folder/with/merl_splits"; exit 2; }
 	python -m cgdmer --quiet profile real
 	dvc repro
 	python -m cgdmer --quiet table
