@@ -148,7 +148,7 @@ def summary(ablations: Ablations) -> Table:
         rows.append([name, *(content(one, MEAN, column) for column in every)])
     caption = (
         "Macro AUROC, mean over tasks, and its difference from the full method with the 95% interval and the p-value; "
-        f"zero-shot reads no labels. {power(ablations, MEAN)}"
+        f"zero-shot reads no labels.{power(ablations, MEAN)}"
     )
     return Table(caption, ["Method", *(headed(column) for column in every)], rows)
 
@@ -163,7 +163,7 @@ def by_task(ablations: Ablations, column: str) -> Table:
     what = "Zero-shot" if column == ZERO else f"{percent(column)} of the training labels"
     caption = (
         f"{what}: macro AUROC, its difference from the full method, the 95% interval and the adjusted p-value; n is "
-        f"the number of test records. {power(ablations, *tasks, column=column)}"
+        f"the number of test records.{power(ablations, *tasks, column=column)}"
     )
     return Table(caption, ["Method", *(task_head(task, tested[task]) for task in tasks)], rows)
 
@@ -188,8 +188,9 @@ def power(ablations: Ablations, *tasks: str, column: str | None = None) -> str:
             sizes = [apart.detectable for one in ablations.values() if (apart := difference(one, task, each))]
             if sizes:
                 name = TASK_NAMES[task] if column else headed(each)
-                parts.append(f"{name} {min(sizes):.3f} to {max(sizes):.3f}")
-    return f"Smallest differences that can be shown (80% power, alpha 0.05): {', '.join(parts)}." if parts else ""
+                low, high = f"{min(sizes):.3f}", f"{max(sizes):.3f}"
+                parts.append(f"{name} {low}" if low == high else f"{name} {low} to {high}")
+    return f" Smallest differences that can be shown (80% power, alpha 0.05): {', '.join(parts)}." if parts else ""
 
 
 def chart(ablations: Ablations, column: str) -> Panel:

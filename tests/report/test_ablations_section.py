@@ -88,7 +88,7 @@ def test_sentences_follow_from_the_numbers_favourable_or_not(study):
 
 
 def test_the_smallest_difference_that_can_be_shown_is_said(study):
-    assert "PTB-XL Super 0.035 to 0.035" in ablations.by_task(study, "1.0").caption
+    assert "PTB-XL Super 0.035." in ablations.by_task(study, "1.0").caption
     assert "80% power" in ablations.summary(study).caption
 
 
