@@ -1,8 +1,9 @@
 """The whole grid of linear probes beside scikit-learn class by class, and beside re-running the encoder every epoch.
 
-Run: python -m benchmarks.probe [--tasks TASK ...] [--cells N]
+Run: python -m benchmarks.probe [--tasks TASK ...] [--cells N] [--pooled 1536]
 
-The grid: 51,702 synthetic records x 768 features x 3 representations, six tasks with the published split sizes and
+The grid: 51,702 synthetic records x 768 features x 3 representations (at paper scale `pooled`, which is the two others
+side by side, has 1,536: `--pooled 1536`), six tasks with the published split sizes and
 class counts (docs/protocols.md A.3.2 to A.5), 1, 10 and 100 % of the labels, 5 seeds, 8 values of C, test scores with
 1,000 bootstrap replicates, all by `cgdmer.probing.linear_probe.evaluate`, the function of the stage.
 
@@ -72,10 +73,13 @@ class Fit:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--tasks", nargs="+", default=list(SIZES), choices=list(SIZES))
-    parser.add_argument("--cells", type=int, default=3, help="scikit-learn fits for each fraction and C")
+    parser.add_argument("--cells", type=int, default=3, help="scikit-learn fits for each fraction and C; 0 for none")
+    parser.add_argument("--pooled", type=int, default=WIDTH, choices=[WIDTH, 2 * WIDTH], help="width of `pooled`")
     options = parser.parse_args()
     warnings.filterwarnings("ignore", module="sklearn")  # it stops at 1,000 iterations, which is to its advantage
     features = {name: make_features(seed) for seed, name in enumerate(SETTINGS.representations)}
+    if options.pooled > WIDTH:
+        features["pooled"] = np.concatenate([features["shared"], features["specific"]], axis=1)
     cohorts = {task: make_cohort(task, features["shared"]) for task in options.tasks}
     cells = np.array_split(np.array(draw_cells(cohorts, options.cells), dtype=object), len(cohorts))
     ours, seconds = 0.0, {}
@@ -88,7 +92,7 @@ def main() -> None:
         print(f"{task:>14}: {seconds[task]:6.1f} s, macro AUROC {result.results['1.0']['shared'].mean:.4f} at 100 %")
         for cell in share:
             timed.setdefault((cell.fraction, cell.C), []).append(fit(cell, cohorts[cell.task], features))
-    baseline = scale_up(timed, cohorts)
+    baseline = scale_up(timed, cohorts) if timed else float("nan")
     record = per_record()
     forwards = conventional_forwards(options.tasks)
     records = sum(RECORDS[name] for name in RECORDS if any(task.startswith(name) for task in options.tasks))
@@ -103,6 +107,7 @@ def main() -> None:
                 "unit": "s",
                 "machine": f"{processor()}, {os.cpu_count()} cores",
                 "records": records,
+                "pooled": options.pooled,
                 "tasks": {task: round(value, 1) for task, value in seconds.items()},
                 "baseline_is": "extrapolated from the timed fits, by fraction and C",
                 "baseline_fits": {"all": count_fits(cohorts), "timed": sum(map(len, timed.values()))},

@@ -45,6 +45,14 @@ def test_interval_covers_the_truth_about_as_often_as_it_says():
     assert 51 <= hits <= 60
 
 
+def test_sets_of_weights_widen_the_interval_and_keep_their_seeds_together():
+    replicated = np.random.default_rng(1).normal(0.8, 0.01, size=(1, 3, 400))
+    np.testing.assert_array_equal(bootstrap.over_seeds(replicated), bootstrap.over_seeds(replicated[0]))
+    shifted = np.concatenate([replicated - 0.1, replicated + 0.1])
+    assert bootstrap.over_seeds(shifted).std() > 4 * bootstrap.over_seeds(replicated[0]).std()
+    assert bootstrap.over_seeds(shifted).mean() == pytest.approx(0.8, abs=0.02)
+
+
 def test_seeds_widen_the_interval_and_one_seed_is_the_plain_bootstrap():
     replicated = np.random.default_rng(1).normal(0.8, 0.01, size=(1, 500))
     np.testing.assert_array_equal(bootstrap.over_seeds(replicated), replicated[0])

@@ -22,7 +22,9 @@ def data(n, d, classes, seed=0):
 
 
 @pytest.mark.parametrize(
-    ("n", "d"), [(300, 40), (60, 90), (200, 200)], ids=["tall", "wide: principal axes of fewer records", "square"]
+    ("n", "d"),
+    [(300, 40), (60, 90), (200, 200), (20, 60), (90, 12)],
+    ids=["tall", "wide: principal axes of fewer records", "square", "small and wide", "small and tall"],
 )
 def test_coefficients_and_auroc_equal_scikit_learn(n, d):
     X, Y = data(n, d, 4)
