@@ -39,8 +39,14 @@ def read(folder: Path, form: Signal) -> ExternalSet:
     }
     measurements = {name: values.fill_null(float("nan")).to_numpy() for name, values in known.items()}
     return ExternalSet(
-        ORIGIN, exams["patient_id"].to_list(), used.signals, used.valid, {}, measurements, used.left_out
+        ORIGIN, _patients(exams), used.signals, used.valid, {}, measurements, used.left_out
     )  # fmt: skip
+
+
+def _patients(exams: pl.DataFrame) -> list[str]:
+    """Return the patient of each exam; an exam without one counts as its own patient."""
+    own = pl.concat_str(pl.lit("exam "), pl.col("exam_id"))
+    return exams.select(pl.coalesce("patient_id", own))["patient_id"].to_list()
 
 
 def _record(archive: Archive, name: str) -> Record | RecordError:

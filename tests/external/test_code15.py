@@ -10,7 +10,7 @@ from cgdmer.settings import Signal
 from cgdmer.signals import LEADS
 from cgdmer.waveforms.write import record_bytes
 
-TABLE = "exam_id,age,sex,patient_id\n1,43,Male,p1\n2,84,Female,p1\n3,,,p2\n4,50,Male,p3\n5,50,Male,p3\n9,1,Male,p9\n"
+TABLE = "exam_id,age,sex,patient_id\n1,43,Male,p1\n2,84,Female,p1\n3,,,\n4,50,Male,p3\n5,50,Male,p3\n9,1,Male,p9\n"
 
 
 @pytest.fixture
@@ -30,7 +30,7 @@ def planted(tmp_path):
 def test_age_sex_and_patients_belong_to_the_exams_that_are_used(planted):
     assert code15.holds(planted)
     read = code15.read(planted, Signal())
-    assert read.patients == ["p1", "p1", "p2"]
+    assert read.patients == ["p1", "p1", "exam 3"]
     np.testing.assert_array_equal(read.measurements["age"], [43, 84, np.nan])
     np.testing.assert_array_equal(read.measurements["male"], [1, 0, np.nan])
     assert read.left_out == {REPEATED: 1, "unusable": 1}
@@ -48,6 +48,7 @@ def test_a_table_without_a_column_is_refused(planted):
 def test_the_real_subset_is_read(real):
     read = code15.read(real / "code15", Signal())
     assert len(read.patients) == 491
+    assert all(read.patients)
     assert read.left_out == {REPEATED: 1}
     assert np.isfinite(read.measurements["age"]).all()
     assert 0.3 < read.measurements["male"].mean() < 0.45
