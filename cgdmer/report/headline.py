@@ -100,7 +100,7 @@ def chosen(metrics: Metrics) -> str:
 def headline(content: Mapping[str, Any]) -> str:
     """Return the tables for a terminal, from the content of metrics.json: macro AUROC by task, most labels first.
 
-    Controls show the features that validation chose; the benchmark page shows every representation.
+    Every encoder shows the features that validation chose; the benchmark page shows every representation.
     """
     metrics = Metrics.from_json(content)
     tables = [_probes(metrics, fraction) for fraction in reversed(metrics.fractions())]
@@ -109,7 +109,7 @@ def headline(content: Mapping[str, Any]) -> str:
 
 def _probes(metrics: Metrics, fraction: str) -> Table:
     cells = metrics.at(fraction)
-    shown = [(e, kind) for e, kind in lines_of(cells) if e == METHOD or kind == metrics.main(e)]
+    shown = [(encoder, kind) for encoder, kind in lines_of(cells) if kind == metrics.main(encoder)]
     rows = [
         [
             TASK_NAMES[task],

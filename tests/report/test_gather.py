@@ -116,9 +116,9 @@ def test_the_table_for_a_terminal_says_all_that_a_number_needs(run):
     assert text[0].startswith("Linear probe, macro AUROC [95% interval], 100% of labels, canonical protocol, 2 seeds")
     ours, control = (content["headline"][name]["representation"] for name in ("cgdmer", "random"))
     assert text[1] == f"Features chosen on validation: CG-DMER {ours}, Random transformer {control}, ECG-FM pooled"
-    assert text[2].split() == ["CG-DMER", "CG-DMER", "CG-DMER", "Random", "transformer", "ECG-FM", "n", "test"]
-    assert text[3].split() == ["pooled", "shared", "specific", control, "pooled"]
-    cell = content["auroc"]["ptb_xl_super"]["1.0"]["cgdmer"]["pooled"]
+    assert text[2].split() == ["CG-DMER", "Random", "transformer", "ECG-FM", "n", "test"]
+    assert text[3].split() == [ours, control, "pooled"]
+    cell = content["auroc"]["ptb_xl_super"]["1.0"]["cgdmer"][ours]
     assert text[4].startswith(f"PTB-XL Super   {cell['mean']:.3f} [{cell['low']:.2f}, {cell['high']:.2f}]")
     assert text[4].endswith(" 24")
     assert any(line.startswith("PTB-XL Sub") and " 0.123 [" in line for line in text[-4:])
@@ -129,6 +129,16 @@ def test_the_table_for_a_terminal_says_all_that_a_number_needs(run):
     own = headline(content).splitlines()
     assert "ECG-FM" not in "".join(own)
     assert max(map(len, own)) <= 120
+
+
+def test_the_table_of_all_encoders_fits_a_terminal():
+    cell = {"mean": 0.5, "low": 0.4, "high": 0.6, "seeds": 5, "n_test": 2158, "protocol": "canonical"}
+    kinds = dict.fromkeys(("pooled", "shared", "specific"), cell)
+    encoders = dict.fromkeys(("cgdmer", "random", "random_resnet18", "handcrafted"), kinds)
+    lines = headline({"auroc": {"ptb_xl_rhythm": {"1.0": encoders}}, "zero_shot": {}}).splitlines()
+    heads = ("CG-DMER", "Random transformer", "Random ResNet18", "Hand-crafted", "n test")
+    assert " ".join(lines[1].split()) == " ".join(heads)
+    assert max(map(len, lines)) <= 120
 
 
 def test_the_table_survives_a_task_that_an_encoder_lacks():
