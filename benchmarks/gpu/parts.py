@@ -15,13 +15,13 @@ from benchmarks.gpu.runner import Work
 from cgdmer.distributed import choose_device
 
 WORKS = [
-    Work("pretrain", training.pretrain, 75),
-    Work("memory", training.memory, 50),
-    Work("compiled", training.compiled, 110),
-    Work("accumulation", exactness.accumulation, 40),
-    Work("precision", exactness.precision, 50),
-    Work("resume", exactness.resume, 40),
-    Work("checkpoint", use.stall, 50),
+    Work("pretrain", training.pretrain, 70),
+    Work("memory", training.memory, 45),
+    Work("compiled", training.compiled, 140),
+    Work("accumulation", exactness.accumulation, 35),
+    Work("precision", exactness.precision, 40),
+    Work("resume", exactness.resume, 35),
+    Work("checkpoint", use.stall, 45),
     Work("embed", use.embed, 20),
     Work("probe", use.probe, 45),
 ]

@@ -26,8 +26,9 @@ from cgdmer.training.engine import Engine
 from cgdmer.training.records import prefetch
 from cgdmer.training.throughput import measure_peak, synchronise
 
-WARM_UP = 2
-"""Steps before the timed ones; the first allocates the optimiser's state."""
+WARM_UP = 3
+"""Steps before the timed ones. The first allocates the optimiser's state; a compiled model may compile once more for
+batches that hide another number of words."""
 DATA_THREADS = 4
 RATE, FIT = 1e-4, "does not fit"
 PLAIN = "plain loop: wfdb and filter in every epoch, fp32, all tokens encoded, default AdamW"

@@ -1,0 +1,49 @@
+"""The parts of the pretraining benchmark that others build on."""
+
+import numpy as np
+import pytest
+import torch
+
+from benchmarks import pretrain
+from benchmarks.gpu.plan import PLANS, SMOKE, Bench, write_corpus
+from benchmarks.pretrain_setup import environment_of, fetcher
+from cgdmer.shards import open_shards
+
+
+@pytest.fixture(scope="module")
+def bench(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("corpus")
+    write_corpus(PLANS[SMOKE], folder)
+    return Bench(PLANS[SMOKE], folder, folder)
+
+
+def test_both_loops_read_the_same_records(bench):
+    signal = bench.plan.chosen().signal
+    stored = open_shards(bench.corpus).gather(np.arange(3)) / 1000
+    for row in range(3):
+        raw = pretrain.prepared(str(bench.corpus / f"r{row}"), signal)
+        assert np.abs(raw - stored[row]).max() < 0.0011  # shards hold whole microvolts
+
+
+def test_the_plain_loop_encodes_every_token_and_learns(bench):
+    task, optimiser = pretrain.plain_task(bench.plan.chosen(), bench.reports, torch.device("cpu"))
+    batch = fetcher(bench.engine(torch.device("cpu")), bench.corpus, 4)(0)[0].batch
+    seen, encode = [], task.model.ecg_encoder.forward
+
+    def count(patches, log_std, leads, ids_keep, *rest):
+        seen.append(tuple(ids_keep.shape))
+        return encode(patches, log_std, leads, ids_keep, *rest)
+
+    task.model.ecg_encoder.forward = count
+    before = [parameter.detach().clone() for parameter in task.parameters()]
+    pretrain.plain_step(task, optimiser, batch, torch.Generator())
+    tokens = 12 * bench.plan.chosen().signal.samples // bench.plan.chosen().model.patch
+    assert seen == [(4, tokens)]
+    moved = [not torch.equal(old, new) for old, new in zip(before, task.parameters(), strict=True)]
+    assert sum(moved) > 0.9 * len(moved)
+
+
+def test_a_batch_has_the_size_that_is_asked_for_and_a_result_the_load_of_the_machine(bench):
+    engine = bench.engine(torch.device("cpu"), batch=8)
+    assert [fetcher(engine, bench.corpus, size)(0)[0].sizes for size in (None, 4, 999)] == [(8,), (4,), (32,)]
+    assert environment_of(engine, engine.device)["load"] >= 0
