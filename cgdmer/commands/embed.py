@@ -1,7 +1,6 @@
 """`cgdmer embed`: encode any number of recordings in worker processes and write the features in order."""
 
 import logging
-import math
 import sys
 from collections.abc import Callable, Sequence
 from contextlib import closing
@@ -26,6 +25,8 @@ log = logging.getLogger(__name__)
 
 GIVE_UP_AFTER = 1024
 """Recordings after which the command stops if none of them could be used."""
+MAX_START = 10_000_000
+"""Seconds from the start of a recording, 115 days."""
 SOME_REJECTED = 6
 """Exit code if some recordings were rejected and the others were written."""
 
@@ -95,8 +96,8 @@ def encode_all(
 
 def claim(request: Request, formats: Sequence[str] = ALL_FORMATS) -> None:
     """Check format and place of an output before anything is read; ConfigError if it may not be written."""
-    if not 0 <= request.start < math.inf:
-        raise ConfigError(f"--start {request.start:g}", allowed="seconds from 0")
+    if not 0 <= request.start <= MAX_START:
+        raise ConfigError(f"--start {request.start:g}", allowed=f"seconds from 0 to {MAX_START:,}")
     check_format(request.output, formats)
     inputs = [path for path in request.paths if path != "-"]
     destinations.claim(request.output, inputs, overwrite=request.overwrite)

@@ -1,6 +1,5 @@
 """`cgdmer plot`: draw one recording on ECG paper, as SVG or PNG."""
 
-import math
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -16,7 +15,7 @@ from cgdmer.signals.leads import LEADS, canonical_leads, standard_rows
 DPI = 200
 SECONDS = 10.0
 """Length of the usual sheet; longer recordings are cut, and the caption says so."""
-MAX_SECONDS = 60.0
+MAX_SECONDS, MAX_START = 60.0, 10_000_000
 
 
 @dataclass(frozen=True)
@@ -63,10 +62,10 @@ def plot(path: str, drawing: Drawing, metadata: ArrayMetadata) -> Picture:
 
 def _target(path: str, drawing: Drawing) -> Path:
     """Return the path of the picture; ConfigError if it may not be written."""
-    if not (0 <= drawing.start < math.inf and 1 <= drawing.seconds <= MAX_SECONDS):
+    if not (0 <= drawing.start <= MAX_START and 1 <= drawing.seconds <= MAX_SECONDS):
         raise ConfigError(
             f"--start {drawing.start:g} --seconds {drawing.seconds:g}",
-            allowed=f"a start from 0 and 1 to {MAX_SECONDS:g} seconds",
+            allowed=f"a start from 0 to {MAX_START:,} and 1 to {MAX_SECONDS:g} seconds",
         )
     target = drawing.output if drawing.output is not None else Path(f"{Path(path).stem}.svg")
     outputs.check_format(target, (".svg", ".png"))

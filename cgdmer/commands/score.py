@@ -116,7 +116,7 @@ def _prompts(encoder: Pretrained, options: ScoreOptions) -> tuple[list[str], np.
                 fix="--probe TASK, or --model FOLDER",
             )
         return [], np.zeros((0, 0)), {}
-    _check_prompts(options.prompts)
+    check_prompts(options.prompts)
     prompts = zero_shot.read_prompts(options.prompts, options.prompts.stem, ensemble=False)
     names = (
         list(prompts.texts)
@@ -133,7 +133,7 @@ def _prompts(encoder: Pretrained, options: ScoreOptions) -> tuple[list[str], np.
     return names, vectors, {**prompts.facts, "classes": hashed_texts}
 
 
-def _check_prompts(path: Path) -> None:
+def check_prompts(path: Path) -> None:
     """Raise DataError unless a file is regular, small, and JSON with a text of valid characters for each class."""
     shown = printable(str(path))
     try:

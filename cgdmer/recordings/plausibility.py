@@ -40,7 +40,7 @@ def checked(record: Record, form: Signal, seconds: float, start: float = 0.0) ->
     """
     signal, leads = drop_extra_leads(record.signal, record.leads)
     if not RATES[0] <= record.fs <= RATES[1]:
-        raise RecordError(f"sampling rate {record.fs:g} Hz", allowed=f"{RATES[0]:g} to {RATES[1]:g} Hz")
+        raise Implausible(f"sampling rate {record.fs:g} Hz", allowed=f"{RATES[0]:g} to {RATES[1]:g} Hz")
     used = signal[:, round(start * record.fs) :]
     _check_span(used[:, : round(seconds * record.fs)])
     result = canonical(used, record.fs, leads, form, seconds)
