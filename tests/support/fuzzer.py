@@ -2,7 +2,7 @@
 
 `python fuzzer.py CASES SEED` distributes the cases over the targets and prints JSON: for each target the number of
 cases run and refused. It exits with 1 and the target, seed and traceback of the first case that raises anything but a
-DataError, takes longer than SECONDS, needs more than MEMORY, or opens a file outside its own folder.
+CgdmerError, takes longer than SECONDS, needs more than MEMORY, or opens a file outside its own folder.
 """
 
 import io
@@ -27,11 +27,19 @@ import wfdb  # noqa: F401  # imported before memory is bounded
 
 from cgdmer import datasets, report_text, settings
 from cgdmer.archives import Archive, open_archive
+from cgdmer.commands.score import check_prompts
 from cgdmer.demo_corpora import cpsc2018, csn, mimic_iv_ecg, ptb_xl
-from cgdmer.errors import DataError
+from cgdmer.errors import CgdmerError, DataError
+from cgdmer.evaluation import zero_shot
+from cgdmer.recordings import ArrayMetadata
+from cgdmer.recordings.array_metadata import from_sidecar
+from cgdmer.recordings.arrays import read_csv, read_npy
+from cgdmer.recordings.dicom import read_dicom
+from cgdmer.recordings.edf import read_edf
 from cgdmer.signals import LEADS
 from cgdmer.waveforms import parse_header, read_record, record_bytes
 from cgdmer.waveforms.matlab import read_struct
+from support.clinical import dicom_bytes, edf_bytes
 
 SECONDS = 20
 MEMORY = 1 << 29
@@ -60,7 +68,7 @@ class Store:
     def __init__(self, files: Files) -> None:
         self.files = files
 
-    def names(self, prefix: str) -> list[str]:
+    def names(self, prefix: str, depth: int | None = None) -> list[str]:
         return sorted(name for name in self.files if name.startswith(prefix))
 
     def has(self, name: str) -> bool:
@@ -99,11 +107,11 @@ def zipped(files: Files) -> bytes:
     return stream.getvalue()
 
 
-def mutate(content: bytes, draw: random.Random) -> bytes:
-    """Return the content with one to four pieces flipped, cut, repeated, replaced or inserted."""
+def mutate(content: bytes, draw: random.Random, head: int = 1 << 30) -> bytes:
+    """Return the content with one to four pieces of its first `head` bytes flipped, cut, repeated or replaced."""
     data = bytearray(content)
     for _ in range(draw.randint(1, 4)):
-        position = draw.randrange(len(data) + 1)
+        position = draw.randrange(min(len(data), head) + 1)
         match draw.randrange(6):
             case 0:
                 del data[position:]
@@ -142,6 +150,17 @@ SEGMENTS: Files = {
 }
 STRUCTS = [struct(compressed=True), struct(compressed=False)]
 ZIP = zipped({"a/RECORDS": b"x" * 400, "a/b/r.dat": bytes(9000), "é.hea": b"r 1"})
+EDF, DICOM = edf_bytes(), dicom_bytes()
+STATED = ArrayMetadata(500.0, "mV", LEADS)
+TABLE = "\n".join([",".join(LEADS), *(",".join(map(str, row)) for row in DIGITAL.T / 1000)]).encode()
+ARRAY = (
+    b"\x93NUMPY\1\0"
+    + b"v\0{'descr': '<i2', 'fortran_order': False, 'shape': (12, 60), }".ljust(118)
+    + DIGITAL.tobytes()
+)
+SIDECAR = b'{"fs": 500, "unit": "mV", "leads": ["I", "II", "V1"]}'
+PROMPTS = b'{"prompts": {"AFIB": "atrial fibrillation", "NORM": "normal ECG"}}'
+PARAMS = (Path(__file__).parents[2] / "params.yaml").read_bytes()
 CORPORA: dict[str, Files] = {
     name: {path: b"".join(parts) for path, parts in module.files(6, 3)}
     for name, module in {"mimic_iv_ecg": mimic_iv_ecg, "ptb_xl": ptb_xl, "cpsc2018": cpsc2018, "csn": csn}.items()
@@ -202,9 +221,42 @@ def report(draw: random.Random, _: Path) -> None:
     assert "\n" not in report_text.normalise(text)
 
 
+def edf(draw: random.Random, _: Path) -> None:
+    read_edf(mutate(EDF, draw, head=256 * 13), "r.edf")
+
+
+def dicom(draw: random.Random, _: Path) -> None:
+    read_dicom(mutate(DICOM, draw, head=4000), "r.dcm")
+
+
+def numbers(draw: random.Random, _: Path) -> None:
+    """Read a damaged table, or a damaged array."""
+    if draw.random() < 0.5:
+        read_csv(mutate(TABLE, draw), "r.csv", STATED)
+    else:
+        read_npy(mutate(ARRAY, draw, head=200), "r.npy", STATED)
+
+
+def sidecar(draw: random.Random, _: Path) -> None:
+    from_sidecar(mutate(SIDECAR, draw), "r.json")
+
+
+def prompts(draw: random.Random, folder: Path) -> None:
+    (folder / "prompts.json").write_bytes(mutate(PROMPTS, draw))
+    check_prompts(folder / "prompts.json")
+    zero_shot.read_prompts(folder / "prompts.json", "prompts", ensemble=False)
+
+
+def params(draw: random.Random, folder: Path) -> None:
+    (folder / "params.yaml").write_bytes(mutate(PARAMS, draw))
+    settings.load(folder / "params.yaml")
+
+
 TARGETS: dict[str, tuple[Callable[[random.Random, Path], None], int]] = {
-    "header": (header, 20), "decoder": (decoder, 25), "fallback": (fallback, 3), "matlab": (matlab, 20),
-    "zip_directory": (zip_directory, 15), "tree": (tree, 5), "table": (table, 2), "report": (report, 10),
+    "header": (header, 15), "decoder": (decoder, 18), "fallback": (fallback, 3), "matlab": (matlab, 12),
+    "zip_directory": (zip_directory, 10), "tree": (tree, 4), "table": (table, 2), "report": (report, 6),
+    "edf": (edf, 9), "dicom": (dicom, 6), "numbers": (numbers, 8), "sidecar": (sidecar, 4), "prompts": (prompts, 2),
+    "params": (params, 1),
 }  # fmt: skip
 """Each target with its number of cases in a hundred."""
 OPENED: list[str] = []
@@ -232,7 +284,7 @@ def run(name: str, seed: int, folder: Path) -> bool:
     try:
         TARGETS[name][0](random.Random(seed), folder)
         return False
-    except DataError:
+    except CgdmerError:
         return True
     except BaseException:
         sys.exit(f"target {name}, seed {seed}:\n{traceback.format_exc()}")
