@@ -138,7 +138,7 @@ def check_prompts(path: Path) -> None:
     shown = printable(str(path))
     try:
         check_regular(path, MAX_PROMPTS)
-        content = json.loads(path.read_bytes())
+        content = json.loads(path.read_text(encoding="utf-8"))
         json.dumps(content, ensure_ascii=False).encode()
     except (OSError, ValueError, RecursionError) as error:
         raise DataError(
