@@ -2,6 +2,7 @@
 
 import numpy as np
 import torch
+
 from benchmarks.false_negatives import counts, read_in_part, statements
 
 
