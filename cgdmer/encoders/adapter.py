@@ -15,7 +15,7 @@ from torch import Tensor, nn
 
 from cgdmer import environment
 from cgdmer.encoders.base import Setup, check_signal
-from cgdmer.encoders.form import Form, Inputs, inputs
+from cgdmer.encoders.form import Form, Inputs, all_leads, inputs
 from cgdmer.encoders.published import WEIGHTS, Card
 from cgdmer.encoders.state import encoder_state
 from cgdmer.errors import ConfigError, DataError
@@ -51,9 +51,8 @@ class Adapted:
         batch = CPU_BATCH if self.device.type == "cpu" else max(1, len(signal))
         features = [np.zeros((0, self.form.width), np.float32)]
         for start in range(0, len(signal), batch):
-            full = np.zeros((len(signal[start : start + batch]), len(LEADS), signal.shape[2]), np.float32)
-            full[:, numbers] = signal[start : start + batch]
-            features.append(self._features(inputs(self.form, full, self.fs, valid[start : start + batch])))
+            full, present = all_leads(signal[start : start + batch], numbers)
+            features.append(self._features(inputs(self.form, full, self.fs, valid[start : start + batch], present)))
         return {"pooled": np.concatenate(features)}
 
     def _features(self, batch: Inputs) -> np.ndarray:

@@ -15,6 +15,7 @@ FORM = Form(
     seconds=10.0,
     leads=("I", "II", "V1", "V2", "V3", "V4", "V5", "V6"),
     width=768,
+    absent="omitted",
     resampling="fourier",
 )
 PATCHES, PATCH = 50, 50
@@ -69,7 +70,7 @@ class Blocks(nn.Module):
 
 
 class ContextEncoder(nn.Module):
-    """Maps signals (B, 8, 2500) to features (B, 768)."""
+    """Maps signals (B, L, 2500) of the leads with the numbers (B, L), all eight if None, to features (B, 768)."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -77,31 +78,31 @@ class ContextEncoder(nn.Module):
         self.pos_embed = nn.Parameter(positions(FORM.width), requires_grad=False)
         self.encoder_blocks = Blocks(FORM.width)
         self.norm = nn.LayerNorm(FORM.width)
-        self.register_buffer("allowed", crossing_mask(), persistent=False)
 
-    def forward(self, x: Tensor) -> Tensor:
-        tokens = self.W_P(x.unflatten(2, (PATCHES, PATCH)).flatten(1, 2))  # (B, 400, 768), all patches of a lead first
-        encoded: Tensor = self.norm(self.encoder_blocks(tokens, self.pos_embed, self.get_buffer("allowed")))
+    def forward(self, x: Tensor, leads: Tensor | None = None) -> Tensor:
+        tokens = self.W_P(x.unflatten(2, (PATCHES, PATCH)).flatten(1, 2))  # (B, L x 50, 768), lead after lead
+        table = self.pos_embed if leads is None else self.pos_embed.unflatten(0, (-1, PATCHES))[leads].flatten(1, 2)
+        encoded: Tensor = self.norm(self.encoder_blocks(tokens, table, crossing_mask(x.shape[1]).to(x.device)))
         return encoded.mean(dim=1)  # the norm first, then the mean
 
 
-def places() -> tuple[Tensor, Tensor]:
-    """Return the lead and the patch number of each token, int64 (400,)."""
-    numbers = torch.arange(len(FORM.leads) * PATCHES)
+def places(leads: int) -> tuple[Tensor, Tensor]:
+    """Return the lead and the patch number of each token, int64 (leads x 50,)."""
+    numbers = torch.arange(leads * PATCHES)
     return numbers // PATCHES, numbers % PATCHES
 
 
 def positions(width: int) -> Tensor:
     """Return the fixed table (400, width): the first half of a row tells the patch number, the second the lead."""
-    lead, patch = places()
+    lead, patch = places(len(FORM.leads))
     rates = 10_000.0 ** (-torch.arange(width // 4, dtype=torch.float64) / (width // 4))
     angles = [number.double()[:, None] * rates for number in (patch, lead)]
     return torch.cat([wave for angle in angles for wave in (angle.sin(), angle.cos())], 1).float()
 
 
-def crossing_mask() -> Tensor:
-    """Return bool (400, 400): whether two tokens are of one lead or of one time."""
-    lead, patch = places()
+def crossing_mask(leads: int) -> Tensor:
+    """Return bool (leads x 50, leads x 50): whether two tokens are of one lead or of one time."""
+    lead, patch = places(leads)
     return (lead[:, None] == lead) | (patch[:, None] == patch)
 
 

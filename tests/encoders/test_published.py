@@ -132,6 +132,28 @@ def test_melp_takes_the_number_of_its_queries_from_the_file(peer_folder):
     assert pool(torch.zeros(2, 5, 768)).shape == (2, 12, 256)
 
 
+def test_ecg_jepa_knows_a_lead_by_its_number_and_not_by_its_place(monkeypatch):
+    from cgdmer.encoders import ecg_jepa
+
+    monkeypatch.setattr(ecg_jepa, "DEPTH", 2)
+    network = ecg_jepa.network().eval()
+    network.load_state_dict({key: peers.drawn(key, list(x.shape)) for key, x in network.state_dict().items()})
+    signal = torch.randn(2, 8, 2500, generator=torch.Generator().manual_seed(0))
+    order = torch.tensor([5, 0, 3])
+    with torch.no_grad():
+        whole, numbered = network(signal), network(signal, torch.arange(8).expand(2, -1))
+        some, permuted = (network(signal[:, rows], rows.expand(2, -1)) for rows in (order, order.flip(0)))
+    torch.testing.assert_close(whole, numbered)
+    torch.testing.assert_close(some, permuted)  # a lead is known by its number and not by its place
+    assert (some - whole).abs().max() > 0.01
+
+
+def test_the_fixed_table_of_ecg_jepa_is_the_published_one(peer_folder):
+    from cgdmer.encoders.ecg_jepa import positions
+
+    np.testing.assert_allclose(positions(768).numpy(), np.load(peer_folder("ecg_jepa") / "pos_embed.npy"), atol=1e-6)
+
+
 @pytest.mark.parametrize("name", ALL)
 def test_every_card_is_complete_and_agrees_with_the_notes_on_the_original(name, peer_folder):
     card, told = published.card(name), peers.card(peer_folder(name))
