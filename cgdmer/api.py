@@ -1,11 +1,12 @@
 """The public Python API: load an encoder, read a recording."""
 
+import re
 from collections.abc import Sequence
 from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from cgdmer.errors import DataError, not_installed, printable
+from cgdmer.errors import ConfigError, DataError, not_installed, printable
 from cgdmer.files import check_regular
 
 if TYPE_CHECKING:
@@ -26,8 +27,7 @@ def load_encoder(source: str | Path) -> "Pretrained":
     folder with a missing or damaged file, or with a pipe or device in the place of one.
     """
     encoder: Pretrained
-    if not str(source).startswith("models:/"):
-        _check_files(Path(source))
+    _check_source(str(source))
     try:
         if str(source).startswith("hf:"):
             encoder = import_module("cgdmer.sharing.hub").load_encoder(str(source))
@@ -39,11 +39,18 @@ def load_encoder(source: str | Path) -> "Pretrained":
         if explained := not_installed(error):
             raise explained from error
         raise
+    except RecursionError as error:
+        raise DataError(f"a file of {source} is nested too deeply", fix="--model FOLDER of an encoder") from error
     return encoder
 
 
-def _check_files(folder: Path) -> None:
-    """Raise DataError if a file of a model would never end or would not fit in memory; absent ones are named later."""
+def _check_source(source: str) -> None:
+    """Raise ConfigError for a malformed name in the registry, DataError if a file would never end or is too large."""
+    if source.startswith("models:/"):
+        if not re.fullmatch(r"models:/[\w. -]+(@[\w. -]+|/\d+)", source):
+            raise ConfigError(f"'{source}' is no registered model", allowed="models:/NAME@ALIAS, models:/NAME/VERSION")
+        return
+    folder = Path(source)
     for name, limit in LIMITS.items():
         try:
             check_regular(folder / name, limit)
