@@ -11,12 +11,13 @@ from pathlib import Path
 from typing import Any
 
 from cgdmer.acquisition import manifest
-from cgdmer.files import read_json
+from cgdmer.files import check_regular, read_json
 from cgdmer.paths import raw
 from cgdmer.tables import TASKS
 
 log = logging.getLogger(__name__)
 
+MAX_BYTES = 1 << 24
 SIMULATED, REAL, MIXED, UNKNOWN = "simulated", "real", "simulated and real", "unknown"
 
 
@@ -46,10 +47,8 @@ class Provenance:
 def of_model(model: str) -> str:
     """Return the origin of the recordings that an encoder was pretrained on, given its folder."""
     config = Path(model) / "config.json"
-    try:
-        sources = read_json(config)["facts"]["pool"] if config.is_file() else []
-    except (OSError, ValueError, KeyError, TypeError):
-        return UNKNOWN
+    facts = _content(config).get("facts")
+    sources = facts.get("pool") if isinstance(facts, dict) else None
     return _origin(config, sources) if isinstance(sources, list) else UNKNOWN
 
 
@@ -70,5 +69,15 @@ def _way(folders: Iterable[Path], source: str) -> str:
     for folder in folders:
         path = folder / raw(source) / manifest.NAME
         if path.is_file():
-            return str(read_json(path).get("way", ""))
+            return str(_content(path).get("way", ""))
     return ""
+
+
+def _content(path: Path) -> dict[str, Any]:
+    """Return the object in a small JSON file; an empty one if there is none."""
+    try:
+        check_regular(path, MAX_BYTES)
+        content = read_json(path)
+    except (OSError, ValueError, RecursionError):
+        return {}
+    return content if isinstance(content, dict) else {}
