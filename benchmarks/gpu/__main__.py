@@ -23,7 +23,7 @@ from cgdmer import paths
 
 FOLDER = paths.REPORTS / "gpu"
 LIMIT = 470.0
-"""Seconds for the whole command."""
+"""Seconds for the whole command, at a patience of 1."""
 MACHINE_LIMIT = 60.0
 
 
@@ -50,7 +50,7 @@ def measure(plan: Plan, works: list[Work], scratch: Path, output: Path) -> int:
     begin, parts = time.monotonic(), list[Part]()
     corpus = scratch / "corpus"
     try:
-        (device,) = call(machine, Bench(plan, corpus, scratch), MACHINE_LIMIT)
+        (device,) = call(machine, Bench(plan, corpus, scratch), plan.patience * MACHINE_LIMIT)
     except PartFailed as error:
         return fail(f"the device cannot be used: {error}")
     if plan.name == FULL and device.cuda is None:
@@ -58,7 +58,7 @@ def measure(plan: Plan, works: list[Work], scratch: Path, output: Path) -> int:
     print(f"{device.device}, {device.memory_gb:.0f} GB, torch {device.torch}, bf16 {device.bf16}", flush=True)
     corpus.mkdir()
     write_corpus(plan, corpus)
-    left = LIMIT - (time.monotonic() - begin)
+    left = plan.patience * LIMIT - (time.monotonic() - begin)
     for part in run_all(works, plan, corpus, scratch, left):
         print(part, flush=True)
         parts.append(part)

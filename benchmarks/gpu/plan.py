@@ -24,6 +24,8 @@ class Plan:
 
     name: str
     profile: str
+    patience: float = 1.0
+    """Factor of all limits of time."""
     overrides: dict[str, Any] = field(default_factory=dict)
     """Settings that differ from the profile."""
     records: int = 512
@@ -71,9 +73,10 @@ class Plan:
 PLANS = {
     FULL: Plan(FULL, "paper"),
     SMOKE: Plan(
-        SMOKE, "demo", TINY, records=32, words=12, batches=(16,), memory_batches=(8, 16), steps=3, compiler="eager",
-        plain_batches=(8,), plain_steps=1, accumulated=12, curve_batch=8, curve_steps=6, resume_batch=8, checkpoints=2,
-        encoded=64, encoded_singly=4, probe_records=(120, 40, 40), probe_width=8, probe_fits=2,
+        SMOKE, "demo", patience=10, overrides=TINY, records=32, words=12, batches=(16,), memory_batches=(8, 16),
+        steps=3, compiler="eager", plain_batches=(8,), plain_steps=1, accumulated=12, curve_batch=8, curve_steps=6,
+        resume_batch=8, checkpoints=2, encoded=64, encoded_singly=4, probe_records=(120, 40, 40), probe_width=8,
+        probe_fits=2,
     ),
 }  # fmt: skip
 

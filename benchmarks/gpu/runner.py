@@ -38,7 +38,7 @@ def run_all(works: list[Work], plan: Plan, corpus: Path, scratch: Path, limit: f
     """Run the parts one after another and yield each result; none runs once `limit` seconds have passed."""
     deadline = time.monotonic() + limit
     for work in works:
-        left = min(work.limit, deadline - time.monotonic())
+        left = min(plan.patience * work.limit, deadline - time.monotonic())
         if left <= 0:
             yield Part(work.name, FAILED, 0.0, error=LEFT_OVER)
             continue
