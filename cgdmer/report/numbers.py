@@ -23,6 +23,10 @@ from cgdmer.report.headline import (
 from cgdmer.report.table import Content, Stacked, Table, stacked
 from cgdmer.results import Cell, Example, ProbeResult, RetrievalResult
 
+ONE_PRETRAINING = (
+    "CG-DMER is one pretraining here: its intervals leave out how much another seed would change it (see Ablations)."
+)
+
 
 def headline_section(metrics: Metrics, fraction: str) -> Html:
     """Draw the table of one label fraction, and the others folded."""
@@ -67,7 +71,7 @@ def probe_table(metrics: Metrics, fraction: str) -> Table:
     made = protocols_and_seeds(every(cells))
     caption = (
         f"Macro AUROC with 95% intervals, {percent(fraction)} of the training labels; {made}; n is the number of test "
-        f"records. {chosen_note(metrics)} {leakage.note(metrics, cells, SOURCE_NAMES)}"
+        f"records. {ONE_PRETRAINING} {chosen_note(metrics)} {leakage.note(metrics, cells, SOURCE_NAMES)}"
     ).rstrip()
     return Table(caption, head, rows)
 

@@ -101,3 +101,8 @@ def test_predictions_of_one_encoder_give_no_difference_from_itself(run):
     for one in scored.values():
         assert seeds.difference(one, one).mean == 0.0
     assert paths.predictions("cgdmer", "ptb_xl_super").is_file()
+
+
+def test_the_headline_table_says_that_the_method_is_one_pretraining(run):
+    for name in ("report.html", "report.md"):
+        assert "CG-DMER is one pretraining here" in (run / "reports" / name).read_text()
