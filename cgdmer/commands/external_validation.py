@@ -24,7 +24,7 @@ from cgdmer.evaluation.cross_validation import FOLDS
 from cgdmer.external import benchmarks, code15, ludb, scoring
 from cgdmer.external.external_set import ExternalSet
 from cgdmer.external.results import RealResult, RealSet
-from cgdmer.files import read_json, work_key, write_json
+from cgdmer.files import read_json, sha256, work_key, write_json
 from cgdmer.models import weights
 from cgdmer.settings import Signal
 from cgdmer.version import __version__
@@ -86,7 +86,7 @@ def validate(root: Path | None, params: Path = Path("params.yaml")) -> RealResul
     network, form, facts = weights.load(paths.MODEL)
     config = config.model_copy(update={"model": network.settings})  # the controls have the architecture of the weights
     pretrained_on = sorted(facts["pool"])
-    digest = open_folder(paths.MODEL).digest[:16]
+    digest = sha256(paths.MODEL / weights.WEIGHTS)[:16]
     sets = {name: evaluate(name, copies, config, form, pretrained_on) for name, copies in found.items()}
     result = RealResult(
         sets, absent, FOLDS, config.probe.bootstrap, scoring.FEWEST, digest, pretrained_on,

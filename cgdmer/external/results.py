@@ -70,6 +70,6 @@ class RealResult(Json):
     fewest: int
     """Fewest records that must have a class, and fewest that must not."""
     encoder: str
-    """Digest of the weights, as in the shards and the registry."""
+    """Digest of the weights, as `versions.model` of metrics.json has it."""
     pretrained_on: list[str]
     versions: dict[str, str]

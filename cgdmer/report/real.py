@@ -124,16 +124,17 @@ def tables(result: RealResult | None) -> list[Table]:
     return [task_table(result), difference_table(result), *measurement_table(result), sources_table(result)]
 
 
-def real_section(result: RealResult | None) -> Html | None:
-    """Draw the tables, the second and later ones folded; None without a result."""
+def real_section(result: RealResult | None, model: str) -> Html | None:
+    """Draw the tables, the second and later ones folded; None without a result. `model` is the digest of the page's."""
     made = tables(result)
     if not made or result is None:
         return None
     titles = _titles(made)
     folded = [el("details", el("summary", title), table.html(one)) for title, one in zip(titles, made[1:], strict=True)]
+    same = "the encoder of this page" if result.encoder == model else f"another encoder than this page's ({model})"
     lead = (
-        "The encoder of this project on recordings of people, by `python -m cgdmer external-validation`. Weights "
-        f"{result.encoder}; the other sections show the run of this page."
+        "CG-DMER on recordings of people: frozen features, five folds by patient, paired with the controls. Written by "
+        f"the command external-validation with weights {result.encoder}, {same}."
     )
     return section("real", TITLE, table.html(made[0]), folded, lead=lead)
 

@@ -97,13 +97,15 @@ def test_after_a_kill_sets_that_were_done_are_reused(project, monkeypatch):
 
 def test_the_page_marks_a_seen_corpus_and_names_the_run_without_it(project):
     result = command.validate(project)
-    html = page.real_section(result)
+    html = page.real_section(result, result.encoder)
+    assert "the encoder of this page." in html
+    assert "another encoder than this page&#x27;s (x)" in page.real_section(result, "x")
     assert "CSN rhythm†" in html
     assert "LUDB rhythm<" in html
     assert "pretraining_set.sources" in html
     assert "CC0" in html
     assert len(page.tables(result)) == 4
-    assert page.real_section(None) is None
+    assert page.real_section(None, "x") is None
     clean = RealResult.from_json(result.to_json() | {"sets": {"ludb": result.sets["ludb"].to_json()}})
     assert "pretraining_set.sources" not in page.headline(clean)
 
