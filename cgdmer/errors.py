@@ -1,8 +1,8 @@
 """Exceptions of the package. Every message states the problem, the allowed values and the command that fixes it."""
 
+import itertools
 import re
 from difflib import get_close_matches
-from itertools import groupby
 
 
 class CgdmerError(Exception):
@@ -107,7 +107,7 @@ def redacted(reason: str, member: str = "") -> str:
         reason = reason.replace(name, "...")
     first = _CUT.split(reason[: 10 * MAX_LOGGED], maxsplit=1)[0]
     words = [word if _PLAIN.fullmatch(word) or word.rstrip(".,;") in _UNITS else "..." for word in first.split()]
-    return " ".join(word for word, _ in groupby(words))[:MAX_LOGGED]
+    return " ".join(word for word, _ in itertools.groupby(words))[:MAX_LOGGED]
 
 
 EXTRAS = {
