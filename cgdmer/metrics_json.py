@@ -64,6 +64,8 @@ class Metrics(Json):
     disentanglement: DisentanglementResult | None = field(default=None, metadata={"key": "parts"})
     pretrained_on: list[str] = field(default_factory=list)
     """Sources whose training splits pretraining has read, recordings and reports."""
+    seen_by: dict[str, list[str]] = field(default_factory=dict)
+    """Benchmark sources that the training of a published encoder has used, test patients among them, by encoder."""
     data: dict[str, CorpusNumbers] = field(default_factory=dict)
     versions: dict[str, str] = field(default_factory=dict)
 

@@ -128,12 +128,17 @@ def _probes(metrics: Metrics, fraction: str) -> Table:
 
 def _seen(metrics: Metrics, tasks: Iterable[str]) -> str:
     """Return the lines that explain the mark of a corpus that pretraining has read; empty without such a corpus."""
-    note = leakage.note(metrics, tasks, SOURCE_NAMES)
-    return f"\n{fill(note, 110)}" if note else ""
+    notes = (
+        leakage.note(metrics, tasks, SOURCE_NAMES),
+        leakage.note_on_others(metrics, tasks, SOURCE_NAMES, ENCODER_NAMES),
+    )
+    return "".join(f"\n{fill(note, 110)}" for note in notes if note)
 
 
 def _number(metrics: Metrics, task: str, encoder: str, cell: Cell | None) -> Content:
-    return leakage.marked(metrics, task, cell) if encoder == METHOD else cell
+    if encoder == METHOD:
+        return leakage.marked(metrics, task, cell)
+    return leakage.marked_of_other(metrics, encoder, task, cell)
 
 
 def _zero_shot(metrics: Metrics) -> list[Table]:

@@ -1,9 +1,9 @@
-"""Marks numbers of the method on corpora that its pretraining has read, and says how to get them without."""
+"""Marks numbers on corpora that an encoder's pretraining has read, and says how to get those of the method without."""
 
 from collections.abc import Iterable, Mapping
 
 from cgdmer.metrics_json import Metrics
-from cgdmer.report.table import SEEN_MARK, Content, Marked
+from cgdmer.report.table import OTHERS_MARK, SEEN_MARK, Content, Marked
 from cgdmer.results import Interval
 from cgdmer.tables import TASKS
 
@@ -34,3 +34,22 @@ def note(metrics: Metrics, tasks: Iterable[str], names: Mapping[str, str]) -> st
         f"{' and '.join(names.get(source, source) for source in read)}; test patients were left out, but the corpus is "
         f"not new to the encoder. For the number without it: {rest}, then run dvc repro."
     )
+
+
+def marked_of_other(metrics: Metrics, encoder: str, task: str, value: Interval | None) -> Content:
+    """Return a number of another encoder: with a mark if its own training has used the corpus."""
+    return Marked(value, OTHERS_MARK) if value and TASKS[task] in metrics.seen_by.get(encoder, []) else value
+
+
+def note_on_others(
+    metrics: Metrics, tasks: Iterable[str], sources: Mapping[str, str], encoders: Mapping[str, str]
+) -> str:
+    """Explain the mark of published encoders; empty if none has seen a task. The mappings give display names."""
+    shown = list(dict.fromkeys(TASKS[task] for task in tasks))
+    seen = {encoder: [source for source in shown if source in read] for encoder, read in metrics.seen_by.items()}
+    lines = [
+        f"{encoders.get(encoder, encoder)} on {', '.join(sources.get(source, source) for source in read)}"
+        for encoder, read in seen.items()
+        if read
+    ]
+    return f"{OTHERS_MARK} Its training used recordings of the test patients: {'; '.join(lines)}." if lines else ""

@@ -10,6 +10,7 @@ from cgdmer.page.comparisons import Bar, from_reference
 from cgdmer.page.standalone import Panel
 from cgdmer.report import leakage, table
 from cgdmer.report.headline import (
+    ENCODER_NAMES,
     METHOD,
     SOURCE_NAMES,
     TASK_NAMES,
@@ -71,13 +72,16 @@ def probe_table(metrics: Metrics, fraction: str) -> Table:
     made = protocols_and_seeds(every(cells))
     caption = (
         f"Macro AUROC with 95% intervals, {percent(fraction)} of the training labels; {made}; n is the number of test "
-        f"records. {ONE_PRETRAINING} {chosen_note(metrics)} {leakage.note(metrics, cells, SOURCE_NAMES)}"
+        f"records. {ONE_PRETRAINING} {chosen_note(metrics)} {leakage.note(metrics, cells, SOURCE_NAMES)} "
+        f"{leakage.note_on_others(metrics, cells, SOURCE_NAMES, ENCODER_NAMES)}"
     ).rstrip()
     return Table(caption, head, rows)
 
 
 def _number(metrics: Metrics, task: str, encoder: str, cell: Cell | None) -> Content:
-    return leakage.marked(metrics, task, cell) if encoder == METHOD else cell
+    if encoder == METHOD:
+        return leakage.marked(metrics, task, cell)
+    return leakage.marked_of_other(metrics, encoder, task, cell)
 
 
 def _row_head(metrics: Metrics, encoder: str, kind: str) -> Stacked:

@@ -27,6 +27,8 @@ class Marked:
 
 SEEN_MARK = "†"
 """Mark of a number on a corpus that pretraining has read."""
+OTHERS_MARK = "‡"
+"""Mark of a number of a published encoder whose training has used the corpus, test patients among them."""
 
 
 @dataclass(frozen=True)

@@ -94,6 +94,8 @@ def test_a_published_encoder_is_in_the_numbers_and_the_text(run):
     numbers = json.loads(paths.METRICS.read_text())
     assert set(numbers["auroc"]["ptb_xl_super"]["1.0"][OUTSIDE]) == {"pooled"}
     assert OUTSIDE in numbers["conditions"]["ptb_xl_super"]
+    assert numbers["seen_by"] == {OUTSIDE: ["cpsc2018", "csn", "ptb_xl"]}
+    assert "‡ Its training used recordings of the test patients: ECG-FM on PTB-XL." in paths.REPORT_MD.read_text()
     text = paths.REPORT_MD.read_text()
     for heading in ("Linear probes, 100% of the labels", "Encoders", "Differences", "Fewer leads and disturbances"):
         part = text.split(f"## {heading}\n")[1].split("\n## ")[0]

@@ -1,4 +1,4 @@
-"""Macro AUROC over frequent classes equals the mean of scikit-learn's AUROC over them; it stands beside the full one."""
+"""Macro AUROC over frequent classes is the mean of scikit-learn's AUROC over them; it stands beside the full one."""
 
 import shutil
 

@@ -1,5 +1,7 @@
 """Numbers on a corpus that pretraining has read carry a mark and the way to a run without it; others do not."""
 
+from dataclasses import replace
+
 import pytest
 
 from cgdmer.metrics_json import Metrics
@@ -47,3 +49,15 @@ def test_retrieval_says_that_its_corpora_were_read():
     way = Direction({"1": 0.5}, 2.0)
     (made,) = numbers.retrieval_tables(RetrievalResult(10, 9, 0.1, way, way, ["ptb_xl"]))
     assert "Pretraining read other patients of the same corpora." in made.caption
+
+
+def test_a_published_encoder_that_saw_a_corpus_is_marked_there_and_explained():
+    made = metrics(["mimic_iv_ecg"])
+    for encoders in made.auroc.values():
+        encoders["1.0"] = encoders["1.0"] | {"ecg_fm": {"pooled": Cell(0.85, 0.8, 0.9, 50, 1, "canonical")}}
+    seen = replace(made, seen_by={"ecg_fm": ["csn", "ptb_xl"], "melp": []})
+    for text in (table.markdown(numbers.probe_table(seen, "1.0")), headline(seen.to_json())):
+        assert text.count("0.850‡") == 1
+        assert "‡ Its training used recordings of the test patients: ECG-FM on PTB-XL." in text
+        assert "0.800‡" not in text
+    assert "‡" not in table.markdown(numbers.probe_table(made, "1.0"))

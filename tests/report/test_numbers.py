@@ -8,7 +8,7 @@ from support.example_report import MATRIX
 from cgdmer.metrics_json import Headline, Metrics
 from cgdmer.report import numbers, table
 from cgdmer.report.gather import gather, metrics
-from cgdmer.report.table import stacked
+from cgdmer.report.table import Marked, stacked
 from cgdmer.results import Cell, Direction, RetrievalResult, ZeroShotCell
 
 POOLED, SHARED = Cell(0.8125, 0.75, 0.9, 24, 5, "canonical"), Cell(0.7, 0.4321, 0.8, 24, 5, "canonical")
@@ -112,5 +112,6 @@ def test_classes_are_ranked_and_carry_their_test_positives(findings):
 def test_the_page_holds_every_number_of_the_headline_table(run, findings):
     page = (run / "reports/report.html").read_text()
     for row in numbers.probe_table(metrics(findings), "1.0").rows:
-        for cell in row[1:]:
-            assert f'{cell.value()}<small class="below">{cell.bounds()}</small>' in page
+        for shown in row[1:]:
+            cell, mark = (shown.value, shown.mark) if isinstance(shown, Marked) else (shown, "")
+            assert f'{cell.value()}{mark}<small class="below">{cell.bounds()}</small>' in page
