@@ -38,18 +38,21 @@ def main() -> int:
     parser.add_argument("--until", default="", help="last stage to run, such as pretraining_set (default: all)")
     parser.add_argument("--result", type=Path, default=RESULT, help="file that the results are merged into")
     options = parser.parse_args()
-    run = rehearse(options.records, options.folder / str(options.records), options.kill, options.faults, options.until)
+    folder = options.folder / str(options.records)
+    run = rehearse(options.records, folder, options.kill, options.faults, options.until)
     before = Rehearsal.from_json(read_json(options.result)) if options.result.is_file() else Rehearsal()
     rehearsal = merged(before, run)
     write_json(options.result, rehearsal.to_json())
     sys.stdout.write(text(run, rehearsal))
+    sys.stdout.flush()
+    shutil.rmtree(folder)
     return int(any(not fault.reason for fault in run.faults))
 
 
 def rehearse(records: int, folder: Path, kill: bool, planted: bool, until: str = "") -> Run:
-    """Write the corpora into a folder, run the pipeline on them, remove the folder, return what was measured.
+    """Write the corpora into a folder, run the pipeline on them and return what was measured.
 
-    After a failure the folder stays, and the same command goes on in it.
+    After a failure, the same command goes on in the folder.
     """
     mirror, sizes = folder / "mirror", corpora.counts(records)
     seconds, damaged = written(folder, mirror, sizes, planted)
@@ -67,15 +70,13 @@ def rehearse(records: int, folder: Path, kill: bool, planted: bool, until: str =
     note(f"dvc repro: {whole['wall_s']:.0f} s, again {again['wall_s']:.1f} s")
     measured = calls(entries, "repro", sizes)
     found = faults.quarantined(damaged, project.folder)
-    run = Run(
+    return Run(
         records, sizes, f"{datetime.now(UTC):%Y-%m-%d}", commit(), machine(),
         {"python": platform.python_version(), **{name: metadata.version(name) for name in LIBRARIES}}, changes,
         raw_gb=round(size(mirror) / 1e9, 3), write_s=round(seconds, 1),
         repro_s=whole["wall_s"], again_s=again["wall_s"],
         until=until, calls=measured, kills=kills, faults=found,
     )  # fmt: skip
-    shutil.rmtree(folder)
-    return run
 
 
 def killed(project: Project, done: Path, scale: float) -> list[Kill]:
