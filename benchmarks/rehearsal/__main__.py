@@ -71,7 +71,7 @@ def rehearse(records: int, folder: Path, kill: bool, planted: bool, until: str =
     measured = calls(entries, "repro", sizes)
     found = faults.quarantined(damaged, project.folder)
     return Run(
-        records, sizes, f"{datetime.now(UTC):%Y-%m-%d}", commit(), machine(),
+        records, sizes, f"{datetime.now(UTC):%Y-%m-%d}", commit(project.folder), machine(),
         {"python": platform.python_version(), **{name: metadata.version(name) for name in LIBRARIES}}, changes,
         raw_gb=round(size(mirror) / 1e9, 3), write_s=round(seconds, 1),
         repro_s=whole["wall_s"], again_s=again["wall_s"],
@@ -132,9 +132,9 @@ def machine() -> str:
     return f"{processor()}, {os.cpu_count()} cores" + (f", OMP_NUM_THREADS={threads}" if threads else "")
 
 
-def commit() -> str:
+def commit(folder: Path) -> str:
     words = ["git", "rev-parse", "--short", "HEAD"]
-    return subprocess.run(words, cwd=ROOT, check=True, capture_output=True, text=True).stdout.strip()
+    return subprocess.run(words, cwd=folder, check=True, capture_output=True, text=True).stdout.strip()
 
 
 def size(folder: Path) -> int:
