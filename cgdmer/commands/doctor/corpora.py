@@ -1,9 +1,10 @@
 """The corpora of a profile on this machine: where each is, and how much of it."""
 
-import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
+
+import polars as pl
 
 from cgdmer import datasets
 from cgdmer.acquisition import tree
@@ -64,10 +65,14 @@ def _look(source: str, corpus: Corpus) -> Copy:
 def _count(source: str, root: Path) -> Copy:
     """Count files and bytes as `acquire` does, and the recordings by their headers, or by their `.mat` files."""
     files = tree.scan(root)
-    wanted = re.compile(datasets.module(source).WANTED)
+    names = files["path"] if root.is_dir() else _inside(source, root)
+    headers = names.filter(names.str.ends_with(".hea"))
+    needed = headers.filter(headers.str.contains(datasets.module(source).WANTED))
+    records = needed.len() or headers.len() or names.str.ends_with(".mat").sum()
+    return Copy("local", root, files.height, int(files["size"].sum()), int(records))
+
+
+def _inside(source: str, root: Path) -> pl.Series:
+    """Return the names of the files in a zip, relative to the top folder of the corpus."""
     with datasets.module(source).find(open_archive(root)) as archive:
-        names = archive.names()
-    headers = [name for name in names if name.endswith(".hea")]
-    chosen = [name for name in headers if wanted.search(name)] or headers
-    records = len(chosen) or sum(name.endswith(".mat") for name in names)
-    return Copy("local", root, files.height, int(files["size"].sum()), records)
+        return pl.Series(archive.names(), dtype=pl.String)
