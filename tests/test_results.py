@@ -63,7 +63,7 @@ def test_metrics_json_keeps_its_keys():
     content = METRICS.to_json()
     assert set(content) == {
         "auroc", "headline", "by_weights", "differences", "zero_shot", "finetuning", "ablations", "conditions",
-        "pretrained_on", "retrieval", "parts", "data", "versions",
+        "pretrained_on", "seen_by", "retrieval", "parts", "data", "versions",
     }  # fmt: skip
     assert (content["retrieval"], content["parts"]) == ({}, {})
     assert set(content["ablations"]["no_eyes"]) == {
