@@ -10,7 +10,9 @@ import yaml
 from support import closure
 
 from cgdmer import tables
+from cgdmer.external.results import RealResult
 from cgdmer.metrics_json import Metrics
+from cgdmer.report import real
 
 ROOT = Path(__file__).resolve().parents[1]
 ARCHITECTURE = (ROOT / "ARCHITECTURE.md").read_text()
@@ -54,11 +56,42 @@ def test_the_headline_table_holds_the_numbers_of_the_reports():
         assert int(n_test) == wanted[0]["n_test"]
 
 
-def test_the_cross_validation_table_holds_the_numbers_of_its_report():
-    encoders = committed("reports/folds/ptb_xl_super.json")["encoders"]
-    rows = re.findall(r"^\| [^|]+ \| (0\.\d+ \[[^|]*\]) \|$", README, re.M)
-    names = ("cgdmer", "cgdmer, simulated corpora only", "random", "handcrafted")
-    assert rows == [shown(encoders[name]["pooled"]) for name in names]
+def test_the_table_of_real_recordings_holds_the_numbers_of_its_report():
+    result = RealResult.from_json(committed("reports/real.json"))
+    rows = re.findall(r"^\| ([\w -]+) \| (0\.\d+ \[.*\]) \| (\d+), (\d+) \|$", README, re.M)
+    scored = real.tasks(result)
+    assert [name for name, *_ in rows] == [name for _, name, _ in scored]
+    for (_, columns, records, classes), (_, _, task) in zip(rows, scored, strict=True):
+        cells = [task.encoders[name]["pooled"] for name in ("cgdmer", "random", "random_resnet18", "handcrafted")]
+        assert columns.split(" | ") == [shown(cell.to_json()) for cell in cells]
+        assert (int(records), int(classes)) == (task.records, len(task.positives))
+
+
+def test_sentences_about_real_recordings_hold_the_numbers_of_their_reports():
+    """The page says the same; here the words of the README are built again from the reports."""
+    result, text = RealResult.from_json(committed("reports/real.json")), " ".join(README.split())
+    gaps = result.sets["ptb_xl"].tasks["ptb_xl_super"].differences
+    for words, control in (
+        ("the random transformer is", "random"),
+        ("the random ResNet18", "random_resnet18"),
+        ("hand-crafted features", "handcrafted"),
+    ):
+        gap = gaps[control]
+        assert f"minus {words} {gap.mean:+.3f} [{gap.low:+.3f}, {gap.high:+.3f}]" in text
+    measured = result.sets["ludb"].measurements
+    for words, name in (
+        ("RR interval", "rr"),
+        ("QRS duration", "qrs"),
+        ("QRS axis", "qrs_axis"),
+        ("PR interval", "pr"),
+    ):
+        ours, control = (measured[name].encoders[e]["pooled"].r2.mean for e in ("cgdmer", "handcrafted"))
+        assert f"{words} {ours:.2f} ({control:.2f})" in text
+    folds = committed("reports/folds/ptb_xl_super.json")
+    with_reports, without = (folds["encoders"][n]["pooled"] for n in ("cgdmer", "cgdmer, simulated corpora only"))
+    assert f"{folds['records']} recordings can show: {shown(with_reports)} with and {shown(without)} without" in text
+    gap = folds["differences"]["cgdmer, simulated corpora only"]
+    assert gap["low"] < 0 < gap["high"]  # "made no difference"
 
 
 def shown(cell):

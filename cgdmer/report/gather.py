@@ -15,6 +15,7 @@ from cgdmer.ablation_results import Ablation
 from cgdmer.errors import DataError
 from cgdmer.evaluation import ablations
 from cgdmer.evaluation.intervals import MeasurementResult
+from cgdmer.external.results import RealResult
 from cgdmer.files import read_json, sha256
 from cgdmer.json_dataclass import Json
 from cgdmer.metrics_json import CorpusNumbers, Metrics
@@ -67,6 +68,8 @@ class Findings:
     retrieval: RetrievalResult | None
     disentanglement: DisentanglementResult | None
     measurements: MeasurementResult | None
+    real: RealResult | None
+    """Of `cgdmer external-validation`, which may be of another run."""
     finetuning: dict[str, ProbeResult]
     """By task; empty while fine-tuning is off."""
     ablations: dict[str, Ablation]
@@ -109,6 +112,7 @@ def gather(matrix: settings.Matrix) -> Findings:
         retrieval=_optional(paths.retrieval(), RetrievalResult),
         disentanglement=_optional(paths.disentanglement(), DisentanglementResult),
         measurements=_optional(paths.measurements(), MeasurementResult),
+        real=_optional(paths.real(), RealResult),
         finetuning=_read({task: paths.finetuning(task) for task in tasks}, ProbeResult),
         ablations=ablations.read(),
         outdated_ablations=[str(path) for path in ablations.outdated()],

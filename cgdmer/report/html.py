@@ -16,6 +16,7 @@ from cgdmer.report import (
     paired,
     pictures,
     published,
+    real,
     rehearsal,
     robustness,
 )
@@ -31,6 +32,7 @@ LINKS = {
     "compatibility": "Protocols", "like-for-like": "Like for like",
     "gallery": "ECGs", "reconstruction": "Reconstruction",
     "disentanglement": "Shared and specific", "measurements": "Measurements",
+    "real": "Real recordings",
     "projections": "Projections", "training": "Training", "data": "Data", "rehearsal": "At size",
     "published": "Published", "missing": "Not reproduced", "versions": "Versions",
 }  # fmt: skip
@@ -57,6 +59,7 @@ def render(
         pictures.reconstructions(drawn),
         disentanglement.disentanglement_section(findings.disentanglement),
         measurements.measurement_section(findings.measurements),
+        real.real_section(findings.real, findings.versions["model"]),
         pictures.projections(drawn),
         corpora.training_section(findings),
         corpora.data_section(findings),

@@ -15,6 +15,7 @@ from cgdmer.report import (
     measurements,
     numbers,
     paired,
+    real,
     robustness,
     table,
 )
@@ -48,6 +49,7 @@ def write(findings: Findings, metrics: Metrics, report: Report) -> str:
         _section("Retrieval", numbers.retrieval_tables(findings.retrieval)),
         _section(disentanglement.TITLE, disentanglement.tables(findings.disentanglement)),
         _section(measurements.TITLE, measurements.tables(findings.measurements)),
+        _section(real.TITLE, real.tables(findings.real)),
         "\n\n".join(["## Published protocols", *defects]) if defects else "",
         _section("Ablations", ablated, ablations.text(findings.ablations, findings.outdated_ablations)),
         _section("Data", [corpora.data_table(findings)]),
