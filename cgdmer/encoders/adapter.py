@@ -15,6 +15,7 @@ from torch import Tensor, nn
 
 from cgdmer import environment
 from cgdmer.encoders.base import Setup, check_signal
+from cgdmer.encoders.batches import encode_in_batches
 from cgdmer.encoders.form import Form, Inputs, all_leads, inputs
 from cgdmer.encoders.published import WEIGHTS, Card
 from cgdmer.encoders.state import encoder_state
@@ -49,11 +50,14 @@ class Adapted:
         """Encode float mV (B, L, T) at the project's rate as `pooled` features, float32 (B, width)."""
         signal, numbers, valid = check_signal(signal, leads, valid, self.samples)
         batch = CPU_BATCH if self.device.type == "cpu" else max(1, len(signal))
-        features = [np.zeros((0, self.form.width), np.float32)]
-        for start in range(0, len(signal), batch):
-            full, present = all_leads(signal[start : start + batch], numbers)
-            features.append(self._features(inputs(self.form, full, self.fs, valid[start : start + batch], present)))
-        return {"pooled": np.concatenate(features)}
+        if not len(signal):
+            return {"pooled": np.zeros((0, self.form.width), np.float32)}
+
+        def encode(rows: slice) -> np.ndarray:
+            full, present = all_leads(signal[rows], numbers)
+            return self._features(inputs(self.form, full, self.fs, valid[rows], present))
+
+        return {"pooled": np.concatenate(encode_in_batches(encode, len(signal), batch))}
 
     def _features(self, batch: Inputs) -> np.ndarray:
         """Run the network on the rows of a batch, and average them by record."""

@@ -10,7 +10,7 @@ from support import example_pool as example
 
 from cgdmer import embeddings, encoders, paths, settings
 from cgdmer.encoders import cgdmer as pretrained
-from cgdmer.encoders import handcrafted
+from cgdmer.encoders import chunks, handcrafted
 from cgdmer.errors import CgdmerError, ConfigError, DataError
 from cgdmer.models import weights
 from cgdmer.shards import manifest
@@ -73,15 +73,15 @@ def test_a_random_control_is_embedded_with_each_of_its_sets_of_weights(folder):
 
 
 def test_finished_sets_of_weights_are_not_encoded_again(folder, monkeypatch):
-    encode, calls = pretrained.Pretrained.encode, []
+    encode, calls = chunks.encode_chunk, []
 
-    def die_in_the_second_set(self, signal, *arguments, **named):
-        calls.append(len(signal))
+    def die_in_the_second_set(encoder, shards, chunk, world):
+        calls.append(len(chunk))
         if len(calls) == 5:
             raise KeyboardInterrupt
-        return encode(self, signal, *arguments, **named)
+        return encode(encoder, shards, chunk, world)
 
-    monkeypatch.setattr(pretrained.Pretrained, "encode", die_in_the_second_set)
+    monkeypatch.setattr(chunks, "encode_chunk", die_in_the_second_set)
     with pytest.raises(KeyboardInterrupt):
         run(folder, "random")
     run(folder, "random")
