@@ -2,6 +2,7 @@
 
 import json
 from dataclasses import replace
+from types import SimpleNamespace
 
 import pytest
 from support.example_report import MATRIX, OUTSIDE, SOURCE
@@ -9,9 +10,11 @@ from support.example_report import MATRIX, OUTSIDE, SOURCE
 from cgdmer import paths
 from cgdmer.embeddings import Origin
 from cgdmer.encoders import published
+from cgdmer.metrics_json import Metrics
 from cgdmer.report import corpora, encoders, table
 from cgdmer.report.encoders import NOT_SEEN, SEEN, TRAINING_SPLIT, UNKNOWN, UNTRAINED, Seen
 from cgdmer.report.gather import gather
+from cgdmer.tracking import children
 
 
 def origin(*corpora):
@@ -100,3 +103,15 @@ def test_a_published_encoder_is_in_the_numbers_and_the_text(run):
     for heading in ("Linear probes, 100% of the labels", "Encoders", "Differences", "Fewer leads and disturbances"):
         part = text.split(f"## {heading}\n")[1].split("\n## ")[0]
         assert "ECG-FM" in part, heading
+
+
+def test_a_published_encoder_has_its_run_in_mlflow(run, monkeypatch):
+    logged: dict = {}
+    monkeypatch.setattr(children, "begin", lambda client, parent, name, kind: name)
+    for function in ("log_params", "log_numbers"):
+        monkeypatch.setattr(children, function, lambda client, run, values: logged.setdefault(run, {}).update(values))
+    numbers = Metrics.from_json(json.loads(paths.METRICS.read_text()))
+    children.probes(SimpleNamespace(set_terminated=lambda run: None), "parent", numbers)
+    own = logged[f"probe {OUTSIDE} pooled"]
+    assert own["encoder"] == OUTSIDE
+    assert own["auroc/ptb_xl_super/1.0"] == numbers.auroc["ptb_xl_super"]["1.0"][OUTSIDE]["pooled"].mean
