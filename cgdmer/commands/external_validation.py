@@ -155,7 +155,7 @@ def encode(real: ExternalSet, config: settings.Settings, form: Signal) -> dict[s
     for name in config.matrix.controls:
         sets = []
         for number in range(config.embed.sets_of_weights(name)):
-            setup = Setup.of(form, config.model, config.embed, config.embed.seed + number)
+            setup = Setup(form, config.model, config.embed.seed + number, weights_files=config.embed.outside)
             features = scoring.encode(load(name, setup), real, config.embed.batch)
             sets.append({"pooled": features["pooled"]})
         encoders[name] = sets
