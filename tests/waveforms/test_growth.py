@@ -1,5 +1,6 @@
 """Parsing needs time in proportion to the input: eight times the bytes never cost near sixty-four times the seconds."""
 
+import contextlib
 import time
 
 import pytest
@@ -42,10 +43,8 @@ def seconds(call, data) -> float:
     times = []
     for _ in range(3):
         start = time.perf_counter()
-        try:
+        with contextlib.suppress(DataError):
             call(data)
-        except DataError:
-            pass
         times.append(time.perf_counter() - start)
     return min(times)
 
@@ -69,7 +68,7 @@ def test_the_measure_sees_a_quadratic_cost():
     import re
 
     slow = re.compile(r"(\d+\.?\d*)x")
-    assert growth(lambda data: slow.fullmatch("1" * (len(data) // 128)), lambda n: b"1" * n) > TIMES**1.6
+    assert growth(lambda data: slow.fullmatch("1" * (len(data) // 80)), lambda n: b"1" * n) > TIMES**1.6
 
 
 def test_lines_within_the_limit_are_read():
