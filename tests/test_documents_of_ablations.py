@@ -31,7 +31,7 @@ def block(contents: Mapping[str, Any]) -> str:
     rows = study.adjust({name: rows[name] for name in order if name in rows})
     seeds = ", ".join(str(seed) for seed in rows["full"].pretraining_seeds)
     head = f"Macro AUROC, mean over tasks, and the difference from the full method; pretrained under the seeds {seeds}:"
-    lines = "\n".join(f"- {line}" for line in ablations.sentences(rows))
+    lines = "\n".join(f"- {line}" for line in [*ablations.sentences(rows), *ablations.single(rows)])
     return f"{head}\n\n{table.grid(ablations.summary(rows))}\n\n{lines}\n"
 
 

@@ -18,11 +18,15 @@ FULL = "full"
 NAME = f"{name_of(METHOD)} in full"
 NONE = f"No ablation was run. To run them: {COMMAND}"
 LEAD = (
-    "The method with one component changed or left out. Every method, the full one included, was pretrained several "
-    "times, apart from the pretraining that the rest of this page shows. Intervals and p-values contain how much "
-    "pretrainings, test records and training subsets vary; each method has the features that validation chose for it. "
-    "One comparison was planned for each ablation: the mean over tasks with all labels. Its p-value is as it is; all "
-    "others are adjusted by Holm, over the whole section."
+    "The method with one component changed or left out. Every method, the full one included, is pretrained under "
+    "several seeds, apart from the pretraining that the rest of this page shows. Intervals and p-values contain how "
+    "much pretrainings, test records and training subsets vary; each method has the features that validation chose for "
+    "it. One comparison was planned for each ablation: the mean over tasks with all labels. Its p-value is as it is; "
+    "all others are adjusted by Holm, over the whole section."
+)
+SINGLE = (
+    "Only one pretraining is finished of {}: what another seed would change is not in these intervals, and a small "
+    f"p-value may be the seed's. To finish the study: {COMMAND}"
 )
 TERMS = {"contrastive": "alignment", "ecg_reconstruction": "masked ECG", "report_reconstruction": "masked words"}
 ZERO = "zero-shot"
@@ -71,12 +75,13 @@ def ablations_section(ablations: Ablations, outdated: Sequence[str] = ()) -> Htm
 
     `outdated` names files of an earlier format.
     """
-    notes = [el("p", line) for line in [*stale(ablations), *old(outdated)]]
+    notes = [el("p", line) for line in [*single(ablations), *stale(ablations), *old(outdated)]]
     if not ablations:
         return section("ablations", "Ablations", notes, lead=NONE)
     items = [el("li", el("b", titled(one)), f": {one.does}.") for one in ablations.values()]
     figures = [chart(ablations, column).figure() for column in columns(ablations) if _differences(ablations, column)]
     blocks: list[Child] = [
+        notes,
         el("ul", [el("li", line) for line in sentences(ablations)], class_="plain"),
         table.html(summary(ablations)),
         key([("difference from the full method, with its 95% interval", 0), ("one pretraining", 3)]),
@@ -84,7 +89,6 @@ def ablations_section(ablations: Ablations, outdated: Sequence[str] = ()) -> Htm
         [table.html(by_task(ablations, column)) for column in columns(ablations)],
         el("ul", items, class_="plain"),
         table.html(losses(ablations)),
-        notes,
     ]
     return section("ablations", "Ablations", *blocks, lead=LEAD)
 
@@ -99,8 +103,14 @@ def tables(ablations: Ablations) -> list[Table]:
 def text(ablations: Ablations, outdated: Sequence[str] = ()) -> str:
     """Return the Markdown before the tables: how they were made, and what they show in sentences."""
     lines = [f"- {line}" for line in sentences(ablations)]
-    notes = [*stale(ablations), *old(outdated)]
+    notes = [*single(ablations), *stale(ablations), *old(outdated)]
     return "\n\n".join([LEAD, "\n".join(lines), *notes] if ablations else [NONE, *notes])
+
+
+def single(ablations: Ablations) -> list[str]:
+    """Return a note about methods of which only one pretraining is finished."""
+    names = [titled(one) for one in ablations.values() if len(one.pretraining_seeds) == 1]
+    return [SINGLE.format(", ".join(names))] if names else []
 
 
 def stale(ablations: Ablations) -> list[str]:

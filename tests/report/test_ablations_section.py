@@ -126,6 +126,9 @@ def test_one_pretraining_is_said_to_be_one():
     text = table.grid(ablations.summary({"full": single}))
     assert "1 pretraining |" in text
     assert "one seed" in text
+    assert "Only one pretraining is finished of CG-DMER in full" in ablations.ablations_section({"full": single})
+    assert "Only one pretraining is finished of CG-DMER in full" in ablations.text({"full": single})
+    assert ablations.single({"full": full()}) == []
 
 
 def test_without_rows_the_report_names_the_command(run):
