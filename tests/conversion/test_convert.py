@@ -186,11 +186,10 @@ def test_a_card_of_any_size_takes_its_rows_from_the_file(tmp_path, small):
 @pytest.mark.long
 @pytest.mark.parametrize("encoder", published.names())
 def test_a_file_of_the_published_size_is_converted(tmp_path, encoder):
-    """The file's tensors are one number each, repeated, so that the file is small; the converted weights are not."""
     card = published.card(encoder)
     with torch.device("meta"):
         network = card.network()
-    state = {n: torch.ones(1, dtype=t.dtype).expand(t.shape).clone() for n, t in network.state_dict().items()}
+    state = {name: torch.ones(tensor.shape, dtype=tensor.dtype) for name, tensor in network.state_dict().items()}
     wrapper = next(iter(card.checkpoint.wrappers), None)
     torch.save({wrapper: state} if wrapper else state, tmp_path / "file.pth")
     made = convert(tmp_path / "file.pth", encoder, tmp_path / "out")
