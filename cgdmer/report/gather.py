@@ -220,8 +220,9 @@ def metrics(findings: Findings) -> Metrics:
         retrieval=replace(retrieval, examples=None) if retrieval else None,
         disentanglement=replace(disentanglement, sources=None) if disentanglement else None,
         pretrained_on=sorted(findings.config.get("facts", {}).get("pool", [])),
-        seen_by={encoder: sorted({*origin.trained_on} & {*TASKS.values()})
-                 for encoder, origin in findings.origins.items()},
+        seen_by={
+            encoder: sorted({*origin.trained_on} & {*TASKS.values()}) for encoder, origin in findings.origins.items()
+        },
         data={
             name: CorpusNumbers(corpus.records, corpus.quarantined, corpus.digest)
             for name, corpus in findings.sources.items()
