@@ -62,7 +62,8 @@ def test_no_pickle_no_eval_no_shell_no_unsafe_yaml(path):
 @pytest.mark.parametrize(
     "line",
     ["eval(x)", "torch.load(p)", "torch.load(p, weights_only=False)", "torch.load(p, weights_only=flag)",
-     "yaml.load(x)", "subprocess.run(f'rm {x}')", "subprocess.run(x, shell=True)", "os.system('ls')", "np.load(p, allow_pickle=True)", "archive.extractall(x)"],
+     "yaml.load(x)", "subprocess.run(f'rm {x}')", "subprocess.run(x, shell=True)", "os.system('ls')",
+     "np.load(p, allow_pickle=True)", "archive.extractall(x)"],
 )  # fmt: skip
 def test_the_search_finds_what_it_looks_for(line):
     assert faults(ast.parse(line))
