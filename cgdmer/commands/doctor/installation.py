@@ -73,6 +73,8 @@ def optional() -> Iterator[Finding]:
         ("pydicom", "formats", "DICOM recordings"),
         ("wfdb", "formats", "WFDB recordings in rarer formats"),
         ("resvg-py", "png", "PNG pictures"),
+        ("huggingface-hub", "hub", "encoders of a Hugging Face hub"),
+        ("onnxruntime", "onnx", "ONNX graphs"),
         ("distributed", "dask", "Dask clusters"),
     ):
         if installed(name) is None:
