@@ -16,6 +16,8 @@ method. An Intel Xeon and an AMD EPYC differed by up to 0.049 and by 0.012 on av
 Reproducibility)."""
 CONTROLS = 0.001
 """Tolerance for the controls, which train nothing: these two machines gave equal numbers."""
+SHOWN = 0.0005
+"""A smaller difference does not show in a table."""
 RESULTS = ("dvc.lock", "reports/")
 """Tracked files that a run writes."""
 
@@ -63,12 +65,12 @@ def verdict(changes: list[Change], head: str) -> list[str]:
     if not changes:
         return ["Not compared with the committed results: they hold none of these numbers."]
     where = f"the committed results ({paths.METRICS} at {head})"
-    if max(change.size for change in changes) == 0:
-        return [f"Every AUROC equals that of {where}."]
+    if max(change.size for change in changes) < SHOWN:
+        return [f"Every AUROC equals that of {where} to three decimals."]
     method = [change for change in changes if change.encoder == METHOD]
     controls = [change for change in changes if change.encoder != METHOD]
     lines = [f"Absolute AUROC difference from {where}, all label shares, features and zero-shot:"]
-    for task in TASK_NAMES:
+    for task in TASK_NAMES if method and max(change.size for change in method) >= SHOWN else ():
         if of_task := [change for change in method if change.task == task]:
             lines.append(f"  {TASK_NAMES[task]:15} {_sizes(of_task)}")
     if method:
@@ -105,19 +107,22 @@ def tracked(changes: list[Change]) -> list[str]:
         return ["git: no tracked file has changed."]
     lines = []
     if results:
-        equal = max((change.size for change in changes), default=0.0) == 0
-        if others:
-            why = "the code or the settings differ from the commit"
-        elif equal:
-            why = "they name versions or times of this run; the numbers above are equal"
-        else:
-            why = "this machine rounds differently from the one whose results are committed"
+        why = "the code or the settings differ from the commit" if others else _why(changes)
         listed = ", ".join(results[:4]) + (f" and {len(results) - 4} more" if len(results) > 4 else "")
         lines.append(f"git: this run changed {listed}, because {why}.")
         lines.append("git checkout dvc.lock reports && dvc checkout brings the committed results back.")
     if others:
         lines.append(f"git: not from this run: {', '.join(others[:6])}{' ...' if len(others) > 6 else ''}.")
     return lines
+
+
+def _why(changes: list[Change]) -> str:
+    """Return why results of unchanged code differ from the committed ones."""
+    if max((change.size for change in changes), default=0.0) < SHOWN:
+        return "they name versions or times of this run; the numbers are the same"
+    if max((change.size for change in changes if change.encoder != METHOD), default=0.0) > CONTROLS:
+        return "the committed results are of other code or other library versions"
+    return "this machine rounds differently from the one whose results are committed"
 
 
 def _own_params() -> str | None:

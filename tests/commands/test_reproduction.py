@@ -80,6 +80,14 @@ def test_beyond_the_tolerance_and_changed_controls_are_told(checkout):
     assert "BEYOND" in reproduction.verdict(list(reproduction.compare(many_small, metrics())), "x")[-2]
 
 
+def test_results_of_other_code_are_told_by_their_controls(checkout):
+    write_json(paths.METRICS, metrics(random=0.01))
+    text = reproduction.summary()
+    assert "the committed results are of other code or other library versions" in text
+    assert "CSN  " not in text  # the method has not changed, so its tasks are not listed
+    assert "CG-DMER, all    largest 0.000" in text
+
+
 def test_versions_alone_are_told_as_such(checkout):
     write_json(paths.METRICS, metrics() | {"versions": {"code": "b"}})
     assert "they name versions or times of this run" in reproduction.summary()
