@@ -6,6 +6,7 @@ import sys
 from pathlib import Path
 
 import pytest
+from support.confining import needs_confinement
 
 from cgdmer.conversion import confinement, isolated
 from cgdmer.errors import ConfigError
@@ -77,11 +78,13 @@ def folders(tmp_path):
     return tmp_path
 
 
+@needs_confinement
 def test_a_confined_process_can_do_nothing_outside_its_folder(folders):
     assert confined(folders, ATTEMPTS) == dict.fromkeys(ATTEMPTS, "refused")
     assert {path.name: path.read_text() for path in (folders / "outside").iterdir()} == {"secret": "secret"}
 
 
+@needs_confinement
 def test_a_confined_process_can_write_read_and_remove_in_its_folder(folders):
     steps = {
         "write": "Path('a').write_text('x')",

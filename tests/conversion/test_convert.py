@@ -11,6 +11,7 @@ import torch
 import yaml
 from safetensors.torch import load_file
 from support import published_files
+from support.confining import needs_confinement
 
 from cgdmer import cli, settings
 from cgdmer.conversion import convert as conversion
@@ -56,6 +57,7 @@ def test_a_published_layout_becomes_the_tensors_of_the_network(tmp_path, small, 
     assert not made.isolated
 
 
+@needs_confinement
 def test_a_file_with_the_settings_of_its_training_is_converted_in_isolation(tmp_path, small):
     file = tmp_path / "pretrained.pt"
     tensors = published_files.write(file, "ecg_fm", small("ecg_fm"), objects=True)

@@ -11,6 +11,7 @@ import zipfile
 import pytest
 import torch
 from safetensors.torch import save_file
+from support.confining import needs_confinement
 
 from cgdmer.conversion import reading, stand_ins
 from cgdmer.errors import ConfigError, DataError
@@ -140,6 +141,7 @@ def test_objects_need_the_option_and_the_error_names_the_class_and_the_option(tm
     assert "--allow-pickle" in caught.value.fix
 
 
+@needs_confinement
 @pytest.mark.parametrize("old", [False, True])
 def test_a_file_with_objects_is_read_in_isolation_without_its_classes(tmp_path, old, caplog):
     path = tmp_path / "more.pth"
@@ -152,6 +154,7 @@ def test_a_file_with_objects_is_read_in_isolation_without_its_classes(tmp_path, 
     assert [file.name for file in tmp_path.iterdir()] == ["more.pth"]
 
 
+@needs_confinement
 def test_a_hostile_file_writes_nothing_and_connects_nowhere(tmp_path):
     outside = tmp_path / "outside"
     outside.mkdir()
