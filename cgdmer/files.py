@@ -20,6 +20,8 @@ log = logging.getLogger(__name__)
 FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 WRITE_ERRORS = (*FULL, errno.EROFS, errno.EACCES, errno.EPERM, errno.ENOTDIR, errno.EIO)
 """Errors of a disk that is full, read-only, not writable for this user, or broken."""
+MAX_JSON = 1 << 29
+"""Bytes of the largest JSON file that is read."""
 MIN_FREE = 1 << 16
 """Bytes. A disk with less free space counts as full, whatever error a library raises."""
 
@@ -101,7 +103,12 @@ def check_regular(path: Path, limit: int) -> None:
 
 
 def read_json(path: Path) -> Any:
-    return json.loads(path.read_text(encoding="utf-8"))
+    """Return the content of a JSON file; OSError for a pipe, device or huge file, ValueError if it is not JSON."""
+    check_regular(path, MAX_JSON)
+    try:
+        return json.loads(path.read_text(encoding="utf-8"))
+    except RecursionError as error:
+        raise ValueError("it is nested too deeply") from error
 
 
 def with_digest(content: dict[str, Any]) -> dict[str, Any]:

@@ -1,6 +1,7 @@
 """Atomic writing: a reader sees the old content or the new, never a part."""
 
 import hashlib
+import os
 
 import pytest
 
@@ -46,3 +47,14 @@ def test_a_work_key_depends_on_the_content_and_not_on_the_order_of_keys():
     keys = {files.work_key(*content) for content in ((1, 2), (2, 1), ([1, 2],), ("1", 2))}
     assert len(keys) == 4
     assert all(len(key) == 16 and int(key, 16) >= 0 for key in keys)
+
+
+def test_json_is_read_from_regular_files_only(tmp_path):
+    os.mkfifo(tmp_path / "pipe.json")
+    (tmp_path / "zero.json").symlink_to("/dev/zero")
+    for name in ("pipe.json", "zero.json"):
+        with pytest.raises(OSError, match="not a regular file"):
+            files.read_json(tmp_path / name)
+    (tmp_path / "deep.json").write_text("[" * 100_000)
+    with pytest.raises(ValueError, match="nested too deeply"):
+        files.read_json(tmp_path / "deep.json")

@@ -139,6 +139,17 @@ def test_odd_paths_are_explained(target, tmp_path, capsys):
         assert capsys.readouterr().err.startswith("cgdmer: ")
 
 
+@pytest.mark.parametrize("words", [["convert", "c.pt", "--encoder", "ecg_fm"], ["export", "MODEL"]])
+@pytest.mark.parametrize("target", ["in", "in/record.hea", "", "pipe"])
+def test_commands_that_write_a_new_folder_replace_none(words, target, tmp_path):
+    (tmp_path / "c.pt").write_bytes(b"x")
+    os.mkfifo(tmp_path / "pipe")
+    before = everything(tmp_path)
+    given = [str(example.model()) if word == "MODEL" else word for word in words]
+    assert cli.main(["--quiet", *given, "-o", target]) in (1, 2, 3)
+    assert everything(tmp_path) == before
+
+
 def test_a_mark_that_is_no_utf8_is_a_name_too(tmp_path):
     name = os.fsdecode(b"caf\xe9.csv")
     assert run("embed", "-o", name) == 0

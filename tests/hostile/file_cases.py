@@ -135,3 +135,12 @@ def checkpoints() -> Iterator[Case]:
     yield Case("convert device", ["convert", "/dev/zero", *words])
     yield Case("convert absent", ["convert", "none.pt", *words])
     yield Case("convert unknown", ["convert", "c.pt", "--encoder", "none", "-o", "out"], write("c.pt", b"x"))
+
+
+def exports() -> Iterator[Case]:
+    for model in ("none", "/dev/zero", "/dev/null", "in", "in/r0.hea", "", "models:/x"):
+        yield Case(f"export {model!r}", ["export", model, "-o", "out"])
+    for target in ("", "in", "in/r0.hea", "/dev/null", "in/r0.hea/x", "/proc/self/x", "x" * 300):
+        yield Case(f"export to {target[:12]!r}", ["export", "MODEL", "-o", target])
+    yield Case("export pipe", ["export", "m", "-o", "out"], fifo("m/config.json"))
+    yield Case("export device", ["export", "m", "-o", "out"], link("m/config.json", "/dev/zero"))
