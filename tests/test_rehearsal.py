@@ -163,7 +163,7 @@ def test_what_dvc_needs_is_the_rest_of_the_whole():
 
 
 @pytest.mark.long
-def test_a_small_rehearsal_ends_green(tmp_path):
+def test_a_rehearsal_of_1000_records_ends_green(tmp_path):
     words = [
         sys.executable,
         "-m",
@@ -183,4 +183,4 @@ def test_a_small_rehearsal_ends_green(tmp_path):
     }
     assert {fault.kind for fault in run.faults} == {*faults.IN_RECORD, *faults.IN_TABLE}
     assert all(fault.reason for fault in run.faults)
-    assert not (tmp_path / "work/200").exists()
+    assert not (tmp_path / "work/1000").exists()
