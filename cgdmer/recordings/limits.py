@@ -28,11 +28,11 @@ REPEAT = 1.0
 def per_file(seconds: float = SECONDS, memory: int = MEMORY) -> Iterator[None]:
     """Bound what the block needs: RecordError after `seconds`, MemoryError beyond `memory`.
 
-    Only the main thread can be interrupted; in another one the block runs without a limit of time.
+    Both hold in the main thread only: no other can be interrupted, and the limit of memory is the process's.
     """
     with ExitStack() as stack:
-        stack.enter_context(_bounded_memory(memory))
         if threading.current_thread() is threading.main_thread():
+            stack.enter_context(_bounded_memory(memory))
             stack.enter_context(_bounded_time(seconds))
         if parent_process() is not None:
             _end_after(2 * seconds)
