@@ -169,7 +169,7 @@ def test_a_rehearsal_of_1000_records_ends_green(tmp_path):
         "-m",
         "benchmarks.rehearsal",
         "--records",
-        "200",
+        "1000",
         "--faults",
         "--folder",
         tmp_path / "work",
