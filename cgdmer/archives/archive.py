@@ -75,7 +75,10 @@ class Archive:
 
 
 def open_archive(path: Path, depth: int | None = None) -> Archive:
-    """Open a folder, listed `depth` levels deep, or a zip; DataError if it is neither, is truncated or damaged, or holds unsafe names."""
+    """Open a folder, listed `depth` levels deep, or a zip.
+
+    DataError if it is neither, is truncated or damaged, or holds unsafe names.
+    """
     if not path.exists():
         raise DataError(f"{path} is missing", allowed="a folder or a .zip", fix=f"ls -d {path.parent}/*")
     if not path.is_dir() and path.suffix.lower() != ".zip":
