@@ -25,7 +25,7 @@ from cgdmer.errors import CgdmerError, ConfigError, did_you_mean
 from cgdmer.evaluation import ablation_rows
 from cgdmer.evaluation import ablations as study
 from cgdmer.files import write_json
-from flows import dvc, run_cache
+from flows import dvc, output, run_cache
 from flows.dvc import Log
 
 Run = tuple[str, int]
@@ -234,6 +234,7 @@ def ablations(
     profiles: Annotated[list[str] | None, Field(description="Profiles to run; leave it empty to run all.")] = None,
 ) -> list[str]:
     """Run the methods whose results are missing or stale; returns them as `method seed`."""
+    output.outlive_reader()
     return [f"{name} seed {seed}" for name, seed in run(profiles or [], get_run_logger().info, in_tasks)]
 
 

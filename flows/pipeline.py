@@ -8,7 +8,7 @@ from prefect.futures import PrefectFuture
 from prefect.task_runners import ThreadPoolTaskRunner
 
 from cgdmer import settings
-from flows import artifacts, dvc, provision, tasks
+from flows import artifacts, dvc, output, provision, tasks
 
 Until = Literal["validate", "pretrain", "report"]
 Future = PrefectFuture[bool]
@@ -28,6 +28,7 @@ def cgdmer(until: Until = "report", record: bool = True, promote: bool = True) -
         record: Record the results in MLflow and register the encoders; only after the report.
         promote: Promote the candidate to champion if it passes the gate; only with `record`.
     """
+    output.outlive_reader()
     provision.crash_orphaned_tasks()
     with dvc.stopping():
         dvc.running.read_status()

@@ -25,8 +25,10 @@ from flows.tasks import GPU
 
 SILENCE = timedelta(seconds=90)
 """A run without a heartbeat for this long counts as crashed; it sends one every 30 s."""
-WATCH = "cgdmer: a run that fell silent has crashed"
-"""Name of the automation; it is created only if the server has none of that name."""
+CANCELLING = timedelta(minutes=15)
+"""A run that has not ended this long after it was cancelled counts as cancelled; a checkpoint takes far less."""
+ENDS = {f"prefect.flow-run.{name}" for name in ("Completed", "Failed", "Cancelled", "Crashed")}
+HEARTBEAT = "prefect.flow-run.heartbeat"
 ENDED_FLOWS = FlowRunFilter(state=FlowRunFilterState(type=FlowRunFilterStateType(any_=sorted(TERMINAL_STATES))))
 RUNNING_TASKS = TaskRunFilter(state=TaskRunFilterState(type=TaskRunFilterStateType(any_=[StateType.RUNNING])))
 
@@ -36,8 +38,12 @@ async def provision() -> None:
     async with get_client() as client:
         await _pool(client)
         await client.create_concurrency_limit(tag=GPU, concurrency_limit=devices())
-        if not await client.read_automations_by_name(WATCH):
-            await client.create_automation(watch())
+        for wanted in automations():
+            existing = await client.read_automations_by_name(wanted.name)
+            for automation in existing:
+                await client.update_automation(automation.id, wanted)
+            if not existing:
+                await client.create_automation(wanted)
 
 
 async def _pool(client: PrefectClient) -> None:
@@ -52,29 +58,41 @@ def devices() -> int:
     return max(1, torch.cuda.device_count())
 
 
-def watch() -> AutomationCore:
-    """Return the automation that marks a run as crashed when its heartbeat stops, as after SIGKILL or a power cut."""
-    return AutomationCore(
-        name=WATCH,
-        description="Its process was killed. The next run resumes from the last checkpoint.",
-        trigger=EventTrigger(
-            match={"prefect.resource.id": "prefect.flow-run.*"},
-            after={"prefect.flow-run.heartbeat"},
-            expect={
-                "prefect.flow-run.heartbeat",
-                *(f"prefect.flow-run.{name}" for name in ("Completed", "Failed", "Cancelled", "Crashed")),
-            },
-            for_each={"prefect.resource.id"},
-            posture=Posture.Proactive,
-            threshold=1,
-            within=SILENCE,
+def automations() -> list[AutomationCore]:
+    """Return the automations that end a run whose process is gone, as after SIGKILL or a power cut.
+
+    Neither forces a state, so Prefect refuses it for a run that has ended: one heartbeat may arrive after the end.
+    """
+    silent = _overdue(
+        "cgdmer: a run that fell silent has crashed",
+        "Its process was killed. The next run resumes from the last checkpoint.",
+        (HEARTBEAT, SILENCE),
+        ChangeFlowRunState(
+            name="Crashed", state=StateType.CRASHED, message="no heartbeat: the process is gone", force=False
         ),
-        actions=[
-            ChangeFlowRunState(
-                name="Crashed", state=StateType.CRASHED, message="no heartbeat: the process is gone", force=True
-            )
-        ],
     )
+    stuck = _overdue(
+        "cgdmer: a cancelled run whose process is gone has ended",
+        "Nothing was left to confirm that it was cancelled.",
+        ("prefect.flow-run.Cancelling", CANCELLING),
+        ChangeFlowRunState(
+            name="Cancelled", state=StateType.CANCELLED, message="no process was left to confirm it", force=False
+        ),
+    )
+    return [silent, stuck]
+
+
+def _overdue(name: str, description: str, last: tuple[str, timedelta], action: ChangeFlowRunState) -> AutomationCore:
+    """Return an automation that acts on a run if neither its end nor the event itself follows an event in time.
+
+    `last` is the event and the time.
+    """
+    event, within = last
+    trigger = EventTrigger(
+        match={"prefect.resource.id": "prefect.flow-run.*"}, after={event}, expect={event, *ENDS},
+        for_each={"prefect.resource.id"}, posture=Posture.Proactive, threshold=1, within=within,
+    )  # fmt: skip
+    return AutomationCore(name=name, description=description, trigger=trigger, actions=[action])
 
 
 def crash_orphaned_tasks() -> int:

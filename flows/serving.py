@@ -9,6 +9,7 @@ import subprocess
 import sys
 import time
 from types import FrameType
+from typing import Any
 
 import psutil
 
@@ -23,8 +24,8 @@ READY = FOLDER / "ready"
 """Exists while all services run."""
 START_LIMIT = 600.0
 """Seconds that the servers have to become healthy."""
-PAUSE = 5.0
-"""Seconds before a service that ended is restarted."""
+PAUSE, LONGEST_PAUSE = 5.0, 60.0
+"""Seconds before a service that ended is restarted. They double each time a service ends soon after its start."""
 log = logging.getLogger("cgdmer.serving")
 
 
@@ -33,6 +34,10 @@ class Supervisor:
 
     def __init__(self) -> None:
         self.processes: dict[str, subprocess.Popen[bytes]] = {}
+        self.groups: dict[str, list[int]] = {}
+        """The process groups of each service: that of the running process and of those that ended."""
+        self.started: dict[str, float] = {}
+        self.pauses: dict[str, float] = {}
         self.stopping = False
 
     def run(self) -> None:
@@ -66,6 +71,8 @@ class Supervisor:
                 service.command, env=services.environment(service), stdin=subprocess.DEVNULL,
                 stdout=output, stderr=output, start_new_session=True,
             )  # fmt: skip
+        self.groups.setdefault(service.name, []).append(self.processes[service.name].pid)
+        self.started[service.name] = time.monotonic()
         self.write_processes()
 
     def write_processes(self) -> None:
@@ -85,13 +92,30 @@ class Supervisor:
             time.sleep(0.3)
 
     def restart_ended(self, all_services: list[Service]) -> None:
-        """Restart every service that ended, and log it."""
+        """Restart every service that ended, and log it.
+
+        What a server leaves behind would keep its port, so it is ended first. What a worker leaves behind are flow
+        runs, which go on.
+        """
         for service in all_services:
             code = self.processes[service.name].poll()
-            if code is not None:
-                log.error("%s ended with code %d and is restarted", service.name, code)
-                time.sleep(PAUSE)
+            if code is None:
+                continue
+            pause = self.pause(service.name)
+            log.error("%s ended with code %d and is restarted in %g s", service.name, code, pause)
+            if service.health:
+                end(group(self.processes[service.name].pid), service.patience)
+            deadline = time.monotonic() + pause
+            while time.monotonic() < deadline and not self.stopping:
+                time.sleep(0.2)
+            if not self.stopping:
                 self.start(service)
+
+    def pause(self, name: str) -> float:
+        """Return the seconds to wait before a service is restarted."""
+        soon = time.monotonic() - self.started[name] < LONGEST_PAUSE
+        self.pauses[name] = min(2 * self.pauses[name], LONGEST_PAUSE) if soon and name in self.pauses else PAUSE
+        return self.pauses[name]
 
     def end(self, service: Service) -> None:
         """Send SIGTERM to a service, then to the flow runs it started; kill what is left after the service's patience.
@@ -99,14 +123,25 @@ class Supervisor:
         Guards and stages get no signal from here: their flow run stops them and waits for the checkpoint.
         """
         process = self.processes.get(service.name)
-        if process is None or process.poll() is not None:
-            return
-        main_process = psutil.Process(process.pid)
-        children, descendants = main_process.children(), main_process.children(recursive=True)
-        end([main_process], service.patience)
-        end(children, service.patience)
-        end(descendants, 10.0)
-        process.wait()
+        if process is not None and process.poll() is None:
+            main_process = psutil.Process(process.pid)
+            children, descendants = main_process.children(), main_process.children(recursive=True)
+            end([main_process], service.patience)
+            end(children, service.patience)
+            end(descendants, 10.0)
+            process.wait()
+        for leader in self.groups.get(service.name, []):
+            end(group(leader), service.patience)
+
+
+def group(leader: int) -> list[psutil.Process]:
+    """Return the living processes of a process group; its leader may have ended."""
+    members = []
+    for process in psutil.process_iter():
+        with contextlib.suppress(ProcessLookupError, PermissionError, psutil.NoSuchProcess):
+            if os.getpgid(process.pid) == leader and process.status() != psutil.STATUS_ZOMBIE:
+                members.append(process)
+    return members
 
 
 def end(processes: list[psutil.Process], patience: float) -> None:
@@ -127,17 +162,28 @@ def _created(pid: int) -> float:
         return 0.0
 
 
-def alive() -> dict[str, psutil.Process]:
-    """Return the live processes of the stack by name; the start time tells a reused process id."""
+def entries() -> dict[str, dict[str, Any]]:
+    """Return process id and start time of the supervisor and of each service, as PROCESSES has them."""
     try:
-        entries = read_json(PROCESSES)
+        content: dict[str, dict[str, Any]] = read_json(PROCESSES)
     except (FileNotFoundError, json.JSONDecodeError):
         return {}
+    return content
+
+
+def alive() -> dict[str, psutil.Process]:
+    """Return the live processes of the stack by name; the start time tells a reused process id."""
     return {
         name: psutil.Process(entry["pid"])
-        for name, entry in entries.items()
+        for name, entry in entries().items()
         if _created(entry["pid"]) == entry["created"]
     }
+
+
+def left_behind() -> list[psutil.Process]:
+    """Return the processes that services left behind which have ended themselves."""
+    ended = [entry["pid"] for entry in entries().values() if not _created(entry["pid"])]
+    return [process for leader in ended for process in group(leader)]
 
 
 def start() -> None:
@@ -175,13 +221,14 @@ def describe() -> str:
 def stop() -> None:
     """Stop the stack and wait until it has ended, even if its supervisor was killed."""
     processes = alive()
-    if not processes:
+    if not processes and not left_behind():
         sys.stdout.write("the stack is not running\n")
         return
     if "supervisor" in processes:
         end([processes["supervisor"]], 400.0)
     remaining = [process for name, process in alive().items() if name != "supervisor"]
     end([child for process in remaining for child in [process, *process.children(recursive=True)]], 10.0)
+    end(left_behind(), 10.0)
     PROCESSES.unlink(missing_ok=True)
     READY.unlink(missing_ok=True)
     sys.stdout.write("stopped\n")

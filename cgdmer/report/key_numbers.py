@@ -1,6 +1,6 @@
 """About twenty numbers that say how a pipeline state did: what `dvc metrics diff` and `dvc exp show` list."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from statistics import fmean
 
 from cgdmer.metrics_json import Metrics
@@ -27,7 +27,7 @@ def key_numbers(metrics: Metrics) -> Numbers:
     for by_encoder in metrics.robustness.values():
         for condition, cell in by_encoder.get(METHOD, {}).items():
             changes.setdefault(condition, []).append(cell.change.mean)
-    groups = {
+    groups: dict[str, Mapping[str, float | None]] = {
         "auroc": means,
         "tasks": tasks,
         "zero_shot": {"mean": _mean(cell.mean for cell in metrics.zero_shot.values())},
@@ -50,5 +50,5 @@ def _mean(values: Iterable[float]) -> float | None:
     return fmean(known) if known else None
 
 
-def _known(numbers: dict[str, float] | dict[str, float | None]) -> dict[str, float]:
+def _known(numbers: Mapping[str, float | None]) -> dict[str, float]:
     return {name: round(value, 4) for name, value in numbers.items() if value is not None}

@@ -9,6 +9,7 @@ import psutil
 import pytest
 import yaml
 from support.served_project import served
+from support.server_process import answers
 
 pytestmark = [pytest.mark.long, pytest.mark.server, pytest.mark.timeout(900), pytest.mark.xdist_group("stack")]
 
@@ -76,6 +77,17 @@ def test_a_failed_expectation_fails_the_run_at_once(project):
         path.write_text(before)
     assert "Failed" in output
     assert "AwaitingRetry" not in output
+
+
+def test_a_server_whose_parent_is_killed_leaves_no_orphan_on_its_port(project):
+    """MLflow serves from a child process, which keeps the port when its parent is killed."""
+    server = psutil.Process(project.processes()["mlflow"]["pid"])
+    orphans = server.children(recursive=True)
+    assert orphans
+    server.kill()
+    project.until(lambda: project.processes()["mlflow"]["pid"] != server.pid, 240)
+    assert not [one for one in orphans if one.is_running() and one.status() != psutil.STATUS_ZOMBIE]
+    project.until(lambda: answers(f"http://127.0.0.1:{project.ports['CGDMER_MLFLOW_PORT']}/health"), 240)
 
 
 def test_a_killed_worker_is_started_again(project):

@@ -89,6 +89,21 @@ def test_a_stopped_pretraining_is_gone_on_with(project):
     assert second - 10 <= int(resumed[1]) <= second  # a checkpoint every ten steps, and one more on SIGTERM
     summary = json.loads((project.folder / "reports/pretrain/summary.json").read_text())
     assert summary["steps"] == int(resumed[2])
+    assert state(project, cancelled) == "CANCELLED"  # more than 90 s later, the watch for silent runs left it alone
+
+
+def test_a_run_outlives_its_worker(project):
+    """Its output was a pipe to the worker; the state at its end decides, and it is the same process that reaches it."""
+    unlike_before(project, seed=103)
+    run = begin(project, after=0)
+    stage = stages(project)[0]
+    worker = project.processes()["worker"]["pid"]
+    os.kill(worker, signal.SIGKILL)
+    project.until(lambda: project.processes()["worker"]["pid"] != worker, 240)
+    assert stage.is_running()
+    project.until(lambda: state(project, run) in ("COMPLETED", "CRASHED", "FAILED"), 600)
+    assert state(project, run) == "COMPLETED", logs(project, run)
+    assert "resumed" not in logs(project, run)
 
 
 def test_a_run_outlives_its_server(project):
