@@ -17,7 +17,8 @@ def edf_bytes(**changes: str) -> bytes:
     seconds = signal.shape[1] // 500
     field = {
         "label": "", "dimension": "mV", "physical_min": "-10", "physical_max": "10", "digital_min": "-32768",
-        "digital_max": "32767", "samples": "500", "records": str(seconds), "signals": "12", "duration": "1", "reserved": "",
+        "digital_max": "32767", "samples": "500", "records": str(seconds), "signals": "12", "duration": "1",
+        "reserved": "",
     } | changes  # fmt: skip
     head = [("0", 8), ("X X X X", 80), ("Startdate X X X X", 80), ("01.01.01", 8), ("01.01.01", 8), (str(256 * 13), 8)]
     head += [(field["reserved"], 44), (field["records"], 8), (field["duration"], 8), (field["signals"], 4)]
@@ -46,7 +47,7 @@ def dicom_bytes(
     channels: int = 12, samples: int | None = None, interpretation: str = "SS", bits: int = 16, groups: int = 1,
     syntax: str = EXPLICIT, second: str = "", deflated: bytes | None = None,
 ) -> bytes:  # fmt: skip
-    """Return a DICOM ECG object of twelve leads; the arguments replace attributes, `deflated` all after the meta group."""
+    """Return a DICOM ECG object of twelve leads; `deflated` replaces all after the meta group."""
     stored = np.rint(example.millivolt(1) * 1000).astype("<i2")
     definitions = []
     for lead in LEADS:
