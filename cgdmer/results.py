@@ -4,7 +4,7 @@ The fields are the keys of the JSON files in reports/. An interval is turned int
 """
 
 from dataclasses import dataclass, field
-from typing import Any, SupportsFloat
+from typing import SupportsFloat
 
 from cgdmer.json_dataclass import Json
 
