@@ -56,6 +56,17 @@ def test_the_headline_table_holds_the_numbers_of_the_reports():
         assert int(n_test) == wanted[0]["n_test"]
 
 
+def test_the_means_over_the_tasks_are_those_of_the_reports():
+    means, text = committed("reports/headline.json")["auroc"], " ".join(README.split())
+    full, tenth, hundredth = (
+        [f"{means[f'{encoder} {share}']:.3f}" for encoder in ("cgdmer", "random_resnet18", "handcrafted")]
+        for share in ("1.0", "0.1", "0.01")
+    )
+    assert f"Its mean over the tasks is {full[0]}; that of a ResNet18 that was never trained is {full[1]}" in text
+    assert f"that of hand-crafted features {full[2]}" in text
+    assert "With 10 % of the labels they are {}, {} and {}, with 1 % {}, {} and {}".format(*tenth, *hundredth) in text
+
+
 def test_the_table_of_real_recordings_holds_the_numbers_of_its_report():
     result = RealResult.from_json(committed("reports/real.json"))
     rows = re.findall(r"^\| ([\w -]+) \| (0\.\d+ \[.*\]) \| (\d+), (\d+) \|$", README, re.M)
