@@ -4,6 +4,7 @@ from collections.abc import Iterable, Mapping
 from statistics import fmean
 
 from cgdmer.metrics_json import Metrics
+from cgdmer.results import rounded
 
 METHOD = "cgdmer"
 Numbers = dict[str, dict[str, float]]
@@ -51,4 +52,4 @@ def _mean(values: Iterable[float]) -> float | None:
 
 
 def _known(numbers: Mapping[str, float | None]) -> dict[str, float]:
-    return {name: round(value, 4) for name, value in numbers.items() if value is not None}
+    return {name: rounded(value) for name, value in numbers.items() if value is not None}
