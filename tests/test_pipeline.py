@@ -49,7 +49,7 @@ def project(tmp_path_factory) -> Path:
     (folder / ".dvc").mkdir()
     (folder / "reports/ablations").mkdir(parents=True)
     for name in (".dvcignore", ".gitignore", "dvc.yaml", ".dvc/config", ".dvc/.gitignore", ".dvc/plots.html",
-                 "reports/ablations/README.md", "reports/rehearsal.json"):  # fmt: skip
+                 "reports/ablations/README.md", "reports/rehearsal.json", "reports/real.json"):  # fmt: skip
         shutil.copy(ROOT / name, folder / name)
     merged = settings.merge(
         settings.read(ROOT / "params/demo.yaml"), settings.read(ROOT / "tests/support/params.micro.yaml")
