@@ -163,6 +163,7 @@ def test_what_dvc_needs_is_the_rest_of_the_whole():
 
 
 @pytest.mark.long
+@pytest.mark.timeout(2400)
 def test_a_rehearsal_of_1000_records_ends_green(tmp_path):
     words = [
         sys.executable,
@@ -171,8 +172,6 @@ def test_a_rehearsal_of_1000_records_ends_green(tmp_path):
         "--records",
         "1000",
         "--faults",
-        "--folder",
-        tmp_path / "work",
     ]
     environment = {**os.environ, "PYTHONPATH": str(ROOT)}
     words += ["--folder", str(tmp_path / "work"), "--result", str(tmp_path / "result.json")]
