@@ -69,8 +69,13 @@ def compare(project: Path, call: str) -> None:
     """Compare the output of a stage with the undisturbed run."""
     original = project.parent / "original"
     output = {"shards csn": paths.shards("csn"), "pretrain": paths.MODEL}.get(call, paths.embeddings("random", "csn"))
-    before = {path.name: path.read_bytes() for path in (original / output).iterdir()}
-    assert {path.name: path.read_bytes() for path in output.iterdir() if not path.name.startswith(".")} == before
+    assert contents(output) == contents(original / output)
+
+
+def contents(folder: Path) -> dict[str, bytes]:
+    """Return the bytes of all files of a folder by their path in it; hidden ones are not results."""
+    files = [path for path in folder.rglob("*") if path.is_file() and not path.name.startswith(".")]
+    return {str(path.relative_to(folder)): path.read_bytes() for path in files}
 
 
 @pytest.fixture(autouse=True)
