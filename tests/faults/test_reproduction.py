@@ -58,6 +58,10 @@ def test_two_at_once_and_a_kill_leave_the_same_results(dvc_project):
     first.communicate()
     third = repro(dvc_project)
     output = third.communicate(timeout=900)[0]
+    if "dvc.lock' validation failed" in output:  # DVC was killed while it wrote the file; docs/operating.md says this
+        (dvc_project / "dvc.lock").unlink()
+        third = repro(dvc_project)
+        output = third.communicate(timeout=900)[0]
     assert third.returncode == 0, output
     before = micro.digests(dvc_project)
     assert str(paths.index("csn")) in before
