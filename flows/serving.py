@@ -181,7 +181,7 @@ def alive() -> dict[str, psutil.Process]:
 
 
 def left_behind() -> list[psutil.Process]:
-    """Return the processes that services left behind which have ended themselves."""
+    """Return the processes left behind by services that have ended."""
     ended = [entry["pid"] for entry in entries().values() if not _created(entry["pid"])]
     return [process for leader in ended for process in group(leader)]
 

@@ -118,5 +118,5 @@ def card(name: str) -> Card:
         raise ConfigError(
             f"no published encoder is called '{name}'{did_you_mean(name, list(names()))}", allowed=", ".join(names())
         )
-    found: Card = import_module(f"cgdmer.encoders.{name}").CARD
-    return found
+    chosen: Card = import_module(f"cgdmer.encoders.{name}").CARD
+    return chosen

@@ -142,11 +142,13 @@ def scored(name: str, run_seeds: Sequence[int]) -> Scored:
     """Return the trainings of a method at every place, with the means over tasks, from its saved scores."""
     folders = [ablations.scores(name, seed) for seed in run_seeds]
     tasks = ablations.tasks()
-    found = dict(_trainings({task: [folder / paths.predictions(METHOD, task) for folder in folders] for task in tasks}))
+    trainings = dict(
+        _trainings({task: [folder / paths.predictions(METHOD, task) for folder in folders] for task in tasks})
+    )
     if ablations.aligned(name):
         zero = {task: [folder / paths.zero_shot_predictions(task) for folder in folders] for task in tasks}
-        found |= dict(_trainings(zero))
-    return found | _means(found)
+        trainings |= dict(_trainings(zero))
+    return trainings | _means(trainings)
 
 
 def _trainings(files: Mapping[str, Sequence[Path]]) -> Iterator[tuple[Place, Trainings]]:
@@ -159,14 +161,14 @@ def _trainings(files: Mapping[str, Sequence[Path]]) -> Iterator[tuple[Place, Tra
                 yield (task, str(fraction), kind), seeds.trainings([frame.filter(place) for frame in frames])
 
 
-def _means(found: Scored) -> Scored:
+def _means(by_task: Scored) -> Scored:
     """Return the mean over tasks at each fraction and representation that every task has."""
-    tasks = {task for task, _, _ in found}
-    shares = {(fraction, kind) for _, fraction, kind in found}
+    tasks = {task for task, _, _ in by_task}
+    shares = {(fraction, kind) for _, fraction, kind in by_task}
     return {
-        (MEAN, fraction, kind): seeds.mean([found[task, fraction, kind] for task in sorted(tasks)])
+        (MEAN, fraction, kind): seeds.mean([by_task[task, fraction, kind] for task in sorted(tasks)])
         for fraction, kind in sorted(shares)
-        if all((task, fraction, kind) in found for task in tasks)
+        if all((task, fraction, kind) in by_task for task in tasks)
     }
 
 
@@ -177,10 +179,10 @@ def against_controls(full: Method) -> dict[str, Differences]:
     for name in settings.load().matrix.probed:
         files = {task: paths.predictions(name, task) for task in tasks}
         if name != METHOD and all(path.is_file() for path in files.values()):
-            found = dict(_control(files))
+            trainings = dict(_control(files))
             results = {task: ProbeResult.from_json(read_json(paths.probe(name, task))) for task in tasks}
             chosen = choose({task: _values(result, _on_validation) for task, result in results.items()})
-            controls[name] = _split(apart(full, Method(found | _means(found), chosen, [])))[0]
+            controls[name] = _split(apart(full, Method(trainings | _means(trainings), chosen, [])))[0]
     return controls
 
 

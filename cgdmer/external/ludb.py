@@ -108,8 +108,8 @@ def entries(cell: str) -> list[str]:
 
 def diagnoses(row: Row) -> list[str]:
     """Return the diagnoses of a record without their sites and types: `ischemia: inferior wall` is `ischemia`."""
-    found = [entry for column in DIAGNOSES for entry in entries(row[column])]
-    return list(dict.fromkeys(re.split("[:,]", entry)[0].strip() for entry in found))
+    statements = [entry for column in DIAGNOSES for entry in entries(row[column])]
+    return list(dict.fromkeys(re.split("[:,]", entry)[0].strip() for entry in statements))
 
 
 def table(names: list[list[str]]) -> tuple[list[str], np.ndarray]:

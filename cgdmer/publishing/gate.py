@@ -1,8 +1,7 @@
 """The gate: a candidate becomes champion only if it is validated, reloadable, and not worse on the same records.
 
-Not worse than the champion alone would let the quality sink: on a small test set, a slightly worse candidate is rarely
-worse with confidence, and its successor is compared with it. So each candidate also has to be shown not inferior to a
-fixed reference, the first champion.
+A candidate has to be shown not inferior to the champion, within a margin. Many small losses could still add up, so it
+also has to be shown not inferior to a fixed reference, the first champion.
 """
 
 import hashlib
@@ -23,7 +22,8 @@ ENCODER, REPRESENTATION, FRACTION = "cgdmer", "pooled", "1.0"
 """The numbers that are compared."""
 PREDICTIONS = "predictions"
 MARGIN = 0.02
-"""Macro AUROC by which a candidate may fall short of the reference; the whole 95 % interval has to lie above that."""
+"""Macro AUROC by which a candidate may fall short of the champion and of the reference; the whole 95 % interval has to
+lie above that."""
 STALE = (
     "Where the data changed for good, delete the aliases champion and reference in the registry (mlflow ui) and "
     "promote again"
@@ -133,7 +133,7 @@ def _differences(candidate: aliases.Version, other: aliases.Version) -> dict[str
         ours = registry.predictions(candidate.run_id, Path(scratch) / "candidate", PREDICTIONS)
         theirs = registry.predictions(other.run_id, Path(scratch) / "other", PREDICTIONS)
         if lost := sorted(set(theirs) - set(ours)):
-            raise DataError(f"it has no predictions of {', '.join(lost)}", fix="dvc repro && python -m cgdmer publish")
+            raise DataError(f"the candidate has no predictions of {', '.join(lost)}")
         pairs = {task: comparison.paired(tables.read(ours[task]), tables.read(theirs[task])) for task in theirs}
     by_task = {task: comparison.compare_tasks({task: pair}) for task, pair in pairs.items()}
     return by_task | {"mean over tasks": comparison.compare_tasks(pairs)}

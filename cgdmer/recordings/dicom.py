@@ -52,15 +52,15 @@ def read_dicom(data: bytes, name: str) -> Record:
 
 def _transfer_syntaxes(data: bytes) -> set[str]:
     """Return the transfer syntaxes in the file meta information (PS3.10 7.1), before `pydicom` inflates anything."""
-    found, at = set(), 132
+    syntaxes, at = set(), 132
     while data[128:132] == b"DICM" and data[at : at + 2] == b"\2\0" and at + 12 <= len(data):
         long = data[at + 4 : at + 6] in _LONG
         begin = at + 12 if long else at + 8
         length = int.from_bytes(data[begin - 4 : begin] if long else data[begin - 2 : begin], "little")
         if data[at + 2 : at + 4] == b"\x10\0":
-            found.add(data[begin : begin + min(length, 80)].rstrip(b"\0 ").decode("latin-1"))
+            syntaxes.add(data[begin : begin + min(length, 80)].rstrip(b"\0 ").decode("latin-1"))
         at = begin + length
-    return found
+    return syntaxes
 
 
 def _read(dataset: Any, name: str) -> Record:

@@ -10,8 +10,8 @@ from cgdmer.metrics_json import Metrics
 from cgdmer.page import Html, section
 from cgdmer.probing import seeds
 from cgdmer.report import table
-from cgdmer.report.headline import TASK_NAMES, encoder_order, name_of, percent
-from cgdmer.report.table import Content, Table, stacked
+from cgdmer.report.headline import TASK_NAMES, encoder_rows, percent
+from cgdmer.report.table import Content, Stacked, Table, stacked
 from cgdmer.results import WEIGHTS, Interval
 
 TITLE = "Frequent classes"
@@ -83,15 +83,12 @@ def _of(encoder: str, task: str, metrics: Metrics, fraction: str, least: int) ->
 
 def frequent_table(scores: Scores, fraction: str, least: int) -> Table:
     """Return one row per encoder and one column per task: the restricted score, and below it the full one."""
-    encoders = sorted({encoder for results in scores.values() for encoder in results}, key=encoder_order)
-    rows: list[list[Content]] = [
-        [name_of(encoder), *(_cell(scores[task].get(encoder)) for task in scores)] for encoder in encoders
-    ]
     caption = (
         f"Macro AUROC over the classes with at least {least} positive test records, {percent(fraction)} of the "
         "training labels, with 95% intervals; below it the macro AUROC over all classes that can be scored."
     )
-    return Table(caption, ["Encoder", *(stacked(TASK_NAMES[task], _classes(scores[task])) for task in scores)], rows)
+    head: list[str | Stacked] = ["Encoder", *(stacked(TASK_NAMES[task], _classes(scores[task])) for task in scores)]
+    return Table(caption, head, encoder_rows(scores, _cell))
 
 
 def _cell(score: Restricted | None) -> Content:

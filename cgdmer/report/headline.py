@@ -1,9 +1,9 @@
 """Names of tasks, corpora, encoders and label fractions, and the headline tables for a terminal."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from statistics import fmean
 from textwrap import fill
-from typing import Any
+from typing import Any, TypeVar
 
 from cgdmer.metrics_json import Headline, Metrics, counts, every, protocols_and_seeds
 from cgdmer.report import leakage, table
@@ -36,6 +36,7 @@ ENCODER_NAMES = {
 METHOD = "cgdmer"
 REPRESENTATIONS = ("pooled", "shared", "specific")
 """In the order of the tables; every encoder has `pooled`."""
+Score = TypeVar("Score")
 MAIN = "pooled"
 """The representation of what is measured for one alone: ablations, robustness, the registry. Every encoder has it."""
 
@@ -54,6 +55,14 @@ def encoder_order(name: str) -> tuple[int, str]:
     """Sort key: the method first, then the controls, then other encoders by name."""
     listed = list(ENCODER_NAMES)
     return (listed.index(name) if name in listed else len(listed), name)
+
+
+def encoder_rows(
+    scores: Mapping[str, Mapping[str, Score]], cell: Callable[[Score | None], Content]
+) -> list[list[Content]]:
+    """Return one row per encoder and one column per task, of `{task: {encoder: score}}`; `cell` writes a score."""
+    encoders = sorted({encoder for results in scores.values() for encoder in results}, key=encoder_order)
+    return [[name_of(encoder), *(cell(scores[task].get(encoder)) for task in scores)] for encoder in encoders]
 
 
 def task_head(task: str, cells: Iterable[Cell]) -> Stacked:

@@ -4,9 +4,9 @@ from collections.abc import Iterable, Mapping
 from statistics import fmean
 
 from cgdmer.metrics_json import Metrics
+from cgdmer.report.headline import METHOD
 from cgdmer.results import rounded
 
-METHOD = "cgdmer"
 Numbers = dict[str, dict[str, float]]
 
 

@@ -8,7 +8,7 @@ from itertools import pairwise
 from cgdmer.metrics_json import Metrics
 from cgdmer.page import Html, number, section
 from cgdmer.report import table
-from cgdmer.report.headline import TASK_NAMES, encoder_order, name_of
+from cgdmer.report.headline import TASK_NAMES, encoder_rows, name_of
 from cgdmer.report.table import Content, Table, stacked
 from cgdmer.results import ProbeResult
 
@@ -62,22 +62,18 @@ def measure(probes: Mapping[str, Mapping[str, ProbeResult]], metrics: Metrics, r
         if not goal:
             continue
         curves = {encoder: points_of(result, metrics.main(encoder)) for encoder, result in results.items()}
-        found = {encoder: efficiency(curve, goal[-1][1]) for encoder, curve in curves.items()}
-        measured[task] = {encoder: one for encoder, one in found.items() if one}
+        reached = {encoder: efficiency(curve, goal[-1][1]) for encoder, curve in curves.items()}
+        measured[task] = {encoder: one for encoder, one in reached.items() if one}
     return measured
 
 
 def efficiency_table(measured: Efficiencies, reference: str) -> Table:
     """Return one row per encoder, one column per task: labels needed, and below them the mean over the curve."""
-    encoders = sorted({encoder for results in measured.values() for encoder in results}, key=encoder_order)
-    rows: list[list[Content]] = [
-        [name_of(encoder), *(_cell(measured[task].get(encoder)) for task in measured)] for encoder in encoders
-    ]
     caption = (
         f"Labelled training records that reach the macro AUROC of {name_of(reference)} with all labels; below them the "
         "mean macro AUROC over the logarithm of the number of labels."
     )
-    return Table(caption, ["Encoder", *(TASK_NAMES[task] for task in measured)], rows)
+    return Table(caption, ["Encoder", *(TASK_NAMES[task] for task in measured)], encoder_rows(measured, _cell))
 
 
 def _cell(one: Efficiency | None) -> Content:

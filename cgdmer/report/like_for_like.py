@@ -66,9 +66,9 @@ def score_of(encoder: str, cell: ProbeCell) -> tuple[float, str]:
     return (by_position.mean if by_position else cell.mean), f"best validation epoch{place}"
 
 
-def pairs_table(found: list[Pair]) -> Table | None:
+def pairs_table(pairs: list[Pair]) -> Table | None:
     """Return the table of pairs; None if there is none."""
-    if not found:
+    if not pairs:
         return None
     rows: list[list[Content]] = [
         [
@@ -79,7 +79,7 @@ def pairs_table(found: list[Pair]) -> Table | None:
             stacked(f"{pair.published:.3f}", pair.status),
             f"{pair.measured - pair.published:+.3f}",
         ]
-        for pair in found
+        for pair in pairs
     ]
     caption = "Published and re-measured macro AUROC: same encoder, protocol, split, training records and score."
     return Table(caption, ("Encoder", "Task", "Labels", "Here", "Published", "Difference"), rows, text=(0, 1))

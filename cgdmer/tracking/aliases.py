@@ -67,7 +67,7 @@ def promote(reason: Mapping[str, Any]) -> dict[str, str]:
             client.set_registered_model_alias(name, FORMER, champion.version)
         client.set_registered_model_alias(name, CHAMPION, candidate.version)
         if alias(name, REFERENCE) is None:
-            client.set_registered_model_alias(name, REFERENCE, candidate.version)
+            client.set_registered_model_alias(name, REFERENCE, (champion or candidate).version)
         _note(client, name, candidate.version, "promotion", reason)
         promoted[name] = str(candidate.version)
     return promoted

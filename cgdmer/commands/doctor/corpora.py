@@ -35,9 +35,9 @@ def find(chosen: Settings) -> dict[str, Copy]:
     return {source: _look(source, chosen.corpora[source]) for source in chosen.matrix.sources}
 
 
-def findings(found: dict[str, Copy]) -> Iterator[Finding]:
+def findings(copies: dict[str, Copy]) -> Iterator[Finding]:
     """Say where each corpus comes from, with files, bytes and records."""
-    for source, copy in found.items():
+    for source, copy in copies.items():
         if copy.way == "local":
             fact = f"{copy.files:,} files, {copy.size / GB:.3f} GB, {copy.records:,} recordings"
             yield Finding("ok", f"{source}: {copy.root}: {fact}")
