@@ -15,8 +15,14 @@ if TYPE_CHECKING:
 
 __all__ = ["load_encoder", "read_record"]
 
-LIMITS = {"config.json": 1 << 24, "tokenizer.json": 1 << 28, "weights.safetensors": 1 << 36}
-"""Bytes of the largest files of a model."""
+LIMITS = {
+    "config.json": 1 << 24,
+    "tokenizer.json": 1 << 28,
+    "weights.safetensors": 1 << 36,
+    "model.safetensors": 1 << 36,
+}
+"""Bytes of the largest files of a model, by their names here and on the hub."""
+MODEL_FIX = "name the folder of a model, for example --model data/models/pretrain"
 
 
 def load_encoder(source: str | Path) -> "Pretrained":
@@ -40,7 +46,7 @@ def load_encoder(source: str | Path) -> "Pretrained":
             raise explained from error
         raise
     except RecursionError as error:
-        raise DataError(f"a file of {source} is nested too deeply", fix="--model FOLDER of an encoder") from error
+        raise DataError(f"a file of {source} is nested too deeply", fix=MODEL_FIX) from error
     return encoder
 
 
@@ -48,7 +54,10 @@ def _check_source(source: str) -> None:
     """Raise ConfigError for a malformed name in the registry, DataError if a file would never end or is too large."""
     if source.startswith("models:/"):
         if not re.fullmatch(r"models:/[\w. -]+(@[\w. -]+|/\d+)", source):
-            raise ConfigError(f"'{source}' is no registered model", allowed="models:/NAME@ALIAS, models:/NAME/VERSION")
+            raise ConfigError(f"'{source}' is no registered model", allowed="models:/NAME@ALIAS, models:/NAME/VERSION",
+                              fix="--model models:/cgdmer-ecg-encoder@champion")  # fmt: skip
+        return
+    if source.startswith("hf:"):
         return
     folder = Path(source)
     for name, limit in LIMITS.items():
@@ -58,7 +67,7 @@ def _check_source(source: str) -> None:
             continue
         except OSError as error:
             raise DataError(
-                f"{printable(str(folder / name))} cannot be read: {error.strerror}", fix="--model FOLDER of an encoder"
+                f"{printable(str(folder / name))} cannot be read: {error.strerror}", fix=MODEL_FIX
             ) from error
 
 

@@ -8,12 +8,13 @@ import logging
 import os
 import shutil
 import stat
+import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from cgdmer.errors import DataError
+from cgdmer.errors import ConfigError, DataError
 
 log = logging.getLogger(__name__)
 
@@ -47,6 +48,33 @@ def atomic(path: Path) -> Iterator[Path]:
     finally:
         if path.parent.is_dir():
             temporary.unlink(missing_ok=True)
+
+
+@contextmanager
+def new_folder(folder: Path) -> Iterator[Path]:
+    """Yield a temporary folder that becomes `folder` on success and is removed on failure.
+
+    ConfigError if `folder` holds anything: nothing is overwritten. DataError if the disk is full or not writable.
+    """
+    if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
+        raise ConfigError(f"{folder} exists already", allowed="a new or empty folder", fix="name another with -o")
+    temporary = None
+    try:
+        folder.parent.mkdir(parents=True, exist_ok=True)
+        temporary = Path(tempfile.mkdtemp(prefix=f".{folder.name}.", dir=folder.parent))
+        yield temporary
+        for path in (*temporary.iterdir(), temporary):
+            sync(path)
+        temporary.chmod(0o755)
+        temporary.rename(folder)
+        sync(folder.parent)
+    except Exception as error:
+        if data_error := write_error(folder, error):
+            raise data_error from error
+        raise
+    finally:
+        if temporary:
+            shutil.rmtree(temporary, ignore_errors=True)
 
 
 def write_error(path: Path, error: Exception) -> DataError | None:
@@ -102,9 +130,12 @@ def check_regular(path: Path, limit: int) -> None:
         raise OSError(errno.EFBIG, f"more than {limit:,} bytes", str(path))
 
 
-def read_json(path: Path) -> Any:
-    """Return the content of a JSON file; OSError for a pipe, device or huge file, ValueError if it is not JSON."""
-    check_regular(path, MAX_JSON)
+def read_json(path: Path, limit: int = MAX_JSON) -> Any:
+    """Return the content of a JSON file of at most `limit` bytes.
+
+    OSError for a pipe, a device or a larger file; ValueError if it is not JSON.
+    """
+    check_regular(path, limit)
     try:
         return json.loads(path.read_text(encoding="utf-8"))
     except RecursionError as error:

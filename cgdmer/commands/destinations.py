@@ -5,7 +5,6 @@ metadata beside it, pictures by a mark at their end. A table that was edited sin
 """
 
 import csv
-import json
 import os
 import stat
 from collections.abc import Callable, Iterable, Sequence
@@ -14,7 +13,7 @@ from typing import Any
 
 from cgdmer import embeddings
 from cgdmer.errors import ConfigError, printable
-from cgdmer.files import sha256, without_digest
+from cgdmer.files import read_json, sha256, without_digest
 from cgdmer.recordings.array_metadata import METADATA_SUFFIX
 
 KEY = "cgdmer"
@@ -206,6 +205,4 @@ _TESTS: dict[str, Callable[[Path], bool]] = {
 
 
 def _json(path: Path) -> Any:
-    if path.stat().st_size > SMALL:
-        raise ValueError("too large for metadata")
-    return json.loads(path.read_text(encoding="utf-8"))
+    return read_json(path, SMALL)

@@ -77,11 +77,10 @@ def encode_all(
 ) -> Outcome:  # fmt: skip
     """Write one row per readable recording, with what `columns` computes from its features; list the others.
 
-    `seen` receives the columns of each batch once they are written.
+    `seen` receives the columns of each batch once they are written. The caller has claimed the output.
 
     DataError, without an output, if no recording could be used or the output cannot be written.
     """
-    claim(request)
     try:
         with Rejects(request.rejects) as rejects:
             count, doubtful = _write(
@@ -97,7 +96,7 @@ def encode_all(
 def claim(request: Request, formats: Sequence[str] = ALL_FORMATS) -> None:
     """Check format and place of an output before anything is read; ConfigError if it may not be written."""
     if not 0 <= request.start <= MAX_START:
-        raise ConfigError(f"--start {request.start:g}", allowed=f"seconds from 0 to {MAX_START:,}")
+        raise ConfigError(f"--start {request.start:g}", allowed=f"seconds from 0 to {MAX_START:,}", fix="--start 0")
     check_format(request.output, formats)
     inputs = [path for path in request.paths if path != "-"]
     destinations.claim(request.output, inputs, overwrite=request.overwrite)

@@ -119,7 +119,7 @@ def evaluate(
     shutil.rmtree(work, ignore_errors=True)
     sections = [section.model_dump() for section in (config.probe, config.embed, config.model)]
     signals = hashlib.sha256(real.signals.tobytes()).hexdigest()
-    key = work_key(open_folder(paths.MODEL).digest, signals, real.patients, config.matrix.controls, *sections)
+    key = work_key(weights.digest(paths.MODEL), signals, real.patients, config.matrix.controls, *sections)
     done = paths.scratch("real") / f"{name}-{key}.json"
     if done.is_file():
         return RealSet.from_json(read_json(done))

@@ -34,7 +34,10 @@ def add_commands(commands: Any) -> None:
         "paths", metavar="PATH", nargs="+", help="recordings, folders, zips, or - to read a list of paths from stdin"
     )
     inputs.add_argument(
-        "--model", default="data/models/pretrain", metavar="FOLDER", help="folder of the encoder, or models:/NAME@ALIAS"
+        "--model",
+        default="data/models/pretrain",
+        metavar="FOLDER",
+        help="folder of the encoder, models:/NAME@ALIAS or hf:OWNER/NAME",
     )
     inputs.add_argument("--seconds", type=float, help="use SECONDS of each recording; default: the encoder's length")
     embed = commands.add_parser("embed", parents=[inputs], help="compute the features of recordings")

@@ -14,7 +14,7 @@ from cgdmer.signals.leads import LEADS, canonical_leads, standard_rows
 
 DPI = 200
 SECONDS = 10.0
-"""Length of the usual sheet; longer recordings are cut, and the caption says so."""
+"""Length of a sheet unless `--seconds` says otherwise; the caption says what was cut."""
 MAX_SECONDS, MAX_START = 60.0, 10_000_000
 
 
@@ -41,7 +41,7 @@ class Picture:
 
 
 def plot(path: str, drawing: Drawing, metadata: ArrayMetadata) -> Picture:
-    """Draw ten seconds, unfiltered, at 25 mm/s and 10 mm/mV.
+    """Draw the chosen seconds, unfiltered, at 25 mm/s and 10 mm/mV.
 
     RecordError if the recording cannot be read, cannot be an ECG or has none of the twelve leads; ConfigError for a
     suffix other than .svg and .png, or a file that may not be replaced.
@@ -66,6 +66,7 @@ def _target(path: str, drawing: Drawing) -> Path:
         raise ConfigError(
             f"--start {drawing.start:g} --seconds {drawing.seconds:g}",
             allowed=f"a start from 0 to {MAX_START:,} and 1 to {MAX_SECONDS:g} seconds",
+            fix=f"--start 0 --seconds {SECONDS:g}",
         )
     target = drawing.output if drawing.output is not None else Path(f"{Path(path).stem}.svg")
     outputs.check_format(target, (".svg", ".png"))

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from cgdmer.acquisition import manifest
-from cgdmer.files import check_regular, read_json
+from cgdmer.files import read_json
 from cgdmer.paths import raw
 from cgdmer.tables import TASKS
 
@@ -76,8 +76,7 @@ def _way(folders: Iterable[Path], source: str) -> str:
 def _content(path: Path) -> dict[str, Any]:
     """Return the object in a small JSON file; an empty one if there is none."""
     try:
-        check_regular(path, MAX_BYTES)
-        content = read_json(path)
-    except (OSError, ValueError, RecursionError):
+        content = read_json(path, MAX_BYTES)
+    except (OSError, ValueError):
         return {}
     return content if isinstance(content, dict) else {}

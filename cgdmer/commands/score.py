@@ -18,7 +18,7 @@ from cgdmer.commands.outputs import Columns
 from cgdmer.encoders.cgdmer import Pretrained
 from cgdmer.errors import ConfigError, DataError, did_you_mean, printable
 from cgdmer.evaluation import zero_shot
-from cgdmer.files import check_regular, sha256
+from cgdmer.files import read_json, sha256
 from cgdmer.probing import linear_probe_io
 from cgdmer.tables import TASKS
 
@@ -137,8 +137,7 @@ def check_prompts(path: Path) -> None:
     """Raise DataError unless a file is regular, small, and JSON with a text of valid characters for each class."""
     shown = printable(str(path))
     try:
-        check_regular(path, MAX_PROMPTS)
-        content = json.loads(path.read_text(encoding="utf-8"))
+        content = read_json(path, MAX_PROMPTS)
         json.dumps(content, ensure_ascii=False).encode()
     except (OSError, ValueError, RecursionError) as error:
         raise DataError(

@@ -49,6 +49,8 @@ def confine(writable: Path, readable: Sequence[Path]) -> None:
     """
     if platform.machine() != "x86_64" or platform.system() != "Linux":
         raise OSError(f"{platform.system()} on {platform.machine()} is not supported")
+    if len(os.listdir("/proc/self/task")) > 1:
+        raise OSError("this process has several threads, and only one of them could be confined")
     call(libc.prctl, NO_NEW_PRIVILEGES, 1, 0, 0, 0)
     restrict_files(writable, readable)
     restrict_calls()

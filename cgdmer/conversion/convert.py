@@ -1,9 +1,5 @@
 """Convert a published checkpoint: read it safely, take the encoder's tensors, write them as safetensors with a card."""
 
-import shutil
-import tempfile
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -16,8 +12,8 @@ from cgdmer.conversion import reading
 from cgdmer.conversion.tree import Tree, count
 from cgdmer.encoders import published
 from cgdmer.encoders.state import encoder_state
-from cgdmer.errors import ConfigError, DataError
-from cgdmer.files import sha256, sync, write_error, write_json
+from cgdmer.errors import DataError
+from cgdmer.files import new_folder, sha256, write_json
 from cgdmer.json_dataclass import Json
 from cgdmer.version import __version__
 
@@ -111,7 +107,11 @@ def encoder_tensors(tree: Tree, card: published.Card, network: nn.Module, file: 
     wanted = network.state_dict()
     kinds = [f"{n} ({t.dtype})" for n, t in state.items() if t.is_floating_point() != wanted[n].is_floating_point()]
     if kinds:
-        raise DataError(f"{file}: other numbers than the encoder has in {named(kinds)}", allowed="floats as weights")
+        raise DataError(
+            f"{file}: integers in place of floats, or floats in place of integers: {named(kinds)}",
+            allowed="the number types of the encoder",
+            fix="ask its authors for another file",
+        )
     bad = [name for name, tensor in state.items() if tensor.is_floating_point() and not tensor.isfinite().all()]
     if bad:
         raise DataError(f"{file}: NaN or infinity in {named(bad)}", fix="ask its authors for another file")
@@ -120,30 +120,3 @@ def encoder_tensors(tree: Tree, card: published.Card, network: nn.Module, file: 
 
 def named(names: list[str]) -> str:
     return ", ".join(names[:SHOWN]) + (f" and {len(names) - SHOWN:,} more" if len(names) > SHOWN else "")
-
-
-@contextmanager
-def new_folder(folder: Path) -> Iterator[Path]:
-    """Yield a temporary folder that becomes `folder` on success and is removed on failure.
-
-    ConfigError if `folder` holds anything: nothing is overwritten. DataError if the disk is full or not writable.
-    """
-    if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
-        raise ConfigError(f"{folder} exists already", allowed="a new or empty folder", fix="name another with -o")
-    temporary = None
-    try:
-        folder.parent.mkdir(parents=True, exist_ok=True)
-        temporary = Path(tempfile.mkdtemp(prefix=f".{folder.name}.", dir=folder.parent))
-        yield temporary
-        for path in (*temporary.iterdir(), temporary):
-            sync(path)
-        temporary.chmod(0o755)
-        temporary.rename(folder)
-        sync(folder.parent)
-    except Exception as error:
-        if data_error := write_error(folder, error):
-            raise data_error from error
-        raise
-    finally:
-        if temporary:
-            shutil.rmtree(temporary, ignore_errors=True)

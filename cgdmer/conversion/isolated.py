@@ -13,6 +13,8 @@ from pathlib import Path
 
 from cgdmer.errors import ConfigError, DataError
 
+FIX = "ask its authors for safetensors"
+
 ROOT = Path(__file__).resolve().parents[2]
 RESULT = "tensors.pt"
 SECONDS = 900
@@ -40,11 +42,12 @@ def extract(path: Path, folder: Path) -> Path:
     environment = {"PYTHONPATH": str(ROOT), "LC_ALL": "C.UTF-8", "OMP_NUM_THREADS": "1", "PYTHONDONTWRITEBYTECODE": "1"}
     try:
         done = subprocess.run(
-            command, env=environment, cwd=folder, stdin=subprocess.DEVNULL, capture_output=True, timeout=SECONDS,
+            command, env=environment, cwd=folder, timeout=SECONDS,
+            stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE,
             start_new_session=True, check=False,
         )  # fmt: skip
     except subprocess.TimeoutExpired as error:
-        raise DataError(f"{path} was not read within {SECONDS} s in the isolated process") from error
+        raise DataError(f"{path} was not read within {SECONDS} s in the isolated process", fix=FIX) from error
     said = _printable(done.stderr)
     if done.returncode == REFUSED:
         raise ConfigError(
@@ -54,7 +57,7 @@ def extract(path: Path, folder: Path) -> Path:
         )
     result = folder / RESULT
     if done.returncode != CONFINED or result.is_symlink() or not result.is_file():
-        raise DataError(f"{path} could not be read in the isolated process: {said or done.returncode}")
+        raise DataError(f"{path} could not be read in the isolated process: {said or done.returncode}", fix=FIX)
     return result
 
 

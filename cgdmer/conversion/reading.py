@@ -8,6 +8,7 @@ import struct
 import zipfile
 from dataclasses import dataclass
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any, Literal
 
 import torch
@@ -61,14 +62,11 @@ def read(path: Path, folder: Path, *, isolate: bool) -> Content:
             raise ConfigError(
                 f"{path} holds more than tensors, {more}, and reading such a pickle can run any code",
                 allowed="tensors, numbers, texts and containers; other objects only in an isolated process",
-                fix=f"add {ALLOW}: no class of the file is loaded, and the process has no network and no other file",
+                fix=f"add {ALLOW}: no class of the file is loaded; the process has no network and writes to one folder",
             ) from error
     log.warning("%s holds more than tensors, %s; it is read in an isolated process, without its classes", path, more)
-    result = isolated.extract(path, folder)
-    try:
-        return Content(read_plain(result, path), isolated=True)
-    finally:
-        result.unlink()
+    with TemporaryDirectory(dir=folder) as private:  # what the process leaves there never reaches the result
+        return Content(read_plain(isolated.extract(path, Path(private)), path), isolated=True)
 
 
 def holds_more(error: Exception) -> str:

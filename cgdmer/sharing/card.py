@@ -29,7 +29,7 @@ the training reports; its vocabulary can contain a rare word of a single report.
 """
 
 
-def write(model: Path, name: str, licence: str, metrics: Metrics | None) -> str:
+def text(model: Path, name: str, licence: str, metrics: Metrics | None) -> str:
     """Return the card of the model in a folder; `metrics` adds its linear probes if they are of these weights."""
     config = read_json(model / weights.CONFIG)
     signal, facts = config["signal"], config["facts"]

@@ -7,25 +7,25 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from cgdmer.encoders.cgdmer import Pretrained, open_folder
-from cgdmer.errors import ConfigError, DataError
+from cgdmer.errors import DataError
 from cgdmer.files import atomic, write_text
 from cgdmer.models import tokens, weights
 
 MODEL, CARD = "model.safetensors", "README.md"
 """Names that the hub looks for."""
+NAMES = {weights.WEIGHTS: MODEL, tokens.FILE: tokens.FILE, weights.CONFIG: weights.CONFIG}
+"""The files of a model by this package's names, with those of the hub."""
 FILES = (weights.CONFIG, MODEL, weights.WEIGHTS, tokens.FILE, CARD)
 """Everything that a download takes; a repository may hold other files."""
 
 
 def save(model: Path, folder: Path, card: str) -> None:
-    """Write the model in `model` as a folder of the hub, with `card` as its README.
+    """Write the model in `model` into `folder` as the hub wants it, with `card` as its README.
 
-    ConfigError if `folder` holds files already; DataError if `model` is incomplete.
+    DataError if `model` is incomplete.
     """
-    if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
-        raise ConfigError(f"{folder} exists already", allowed="a new or empty folder", fix="name another with -o")
     weights.load(model)
-    for name, saved in ((weights.WEIGHTS, MODEL), (tokens.FILE, tokens.FILE), (weights.CONFIG, weights.CONFIG)):
+    for name, saved in NAMES.items():
         if (model / name).is_file():
             with atomic(folder / saved) as temporary:
                 shutil.copyfile(model / name, temporary)
@@ -49,7 +49,7 @@ def _own_names(folder: Path) -> Iterator[Path]:
     """Yield a temporary folder of links with the names of this package."""
     with tempfile.TemporaryDirectory(prefix="cgdmer") as temporary:
         linked = Path(temporary)
-        for name, saved in ((weights.WEIGHTS, MODEL), (tokens.FILE, tokens.FILE), (weights.CONFIG, weights.CONFIG)):
+        for name, saved in NAMES.items():
             if (folder / saved).is_file():
                 (linked / name).symlink_to((folder / saved).resolve())
         yield linked

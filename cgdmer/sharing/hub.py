@@ -27,7 +27,8 @@ def load_encoder(source: str) -> Pretrained:
     """
     address = ADDRESS.fullmatch(source)
     if not address:
-        raise ConfigError(f"'{source}' is no address on the hub", allowed="hf:OWNER/NAME or hf:OWNER/NAME@REVISION")
+        raise ConfigError(f"'{source}' is no address on the hub", allowed="hf:OWNER/NAME or hf:OWNER/NAME@REVISION",
+                          fix="--model hf:OWNER/NAME")  # fmt: skip
     return folder.load(download(address["repository"], address["revision"]), name=address["repository"])
 
 

@@ -150,6 +150,14 @@ def test_commands_that_write_a_new_folder_replace_none(words, target, tmp_path):
     assert everything(tmp_path) == before
 
 
+@pytest.mark.timeout(60)
+def test_metadata_that_is_a_pipe_is_no_metadata(tmp_path, capsys):
+    (tmp_path / "out.csv").write_text("a,b")
+    os.mkfifo(tmp_path / "out.csv.cgdmer.json")
+    assert run("embed", "-o", "out.csv") == 2
+    assert (tmp_path / "out.csv").read_text() == "a,b"
+
+
 def test_a_mark_that_is_no_utf8_is_a_name_too(tmp_path):
     name = os.fsdecode(b"caf\xe9.csv")
     assert run("embed", "-o", name) == 0

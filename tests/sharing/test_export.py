@@ -48,6 +48,17 @@ def test_nothing_is_overwritten(model, tmp_path, capsys):
     assert (tmp_path / "mine/README.md").read_text() == "mine"
 
 
+def test_a_graph_that_fails_leaves_no_folder_behind(model, tmp_path, monkeypatch):
+    def refuse(_encoder, _path):
+        raise DataError("the graph differs", fix="report it")
+
+    monkeypatch.setattr(onnx, "export", refuse)
+    words = ["export", str(model), "-o", str(tmp_path / "mine")]
+    assert cli.main([*words, "--onnx"]) == 3
+    assert not list(tmp_path.iterdir())
+    assert cli.main(words) == 0
+
+
 def test_an_incomplete_model_is_not_exported(model, tmp_path):
     shutil.copytree(model, tmp_path / "model")
     (tmp_path / "model/weights.safetensors").unlink()
@@ -71,7 +82,7 @@ def metrics(folder, **versions):
 
 
 def test_the_card_is_one_of_the_hub_and_carries_the_results_of_these_weights(model):
-    read = ModelCard(card.write(model, "mine", "mit", metrics(model)))
+    read = ModelCard(card.text(model, "mine", "mit", metrics(model)))
     assert read.data.license == "mit"
     assert read.data.library_name == "cgdmer"
     assert read.data.pipeline_tag == "feature-extraction"
@@ -86,7 +97,7 @@ def test_the_card_is_one_of_the_hub_and_carries_the_results_of_these_weights(mod
 @pytest.mark.parametrize("given", ["other weights", "no metrics"])
 def test_results_of_other_weights_are_not_on_the_card(model, given):
     other = None if given == "no metrics" else metrics(model, model="0" * 16)
-    assert ModelCard(card.write(model, "mine", "mit", other)).data.eval_results is None
+    assert ModelCard(card.text(model, "mine", "mit", other)).data.eval_results is None
 
 
 def test_the_graph_module_agrees_with_the_encoder_before_it_is_exported(model):
