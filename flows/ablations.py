@@ -86,7 +86,7 @@ def failures(runs: Sequence[Run], errors: Iterable[CgdmerError | None]) -> Failu
 
 
 def jobs() -> int:
-    """Return how many runs are carried out at the same time: one per CPU, because each has one thread; one on a GPU."""
+    """Return how many runs go on at the same time: one per CPU with one thread each, at most four; one on a GPU."""
     return 1 if dvc.compute_slots() > 1 else min(len(os.sched_getaffinity(0)), 4)
 
 

@@ -6,6 +6,8 @@ from pathlib import Path
 import pytest
 
 from cgdmer import settings
+from cgdmer.files import read_json
+from cgdmer.report import rehearsal, table
 
 ROOT = Path(__file__).resolve().parents[1]
 PAGE = (ROOT / "docs/paper_scale.md").read_text()
@@ -55,3 +57,13 @@ def test_the_bytes_of_shards_and_checkpoints():
     assert number(r"A checkpoint takes ([\d.]+) GB") == round(state / 1e9, 2)
     kept = (PROFILE.train.keep + 1) * state + 4 * PARAMETERS
     assert number(r"until the run ends: ([\d.]+) GB") == round(kept / 1e9, 1)
+
+
+def test_the_tables_of_the_rehearsal_are_those_of_its_report():
+    measured = rehearsal.Rehearsal.from_json(read_json(ROOT / "reports/rehearsal.json"))
+    for one in (rehearsal.run_table(measured), rehearsal.fault_table(measured)):
+        assert table.markdown(one).strip() in PAGE
+    growth = rehearsal.growth_table(measured)
+    shown = [row for row in table.grid(growth).splitlines() if row in PAGE.splitlines()]
+    wanted = [one.name for one in measured.growth if one.cpu_hours >= 0.02 or one.memory_mb >= 2000]
+    assert [row.split(" | ")[0].removeprefix("| ") for row in shown[2:]] == wanted

@@ -27,8 +27,8 @@ PROJECTS = {
 }
 """Folder of each corpus below `physionet.org/files`."""
 FASTER, FLOOR = 4, 300
-"""Benchmarks grow so many times as fast as MIMIC-IV-ECG, up to their real sizes, and have no fewer records than this,
-so that they differ between rehearsals and every task can be scored."""
+"""Benchmarks grow this many times as fast as MIMIC-IV-ECG, up to their published sizes, and never have fewer records
+than the floor, so that every task can be scored."""
 SUMS = "SHA256SUMS.txt"
 SIGNALS = (".hea", ".dat", ".mat")
 

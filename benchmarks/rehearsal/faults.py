@@ -15,7 +15,7 @@ from cgdmer.report.rehearsal import Fault
 
 SOURCE = "mimic_iv_ecg"
 RATE = 1 / 2000
-"""Faults of each kind per record; at least one of each is planted."""
+"""Faults of each kind per record with a report of more than `WORDS` words; at least one of each is planted."""
 EXTREME_MV, POP_SAMPLES = 25.0, 125
 """Amplitude and half period of a square wave, such as a loose electrode gives."""
 WORDS = 8

@@ -1,7 +1,7 @@
 """Growth of time and memory per stage over several rehearsals, and the extrapolation to the published corpora."""
 
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from itertools import pairwise
 
 import numpy as np
@@ -10,7 +10,10 @@ from benchmarks.rehearsal.corpora import REAL
 from cgdmer.report.rehearsal import Call, Growth, Rehearsal, Run
 
 SPREAD = 2.0
-"""Smallest ratio of the most to the fewest records of which an exponent says anything."""
+"""Smallest ratio of the largest to the smallest size from which an exponent is computed."""
+MIMIC = "mimic_iv_ecg"
+ALL, BENCHMARKS = ("report", "dvc"), ("measurements",)
+"""Calls that read all corpora, and those that read the benchmarks; others read one corpus, or MIMIC-IV-ECG."""
 
 
 def merged(rehearsal: Rehearsal, run: Run) -> Rehearsal:
@@ -41,7 +44,7 @@ def _growth(name: str, calls: list[Call]) -> Growth | None:
         return None
     wall, cpu = [call.wall_s for call in calls], [call.cpu_s for call in calls]
     memory = [call.memory_mb for call in calls]
-    real = real_records(name)
+    real = records_of(name, REAL)
     return Growth(
         name, sizes[0], sizes[-1],
         wall=round(exponent(sizes, wall), 3),
@@ -55,14 +58,13 @@ def _growth(name: str, calls: list[Call]) -> Growth | None:
     )  # fmt: skip
 
 
-def real_records(name: str) -> int:
-    """Return the published records that a call reads: those of its source, of all corpora, or of MIMIC-IV-ECG."""
-    source = name.split()[-1]
-    return REAL.get(source, sum(REAL.values()) if name in TOGETHER else REAL["mimic_iv_ecg"])
-
-
-TOGETHER = ("report", "dvc")
-"""Calls that read all corpora."""
+def records_of(name: str, corpora: Mapping[str, int]) -> int:
+    """Return the number of records that a call reads; `corpora` holds the records of each corpus."""
+    if name in ALL:
+        return sum(corpora.values())
+    if name in BENCHMARKS:
+        return sum(corpora.values()) - corpora[MIMIC]
+    return corpora.get(name.split()[-1], corpora[MIMIC])
 
 
 def exponent(sizes: Sequence[float], values: Sequence[float]) -> float:

@@ -13,7 +13,7 @@ from typing import Any
 import yaml
 
 from benchmarks.rehearsal import meter
-from benchmarks.rehearsal.growth import TOGETHER
+from benchmarks.rehearsal.growth import records_of
 from cgdmer import settings
 from cgdmer.report.rehearsal import Call, Kill
 from cgdmer.settings.profiles import flat
@@ -159,9 +159,7 @@ def calls(entries: list[dict[str, Any]], label: str, corpora: dict[str, int]) ->
 
 
 def _call(name: str, values: dict[str, Any], corpora: dict[str, int]) -> Call:
-    together = sum(corpora.values())
-    records = corpora.get(name.split()[-1], together if name in TOGETHER else corpora["mimic_iv_ecg"])
-    return Call(name=name, records=records, **{key: values[key] for key in MEASURED})
+    return Call(name=name, records=records_of(name, corpora), **{key: values[key] for key in MEASURED})
 
 
 def _write(path: Path, content: dict[str, Any]) -> None:

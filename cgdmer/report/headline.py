@@ -122,7 +122,7 @@ def _probes(metrics: Metrics, fraction: str) -> Table:
     rows = [
         [
             TASK_NAMES[task],
-            *(_number(metrics, task, encoder, encoders.get(encoder, {}).get(kind)) for encoder, kind in shown),
+            *(number_of(metrics, task, encoder, encoders.get(encoder, {}).get(kind)) for encoder, kind in shown),
             counts(every({task: encoders})),
         ]
         for task, encoders in cells.items()
@@ -144,7 +144,8 @@ def _seen(metrics: Metrics, tasks: Iterable[str]) -> str:
     return "".join(f"\n{fill(note, 110)}" for note in notes if note)
 
 
-def _number(metrics: Metrics, task: str, encoder: str, cell: Cell | None) -> Content:
+def number_of(metrics: Metrics, task: str, encoder: str, cell: Cell | None) -> Content:
+    """Return a probe's number, marked where pretraining has read the corpus."""
     if encoder == METHOD:
         return leakage.marked(metrics, task, cell)
     return leakage.marked_of_other(metrics, encoder, task, cell)

@@ -8,7 +8,7 @@ from cgdmer.page.charts import key
 from cgdmer.page.dots import Dot, dots
 from cgdmer.page.standalone import Panel
 from cgdmer.report import table
-from cgdmer.report.headline import SOURCE_NAMES, encoder_order, name_of
+from cgdmer.report.headline import REPRESENTATIONS, SOURCE_NAMES, encoder_order, name_of
 from cgdmer.report.table import Content, Stacked, Table, stacked
 from cgdmer.results import Interval
 
@@ -18,7 +18,6 @@ LEAD = (
     "measure. R² is the share of the variance that it predicts; 0 is no better than the mean of all records."
 )
 ORIGINS = {"simulator": "the simulator's own numbers", "metadata": "age and sex of the metadata"}
-KINDS = ("pooled", "shared", "specific")
 TICKS = ((0.0, "0"), (0.25, ""), (0.5, "0.5"), (0.75, ""), (1.0, "1"))
 
 
@@ -71,7 +70,10 @@ def tables(result: MeasurementResult | None) -> list[Table]:
     measured = ordered(result.measurements)
     encoders = encoders_of(result.measurements)
     lines = [
-        (e, kind) for e in encoders for kind in KINDS if any(kind in one.encoders.get(e, {}) for _, one in measured)
+        (e, kind)
+        for e in encoders
+        for kind in REPRESENTATIONS
+        if any(kind in one.encoders.get(e, {}) for _, one in measured)
     ]
     head: list[str | Stacked] = [
         "Encoder and features",

@@ -18,11 +18,12 @@ from cgdmer.report.headline import (
     encoder_order,
     lines_of,
     name_of,
+    number_of,
     percent,
     task_head,
 )
-from cgdmer.report.table import Content, Stacked, Table, stacked
-from cgdmer.results import Cell, Example, ProbeResult, RetrievalResult
+from cgdmer.report.table import Stacked, Table, stacked
+from cgdmer.results import Example, ProbeResult, RetrievalResult
 
 ONE_PRETRAINING = (
     "CG-DMER is one pretraining here: its intervals leave out how much another seed would change it (see Ablations)."
@@ -65,7 +66,7 @@ def probe_table(metrics: Metrics, fraction: str) -> Table:
     rows = [
         [
             _row_head(metrics, encoder, kind),
-            *(_number(metrics, task, encoder, cells[task].get(encoder, {}).get(kind)) for task in cells),
+            *(number_of(metrics, task, encoder, cells[task].get(encoder, {}).get(kind)) for task in cells),
         ]
         for encoder, kind in lines_of(cells)
     ]
@@ -76,12 +77,6 @@ def probe_table(metrics: Metrics, fraction: str) -> Table:
         f"{leakage.note_on_others(metrics, cells, SOURCE_NAMES, ENCODER_NAMES)}"
     ).rstrip()
     return Table(caption, head, rows)
-
-
-def _number(metrics: Metrics, task: str, encoder: str, cell: Cell | None) -> Content:
-    if encoder == METHOD:
-        return leakage.marked(metrics, task, cell)
-    return leakage.marked_of_other(metrics, encoder, task, cell)
 
 
 def _row_head(metrics: Metrics, encoder: str, kind: str) -> Stacked:

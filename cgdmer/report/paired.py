@@ -17,13 +17,14 @@ from cgdmer.page.standalone import Panel
 from cgdmer.probing import multiplicity, seeds
 from cgdmer.probing.seeds import Trainings
 from cgdmer.report import table
+from cgdmer.report.encoders import UNTRAINED_ENCODERS
 from cgdmer.report.headline import METHOD, TASK_NAMES, encoder_order, name_of, percent
 from cgdmer.report.table import Content, Table, stacked
 from cgdmer.results import WEIGHTS, rounded
 
 REACH = 0.3
 """Larger differences are drawn at the edge of the chart; the number beside them is exact."""
-PLANNED = dict.fromkeys(("random", "random_resnet18", "handcrafted"), (MEAN, "1.0"))
+PLANNED = dict.fromkeys(UNTRAINED_ENCODERS, (MEAN, "1.0"))
 """The comparison with each control that was planned (docs/protocols.md): the mean over tasks with all labels."""
 NAMES = {MEAN: "Mean over tasks"} | TASK_NAMES
 Compared = dict[str, dict[str, dict[str, DifferenceCell]]]

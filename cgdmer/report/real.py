@@ -6,18 +6,15 @@ from cgdmer.evaluation.intervals import MEASUREMENTS, Measured
 from cgdmer.external.results import RealDifference, RealResult, RealTask
 from cgdmer.page import Html, el, number, section
 from cgdmer.report import table
-from cgdmer.report.headline import ENCODER_NAMES, METHOD, TASK_NAMES, encoder_order, name_of
+from cgdmer.report.headline import ENCODER_NAMES, MAIN, METHOD, TASK_NAMES, encoder_order, name_of
 from cgdmer.report.measurements import error_text
-from cgdmer.report.table import Content, Stacked, Table, stacked
+from cgdmer.report.table import SEEN_MARK, Content, Stacked, Table, stacked
 from cgdmer.results import Interval
 
 TITLE = "Real recordings"
-MAIN = "pooled"
 SET_NAMES = {"ptb_xl": "PTB-XL", "ludb": "LUDB", "cpsc2018": "CPSC2018", "csn": "CSN", "code15": "CODE-15%"}
-SEEN = "†"
-"""Mark of a set whose corpus was in the pretraining set."""
 SEEN_NOTE = (
-    f"{SEEN} The corpus is in the pretraining set, so pretraining has read recordings and reports of it. "
+    f"{SEEN_MARK} The corpus is in the pretraining set, so pretraining has read recordings and reports of it. "
     "For a run without it: take it out of pretraining_set.sources in params.yaml, then dvc repro pretrain."
 )
 
@@ -30,7 +27,7 @@ def task_name(source: str, task: str) -> str:
 def tasks(result: RealResult) -> list[tuple[str, str, RealTask]]:
     """Return source, name and result of each task, in the order of the tables; a seen corpus is marked."""
     return [
-        (source, task_name(source, task) + (SEEN if one.in_pretraining else ""), one.tasks[task])
+        (source, task_name(source, task) + (SEEN_MARK if one.in_pretraining else ""), one.tasks[task])
         for source in SET_NAMES
         if (one := result.sets.get(source))
         for task in sorted(

@@ -139,10 +139,9 @@ def growth_table(rehearsal: Rehearsal) -> Table:
     ]  # fmt: skip
     head = ("Stage", "Measured records", "CPU exponent", "Wall exponent", "Memory exponent", "Real records",
             "Wall hours", "CPU hours", "Memory, MB")  # fmt: skip
-    run = latest(rehearsal)
     caption = (
-        "Exponents are slopes in log-log scale; the last four columns hold for the published corpora on the same "
-        f"machine ({run.machine}), by a line through the two largest rehearsals, or a power if growth is faster. The "
+        "Exponents are slopes in log-log scale; the last four columns hold for the published corpora on the "
+        "machine of the rehearsals, by a line through the two largest rehearsals, or a power if growth is faster. The "
         "model is small, so hours of stages that run it say nothing about a GPU. Other work ran on the machine, so CPU "
         "hours are the firmer number."
     )
@@ -162,9 +161,11 @@ def run_table(rehearsal: Rehearsal) -> Table:
     ]  # fmt: skip
     head = ("MIMIC-IV-ECG records", "All records", "Raw, GB", "Last stage", "dvc repro, min", "CPU, min",
             "Without a change, s", "Most memory, MB", "Kills", "Faults in quarantine")  # fmt: skip
-    run = latest(rehearsal)
-    versions = ", ".join(f"{name} {version}" for name, version in run.versions.items())
-    return Table(f"{run.machine}; {run.date}; commit {run.commit}; {versions}.", head, rows)
+    versions = ", ".join(f"{name} {version}" for name, version in latest(rehearsal).versions.items())
+    made = "; ".join(
+        f"{number(run.records)} records: {run.machine}, {run.date}, commit {run.commit}" for run in rehearsal.runs
+    )
+    return Table(f"{made}; {versions}.", head, rows)
 
 
 def faults_of(run: Run) -> str:
@@ -173,8 +174,8 @@ def faults_of(run: Run) -> str:
 
 
 def fault_table(rehearsal: Rehearsal) -> Table:
-    """Return one row per kind of planted fault in the largest run that has any, with an example of the reason."""
-    planted = [fault for run in rehearsal.runs if run.faults for fault in run.faults][::-1]
+    """Return one row per kind of planted fault, over all runs, with the reason of the last one as an example."""
+    planted = [fault for run in rehearsal.runs for fault in run.faults][::-1]
     rows: list[list[Content]] = []
     for kind, group in groupby(sorted(planted, key=lambda one: one.kind), key=lambda one: one.kind):
         same = list(group)
@@ -206,10 +207,3 @@ def _chart(label: str, runs: Sequence[Run], names: Sequence[str], value: Callabl
     ticks = [(math.log10(run.records), number(run.records)) for run in runs]
     largest = max((max(one.y) for one in series), default=1.0)
     return figure(lines(label, series, x_ticks=ticks, y=(0.0, largest)), f"{label}, by records of MIMIC-IV-ECG.")
-
-
-def markdown(rehearsal: Rehearsal) -> str:
-    """Return the tables of `docs/paper_scale.md`."""
-    return "\n\n".join(
-        table.markdown(one) for one in (run_table(rehearsal), growth_table(rehearsal), fault_table(rehearsal))
-    )

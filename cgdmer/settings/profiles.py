@@ -55,9 +55,10 @@ def switch(
     for such a key without a `resolution`; `params.yaml` then stays as it was.
     """
     text, current, base = _present()
-    merged, _ = merge(base, current, read(name), resolution)
+    profile = read(name)
+    merged, _ = merge(base, current, profile, resolution)
     adaptation = adapt(settings.parse(merged, name=str(PARAMS)))
-    merged, lines = merge(base, current, settings.merge(read(name), adaptation.values), resolution)
+    merged, lines = merge(base, current, settings.merge(profile, adaptation.values), resolution)
     settings.parse(merged, name=str(PARAMS))
     title = "the demo profile" if name == BASE.stem else f"profile {name}"
     lines = [*lines, *adaptation.lines]

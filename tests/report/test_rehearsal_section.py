@@ -5,7 +5,6 @@ import re
 import pytest
 
 from cgdmer.report import rehearsal as subject
-from cgdmer.report import table
 from cgdmer.report.rehearsal import Call, Fault, Growth, Kill, Rehearsal, Run
 
 
@@ -55,9 +54,3 @@ def test_a_cost_that_grows_with_the_records_is_a_level_line(measured):
 @pytest.mark.parametrize("nothing", [None, Rehearsal()])
 def test_without_a_rehearsal_there_is_no_section(nothing):
     assert subject.rehearsal_section(nothing) is None
-
-
-def test_the_tables_of_the_document_are_those_of_the_page(measured):
-    text = subject.markdown(measured)
-    assert table.grid(subject.growth_table(measured)) in text
-    assert table.grid(subject.run_table(measured)) in text
