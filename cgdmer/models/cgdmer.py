@@ -5,6 +5,7 @@ tokens, D width, E width of the aligned space.
 """
 
 from collections.abc import Sequence
+from typing import NotRequired, cast
 
 import torch
 from torch import Tensor, nn
@@ -20,6 +21,10 @@ from cgdmer.models.transformer import initialise, mean_pool
 from cgdmer.shards import batches as shards
 from cgdmer.signals.leads import LEADS
 
+MEASUREMENTS = ("log_rr", "pr", "qrs", "qt", "axis_sine", "axis_cosine", "age", "sex")
+"""Columns of `Batch.measurements`, standardised: log of the RR interval, intervals in ms, sine and cosine of the QRS
+axis in the frontal plane, age in years, sex (1 = male)."""
+
 
 class Batch(shards.Batch):
     """The input of the model: the stored batch, which reports are equal, and whether anything is padded."""
@@ -28,6 +33,23 @@ class Batch(shards.Batch):
     """int64 (B,): equal numbers mean equal report texts."""
     full: bool
     """No record is padded and no lead is missing. Then no attention mask is needed, and flash kernels can be used."""
+    has_report: NotRequired[Tensor]
+    """bool (B,): False for a record without report, whose `tokens` count nowhere. Absent when all records have one."""
+    statement_tokens: NotRequired[Tensor]
+    """int64 (K, S): the distinct statements of the step's reports, the same on all ranks and in all micro-batches."""
+    stated: NotRequired[Tensor]
+    """bool (B, K): which statements a record's report holds."""
+    measurements: NotRequired[Tensor]
+    """float (B, M): standardised measurements in the order of `MEASUREMENTS`, NaN where unknown."""
+
+
+def take_rows(batch: Batch, rows: slice) -> Batch:
+    """Return some records of a batch; the statements, which belong to the whole step, stay whole."""
+    taken = {
+        name: value[rows] if isinstance(value, Tensor) and name != "statement_tokens" else value
+        for name, value in batch.items()
+    }
+    return cast(Batch, taken)
 
 
 Outputs = dict[str, Tensor]

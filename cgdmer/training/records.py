@@ -51,7 +51,7 @@ class Records:
         batch["tokens"] = batch["tokens"][:, : max(1, -(-longest // 8) * 8)]
         full = bool((batch["valid"] >= batch["signal"].shape[2]).all()) and not bool(batch["missing"].any())
         report = torch.from_numpy(self.report_of_row[batch["row"].numpy()].astype(np.int64))
-        return Batch(**batch, report=report, full=full)
+        return Batch(**batch, report=report, full=full)  # type: ignore[typeddict-item]  # the other fields are optional
 
 
 @dataclass(frozen=True)
