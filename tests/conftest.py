@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-pytest_plugins = ["support.task_fixtures", "support.recording_fixtures"]
+pytest_plugins = ["support.process_state", "support.recording_fixtures", "support.task_fixtures"]
 
 SHARED = Path(os.environ.get("CGDMER_TEST_SHARED", Path(__file__).resolve().parents[2] / "shared"))
 
