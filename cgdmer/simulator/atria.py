@@ -2,7 +2,8 @@
 
 import numpy as np
 
-from cgdmer.simulator import torso
+from cgdmer.simulator import beat_shapes, torso, waves
+from cgdmer.simulator.clinical_case import Clinical
 from cgdmer.simulator.draws import Array, Draws, cosine, sine
 from cgdmer.simulator.findings import Case
 from cgdmer.simulator.waves import Vector, Wave
@@ -27,6 +28,19 @@ def atrial_waves(case: Case) -> list[Wave]:
     if "left_atrial_enlargement" in findings:
         left, delay = (0.10, 0.07, 0.15), 24.0
     return [Wave(38, 15, 16, right, _RIGHT), Wave(64 + delay, 16, 17, left, _LEFT)]
+
+
+def clinical_template(case: Case, own: Clinical, random: Draws, fs: float) -> Array:
+    """Return a P wave of the clinical population and its change per radian of rotation, (2, 8, n) in mV."""
+    right, left = own.degree("right_atrial_enlargement"), own.degree("left_atrial_enlargement")
+    size, stretch = random.log_normal(0.029, 0.28), random.uniform(0.85, 1.15) + 0.12 * left
+    out = beat_shapes.p_template(size * beat_shapes.p_shape(own.p_scores), stretch, P_LENGTH, fs)
+    more: list[Wave] = []
+    if "right_atrial_enlargement" in case.findings:
+        more.append(Wave(44, 16, 17, (0.01, 0.09 + 0.12 * right, -0.04 - 0.06 * right), _RIGHT))
+    if "left_atrial_enlargement" in case.findings:
+        more.append(Wave(82 + 12 * left, 16, 17, (0.03 + 0.03 * left, 0.02, 0.06 + 0.08 * left), _LEFT))
+    return out + waves.template([waves.varied(wave, random) for wave in more], 0.0, P_LENGTH, fs) if more else out
 
 
 def fibrillation(time: Array, random: Draws) -> Array:

@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 
+from cgdmer.simulator.clinical_case import Clinical
 from cgdmer.simulator.draws import Draws
 
 RHYTHMS = (
@@ -90,6 +91,8 @@ class Case:
     qt_ms: float
     axis: float
     """QRS axis in the frontal plane, in degrees."""
+    clinical: Clinical | None = None
+    """Individual traits of a heart of the clinical population; None in the textbook population."""
 
     @property
     def rhythm(self) -> str:
@@ -102,12 +105,8 @@ def stream(seed: int, number: int, purpose: int) -> Draws:
     return Draws(seed, number, purpose)
 
 
-def draw_cases(seed: int, first: int, count: int) -> list[Case]:
-    """Draw the cases of `count` records from number `first` on."""
-    return [_draw(stream(seed, number, 0)) for number in range(first, first + count)]
-
-
-def _draw(random: Draws) -> Case:
+def draw_textbook(random: Draws) -> Case:
+    """Draw one case of the textbook population."""
     age = float(round(_clip(random.normal(60, 17), 18, 95)))
     sex = "male" if random.random() < 0.52 else "female"
     if random.random() < NORMAL_SHARE:

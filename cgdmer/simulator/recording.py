@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from cgdmer.simulator import atria, heart, torso
+from cgdmer.simulator import atria, clinical_heart, heart, torso
 from cgdmer.simulator.draws import Array, Draws, approximate_exp
 from cgdmer.simulator.findings import Case, stream
 from cgdmer.simulator.noise import noise
@@ -32,23 +32,33 @@ def _record(case: Case, samples: int, fs: float, random: Draws) -> np.ndarray:
     leads = np.zeros((8, samples))
     _ventricles(leads, case, rhythm, fs, random)
     leads += _atria(case, rhythm, samples, fs, random)
-    size = random.log_normal(1000.0, 0.2) * (1.0 if case.sex == "male" else 0.9)
-    gains = np.full((8, 1), size)
-    gains[2:, 0] = [size * approximate_exp(random.normal(0, CHEST_GAIN_LOG_STD)) for _ in range(6)]
-    leads *= gains
+    leads *= 1000.0 if case.clinical else _gains(case, random)
     if case.rhythm == "paced":
         _spikes(leads, rhythm, fs, random)
     leads += noise(samples, fs, random)
     return torso.twelve_leads(leads)
 
 
+def _gains(case: Case, random: Draws) -> Array:
+    """Return the gain of each lead from mV to microvolt, (8, 1), in the textbook population."""
+    size = random.log_normal(1000.0, 0.2) * (1.0 if case.sex == "male" else 0.9)
+    gains = np.full((8, 1), size)
+    gains[2:, 0] = [size * approximate_exp(random.normal(0, CHEST_GAIN_LOG_STD)) for _ in range(6)]
+    return gains
+
+
 def _ventricles(out: Array, case: Case, rhythm: Beats, fs: float, random: Draws) -> None:
     """Add a template at each beat, in place; respiration scales and rotates it slightly."""
     length = heart.BEFORE + heart.AFTER
-    waves = heart.ventricular_waves(case, random, random.normal(0, 11))
-    shapes = [template(waves, heart.BEFORE, length, fs)]
+    if case.clinical:
+        shapes = [clinical_heart.template(case, case.clinical, random, fs)]
+    else:
+        waves = heart.ventricular_waves(case, random, random.normal(0, 11))
+        shapes = [template(waves, heart.BEFORE, length, fs)]
     if (rhythm.kind == VENTRICULAR).any():
         shapes.append(template(heart.ectopic_waves(random), heart.BEFORE, length, fs))
+        if case.clinical:
+            shapes[1] *= case.clinical.size / 0.38
     depth = random.uniform(0.02, 0.07)
     for onset, kind, breath in zip(
         rhythm.onset.tolist(), rhythm.kind.tolist(), rhythm.respiration.tolist(), strict=True
@@ -65,13 +75,20 @@ def _atria(case: Case, rhythm: Beats, samples: int, fs: float, random: Draws) ->
         return atria.fibrillation(time, random)
     if case.rhythm == "atrial_flutter":
         return atria.flutter(time, rhythm.onset, random)
-    turn = torso.rotation(0.2 * (case.axis - 45), random.normal(0, 8))
-    waves = [varied(rotated(wave, turn), random) for wave in atria.atrial_waves(case)]
-    shape, tilt = template(waves, 0.0, atria.P_LENGTH, fs) * random.uniform(0.8, 1.25)
+    shape, tilt = _p_wave(case, fs, random)
     for onset, scale in zip(rhythm.p_onset.tolist(), rhythm.p_scale.tolist(), strict=True):
         if onset == onset:  # not NaN
             _add(out, shape, tilt, scale, 0.0, round(onset * fs))
     return out
+
+
+def _p_wave(case: Case, fs: float, random: Draws) -> Array:
+    """Return a P wave from its onset on and its change per radian of rotation, (2, 8, n) in mV."""
+    if case.clinical:
+        return atria.clinical_template(case, case.clinical, random, fs)
+    turn = torso.rotation(0.2 * (case.axis - 45), random.normal(0, 8))
+    waves = [varied(rotated(wave, turn), random) for wave in atria.atrial_waves(case)]
+    return template(waves, 0.0, atria.P_LENGTH, fs) * random.uniform(0.8, 1.25)
 
 
 def _spikes(leads: Array, rhythm: Beats, fs: float, random: Draws) -> None:
