@@ -18,7 +18,7 @@ import yaml
 ROOT = Path(__file__).resolve().parents[1]
 PINNED = ROOT / "tests/support/demo_digests.json"
 WEIGHTS = "data/models/pretrain/weights.safetensors"
-INPUTS = ("params.yaml", "cgdmer/models", "cgdmer/training", "cgdmer/objectives.py", "cgdmer/simulator")
+INPUTS = ("params.yaml", "cgdmer/models", "cgdmer/training", "cgdmer/objectives", "cgdmer/simulator")
 """Files that decide the weights; the pinned digests hold for their committed state."""
 
 

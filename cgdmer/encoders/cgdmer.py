@@ -37,7 +37,7 @@ class Pretrained:
         device = environment.read().device
         self.device = torch.device(("cuda" if torch.cuda.is_available() else "cpu") if device == "auto" else device)
         self.model, self.samples = model.eval().to(self.device), signal.samples
-        width, has_specific = model.settings.width, model.disentangler.ecg_specific is not None
+        width, has_specific = model.disentangler.pooled_width, model.disentangler.ecg_specific is not None
         self.dims = {"shared": width, "pooled": 2 * width if has_specific else width}
         self.dims |= {"specific": width} if has_specific else {}
         self.dims |= {"aligned": model.settings.projection} if model.disentangler.projection else {}
@@ -81,7 +81,8 @@ class Pretrained:
         """Encode n report texts as unit vectors, float32 (n, E), in the space of `aligned`."""
         if self.model.tokenizer is None or self.model.disentangler.projection is None:
             raise ConfigError(
-                f"encoder {self.name} was not aligned with reports", fix="set objective.contrastive above 0"
+                f"encoder {self.name} was not aligned with reports",
+                fix="set objective.contrastive or objective.statements above 0",
             )
         token_ids = [self.model.tokenizer(texts[i : i + batch]) for i in range(0, len(texts), batch)]
         vectors = [self.model.report_features(torch.from_numpy(ids).long().to(self.device)) for ids in token_ids]

@@ -67,7 +67,7 @@ def tasks() -> list[str]:
 def aligned(name: str) -> bool:
     """Return True if a method aligns ECGs with reports, so that zero-shot applies to it."""
     merged = settings.merge(settings.read(profiles.PARAMS), overrides(name))
-    return settings.parse(merged, name=name).objective.contrastive > 0
+    return settings.parse(merged, name=name).objective.aligned
 
 
 @dataclass(frozen=True)

@@ -12,23 +12,16 @@ import numpy as np
 
 from cgdmer.settings import Drop, Exchange, Noise, Signal
 from cgdmer.signals.filters import band_pass
-from cgdmer.signals.leads import HEXAXIAL, LEADS, LIMB
+from cgdmer.signals.leads import ELECTRODES, LEADS, LEADS_OF_ELECTRODES
 
 Disturbance = Noise | Exchange | Drop
 
-ELECTRODES = ("RA", "LA", "LL", "V1", "V2", "V3", "V4", "V5", "V6")
 MUSCLE_FROM = 20.0
 """Hz; muscle noise has little power below."""
 BURST = 0.5
 """Seconds over which muscle noise swells and fades."""
 WANDER_HZ = (0.05, 0.5)
 """Range of the frequencies of breathing and slow movement."""
-
-_I_II = np.array([[-1, 1, 0], [-1, 0, 1]])  # I = LA - RA, II = LL - RA
-LEADS_OF_ELECTRODES = np.block([[HEXAXIAL @ _I_II, np.zeros((LIMB, 6))], [np.full((6, 3), -1 / 3), np.eye(6)]]).astype(
-    np.float32
-)
-"""(12, 9): Einthoven's and Goldberger's limb leads, chest leads against Wilson's central terminal."""
 
 
 def name_of(disturbance: Disturbance) -> str:

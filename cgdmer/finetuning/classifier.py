@@ -18,14 +18,14 @@ class Classifier(nn.Module):
         super().__init__()
         self.backbone = backbone
         inputs = 1 if backbone.disentangler.ecg_specific is None else 2
-        self.head = nn.Linear(backbone.settings.width * inputs, classes)
+        self.head = nn.Linear(backbone.disentangler.pooled_width * inputs, classes)
         nn.init.zeros_(self.head.weight)
         nn.init.zeros_(self.head.bias)
 
     def forward(self, signal: Tensor, valid: Tensor, missing: Tensor) -> Tensor:
         """Map int16 microvolt (B, 12, T), valid samples (B,) and missing leads (B, 12) to logits (B, C)."""
         features = self.backbone.features(signal, valid, missing, range(len(LEADS)))
-        pooled = torch.cat([features[name] for name in ("shared", "specific") if name in features], 1)  # (B, D or 2D)
+        pooled = torch.cat([features[name] for name in ("shared", "specific") if name in features], 1)  # (B, F or 2F)
         logits: Tensor = self.head(pooled)
         return logits
 

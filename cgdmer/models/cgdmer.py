@@ -1,7 +1,7 @@
 """CG-DMER (arXiv 2602.21154): a masked ECG and its report in; shared and specific features and reconstructions out.
 
 Letters: B records, L leads, N patch columns of P samples, V visible ECG tokens, S report tokens, K hidden report
-tokens, D width, E width of the aligned space.
+tokens or statements, D width, F width of pooled ECG features (D or 3D), E width of the aligned space.
 """
 
 from collections.abc import Sequence
@@ -34,7 +34,8 @@ class Batch(shards.Batch):
     full: bool
     """No record is padded and no lead is missing. Then no attention mask is needed, and flash kernels can be used."""
     has_report: NotRequired[Tensor]
-    """bool (B,): False for a record without report, whose `tokens` count nowhere. Absent when all records have one."""
+    """bool (B,): False for a record without report; its `tokens` are those of an empty text and count nowhere. Absent
+    when all records have a report."""
     statement_tokens: NotRequired[Tensor]
     """int64 (K, S): the distinct statements of the step's reports, the same on all ranks and in all micro-batches."""
     stated: NotRequired[Tensor]
@@ -71,7 +72,9 @@ class CGDMER(nn.Module):
     ) -> None:
         super().__init__()
         self.settings, self.masking, self.objective, self.tokenizer = model, masking, objective, tokenizer
-        self.columns = signal.samples // model.patch
+        self.signal, self.columns = signal, signal.samples // model.patch
+        light_ratio = masking.ratio if masking.light_ratio is None else masking.light_ratio
+        self.light_masking = masking.model_copy(update={"ratio": light_ratio})
         hides_patches = masking.kind != "none" and masking.ratio > 0
         predicts_patches = hides_patches and objective.ecg_reconstruction + objective.cross_reconstruction > 0
         predicts_words = tokenizer is not None and objective.report_reconstruction * masking.text_ratio > 0
@@ -84,7 +87,7 @@ class CGDMER(nn.Module):
             model,
             ecg_specific=predicts_patches or separates,
             report_specific=tokenizer is not None and (predicts_words or separates),
-            projection=tokenizer is not None and objective.contrastive > 0,
+            projection=tokenizer is not None and objective.aligned,
         )
 
         # decoder and report encoder
@@ -105,14 +108,20 @@ class CGDMER(nn.Module):
 
     def draw_noise(self, records: int, generator: torch.Generator) -> Noise:
         """Draw the random numbers behind the masks of `records` records."""
-        return draw_noise(records, len(LEADS), self.columns, self.settings.max_tokens, generator)
+        noise = draw_noise(records, len(LEADS), self.columns, self.settings.max_tokens, generator)
+        if self.masking.light_ratio is not None:  # one number for a step: all of its masks are light, or none
+            noise["light"] = torch.rand(1, generator=generator, device=generator.device).expand(records)
+        return noise
 
-    def forward(self, batch: Batch, noise: Noise) -> Outputs:
-        """Run one masked pass over both modalities and return what the objectives compare, by name."""
+    def forward(self, batch: Batch, noise: Noise, disturbed: Batch | None = None) -> Outputs:
+        """Run one masked pass over both modalities and return what the objectives compare, by name.
+
+        With `disturbed`, the encoder reads its signals, while those of `batch` stay the target.
+        """
         outputs: Outputs = {}
 
         # encode the visible ECG patches and disentangle them
-        patches, mask, ecg_shared, ecg_specific = self.forward_ecg(batch, noise)  # (B, L, N, P), mask, (B, V, D) twice
+        patches, mask, ecg_shared, ecg_specific = self.forward_ecg(disturbed or batch, noise)  # (B, V, D) twice
         outputs["ecg_shared"] = mean_pool(ecg_shared, mask.attention_mask)  # (B, D)
         if ecg_specific is not None:
             outputs["ecg_specific"] = mean_pool(ecg_specific, mask.attention_mask)  # (B, D)
@@ -121,13 +130,20 @@ class CGDMER(nn.Module):
         if self.report_encoder is not None:
             outputs |= self.forward_report(self.report_encoder, batch["tokens"].long(), noise)
             if self.disentangler.projection is not None:
-                outputs["ecg_aligned"] = self.disentangler.align(ecg_shared, mask.attention_mask)  # (B, E)
+                outputs["ecg_aligned"] = self.disentangler.align(ecg_shared, mask.attention_mask, "ecg")  # (B, E)
+
+        # pool the shared features for the measurements; encode every statement of the step
+        if self.objective.measurements > 0:
+            outputs["ecg_pooled"] = self.disentangler.pooling(ecg_shared, mask.attention_mask)  # (B, F)
+        if self.objective.statements > 0 and "statement_tokens" in batch:
+            outputs["statement_aligned"] = self.report_features(batch["statement_tokens"].long())  # (K, E)
 
         # reconstruct the hidden patches
         if self.ecg_decoder is not None:
             grid = (len(LEADS), self.columns)
             outputs["hidden_patches"] = mask.hidden  # (B, L*N)
-            outputs["target_patches"] = normalise(patches.flatten(1, 2))  # (B, L*N, P)
+            clean = patches if disturbed is None else self.patches(batch)[0]  # (B, L, N, P)
+            outputs["target_patches"] = normalise(clean.flatten(1, 2))  # (B, L*N, P)
             if self.objective.ecg_reconstruction > 0:
                 features = decoder_input(ecg_shared, ecg_specific, mask.attention_mask)  # (B, V, 2D)
                 outputs["predicted_patches"] = self.ecg_decoder(features, mask, grid)  # (B, L*N, P)
@@ -146,8 +162,7 @@ class CGDMER(nn.Module):
         (B, V, D).
         """
         # divide by the standard deviation of the record, then cut into patches
-        signal, log_std = standardise(batch["signal"], batch["valid"], batch["missing"])  # (B, L, T), (B, 1)
-        patches = patchify(signal, self.settings.patch)  # (B, L, N, P)
+        patches, log_std = self.patches(batch)  # (B, L, N, P), (B, 1)
 
         # choose the visible tokens
         present = whole_patches(batch["valid"], batch["missing"], self.columns, self.settings.patch)  # (B, L, N)
@@ -157,6 +172,11 @@ class CGDMER(nn.Module):
         ecg_tokens = self.ecg_encoder(patches, log_std, self.all_leads, mask.ids_keep, mask.attention_mask)  # (B, V, D)
         ecg_shared, ecg_specific = self.disentangler(ecg_tokens, mask.attention_mask, "ecg")  # (B, V, D) twice
         return patches, mask, ecg_shared, ecg_specific
+
+    def patches(self, batch: Batch) -> tuple[Tensor, Tensor]:
+        """Return the standardised patches (B, L, N, P) of a batch and the log standard deviation of its records."""
+        signal, log_std = standardise(batch["signal"], batch["valid"], batch["missing"])  # (B, L, T), (B, 1)
+        return patchify(signal, self.settings.patch), log_std
 
     def forward_report(self, encoder: ReportEncoder, ids: Tensor, noise: Noise) -> Outputs:
         """Hide statements and words of the reports (B, S), encode the rest, and predict the hidden words."""
@@ -180,18 +200,22 @@ class CGDMER(nn.Module):
 
         # project into the aligned space
         if self.disentangler.projection is not None:
-            outputs["report_aligned"] = self.disentangler.align(report_shared, attention_mask)  # (B, E)
+            outputs["report_aligned"] = self.disentangler.align(report_shared, attention_mask, "report")  # (B, E)
         return outputs
 
     def sample_mask(self, present: Tensor, noise: Noise, *, full: bool) -> Mask:
-        """Choose the visible ones of the tokens that exist, `present` (B, L, N)."""
-        return sample_mask(present, noise, self.masking, full=full)
+        """Choose the visible ones of the tokens that exist, `present` (B, L, N); in half of the steps, hide fewer.
+
+        The choice fixes V, so it is read from the device, once per pass.
+        """
+        light = self.training and "light" in noise and bool(noise["light"][0] < 0.5)
+        return sample_mask(present, noise, self.light_masking if light else self.masking, full=full)
 
     def features(self, signal: Tensor, valid: Tensor, missing: Tensor, leads: Sequence[int]) -> Outputs:
         """Encode whole ECGs: any leads, any length, nothing hidden.
 
         `signal` is float mV or int16 microvolt (B, L, T), `valid` samples (B,), `missing` leads (B, L), `leads` the
-        canonical lead numbers. Returns pooled `shared` and `specific` features (B, D) and `aligned` vectors (B, E), as
+        canonical lead numbers. Returns pooled `shared` and `specific` features (B, F) and `aligned` vectors (B, E), as
         far as the model has them.
         """
         standardised, log_std = standardise(signal, valid, missing)  # (B, L, T), (B, 1)
@@ -200,13 +224,16 @@ class CGDMER(nn.Module):
         attention_mask = None if bool(present.all()) else present
         lead_numbers = torch.tensor(leads, device=standardised.device)  # (L,)
         ecg_tokens = self.ecg_encoder(patches, log_std, lead_numbers, attention_mask=attention_mask)  # (B, L*N, D)
-        ecg_shared, ecg_specific = self.disentangler(ecg_tokens, attention_mask, "ecg")  # (B, L*N, D) twice
+        return self.pool_features(ecg_tokens, attention_mask)
 
-        outputs = {"shared": mean_pool(ecg_shared, attention_mask)}  # (B, D)
+    def pool_features(self, ecg_tokens: Tensor, attention_mask: Tensor | None) -> Outputs:
+        """Disentangle the encoder's tokens (B, S, D) and return the pooled features that `features` describes."""
+        ecg_shared, ecg_specific = self.disentangler(ecg_tokens, attention_mask, "ecg")  # (B, S, D) twice
+        outputs = {"shared": self.disentangler.pooling(ecg_shared, attention_mask)}  # (B, F)
         if ecg_specific is not None:
-            outputs["specific"] = mean_pool(ecg_specific, attention_mask)  # (B, D)
+            outputs["specific"] = self.disentangler.pooling(ecg_specific, attention_mask)  # (B, F)
         if self.disentangler.projection is not None:
-            outputs["aligned"] = self.disentangler.align(ecg_shared, attention_mask)  # (B, E)
+            outputs["aligned"] = self.disentangler.align(ecg_shared, attention_mask, "ecg")  # (B, E)
         return outputs
 
     def report_features(self, ids: Tensor) -> Tensor:
@@ -214,4 +241,4 @@ class CGDMER(nn.Module):
         assert self.report_encoder is not None, "the model has no report encoder"
         report_tokens, attention_mask = self.report_encoder(ids)  # (B, S, D), (B, S)
         report_shared = self.disentangler.shared(report_tokens, attention_mask)  # (B, S, D)
-        return self.disentangler.align(report_shared, attention_mask)
+        return self.disentangler.align(report_shared, attention_mask, "report")

@@ -3,14 +3,15 @@
 import torch
 from torch import Tensor, nn
 
-from cgdmer.models.transformer import Transformer, mean_pool
+from cgdmer.models.transformer import Transformer, mean_pool, statistics_pool
 from cgdmer.settings import Model
 
 
 class Disentangler(nn.Module):
     """One shared encoder with the same weights for both modalities, and one specific encoder per modality.
 
-    `ecg_specific`, `report_specific` and `projection` say whether any objective needs that module.
+    `ecg_specific`, `report_specific` and `projection` say whether any objective needs that module. With
+    `model.pooling` statistics, ECGs are pooled to 3D numbers and reports to D, so each has its own projection.
     """
 
     def __init__(self, settings: Model, *, ecg_specific: bool, report_specific: bool, projection: bool) -> None:
@@ -22,7 +23,11 @@ class Disentangler(nn.Module):
         self.shared = encoder()
         self.ecg_specific = encoder() if settings.disentangled and ecg_specific else None
         self.report_specific = encoder() if settings.disentangled and report_specific else None
-        self.projection = nn.Linear(settings.width, settings.projection) if projection else None
+        self.pooling = statistics_pool if settings.pooling == "statistics" else mean_pool
+        self.pooled_width = settings.width * (3 if settings.pooling == "statistics" else 1)
+        self.projection = nn.Linear(self.pooled_width, settings.projection) if projection else None
+        two = projection and self.pooled_width != settings.width
+        self.report_projection = nn.Linear(settings.width, settings.projection) if two else None
 
     def forward(self, tokens: Tensor, attention_mask: Tensor | None, modality: str) -> tuple[Tensor, Tensor | None]:
         """Map tokens (B, S, D) of `ecg` or `report` to shared and specific features, each (B, S, D).
@@ -33,10 +38,12 @@ class Disentangler(nn.Module):
         shared_features = self.shared(tokens, attention_mask)  # (B, S, D)
         return shared_features, None if specific is None else specific(tokens, attention_mask)
 
-    def align(self, shared: Tensor, attention_mask: Tensor | None) -> Tensor:
+    def align(self, shared: Tensor, attention_mask: Tensor | None, modality: str) -> Tensor:
         """Pool shared features (B, S, D) and project them to unit vectors (B, E) in the space of both modalities."""
-        assert self.projection is not None
-        projected = self.projection(mean_pool(shared, attention_mask)).float()  # (B, E)
+        pooling = self.pooling if modality == "ecg" else mean_pool
+        projection = self.report_projection if modality == "report" and self.report_projection else self.projection
+        assert projection is not None
+        projected = projection(pooling(shared, attention_mask)).float()  # (B, E)
         unit: Tensor = nn.functional.normalize(projected, dim=1)
         return unit
 

@@ -16,8 +16,8 @@ def standardise(signal: Tensor, valid: Tensor, missing: Tensor) -> tuple[Tensor,
     ratios between leads, which carry axis and hypertrophy, stay. The deviation is returned because voltage is
     diagnostic too: the encoder reads it as one number. Padding and missing leads become exact zeros.
     """
-    millivolt = signal.float() * 1e-3 if signal.dtype == torch.int16 else signal.float()  # (B, L, T)
-    inside = torch.arange(signal.shape[2], device=signal.device) < valid[:, None]  # (B, T)
+    millivolt = to_millivolt(signal)  # (B, L, T)
+    inside = samples_inside(valid, signal.shape[2])  # (B, T)
     recorded = (inside[:, None, :] & ~missing[:, :, None]).float()  # (B, L, T)
     count = recorded.sum(2, keepdim=True)  # (B, L, 1)
     lead_mean = (millivolt * recorded).sum(2, keepdim=True) / count.clamp(min=1)  # (B, L, 1)
@@ -25,6 +25,16 @@ def standardise(signal: Tensor, valid: Tensor, missing: Tensor) -> tuple[Tensor,
     variance = centred.square().sum((1, 2)) / count.sum((1, 2)).clamp(min=1)  # (B,)
     std = (variance + 1e-8).sqrt()[:, None]  # (B, 1)
     return centred / std[:, :, None], std.log()
+
+
+def to_millivolt(signal: Tensor) -> Tensor:
+    """Return int16 microvolt or float mV (B, L, T) as float32 mV."""
+    return signal.float() * 1e-3 if signal.dtype == torch.int16 else signal.float()
+
+
+def samples_inside(valid: Tensor, samples: int) -> Tensor:
+    """Return bool (B, `samples`), True on the first `valid` (B,) samples, False on padding."""
+    return torch.arange(samples, device=valid.device) < valid[:, None]
 
 
 def patchify(signal: Tensor, patch: int) -> Tensor:

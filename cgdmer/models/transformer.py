@@ -1,8 +1,12 @@
 """The pre-norm transformer that every encoder and decoder is built from."""
 
+import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 from torch.utils.checkpoint import checkpoint
+
+VARIANCE_FLOOR = 1e-5
+"""Added to the variance of `statistics_pool`."""
 
 
 class Attention(nn.Module):
@@ -75,6 +79,22 @@ def mean_pool(tokens: Tensor, attention_mask: Tensor | None) -> Tensor:
         return tokens.mean(1)
     weight = attention_mask[:, :, None].to(tokens.dtype)  # (B, S, 1)
     return (tokens * weight).sum(1) / weight.sum(1).clamp(min=1)
+
+
+def statistics_pool(tokens: Tensor, attention_mask: Tensor | None) -> Tensor:
+    """Concatenate mean, standard deviation and maximum of tokens (B, S, D) over the real ones: (B, 3D).
+
+    `attention_mask` (B, S) is True on real tokens; without any, the maximum is 0. The deviation has a small floor,
+    because the gradient of a square root is infinite at zero.
+    """
+    mean = mean_pool(tokens, attention_mask)  # (B, D)
+    variance = mean_pool((tokens - mean[:, None]).square(), attention_mask)  # (B, D)
+    if attention_mask is not None:
+        tokens = tokens.masked_fill(~attention_mask[:, :, None], -torch.inf)  # (B, S, D)
+    largest = tokens.amax(1)  # (B, D)
+    if attention_mask is not None:
+        largest = largest.masked_fill(~attention_mask.any(1, keepdim=True), 0.0)  # (B, D)
+    return torch.cat([mean, (variance + VARIANCE_FLOOR).sqrt(), largest], 1)
 
 
 def initialise(module: nn.Module) -> None:

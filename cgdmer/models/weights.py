@@ -33,7 +33,7 @@ LoadPretrained = Callable[[str, int, int, str | None], tuple[text.HuggingFaceTex
 
 def reads_reports(objective: settings.Objective) -> bool:
     """Return True if any objective needs a report encoder."""
-    return max(objective.contrastive, objective.report_reconstruction, objective.cross_reconstruction) > 0
+    return objective.aligned or max(objective.report_reconstruction, objective.cross_reconstruction) > 0
 
 
 def create(

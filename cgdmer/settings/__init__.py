@@ -28,10 +28,11 @@ from cgdmer.settings.evaluation import (
     WeightsFile,
     ZeroShot,
 )
-from cgdmer.settings.method import Ablations, Masking, Model, Objective, Train
+from cgdmer.settings.method import Ablations, Augmentation, Masking, Model, Objective, Train
 
 __all__ = [
     "Ablations",
+    "Augmentation",
     "Corpus",
     "Disentanglement",
     "Drop",
@@ -98,6 +99,7 @@ class Settings(Section):
     model: Model = Field(default_factory=Model)
     masking: Masking = Field(default_factory=Masking)
     objective: Objective = Field(default_factory=Objective)
+    augmentation: Augmentation = Field(default_factory=Augmentation)
     train: Train = Field(default_factory=Train)
     embed: Embed = Field(default_factory=Embed)
     probe: Probe = Field(default_factory=Probe)

@@ -1,8 +1,8 @@
 """Settings of the method and its training. Each field of the method says whether it is the paper's choice or ours."""
 
-from typing import Literal
+from typing import Literal, Self
 
-from pydantic import Field, ValidationInfo, field_validator
+from pydantic import Field, ValidationInfo, field_validator, model_validator
 from pydantic_core import PydanticCustomError
 
 from cgdmer.settings.base import Section
@@ -35,6 +35,9 @@ class Model(Section):
     """Attention heads of the ECG decoder; must divide `decoder_width`."""
     projection: int = Field(default=64, ge=8)
     """Width of the aligned space in which ECG and report are compared."""
+    pooling: Literal["mean", "statistics"] = "mean"
+    """How the tokens of an ECG become one vector: their `mean`, or `statistics`, which concatenates mean, standard
+    deviation and maximum and is three times as wide. Reports are always averaged (ours)."""
     disentangled: bool = True
     """Whether there are shared and specific encoders (paper). If false, one encoder serves both alignment and
     reconstruction."""
@@ -85,6 +88,9 @@ class Masking(Section):
     the mixture is ours)."""
     ratio: float = Field(default=0.75, ge=0, lt=1)
     """Share of ECG tokens that are hidden, the same for every record (ours, after MAE)."""
+    light_ratio: float | None = Field(default=None, ge=0, lt=1)
+    """Share that is hidden instead of `ratio` in half of the training steps, which are drawn at random, because the
+    trained encoder reads whole records; null for none. Held-out records are always measured with `ratio` (ours)."""
     joint_limb: bool = True
     """Whether limb leads are hidden together: two of them determine the others (ours; docs/protocols.md G.22)."""
     statements: float = Field(default=0.5, ge=0, le=1)
@@ -92,6 +98,43 @@ class Masking(Section):
     a single statement (ours)."""
     text_ratio: float = Field(default=0.15, ge=0, lt=1)
     """Share of report tokens that are hidden (ours, after BERT)."""
+
+    @model_validator(mode="after")
+    def _light_masks_are_masks(self) -> Self:
+        """Refuse a lighter mask where nothing is hidden, because it would have no effect."""
+        if self.light_ratio is not None and (self.kind == "none" or self.ratio == 0):
+            raise PydanticCustomError(
+                "light_ratio_without_mask", "light_ratio must be null where nothing is hidden (kind none or ratio 0)"
+            )
+        return self
+
+
+class Augmentation(Section):
+    """Disturbances of the ECG that the encoder reads in training; the reconstruction target stays clean (ours).
+
+    Every record draws its own. They are off for held-out records and after training. Amplitudes and frequencies are
+    constants of `cgdmer/models/augmentation.py`.
+    """
+
+    noise: float = Field(default=0.0, ge=0, le=1)
+    """Probability of white or muscle noise at the electrodes, 0.008 to 0.15 mV."""
+    wander: float = Field(default=0.0, ge=0, le=1)
+    """Probability of slow baseline wander at the electrodes, up to about 1 mV."""
+    mains: float = Field(default=0.0, ge=0, le=1)
+    """Probability of mains hum of 50 or 60 Hz, up to 0.02 mV; needs `signal.fs` above 120."""
+    gain: float = Field(default=0.0, ge=0, le=1)
+    """Standard deviation of the log of a factor on the whole record."""
+    chest_gain: float = Field(default=0.0, ge=0, le=1)
+    """Standard deviation of the log of a factor on each chest lead. Factors on single limb leads would break the
+    identities between them."""
+    lost_leads: float = Field(default=0.0, ge=0, le=1)
+    """Probability that a record loses leads: each with a probability of up to 0.4, never all. A lost lead counts as
+    missing and is not reconstructed."""
+
+    @property
+    def on(self) -> bool:
+        """True if any disturbance is switched on."""
+        return max(self.noise, self.wander, self.mains, self.gain, self.chest_gain, self.lost_leads) > 0
 
 
 class Objective(Section):
@@ -109,6 +152,12 @@ class Objective(Section):
     """Weight of the cross-entropy on hidden report tokens (ours)."""
     orthogonality: float = Field(default=1.0, ge=0)
     """Weight of the dependence between shared and specific features, which is minimised (ours)."""
+    statements: float = Field(default=0.0, ge=0)
+    """Weight of the alignment of each ECG with every single statement of the step's reports: a sigmoid loss that says
+    which of them its own report holds (ours)."""
+    measurements: float = Field(default=0.0, ge=0)
+    """Weight of predicting standardised measurements, age and sex linearly from the pooled shared features of the ECG,
+    by a smooth absolute error (ours)."""
     cross_reconstruction: float = Field(default=0.0, ge=0)
     """Weight of decoding the ECG from the report's shared features and the ECG's specific features (ours)."""
     orthogonality_kind: Literal["cosine", "cross_covariance", "hsic"] = "cross_covariance"
@@ -119,6 +168,11 @@ class Objective(Section):
     also where only some statements are read (`masking.statements`). So 4.4 % of the demo's negatives are false: all
     statements that are read of the other report stand in the record's own report. With whole reports it would be 0.2 %
     (docs/protocols.md G.26)."""
+
+    @property
+    def aligned(self) -> bool:
+        """True if ECGs are aligned with reports, so that zero-shot classification and retrieval apply."""
+        return max(self.contrastive, self.statements) > 0
 
 
 class Train(Section):

@@ -12,7 +12,6 @@ from cgdmer.encoders.cgdmer import Pretrained
 from cgdmer.errors import DataError
 from cgdmer.files import atomic
 from cgdmer.models.patches import patchify, standardise, whole_patches
-from cgdmer.models.transformer import mean_pool
 from cgdmer.signals.leads import LEADS
 
 FILE = "encoder.onnx"
@@ -39,12 +38,7 @@ class Graph(nn.Module):
         patches = patchify(standardised, patch)  # (B, 12, N, P)
         mask = whole_patches(valid, missing, patches.shape[2], patch).flatten(1)  # (B, 12*N)
         tokens = network.ecg_encoder(patches, log_std, torch.arange(len(LEADS)), attention_mask=mask)  # (B, 12*N, D)
-        shared, specific = network.disentangler(tokens, mask, "ecg")  # (B, 12*N, D) twice
-        features = {"shared": mean_pool(shared, mask)}
-        if specific is not None:
-            features["specific"] = mean_pool(specific, mask)
-        if network.disentangler.projection is not None:
-            features["aligned"] = network.disentangler.align(shared, mask)
+        features = network.pool_features(tokens, mask)
         features["pooled"] = torch.cat([features[name] for name in ("shared", "specific") if name in features], 1)
         return tuple(features[name] for name in self.names)
 

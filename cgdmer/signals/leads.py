@@ -26,6 +26,14 @@ IDENTITIES = np.array(
 )
 """I + III = II; aVR = -(I + II) / 2; aVL = (I - III) / 2; aVF = (II + III) / 2. Each row times limb leads is zero."""
 
+ELECTRODES = ("RA", "LA", "LL", "V1", "V2", "V3", "V4", "V5", "V6")
+
+_I_II = np.array([[-1, 1, 0], [-1, 0, 1]])  # I = LA - RA, II = LL - RA
+LEADS_OF_ELECTRODES = np.block([[HEXAXIAL @ _I_II, np.zeros((LIMB, 6))], [np.full((6, 3), -1 / 3), np.eye(6)]]).astype(
+    np.float32
+)
+"""(12, 9): Einthoven's and Goldberger's limb leads, chest leads against Wilson's central terminal."""
+
 
 def canonical_lead(name: str) -> str | None:
     """Return the canonical name of a lead written in any case, or None if it is not one of the twelve."""

@@ -104,7 +104,13 @@ def test_a_key_changes_with_params_seed_profile_data_and_code_and_with_nothing_e
 
 def test_the_code_behind_a_score_is_counted_and_that_of_intervals_and_pages_is_not():
     names = set(ablations.code(ROOT))
-    counted = ("models/ecg.py", "training/loop.py", "objectives.py", "probing/linear_probe.py", "encoders/cgdmer.py")
+    counted = (
+        "models/ecg.py",
+        "training/loop.py",
+        "objectives/objective.py",
+        "probing/linear_probe.py",
+        "encoders/cgdmer.py",
+    )
     assert {f"cgdmer/{name}" for name in counted} <= names
     assert not any(name.startswith(("cgdmer/report/", "cgdmer/finetuning/")) for name in names)
     assert not names & set(ablations.STATISTICS)
@@ -122,11 +128,11 @@ def test_a_stale_row_says_what_changed(project, monkeypatch):
     write_json(ablations.file("no_eyes"), made.to_json())
     assert (ablations.read()["no_eyes"].stale, ablations.read()["no_eyes"].changed) == (False, None)
     Path("params.yaml").write_text(PARAMS.replace("epochs: 8", "epochs: 9"))
-    code = now.code | {"cgdmer/objectives.py": "0" * 64}
+    code = now.code | {"cgdmer/objectives/objective.py": "0" * 64}
     monkeypatch.setattr(ablations, "code", lambda: code)
     read = ablations.read()["no_eyes"]
     assert read.stale
-    assert read.changed == ["params", "cgdmer/objectives.py"]
+    assert read.changed == ["params", "cgdmer/objectives/objective.py"]
 
 
 def test_files_of_an_earlier_format_are_named_and_not_read(project):

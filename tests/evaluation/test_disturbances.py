@@ -4,9 +4,9 @@ import numpy as np
 import pytest
 from pydantic import ValidationError
 
-from cgdmer.evaluation.disturbances import ELECTRODES, LEADS_OF_ELECTRODES, bursts, disturb, exchanged, name_of, noise
+from cgdmer.evaluation.disturbances import bursts, disturb, exchanged, name_of, noise
 from cgdmer.settings import Drop, Exchange, Noise, Signal
-from cgdmer.signals.leads import LEADS, LIMB, identity_residual
+from cgdmer.signals.leads import ELECTRODES, LEADS, LEADS_OF_ELECTRODES, LIMB, identity_residual
 
 FORM = Signal(fs=100.0, seconds=4.0)
 VALID = np.array([400, 400, 300])

@@ -36,7 +36,7 @@ def test_without_disentanglement_there_is_nothing_specific_and_nothing_extra():
 
 
 def test_aligned_vectors_have_length_one():
-    vectors = Disentangler(MODEL, **ALL).align(torch.randn(5, 3, 16), None)
+    vectors = Disentangler(MODEL, **ALL).align(torch.randn(5, 3, 16), None, "ecg")
     assert torch.allclose(vectors.norm(dim=1), torch.ones(5), atol=1e-6)
 
 
