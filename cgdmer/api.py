@@ -22,20 +22,28 @@ LIMITS = {
     "model.safetensors": 1 << 36,
 }
 """Bytes of the largest files of a model, by their names here and on the hub."""
+BASE = "cgdmer-base"
+"""The encoder that is shipped with this package."""
 MODEL_FIX = "name the folder of a model, for example --model data/models/pretrain"
 
 
-def load_encoder(source: str | Path) -> "Pretrained":
-    """Load a pretrained encoder from a folder, the registry (`models:/NAME@ALIAS`) or a hub (`hf:OWNER/NAME`).
+def load_encoder(source: str | Path = BASE) -> "Pretrained":
+    """Load the encoder that is shipped with this package, `cgdmer-base`, or another pretrained one.
+
+    `source` is a folder, or names one in the registry (`models:/NAME@ALIAS`) or on a hub (`hf:OWNER/NAME`). A folder
+    that is called cgdmer-base is `./cgdmer-base`.
 
     Its attributes are `fs` (Hz), `seconds`, `leads`, `unit` and `dims`; it maps (B, L, T) float mV to features.
     ConfigError if the source needs a library that is not installed, such as MLflow for the registry; DataError for a
-    folder with a missing or damaged file, or with a pipe or device in the place of one.
+    folder with a missing or damaged file, or with a pipe or device in the place of one, and for `cgdmer-base` if this
+    package was built without it.
     """
     encoder: Pretrained
     _check_source(str(source))
     try:
-        if str(source).startswith("hf:"):
+        if source == BASE:
+            encoder = import_module("cgdmer.encoders.cgdmer_base").open_shipped()
+        elif str(source).startswith("hf:"):
             encoder = import_module("cgdmer.sharing.hub").load_encoder(str(source))
         elif str(source).startswith("models:/"):
             encoder = import_module("cgdmer.tracking.registry").load_encoder(str(source))
@@ -57,7 +65,7 @@ def _check_source(source: str) -> None:
             raise ConfigError(f"'{source}' is no registered model", allowed="models:/NAME@ALIAS, models:/NAME/VERSION",
                               fix="--model models:/cgdmer-ecg-encoder@champion")  # fmt: skip
         return
-    if source.startswith("hf:"):
+    if source == BASE or source.startswith("hf:"):
         return
     folder = Path(source)
     for name, limit in LIMITS.items():

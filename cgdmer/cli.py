@@ -5,7 +5,7 @@ import logging
 import sys
 from collections.abc import Callable, Sequence
 
-from cgdmer.commands import own_recordings
+from cgdmer.commands import model_files, own_recordings
 from cgdmer.errors import CgdmerError, DataError, not_installed, printable
 from cgdmer.version import __version__
 
@@ -65,21 +65,7 @@ def parser() -> argparse.ArgumentParser:
         help="take the profile's value of a key that both you and the profile set",
     )  # fmt: skip
     own_recordings.add_commands(commands)
-    convert = commands.add_parser(
-        "convert", help="convert a published checkpoint to safetensors without running its code"
-    )
-    convert.add_argument("file", metavar="FILE", help="a checkpoint: .pt, .pth, .bin, .ckpt or .safetensors")
-    convert.add_argument("--encoder", required=True, metavar="NAME", help="the published encoder, for example ecg_fm")
-    convert.add_argument("-o", "--output", required=True, metavar="FOLDER", help="a new folder for weights and card")
-    convert.add_argument(
-        "--allow-pickle", action="store_true",
-        help="read a file that holds more than tensors in an isolated process, which loads none of its classes",
-    )  # fmt: skip
-    export = commands.add_parser("export", help="write an encoder as a folder of the Hugging Face hub, and as ONNX")
-    export.add_argument("model", metavar="MODEL", nargs="?", default="data/models/pretrain", help="folder of the model")
-    export.add_argument("-o", "--output", required=True, metavar="FOLDER", help="a new folder; its name is the model's")
-    export.add_argument("--onnx", action="store_true", help="add encoder.onnx, compared with the encoder")
-    export.add_argument("--licence", default="other", help="licence of the weights for the card; default: %(default)s")
+    model_files.add_commands(commands)
     doctor = commands.add_parser("doctor", help="check this machine and show which command fixes each problem")
     doctor.add_argument("--profile", metavar="NAME", help="prove too that this machine can run params/NAME.yaml")
     commands.add_parser("publish", help="log the results to MLflow and register the encoders as candidates")
@@ -93,6 +79,9 @@ def parser() -> argparse.ArgumentParser:
     )
     external.add_argument(
         "--root", metavar="FOLDER", help="folder that holds the sets, each in its own folder; default: CGDMER_RAW_ROOT"
+    )
+    commands.add_parser(
+        "train-encoder", help="train the encoder that the package ships, from params/encoder.yaml; resumes after a kill"
     )
     replay = commands.add_parser("replay", help="repeat a pretraining step whose loss was not finite")
     replay.add_argument("folder", metavar="FOLDER", help="the dump that the error message names")
@@ -129,22 +118,8 @@ def own(options: argparse.Namespace) -> int:
     return code
 
 
-def convert(options: argparse.Namespace) -> int:
-    from pathlib import Path
-
-    from cgdmer.commands import convert
-
-    file, folder = Path(options.file), Path(options.output)
-    print(convert.describe(file, options.encoder, folder, isolate=options.allow_pickle))
-    return 0
-
-
-def export(options: argparse.Namespace) -> int:
-    from pathlib import Path
-
-    from cgdmer.commands import export
-
-    print(export.describe(Path(options.model), Path(options.output), licence=options.licence, onnx=options.onnx))
+def models(options: argparse.Namespace) -> int:
+    print(model_files.run(options))
     return 0
 
 
@@ -198,6 +173,13 @@ def external_validation(options: argparse.Namespace) -> int:
     return 0
 
 
+def train_encoder(_: argparse.Namespace) -> int:
+    from cgdmer.commands import train_encoder
+
+    print(train_encoder.train())
+    return 0
+
+
 def replay(options: argparse.Namespace) -> int:
     from pathlib import Path
 
@@ -230,8 +212,9 @@ COMMANDS: dict[str, Callable[[argparse.Namespace], int]] = {
     "embed": own,
     "score": own,
     "plot": own,
-    "convert": convert,
-    "export": export,
+    "convert": models,
+    "export": models,
+    "package": models,
     "doctor": doctor,
     "publish": publish,
     "promote": promote,
@@ -239,6 +222,7 @@ COMMANDS: dict[str, Callable[[argparse.Namespace], int]] = {
     "cross-validation": cross_validation,
     "folds": cross_validation,
     "external-validation": external_validation,
+    "train-encoder": train_encoder,
     "replay": replay,
     "table": table,
 }

@@ -13,7 +13,7 @@ from tqdm import tqdm
 
 import cgdmer
 from cgdmer.api import load_encoder
-from cgdmer.commands import destinations, provenance
+from cgdmer.commands import destinations, encoder_choice, provenance
 from cgdmer.commands.encoding import Encoded, encoding
 from cgdmer.commands.outputs import ALL_FORMATS, Columns, Rejects, check_format, open_output
 from cgdmer.encoders.cgdmer import Pretrained
@@ -58,6 +58,7 @@ class Outcome:
     rejected: int
     doubtful: int
     request: Request
+    encoder: str
     findings: str = ""
     """A short table of the first recordings, for the terminal."""
 
@@ -66,7 +67,7 @@ class Outcome:
         return SOME_REJECTED if self.rejected else 0
 
     def __str__(self) -> str:
-        text = f"{self.written} recordings in {self.request.output}"
+        text = f"{self.written} recordings in {self.request.output}, encoded by {self.encoder}"
         text += f", {self.rejected} rejected: {self.request.rejects}" if self.rejected else ""
         return text + (f", {self.doubtful} doubtful (column quality)" if self.doubtful else "")
 
@@ -90,7 +91,7 @@ def encode_all(
         raise DataError(
             f"{request.output} cannot be written: {error.strerror or error}", fix=f"df -h {request.output.parent}"
         ) from error
-    return Outcome(count, rejects.count, doubtful, request)
+    return Outcome(count, rejects.count, doubtful, request, f"{encoder.name} {encoder.digest[:12]}".strip())
 
 
 def claim(request: Request, formats: Sequence[str] = ALL_FORMATS) -> None:
@@ -173,8 +174,12 @@ def _nothing_written(request: Request, rejects: Rejects, which: str) -> DataErro
     )
 
 
-def embed(request: Request, model: str) -> Outcome:
-    """Write id, seconds used, missing leads, quality and each representation; `load_encoder` opens `model`."""
+def embed(request: Request, model: str | None) -> Outcome:
+    """Write id, seconds used, missing leads, quality and each representation; `load_encoder` opens `model`.
+
+    Without `model`, `encoder_choice` says which encoder is used.
+    """
     claim(request)
+    model = encoder_choice.choose(model)
     meta = {"fitted_on": provenance.Provenance(provenance.of_model(model)).to_json()}
     return encode_all(request, load_encoder(model), lambda features: features, meta)

@@ -3,16 +3,27 @@
 from pathlib import Path
 
 from cgdmer import paths
+from cgdmer.encoders import cgdmer_base
 from cgdmer.files import new_folder, read_json
 from cgdmer.metrics_json import Metrics
-from cgdmer.sharing import card, folder
+from cgdmer.sharing import about, card, folder, packaged_card
 
 
-def describe(model: Path, target: Path, *, licence: str, onnx: bool) -> str:
-    """Export the model into a new folder, which appears complete or not at all, and return what was written."""
+def describe(model: str, target: Path, *, licence: str, onnx: bool) -> str:
+    """Export the model in a folder, or `cgdmer-base`, into a new folder, and return what was written.
+
+    The folder appears complete or not at all. The shipped encoder keeps its own card.
+    """
+    source = cgdmer_base.require() if model == cgdmer_base.WORD else Path(model)
     metrics = Metrics.from_json(read_json(paths.METRICS)) if paths.METRICS.is_file() else None
     with new_folder(target) as temporary:
-        folder.save(model, temporary, card.text(model, target.name, licence, metrics))
+        stated = about.read(source)
+        text = (
+            packaged_card.text(source, target.name, stated, licence)
+            if stated
+            else card.text(source, target.name, licence, metrics)
+        )
+        folder.save(source, temporary, text)
         lines = [f"{target}: {', '.join(sorted(path.name for path in temporary.iterdir()))}"]
         if onnx:
             from cgdmer.sharing import onnx as graphs

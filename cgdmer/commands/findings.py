@@ -34,8 +34,10 @@ class Findings:
         self._more += count
 
     def _top(self, columns: Columns, row: int) -> str:
-        likeliest = sorted(self._columns, key=lambda name: -float(columns[name][row]))[:CLASSES]
-        return ", ".join(f"{self._readable(name)} {float(columns[name][row]):.2f}" for name in likeliest)
+        likeliest: dict[str, float] = {}
+        for name in sorted(self._columns, key=lambda name: -float(columns[name][row])):
+            likeliest.setdefault(self._readable(name), float(columns[name][row]))  # several tasks may have a class
+        return ", ".join(f"{name} {value:.2f}" for name, value in list(likeliest.items())[:CLASSES])
 
     def _readable(self, column: str) -> str:
         name = column.rsplit("/", 1)[-1]

@@ -35,9 +35,9 @@ def add_commands(commands: Any) -> None:
     )
     inputs.add_argument(
         "--model",
-        default="data/models/pretrain",
         metavar="FOLDER",
-        help="folder of the encoder, models:/NAME@ALIAS or hf:OWNER/NAME",
+        help="folder of the encoder, cgdmer-base (shipped with this package), models:/NAME@ALIAS or hf:OWNER/NAME; "
+        "default: data/models/pretrain if there is one below the working directory, else cgdmer-base",
     )
     inputs.add_argument("--seconds", type=float, help="use SECONDS of each recording; default: the encoder's length")
     embed = commands.add_parser("embed", parents=[inputs], help="compute the features of recordings")
@@ -55,9 +55,16 @@ def add_commands(commands: Any) -> None:
     score.add_argument(
         "--prompts", metavar="JSON", help='a file {"prompts": {"CLASS": "text"}}; default: the prompts of the package'
     )
-    score.add_argument("--classes", metavar="AFIB,NORM", help="use only the prompts of these classes")
     score.add_argument(
-        "--probe", action="append", default=[], metavar="TASK", help="a task, or a file *.probe.safetensors; repeatable"
+        "--classes", metavar="AFIB,NORM",
+        help="use only the prompts of these classes; with packaged probes, cosines are written only for named prompts",
+    )  # fmt: skip
+    score.add_argument(
+        "--probe",
+        action="append",
+        default=[],
+        metavar="TASK",
+        help="a task, or a file *.probe.safetensors; repeatable; default: those packaged with the encoder",
     )
     score.add_argument(
         "--representation", default="pooled", help="input of the probe: pooled (default), shared or specific"
@@ -108,9 +115,9 @@ def _score(options: argparse.Namespace) -> tuple[int, str]:
     from cgdmer.commands.score import ScoreOptions, score
 
     classes = None if options.classes is None else tuple(options.classes.split(","))
-    prompts = {} if options.prompts is None else {"prompts": Path(options.prompts)}
+    prompts = None if options.prompts is None else Path(options.prompts)
     score_options = ScoreOptions(
-        **prompts, classes=classes, probes=tuple(options.probe), representation=options.representation
+        prompts, classes=classes, probes=tuple(options.probe), representation=options.representation
     )
     outcome = score(_request(options), options.model, score_options)
     return outcome.code, "\n".join(filter(None, [outcome.findings, str(outcome)]))

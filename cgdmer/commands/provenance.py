@@ -1,7 +1,7 @@
 """Which recordings an encoder and its probes were fitted on: simulated, real or unknown.
 
 The manifest of each corpus, in the project that holds the model or the probe, says where its recordings came from. A
-file that was copied out of its project is of unknown origin.
+file that was copied out of its project is of unknown origin, unless it is part of a packaged encoder, which states it.
 """
 
 import logging
@@ -11,8 +11,11 @@ from pathlib import Path
 from typing import Any
 
 from cgdmer.acquisition import manifest
+from cgdmer.commands import encoder_choice
+from cgdmer.errors import DataError
 from cgdmer.files import read_json
 from cgdmer.paths import raw
+from cgdmer.sharing import about
 from cgdmer.tables import TASKS
 
 log = logging.getLogger(__name__)
@@ -35,7 +38,8 @@ class Provenance:
     def warn(self) -> None:
         """Log a warning if the encoder or a probe has seen simulated recordings only."""
         named = ["the encoder"] if self.encoder == SIMULATED else []
-        named += [f"the probe of {task}" for task, origin in self.probes.items() if origin == SIMULATED]
+        tasks = [task for task, origin in self.probes.items() if origin == SIMULATED]
+        named += [f"the probe{'s' if len(tasks) > 1 else ''} of {', '.join(tasks)}"] if tasks else []
         if named:
             log.warning(
                 "%s saw SIMULATED recordings only: on real recordings the scores are neither calibrated nor valid, "
@@ -45,8 +49,11 @@ class Provenance:
 
 
 def of_model(model: str) -> str:
-    """Return the origin of the recordings that an encoder was pretrained on, given its folder."""
-    config = Path(model) / "config.json"
+    """Return the origin of the recordings that an encoder was pretrained on, given its folder or `cgdmer-base`."""
+    folder = encoder_choice.folder(model) or Path(model)
+    if stated := _stated(folder):
+        return stated.encoder_saw
+    config = folder / "config.json"
     facts = _content(config).get("facts")
     sources = facts.get("pool") if isinstance(facts, dict) else None
     return _origin(config, sources) if isinstance(sources, list) else UNKNOWN
@@ -54,7 +61,22 @@ def of_model(model: str) -> str:
 
 def of_probe(path: Path, task: str) -> str:
     """Return the origin of the recordings that a probe was fitted on, given its file and its task."""
+    if path.parent.name == about.PROBES and (stated := _stated(path.parent.parent)):
+        return stated.probes_saw
     return _origin(path, [TASKS[task]] if task in TASKS else [])
+
+
+def of_sources(sources: Sequence[str]) -> str:
+    """Return the origin of the corpora of the project in the working directory."""
+    return _origin(Path.cwd() / "data", sources)
+
+
+def _stated(folder: Path) -> about.About | None:
+    """Return what a packaged encoder says of itself; None for another folder, or one that is damaged."""
+    try:
+        return about.read(folder)
+    except DataError:
+        return None
 
 
 def _origin(file: Path, sources: Sequence[str]) -> str:

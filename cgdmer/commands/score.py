@@ -2,7 +2,7 @@
 
 import hashlib
 import json
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -11,7 +11,7 @@ import numpy as np
 
 from cgdmer import paths, report_text
 from cgdmer.api import load_encoder
-from cgdmer.commands import destinations, provenance
+from cgdmer.commands import destinations, encoder_choice, provenance
 from cgdmer.commands.embed import Outcome, Request, claim, encode_all
 from cgdmer.commands.findings import Findings
 from cgdmer.commands.outputs import Columns
@@ -25,6 +25,7 @@ from cgdmer.tables import TASKS
 FORMATS = (".parquet", ".csv")
 MAX_PROMPTS, MAX_CLASSES = 1 << 22, 10_000
 """Bytes of the largest file of prompts, and its most classes."""
+NO_PROMPTS: tuple[list[str], np.ndarray, dict[str, Any]] = ([], np.zeros((0, 0)), {})
 PROMPTS_FIX = '--prompts FILE with {"prompts": {"CLASS": "text"}}'
 
 
@@ -32,22 +33,33 @@ PROMPTS_FIX = '--prompts FILE with {"prompts": {"CLASS": "text"}}'
 class ScoreOptions:
     """The prompts and probes to score with."""
 
-    prompts: Path = zero_shot.STATEMENTS
+    prompts: Path | None = None
+    """None for the prompts of the package."""
     classes: tuple[str, ...] | None = None
     """Classes whose prompts are used; None for all."""
     probes: tuple[str, ...] = ()
-    """Tasks, or files of fitted probes."""
+    """Tasks, or files of fitted probes; () for those that are packaged with the encoder, if there are any."""
     representation: str = "pooled"
 
+    @property
+    def prompt_file(self) -> Path:
+        return self.prompts or zero_shot.STATEMENTS
 
-def score(request: Request, model: str, options: ScoreOptions) -> Outcome:
+
+def score(request: Request, model: str | None, options: ScoreOptions) -> Outcome:
     """Write id, seconds, missing leads, quality, a cosine per prompt (`zero_shot/CLASS`) and a probability per class.
+
+    Without `model`, `encoder_choice` says which encoder is used. An encoder with packaged probes gives their
+    probabilities if no probe is named, and then no cosines unless prompts or classes are.
 
     Return the outcome with the top findings of the first recordings. ConfigError for an unknown class, task or
     representation; DataError for a probe that was fitted for another encoder.
     """
     claim(request, FORMATS)
-    destinations.check_inputs(request.output, [options.prompts, *map(probe_path, options.probes)])
+    model = encoder_choice.choose(model)
+    packaged = encoder_choice.packaged_probes(model)
+    named = [probe_path(name, packaged) for name in options.probes]
+    destinations.check_inputs(request.output, [options.prompt_file, *(named or packaged)])
     encoder = load_encoder(model)
     if options.representation not in encoder.dims:
         names = sorted(encoder.dims)
@@ -56,8 +68,9 @@ def score(request: Request, model: str, options: ScoreOptions) -> Outcome:
             f"{did_you_mean(options.representation, names)}",
             allowed=", ".join(names),
         )
-    probes = _probes(options, encoder)
-    classes, vectors, prompt_metadata = _prompts(encoder, options)
+    probes = _probes(named or packaged, options, encoder)
+    cosines_wanted = bool(named) or not packaged or (options.prompts, options.classes) != (None, None)
+    classes, vectors, prompt_metadata = _prompts(encoder, options, probes) if cosines_wanted else NO_PROMPTS
 
     def columns(features: dict[str, np.ndarray]) -> Columns:
         scores: dict[str, Any] = {}
@@ -84,9 +97,11 @@ def score(request: Request, model: str, options: ScoreOptions) -> Outcome:
     return replace(encode_all(request, encoder, columns, meta, findings.add), findings=str(findings))
 
 
-def _probes(options: ScoreOptions, encoder: Pretrained) -> dict[Path, linear_probe_io.FittedProbe]:
+def _probes(
+    files: Sequence[Path], options: ScoreOptions, encoder: Pretrained
+) -> dict[Path, linear_probe_io.FittedProbe]:
     """Load the probes by file; ConfigError for two probes of one task, whose columns would have the same names."""
-    probes = {path: linear_probe_io.load(path) for path in map(probe_path, options.probes)}
+    probes = {path: linear_probe_io.load(path) for path in files}
     for probe in probes.values():
         probe.check_fits(encoder.digest, encoder.dims, options.representation)
     tasks = [probe.task for probe in probes.values()]
@@ -95,10 +110,12 @@ def _probes(options: ScoreOptions, encoder: Pretrained) -> dict[Path, linear_pro
     return probes
 
 
-def probe_path(name: str) -> Path:
-    """Return the file of a fitted probe, given its path or its task."""
+def probe_path(name: str, packaged: Sequence[Path] = ()) -> Path:
+    """Return the file of a fitted probe, given its path or its task; of a task, a packaged one if there is one."""
     if name.endswith(linear_probe_io.SUFFIX):
         return Path(name)
+    if inside := [path for path in packaged if path.name == f"{name}{linear_probe_io.SUFFIX}"]:
+        return inside[0]
     if name not in TASKS:
         raise ConfigError(
             f"--probe {name}: no such task{did_you_mean(name, list(TASKS))}",
@@ -107,17 +124,19 @@ def probe_path(name: str) -> Path:
     return paths.fitted_probe("cgdmer", name)
 
 
-def _prompts(encoder: Pretrained, options: ScoreOptions) -> tuple[list[str], np.ndarray, dict[str, Any]]:
+def _prompts(
+    encoder: Pretrained, options: ScoreOptions, probes: Collection[Path]
+) -> tuple[list[str], np.ndarray, dict[str, Any]]:
     """Return class names, their unit vectors (C, E) and metadata; empty for an encoder trained without reports."""
     if "aligned" not in encoder.dims:
-        if not options.probes:
+        if not probes:
             raise ConfigError(
                 "this encoder was trained without reports: it has no zero-shot scores",
                 fix="--probe TASK, or --model FOLDER",
             )
-        return [], np.zeros((0, 0)), {}
-    check_prompts(options.prompts)
-    prompts = zero_shot.read_prompts(options.prompts, options.prompts.stem, ensemble=False)
+        return NO_PROMPTS
+    check_prompts(options.prompt_file)
+    prompts = zero_shot.read_prompts(options.prompt_file, options.prompt_file.stem, ensemble=False)
     names = (
         list(prompts.texts)
         if options.classes is None
@@ -159,7 +178,7 @@ def _known_classes(classes: Sequence[str], available: list[str], options: ScoreO
     for name in classes:
         if name not in available:
             raise ConfigError(
-                f"{printable(str(options.prompts))} has no prompt '{name}'{did_you_mean(name, available)}",
+                f"{printable(str(options.prompt_file))} has no prompt '{name}'{did_you_mean(name, available)}",
                 allowed=", ".join(available)[:1000],
                 fix=PROMPTS_FIX,
             )

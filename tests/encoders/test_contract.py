@@ -10,7 +10,7 @@ from support import example_pool as example
 from support import peers
 
 from cgdmer import encoders, settings
-from cgdmer.encoders import Setup
+from cgdmer.encoders import Setup, cgdmer_base
 from cgdmer.errors import ConfigError
 from cgdmer.files import sha256
 from cgdmer.models import weights
@@ -23,7 +23,7 @@ FORM = settings.Signal(fs=100.0, seconds=5.0)
 def small_networks():
     with pytest.MonkeyPatch.context() as patch:
         peers.shrink(patch)
-        yield
+        yield patch
 
 
 @pytest.fixture(scope="module", params=encoders.names())
@@ -32,6 +32,9 @@ def encoder(request, tmp_path_factory, small_networks):
     _, reports, _ = example.signals(20)
     model = example.awake(weights.create(example.MODEL, settings.Masking(), settings.Objective(), FORM, reports, 0))
     weights.save(folder, model, FORM, {})
+    if request.param == cgdmer_base.NAME:
+        small_networks.setattr(cgdmer_base, "FOLDER", folder)
+        small_networks.setattr(cgdmer_base, "DIGEST", weights.digest(folder))
     return encoders.load(request.param, Setup(FORM, example.MODEL, 0, folder, weights_files(request.param, folder)))
 
 

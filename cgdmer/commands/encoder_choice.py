@@ -1,0 +1,43 @@
+"""Which encoder a command uses: the one that `--model` names, else that of the project, else the shipped one."""
+
+import logging
+from pathlib import Path
+
+from cgdmer import paths
+from cgdmer.encoders import cgdmer_base
+from cgdmer.models import weights
+from cgdmer.probing.linear_probe_io import SUFFIX
+from cgdmer.sharing import about
+from cgdmer.tables import TASKS
+
+log = logging.getLogger(__name__)
+
+
+def choose(model: str | None) -> str:
+    """Return the name of the encoder, for `load_encoder`.
+
+    A project that has pretrained its own encoder goes on using that one; anywhere else it is the shipped one.
+    """
+    if model is not None:
+        return model
+    own = (paths.MODEL / weights.CONFIG).is_file()
+    chosen = str(paths.MODEL) if own else cgdmer_base.WORD
+    why = f"--model {cgdmer_base.WORD} is the one that this package ships" if own else "it is shipped with this package"
+    log.info("no --model is named: the encoder is %s; %s", chosen, why)
+    return chosen
+
+
+def folder(model: str) -> Path | None:
+    """Return the folder of an encoder; None for one of the registry or a hub."""
+    if model == cgdmer_base.WORD:
+        return cgdmer_base.FOLDER
+    return None if model.startswith(("models:/", "hf:")) else Path(model)
+
+
+def packaged_probes(model: str) -> list[Path]:
+    """Return the probes that were packaged with an encoder, in the order of their tasks; [] without any."""
+    inside = folder(model)
+    stated = about.read(inside) if inside else None
+    if inside is None or stated is None:
+        return []
+    return [inside / about.PROBES / f"{task}{SUFFIX}" for task in TASKS if task in stated.probes]

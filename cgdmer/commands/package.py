@@ -1,0 +1,141 @@
+"""`cgdmer package`: make a trained model the encoder that is shipped with this package, or one in a folder of its own.
+
+The folder holds the weights in half precision, config, tokenizer, a fitted probe per task, `about.json` with what was
+measured, and a model card. The probes are fitted on the simulated corpora of this project, and on no others.
+"""
+
+import tempfile
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+
+from cgdmer import paths, settings
+from cgdmer.commands import provenance
+from cgdmer.encoders import cgdmer_base
+from cgdmer.encoders.cgdmer import open_folder
+from cgdmer.errors import ConfigError, DataError
+from cgdmer.evaluation import packaged_probes
+from cgdmer.external.results import RealResult
+from cgdmer.external.scoring import MAIN
+from cgdmer.files import read_json, sha256, write_text
+from cgdmer.models import weights
+from cgdmer.probing import linear_probe_io
+from cgdmer.results import Interval
+from cgdmer.shards import Shards
+from cgdmer.sharing import about, half, packaged_card
+from cgdmer.sharing.about import About
+from cgdmer.sharing.folder import CARD
+
+COMPARED = 256
+"""Records on which half precision is compared with fp32."""
+LICENCE = "mit"
+"""Of the packaged weights: that of this package."""
+
+
+def package(model: Path, target: Path, params: Path = Path("params.yaml")) -> str:
+    """Package a model into `target`, which appears complete or not at all, and return what was done.
+
+    ConfigError if a benchmark corpus of this project is not simulated, or `target` holds something else; DataError if
+    the model or a corpus is missing or damaged.
+    """
+    config = settings.load(params)
+    _check_target(target)
+    shards = " ".join(f"shards@{source}" for source in packaged_probes.SOURCES)
+    if (origin := provenance.of_sources(packaged_probes.SOURCES)) != provenance.SIMULATED:
+        raise ConfigError(
+            f"the benchmark corpora of this project are {origin}: probes fitted on them carry what they hold",
+            allowed=f"simulated {', '.join(packaged_probes.SOURCES)}",
+            fix=f"python -m cgdmer profile demo && dvc repro {shards}",
+        )
+    corpora = {source: packaged_probes.open_corpus(source) for source in packaged_probes.SOURCES}
+    target.parent.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(prefix=f".{target.name}.", dir=target.parent) as scratch:
+        made = Path(scratch) / target.name
+        half.save(model, made)
+        stated = _fill(made, model, corpora, config)
+        if target.exists():
+            target.rename(Path(scratch) / "replaced")
+        made.rename(target)
+    return _described(target, stated)
+
+
+def _check_target(target: Path) -> None:
+    """Raise ConfigError if `target` holds anything but a packaged encoder, which is replaced."""
+    if target.exists() and not (target / about.FILE).is_file() and any(target.iterdir()):
+        raise ConfigError(f"{target} holds no packaged encoder", allowed="a new folder, or one that this command wrote",
+                          fix="name another with -o")  # fmt: skip
+
+
+def _fill(folder: Path, model: Path, corpora: dict[str, Shards], config: settings.Settings) -> About:
+    """Compare precisions, fit the probes, and write them with `about.json` and the card into `folder`."""
+    compared = half.check(model, folder, *_examples(next(iter(corpora.values()))))
+    encoder = open_folder(folder, cgdmer_base.NAME)
+    stated = About(
+        encoder.digest,
+        provenance.of_model(str(model)),
+        provenance.SIMULATED,
+        {source: about.Corpus(len(shards), shards.digest) for source, shards in corpora.items()},
+        about.Half((folder / weights.WEIGHTS).stat().st_size, COMPARED, compared.worst, compared.correlation),
+        probes={},
+    )
+    for source, shards in corpora.items():
+        for one in packaged_probes.fit(encoder, source, shards, config.probe, config.embed.batch):
+            name = f"{one.probe.task}{linear_probe_io.SUFFIX}"
+            linear_probe_io.save(folder / about.PROBES / name, one.probe)
+            stated.probes[one.probe.task] = one.cell
+            if one.zero_shot:
+                stated.zero_shot[one.probe.task] = one.zero_shot
+    _write(folder, stated)
+    return stated
+
+
+def _examples(shards: Shards) -> tuple[np.ndarray, np.ndarray]:
+    """Return the first records in float32 mV, and their valid samples."""
+    rows = np.arange(min(COMPARED, len(shards)))
+    return shards.gather(rows).astype(np.float32) / 1000, shards.columns("valid")["valid"].to_numpy()[rows]
+
+
+def _write(folder: Path, stated: About) -> None:
+    about.write(folder, stated)
+    write_text(folder / CARD, packaged_card.text(folder, cgdmer_base.WORD, stated, LICENCE))
+
+
+def renew_card(folder: Path) -> str:
+    """Take the results of `external-validation` into `about.json` and the card of a packaged encoder.
+
+    DataError if the folder holds no packaged encoder, or the results are of other weights.
+    """
+    stated = about.read(folder)
+    if stated is None:
+        raise DataError(f"{folder} holds no packaged encoder", fix="python -m cgdmer package")
+    command = f"python -m cgdmer external-validation --encoders {cgdmer_base.NAME}"
+    if not paths.real().is_file():
+        raise DataError(f"{paths.real()} is missing", fix=command)
+    result = RealResult.from_json(read_json(paths.real()))
+    if result.encoder != (actual := sha256(folder / weights.WEIGHTS)[:16]):
+        raise DataError(f"{paths.real()} is of the weights {result.encoder}", allowed=actual, fix=command)
+    stated = replace(stated, real=dict(_real_rows(result)))
+    _write(folder, stated)
+    return _described(folder, stated)
+
+
+def _real_rows(result: RealResult) -> Iterator[tuple[str, about.RealRow]]:
+    """Yield the name of each set and task with its results on pooled features, the packaged encoder first."""
+    for one in result.sets.values():
+        for task, scored in one.tasks.items():
+            cells = {name: kinds[MAIN] for name, kinds in scored.encoders.items() if MAIN in kinds}
+            intervals = {name: Interval(cell.mean, cell.low, cell.high) for name, cell in cells.items()}
+            gaps = {name: Interval(gap.mean, gap.low, gap.high) for name, gap in scored.differences.items()}
+            yield f"{one.title}, {task}", about.RealRow(scored.records, intervals, gaps)
+
+
+def _described(folder: Path, stated: About) -> str:
+    """Return what the folder holds, and the line that pins a shipped encoder."""
+    lines = [f"{folder}: {stated.half.bytes / 1e6:.1f} MB of weights, digest {stated.digest}"]
+    lines += [f"{task}: probe {cell.text()}" for task, cell in stated.probes.items()]
+    lines += [f"{task}: {row.encoders[next(iter(row.encoders))].text()}" for task, row in (stated.real or {}).items()]
+    if folder.resolve() == cgdmer_base.FOLDER.resolve() and stated.digest != cgdmer_base.DIGEST:
+        lines.append(f'to pin it: set DIGEST = "{stated.digest}" in cgdmer/encoders/cgdmer_base.py')
+    return "\n".join(lines)
