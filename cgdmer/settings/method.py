@@ -176,7 +176,7 @@ class Objective(Section):
 
 
 class Train(Section):
-    """The optimiser and the training loop. AdamW with linear warm-up and cosine decay; all values are ours."""
+    """The optimiser and the training loop, with linear warm-up and cosine decay; all values are ours."""
 
     seed: int = Field(default=7, ge=0)
     """Seed of initial weights, batch order, masks and dropout."""
@@ -188,6 +188,9 @@ class Train(Section):
     """Micro-batches per optimiser step on each process. More of them need less memory; two or more cost another forward
     pass, because the terms across records are computed on the whole batch. Without dropout, the result is the same
     within rounding."""
+    optimiser: Literal["adamw", "muon"] = "adamw"
+    """`adamw`, or `muon` (Jordan et al. 2024) for the matrices of transformer blocks and AdamW for the rest. Both use
+    the same learning rate (Liu et al. 2025)."""
     lr: float = Field(default=2e-3, gt=0)
     """Peak learning rate."""
     text_lr: float | None = Field(default=None, gt=0)

@@ -12,7 +12,7 @@ from torch.nn.parallel import DistributedDataParallel
 
 from cgdmer import environment
 from cgdmer.distributed import World, gather
-from cgdmer.models.cgdmer import Batch, Outputs
+from cgdmer.models.cgdmer import Batch, Outputs, take_rows
 from cgdmer.models.masking import Noise
 from cgdmer.models.transformer import Transformer
 from cgdmer.objectives import Cached, RankLayout
@@ -51,9 +51,9 @@ class Engine:
         self.task = task.to(self.device)
         set_gradient_checkpointing(task, train.gradient_checkpointing)
         self.names = {id(parameter): name for name, parameter in task.named_parameters()}
-        self.optimiser = optimiser.adamw(task, train)
+        self.optimiser = optimiser.create(task, train)
         self.non_finite = torch.zeros((), device=self.device)
-        self.optimiser.found_inf = self.non_finite  # type: ignore[attr-defined]  # fused AdamW skips updates while it is 1
+        self.optimiser.skip_while(self.non_finite)
         self.average = copy.deepcopy(task).requires_grad_(False) if train.ema else None
         self.generator = torch.Generator(self.device)
         self.updating = False
@@ -181,12 +181,12 @@ class Engine:
     def flops(self, micro_batch: MicroBatch) -> int:
         """Count the FLOPs of training on one record, measured on a few, without recomputation and without effect."""
         few = min(4, len(micro_batch.batch["signal"]))
-        batch = {k: value[:few] if isinstance(value, Tensor) else value for k, value in micro_batch.batch.items()}
+        batch = take_rows(micro_batch.batch, slice(few))
         noise = self.draw_noise((few,), 0, "flops")
         self.task.train()
         set_gradient_checkpointing(self.task, False)
         with torch.autocast(self.device.type, torch.bfloat16, enabled=self.bf16):
-            total = count_flops(lambda: self.task(self.to_device(cast(Batch, batch)), noise)["loss"])
+            total = count_flops(lambda: self.task(self.to_device(batch), noise)["loss"])
         set_gradient_checkpointing(self.task, self.train.gradient_checkpointing)
         self.optimiser.zero_grad(set_to_none=True)
         return total // few

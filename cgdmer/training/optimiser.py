@@ -1,13 +1,15 @@
-"""The optimiser: fused AdamW, its learning rate (linear warm-up, cosine to zero), and its state as named tensors."""
+"""The optimiser, its learning rate (linear warm-up, cosine to zero), and its state as named tensors."""
 
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import torch
 from torch import Tensor, nn
 
+from cgdmer.models.transformer import Attention
 from cgdmer.settings import Train
+from cgdmer.training.muon import Muon, Optimisers
 
 
 def learning_rate(step: int, total: int, peak: float, warmup: float) -> float:
@@ -18,14 +20,28 @@ def learning_rate(step: int, total: int, peak: float, warmup: float) -> float:
     return peak * 0.5 * (1 + math.cos(math.pi * (step - warmup_steps) / max(1, total - warmup_steps)))
 
 
-def adamw(module: nn.Module, train: Train) -> torch.optim.AdamW:
-    """Return AdamW over the trainable parameters of a module.
+def create(module: nn.Module, train: Train) -> Optimisers:
+    """Return the optimiser of a module: AdamW, or Muon for the matrices of transformer blocks and AdamW for the rest.
+
+    A pretrained report encoder is left to AdamW, which it was trained with.
+    """
+    if train.optimiser == "adamw":
+        return Optimisers(adamw(module, train))
+    layers = [layer for block in module.modules() if isinstance(block, Attention) for layer in block.modules()]
+    matrices = [layer.weight for layer in layers if isinstance(layer, nn.Linear) and layer.weight.requires_grad]
+    group = {"params": matrices, "weight_decay": train.weight_decay, "lr_scale": 1.0}
+    return Optimisers(adamw(module, train, without=matrices), Muon([group], train.lr))
+
+
+def adamw(module: nn.Module, train: Train, without: Sequence[Tensor] = ()) -> torch.optim.AdamW:
+    """Return fused AdamW over the trainable parameters of a module, except those of `without`.
 
     Matrices decay; biases, norms, embeddings and the temperature do not. The `lr_scale` of a group multiplies the
     learning rate of a step: it is `train.text_lr / train.lr` for modules with the attribute `pretrained`, 1 otherwise.
     """
     embeddings = {id(layer.weight) for layer in module.modules() if isinstance(layer, nn.Embedding)}
-    trainable = [parameter for parameter in module.parameters() if parameter.requires_grad]
+    left_out = {id(parameter) for parameter in without}
+    trainable = [p for p in module.parameters() if p.requires_grad and id(p) not in left_out]
     decayed = [p for p in trainable if p.ndim > 1 and id(p) not in embeddings]
     undecayed = [p for p in trainable if p.ndim <= 1 or id(p) in embeddings]
     groups: list[dict[str, Any]] = [
@@ -47,19 +63,20 @@ def _divided(group: dict[str, Any], pretrained: set[int], scale: float) -> list[
     return [part for part in (others, scaled) if part["params"]]
 
 
-def state_tensors(optimiser: torch.optim.Optimizer, names: Mapping[int, str]) -> dict[str, Tensor]:
-    """Return an optimiser's state by parameter name; `names` maps the `id` of a parameter to its name."""
+def state_tensors(optimisers: Optimisers, names: Mapping[int, str]) -> dict[str, Tensor]:
+    """Return the state by parameter name; `names` maps the `id` of a parameter to its name."""
     return {
         f"optimiser/{names[id(parameter)]}/{key}": value
-        for parameter, state in optimiser.state.items()
+        for part in optimisers.parts
+        for parameter, state in part.state.items()
         for key, value in state.items()
     }
 
 
-def restore_state(optimiser: torch.optim.Optimizer, names: Mapping[int, str], tensors: Mapping[str, Tensor]) -> None:
+def restore_state(optimisers: Optimisers, names: Mapping[int, str], tensors: Mapping[str, Tensor]) -> None:
     """Load what `state_tensors` returned, `step` counters onto the device of their parameter, as fused AdamW needs."""
-    for group in optimiser.param_groups:
-        for parameter in group["params"]:
+    for part in optimisers.parts:
+        for parameter in (parameter for group in part.param_groups for parameter in group["params"]):
             prefix = f"optimiser/{names[id(parameter)]}/"
             state = {key.removeprefix(prefix): value for key, value in tensors.items() if key.startswith(prefix)}
-            optimiser.state[parameter] = {key: value.to(parameter.device) for key, value in state.items()}
+            part.state[parameter] = {key: value.to(parameter.device) for key, value in state.items()}

@@ -7,8 +7,9 @@ import torch
 from support import example_pool as example
 
 from cgdmer import objectives, settings
-from cgdmer.models import text, weights
+from cgdmer.models import text, transformer, weights
 from cgdmer.training import optimiser
+from cgdmer.training.muon import Muon
 
 
 def test_rate_rises_to_the_peak_and_falls_to_almost_nothing():
@@ -57,23 +58,72 @@ def test_a_pretrained_report_encoder_has_a_learning_rate_of_its_own(frozen):
     assert [group["lr_scale"] for group in same.param_groups] == [1.0, 1.0]
 
 
-def test_an_optimiser_comes_back_to_the_bit(tmp_path):
+@pytest.mark.parametrize("name", ["adamw", "muon"])
+def test_an_optimiser_comes_back_to_the_bit(name):
     def trained(steps, state=None):
         torch.manual_seed(0)
-        layer = torch.nn.Linear(3, 2)
-        adamw = torch.optim.AdamW(layer.parameters(), lr=0.1, fused=True)
-        names = {id(parameter): name for name, parameter in layer.named_parameters()}
+        block = transformer.Block(8, 2, 0.0)
+        both = optimiser.create(block, settings.Train(optimiser=name, lr=0.1))
+        names = {id(parameter): name for name, parameter in block.named_parameters()}
         if state:
-            layer.load_state_dict(state[0])
-            optimiser.restore_state(adamw, names, state[1])
+            block.load_state_dict(state[0])
+            optimiser.restore_state(both, names, state[1])
         for _ in range(steps):
-            layer(torch.ones(1, 3)).square().sum().backward()
-            adamw.step()
-            adamw.zero_grad()
-        saved = {name: value.clone() for name, value in optimiser.state_tensors(adamw, names).items()}
-        return {name: value.clone() for name, value in layer.state_dict().items()}, saved
+            step(block, both)
+        saved = {name: value.clone() for name, value in optimiser.state_tensors(both, names).items()}
+        return {name: value.clone() for name, value in block.state_dict().items()}, saved
 
     whole, resumed = trained(5), trained(2, trained(3))
     for first, second in zip(whole, resumed, strict=True):
         assert first.keys() == second.keys()
         assert all(torch.equal(first[name], second[name]) for name in first)
+
+
+def step(block, optimisers):
+    """Train a block on one fixed sequence."""
+    block(torch.linspace(-1, 1, 40).view(1, 5, 8), None).square().sum().backward()
+    optimisers.step()
+    optimisers.zero_grad()
+
+
+def test_muon_trains_the_matrices_of_blocks_and_adamw_all_others():
+    objective = settings.Objective()
+    model = weights.create(example.MODEL, settings.Masking(), objective, example.SIGNAL, ["a b c", "d e"], 0)
+    task = objectives.Objective(model, objective)
+    names = {id(parameter): name for name, parameter in task.named_parameters()}
+    both = optimiser.create(task, settings.Train(optimiser="muon"))
+    adamw, muon = ([names[id(p)] for group in part.param_groups for p in group["params"]] for part in both.parts)
+    assert sorted(adamw + muon) == sorted(names.values())
+    assert {name.split(".")[-2] for name in muon} == {"qkv", "out", "up", "down"}
+    assert "model.ecg_encoder.patch_embed.weight" in adamw
+
+
+def test_muon_moves_a_matrix_by_the_orthogonal_factor_of_its_gradient():
+    matrix = torch.nn.Parameter(torch.zeros(4, 6))
+    gradient = torch.randn(4, 6, generator=torch.Generator().manual_seed(0))
+    matrix.grad = gradient.clone()
+    Muon([{"params": [matrix], "weight_decay": 0.0}], lr=1.0).step()
+    left, _, right = torch.linalg.svd(gradient, full_matrices=False)
+    cosine = torch.nn.functional.cosine_similarity(-matrix.detach().flatten(), (left @ right).flatten(), dim=0)
+    assert cosine > 0.95  # five iterations bring singular values near 1, not to it
+    assert matrix.detach().square().mean().sqrt() == pytest.approx(0.2, rel=0.25)  # like an update of AdamW
+
+
+@pytest.mark.parametrize("name", ["adamw", "muon"])
+def test_no_update_while_a_value_is_not_finite(name):
+    torch.manual_seed(0)
+    block, flag = transformer.Block(8, 2, 0.0), torch.zeros(())
+    both = optimiser.create(block, settings.Train(optimiser=name))
+    both.skip_while(flag)
+    step(block, both)
+    names = {id(parameter): name for name, parameter in block.named_parameters()}
+    before = {k: v.clone() for k, v in block.state_dict().items()}
+    momentum = {k: v.clone() for k, v in optimiser.state_tensors(both, names).items() if k.endswith("buffer")}
+    flag.fill_(1)
+    for parameter in block.parameters():
+        parameter.grad = torch.full_like(parameter, torch.nan)
+    both.step()
+    assert all(torch.equal(before[k], v) for k, v in block.state_dict().items())
+    after = optimiser.state_tensors(both, names)
+    assert all(torch.equal(value, after[key]) for key, value in momentum.items())
+    assert bool(momentum) == (name == "muon")
