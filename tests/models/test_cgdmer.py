@@ -10,6 +10,9 @@ from cgdmer.settings import Masking, Model, Objective
 from cgdmer.signals.leads import LEADS
 
 
+STATISTICS = example.MODEL.model_copy(update={"pooling": "statistics"})
+
+
 def build(model=example.MODEL, masking=Masking(), **terms):  # noqa: B008
     _, reports, _ = example.signals(20)
     return example.awake(weights.create(model, masking, Objective(**terms), example.SIGNAL, reports, 0))
@@ -95,11 +98,55 @@ def test_leads_marked_missing_are_leads_not_given():
     assert torch.allclose(marked["aligned"], left_out["aligned"], atol=1e-5)
 
 
-def test_training_and_features_agree_where_nothing_is_hidden():
-    model = build(masking=Masking(kind="none", text_ratio=0.0)).eval()
+@pytest.mark.parametrize("shape", [example.MODEL, STATISTICS])
+def test_training_and_features_agree_where_nothing_is_hidden(shape):
+    model = build(shape, masking=Masking(kind="none", text_ratio=0.0), measurements=1.0).eval()
     batch = example.batch(model)
     out = run(model, batch)
     features = model.features(batch["signal"], batch["valid"], batch["missing"], range(len(LEADS)))
-    assert torch.allclose(out["ecg_shared"], features["shared"], atol=1e-5)
+    assert torch.allclose(out["ecg_pooled"], features["shared"], atol=1e-5)
+    assert torch.allclose(out["ecg_shared"], features["shared"][:, : shape.width], atol=1e-5)
     assert torch.allclose(out["ecg_aligned"], features["aligned"], atol=1e-5)
     assert torch.allclose(out["report_aligned"], model.report_features(batch["tokens"].long()), atol=1e-5)
+
+
+def test_statistics_make_features_three_times_as_wide_and_leave_the_rest():
+    model = build(STATISTICS)
+    width = STATISTICS.width
+    batch = example.batch(model, short=[1])
+    features = model.features(batch["signal"], batch["valid"], batch["missing"], range(len(LEADS)))
+    assert features["shared"].shape == features["specific"].shape == (6, 3 * width)
+    out = run(model, batch)
+    assert out["ecg_shared"].shape == out["report_shared"].shape == (6, width), "orthogonality compares the means"
+    assert model.disentangler.projection.in_features == 3 * width
+    assert model.disentangler.report_projection.in_features == width
+    assert torch.allclose(out["report_aligned"].norm(dim=1), torch.ones(6), atol=1e-5)
+
+
+def test_half_of_the_steps_hide_less_in_all_their_records_and_only_in_training():
+    model = build(masking=Masking(light_ratio=0.3))
+    batch, columns = example.batch(model), 10
+    hidden = []
+    for seed in range(60):
+        hidden_patches = run(model, batch, seed)["hidden_patches"].sum(1)
+        assert len(set(hidden_patches.tolist())) == 1
+        hidden.append(hidden_patches[0].item())
+    assert set(hidden) == {12 * (columns - 2), 12 * (columns - 7)}
+    assert 15 < hidden.count(12 * (columns - 7)) < 45
+    model.eval()
+    assert {run(model, batch, seed)["hidden_patches"].sum(1)[0].item() for seed in range(8)} == {12 * (columns - 2)}
+
+
+def test_the_encoder_reads_the_disturbed_signals_and_the_target_stays_clean():
+    model = build().eval()
+    batch = example.batch(model)
+    noise = model.draw_noise(6, torch.Generator().manual_seed(0))
+    lost = batch["missing"].clone()
+    lost[0, 6:] = True
+    signal = batch["signal"].float() / 1000 + 0.1 * torch.randn(batch["signal"].shape)
+    other = Batch(**(batch | {"signal": signal, "missing": lost, "full": False}))
+    clean, out = model(batch, noise), model(batch, noise, other)
+    assert torch.equal(out["target_patches"], clean["target_patches"])
+    assert not torch.allclose(out["ecg_shared"], clean["ecg_shared"], atol=1e-3)
+    assert torch.equal(out["report_shared"], clean["report_shared"])
+    assert not out["hidden_patches"][0].view(12, -1)[6:].any(), "a lost lead is not reconstructed"

@@ -1,9 +1,10 @@
 """Blocks: padding is invisible, checkpointing changes memory and nothing else."""
 
+import pytest
 import torch
 from support import example_pool as example
 
-from cgdmer.models.transformer import Transformer, initialise, mean_pool
+from cgdmer.models.transformer import VARIANCE_FLOOR, Transformer, initialise, mean_pool, statistics_pool
 
 
 def stack(dropout=0.0):
@@ -49,3 +50,24 @@ def test_a_new_block_is_the_identity_whatever_order_its_layers_were_drawn_in():
     for module in reversed(list(encoder.modules())):
         initialise(module)
     assert torch.allclose(encoder.blocks[0](x, None), x)
+
+
+@pytest.mark.parametrize("masked", [True, False])
+def test_statistics_are_those_of_the_real_tokens(masked):
+    tokens = torch.randn(3, 6, 5)
+    attention_mask = torch.tensor([[True] * 4 + [False] * 2, [True] * 6, [True] + [False] * 5]) if masked else None
+    pooled = statistics_pool(tokens, attention_mask)
+    assert pooled.shape == (3, 15)
+    for record in range(3):
+        real = tokens[record] if attention_mask is None else tokens[record][attention_mask[record]]
+        deviation = (real.var(0, correction=0) + VARIANCE_FLOOR).sqrt()
+        assert torch.allclose(pooled[record], torch.cat([real.mean(0), deviation, real.amax(0)]), atol=1e-6)
+
+
+def test_statistics_of_equal_tokens_and_of_none_are_finite_and_so_are_their_gradients():
+    tokens = torch.ones(2, 3, 4, requires_grad=True)
+    pooled = statistics_pool(tokens, torch.tensor([[True] * 3, [False] * 3]))
+    pooled.square().sum().backward()
+    assert pooled.isfinite().all()
+    assert tokens.grad.isfinite().all()
+    assert not pooled[1, 8:].any()
