@@ -9,7 +9,6 @@ from cgdmer.models.cgdmer import Batch
 from cgdmer.settings import Masking, Model, Objective
 from cgdmer.signals.leads import LEADS
 
-
 STATISTICS = example.MODEL.model_copy(update={"pooling": "statistics"})
 
 
