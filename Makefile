@@ -9,7 +9,7 @@ export HF_HUB_DISABLE_TELEMETRY := 1
 export MLFLOW_DISABLE_TELEMETRY := true
 export PREFECT_SERVER_ANALYTICS_ENABLED := false
 
-.PHONY: help demo real folds external ablations serve deploy stop test long coverage fuzz audit check clean
+.PHONY: help demo real folds external encoder ablations serve deploy stop test long coverage fuzz audit check clean
 
 help: ## list the targets
 	@grep -E '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 12
@@ -32,6 +32,10 @@ folds: .venv/installed ## cross-validate on a real PTB-XL, after make demo: make
 external: .venv/installed ## evaluate on every set of real recordings, after make demo: make external CGDMER_RAW_ROOT=/data
 	@test -n "$(CGDMER_RAW_ROOT)" || { echo "make external CGDMER_RAW_ROOT=/folder/with/ptbxl/ludb/code15"; exit 2; }
 	HF_HUB_OFFLINE=1 python -m cgdmer external-validation
+
+encoder: .venv/installed ## train the encoder that the package ships, and package it; resumes after a kill
+	python -m cgdmer train-encoder
+	python -m cgdmer package
 
 test: .venv/installed-dev ## run the tests
 	pytest -n auto --dist loadgroup

@@ -5,6 +5,7 @@ parent.
 """
 
 import os
+import signal
 import threading
 from collections import deque
 from collections.abc import Callable, Generator, Iterable, Iterator
@@ -25,6 +26,10 @@ Result = TypeVar("Result")
 
 DASK_TIMEOUT = 10.0
 """Seconds to wait for a Dask scheduler."""
+
+
+BACKGROUND = 10
+"""Niceness of processes that work in the background."""
 
 
 class WorkerDied(CgdmerError):
@@ -130,6 +135,25 @@ def map_apart(function: Callable[[Job], Result], jobs: Iterable[Job]) -> Generat
                 yield pool.submit(function, job).result()
         except BrokenProcessPool as error:
             raise worker_died([]) from error
+
+
+@contextmanager
+def background_processes(count: int) -> Iterator[ProcessPoolExecutor]:
+    """Open worker processes that prepare work for this one: it has precedence over them, and they end with it.
+
+    Ctrl-C is left to this process. Jobs that have not begun are dropped when it leaves.
+    """
+    pool = ProcessPoolExecutor(count, get_context("forkserver"), initializer=_stand_back)
+    try:
+        yield pool
+    finally:
+        pool.shutdown(cancel_futures=True)
+
+
+def _stand_back() -> None:
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    os.nice(BACKGROUND)
+    _end_with_parent()
 
 
 def _workers(executor: Executor) -> int:

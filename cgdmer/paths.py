@@ -12,6 +12,8 @@ STATE = Path(".cgdmer")
 PRETRAINING_SET = DATA / "pretraining_set.json"
 PROTOCOL = DATA / "raw" / "protocol"
 MODEL = DATA / "models" / "pretrain"
+BASE = DATA / "models" / "base"
+"""The encoder that `python -m cgdmer train-encoder` trains and the package ships; no stage writes it."""
 CURVE = REPORTS / "pretrain" / "curve.csv"
 METRICS = REPORTS / "metrics.json"
 HEADLINE = REPORTS / "headline.json"
@@ -109,6 +111,11 @@ def rehearsal() -> Path:
 def real() -> Path:
     """Return the results on sets of real recordings, which a command writes and no stage."""
     return REPORTS / "real.json"
+
+
+def recordings(key: str) -> Path:
+    """Return the file of recordings without report that pretraining reads, in canonical form."""
+    return STATE / "recordings" / f"{key}.npz"
 
 
 def scratch(stage: str, *items: str) -> Path:

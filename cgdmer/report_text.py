@@ -25,6 +25,12 @@ def clean_joined(text: str) -> str:
     return text.translate(_SPACES) + "." if text.split() else EMPTY
 
 
+def statements(report: str) -> list[str]:
+    """Return the distinct statements of a cleaned report in their order, each with a final period."""
+    bare = (part.strip(" .") for part in report.split(SEPARATOR))
+    return list(dict.fromkeys(f"{part}." for part in bare if part))
+
+
 def word_count(text: str) -> int:
     """Return the number of words of joined lines, for the four-word rule (docs/protocols.md A.1.1)."""
     return len(_strip(text).split())

@@ -24,7 +24,8 @@ def train(folder, accumulate=2, **terms):
     with contextlib.chdir(folder):
         pretrain(
             model=example.MODEL, masking=settings.Masking(), objective=OBJECTIVE.model_copy(update=terms),
-            train=TRAIN.model_copy(update={"accumulate": accumulate}), signal=example.SIGNAL,
+            augmentation=settings.Augmentation(), train=TRAIN.model_copy(update={"accumulate": accumulate}),
+            signal=example.SIGNAL,
         )  # fmt: skip
     with (folder / paths.CURVE).open() as stream:
         curve = [[float(value) for value in row.values()] for row in csv.DictReader(stream)]

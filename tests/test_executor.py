@@ -2,6 +2,10 @@
 
 import operator
 import os
+import subprocess
+import sys
+import time
+from pathlib import Path
 
 import pytest
 
@@ -93,3 +97,22 @@ def test_a_scheduler_that_does_not_answer_is_named(monkeypatch):
     monkeypatch.setattr(executor, "DASK_TIMEOUT", 0.5)
     with pytest.raises(ConfigError, match=r"dask://127\.0\.0\.1:1: no scheduler answers"):
         list(executor.map_unordered(operator.neg, [1]))
+
+
+def test_background_processes_give_way_and_end_with_their_parent():
+    with executor.background_processes(1) as pool:
+        assert pool.submit(os.nice, 0).result() == min(19, os.nice(0) + executor.BACKGROUND)
+    program = (
+        "import os, signal, sys\n"
+        "from cgdmer.executor import background_processes\n"
+        "if __name__ == '__main__':\n"
+        "    with background_processes(1) as pool:\n"
+        "        print(pool.submit(os.getpid).result(), flush=True)\n"
+        "        os.kill(os.getpid(), signal.SIGKILL)\n"
+    )
+    killed = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=False)
+    worker = Path(f"/proc/{int(killed.stdout)}")
+    deadline = time.monotonic() + 30
+    while worker.exists() and time.monotonic() < deadline:
+        time.sleep(0.05)
+    assert not worker.exists()

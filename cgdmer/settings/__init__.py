@@ -13,7 +13,17 @@ from cgdmer.errors import ConfigError, did_you_mean
 from cgdmer.files import check_regular
 from cgdmer.settings import bounded_yaml
 from cgdmer.settings.base import Section
-from cgdmer.settings.data import Corpus, Index, PretrainingSet, Protocol, Signal, Source, Validation
+from cgdmer.settings.data import (
+    Corpus,
+    Index,
+    PretrainingSet,
+    Protocol,
+    Signal,
+    Simulated,
+    Source,
+    Unlabelled,
+    Validation,
+)
 from cgdmer.settings.evaluation import (
     Disentanglement,
     Drop,
@@ -53,7 +63,9 @@ __all__ = [
     "Robustness",
     "Settings",
     "Signal",
+    "Simulated",
     "Train",
+    "Unlabelled",
     "Validation",
     "WeightsFile",
     "ZeroShot",

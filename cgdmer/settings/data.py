@@ -2,7 +2,8 @@
 
 from typing import Literal
 
-from pydantic import Field
+from pydantic import Field, ValidationInfo, field_validator, model_validator
+from pydantic_core import PydanticCustomError
 
 from cgdmer.settings.base import Examples, Section
 
@@ -121,8 +122,60 @@ class Validation(Section):
     """Whether result and page show record ids and report texts. `auto` shows those of simulated corpora only."""
 
 
-class PretrainingSet(Section):
-    """The corpora that pretraining uses."""
+class Simulated(Section):
+    """Simulated records that are drawn while training runs, instead of a finite corpus."""
 
-    sources: list[Source] = Field(default=["mimic_iv_ecg"], min_length=1)
-    """Corpora of the pretraining set. Only records of their training splits that have a report are used."""
+    records: int = Field(default=0, ge=0)
+    """Records that each epoch shows, repeats included; 0 for no simulated records."""
+    seed: int = Field(default=101, ge=0)
+    """Seed of the records. With a seed of the section `corpora`, the encoder would be trained on its test records."""
+    population: Literal["textbook", "clinical"] = "textbook"
+    """Patients of the records: `textbook` hearts with clear findings, as in the demo corpora, or `clinical` ones whose
+    shapes, degrees and intervals are those of real recordings."""
+    pool: int = Field(default=8192, ge=2)
+    """Records that are shuffled together. The pool moves on, by `pool / passes` records each time it has been shown
+    once."""
+    passes: int = Field(default=4, ge=1)
+    """How often each record is shown; must divide `pool`. Simulating a record costs about a third of training on it, so
+    showing it several times is faster. The first and last `pool` records of a training are shown less often."""
+
+    @field_validator("passes")
+    @classmethod
+    def _divide_pool(cls, passes: int, info: ValidationInfo) -> int:
+        pool = info.data.get("pool", passes)  # a pool that is itself wrong has its own error
+        if pool % passes == 0:
+            return passes
+        raise PydanticCustomError(
+            "passes_do_not_divide_pool", "does not divide pretraining_set.simulated.pool = {pool}", {"pool": pool}
+        )
+
+
+class Unlabelled(Section):
+    """Recordings without report, which serve the terms that need none. `python -m cgdmer train-encoder` reads them."""
+
+    folders: list[str] = []
+    """Folders of recordings in any format that `cgdmer embed` reads, below CGDMER_RAW_ROOT. One that is not there is
+    left out."""
+    share: float = Field(default=0.125, gt=0, lt=1)
+    """Share of each batch that is drawn from them, if there are any."""
+
+
+class PretrainingSet(Section):
+    """The records that pretraining uses: those of corpora, or simulated ones that are drawn while it runs."""
+
+    sources: list[Source] = Field(default=["mimic_iv_ecg"])
+    """Corpora of the pretraining set. Only records of their training splits that have a report are used. Empty if
+    `simulated.records` is set."""
+    simulated: Simulated = Field(default_factory=Simulated)
+    unlabelled: Unlabelled = Field(default_factory=Unlabelled)
+
+    @model_validator(mode="after")
+    def _one_kind(self) -> "PretrainingSet":
+        """Refuse a pretraining set of corpora and simulated records, and one of neither."""
+        if bool(self.sources) != bool(self.simulated.records):
+            return self
+        raise PydanticCustomError(
+            "one_kind_of_records",
+            "needs either sources, or simulated.records above 0 and sources: []; {present}",
+            {"present": "it has both" if self.sources else "it has neither"},
+        )

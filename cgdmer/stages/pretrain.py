@@ -3,8 +3,9 @@
 import shutil
 from collections.abc import Mapping
 from contextlib import nullcontext
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
 import polars as pl
 
@@ -12,61 +13,105 @@ from cgdmer import paths, settings
 from cgdmer.files import atomic, write_json
 from cgdmer.models import text_files, weights
 from cgdmer.objectives import Objective
+from cgdmer.streams import training_data
+from cgdmer.streams.training_data import TrainingData
 from cgdmer.tracking import journal
-from cgdmer.training import Fitted, Records, World, fit, join, launch, process_count, threads
-from cgdmer.training.pretraining_set import choose, key, open_pretraining_set
+from cgdmer.training import Fitted, World, fit, join, launch, process_count, threads
+from cgdmer.training.pretraining_set import key, open_pretraining_set, read_description
+
+
+@dataclass(frozen=True)
+class Destination:
+    """Where a training writes its results."""
+
+    model: Path
+    results: Path
+    """Folder of curve.csv and summary.json."""
+    name: str
+    """Name of its folder of work in progress."""
+
+
+PIPELINE = Destination(paths.MODEL, paths.CURVE.parent, "pretrain")
+
+
+@dataclass(frozen=True)
+class Sections:
+    """The settings of a training, by the name of their section."""
+
+    model: settings.Model
+    masking: settings.Masking
+    objective: settings.Objective
+    augmentation: settings.Augmentation
+    train: settings.Train
+    signal: settings.Signal
+
+    @classmethod
+    def of(cls, config: settings.Settings) -> Self:
+        """Return the sections that a training reads."""
+        return cls(config.model, config.masking, config.objective, config.augmentation, config.train, config.signal)
 
 
 def pretrain(
-    *, model: settings.Model, masking: settings.Masking, objective: settings.Objective, train: settings.Train,
-    signal: settings.Signal,
+    *, model: settings.Model, masking: settings.Masking, objective: settings.Objective,
+    augmentation: settings.Augmentation, train: settings.Train, signal: settings.Signal,
 ) -> None:  # fmt: skip
-    """Train on every training record with a report; after a kill, training resumes from its last checkpoint."""
-    if model.text and weights.reads_reports(objective):
+    """Train on the pretraining set; after a kill, training resumes from its last checkpoint."""
+    start(Sections(model, masking, objective, augmentation, train, signal), None, PIPELINE)
+
+
+def start(sections: Sections, description: dict[str, Any] | None, destination: Destination) -> None:
+    """Train in one process per device; `description` is the pretraining set, None for the pipeline's."""
+    model = sections.model
+    if model.text and weights.reads_reports(sections.objective):
         text_files.require(model.text, model.text_revision)  # before shards are verified, which takes minutes
-    sections = (model, masking, objective, train, signal)
     if (count := process_count()) > 1:
-        launch(count, run, *sections)
+        launch(count, run, sections, description, destination)
     else:
-        run(*sections)
+        run(sections, description, destination)
 
 
-def run(
-    model: settings.Model, masking: settings.Masking, objective: settings.Objective, train: settings.Train,
-    signal: settings.Signal,
-) -> None:  # fmt: skip
+def run(sections: Sections, description: dict[str, Any] | None, destination: Destination) -> None:
     """Run one training process; only rank 0 writes."""
+    objective, train, signal = sections.objective, sections.train, sections.signal
     world = join()
-    shards, pool = open_pretraining_set(signal)
-    rows, sizes = choose(shards, train)
-    reports = shards.columns("report")["report"].gather(rows[: sizes[0]])
+    data, pool = open_data(sections, description)
     with threads(world.size):
-        network = weights.create(model, masking, objective, signal, reports, train.seed)
-        name = key(pool, model, masking, objective, train, signal)
-        folder = paths.scratch("pretrain", name)
-        task = Objective(network, objective)
-        source = Records(shards, rows, network.tokenizer)
-        sections = {"model": model, "masking": masking, "objective": objective, "train": train, "signal": signal}
-        live_run = journal.live(name, folder, sections, train.log_steps) if world.is_main else nullcontext(silent)
-        with live_run as log_step:
-            fitted = fit(task, source, sizes, train, world=world, folder=folder, log_metrics=log_step)
+        network = weights.create(sections.model, sections.masking, objective, signal, data.reports, train.seed)
+        name = key(pool, *vars(sections).values())
+        folder = paths.scratch(destination.name, name)
+        task = Objective(network, objective, sections.augmentation)
+        live = journal.live(name, folder, vars(sections), train.log_steps) if world.is_main else nullcontext(silent)
+        with live as log_step, data.open(network.tokenizer, folder, world) as (source, plan):
+            fitted = fit(task, source, data.sizes, train, world=world, folder=folder, log_metrics=log_step, plan=plan)
     if world.is_main:
-        facts = {"records": sizes[0], "held_out": sizes[1], "steps": fitted.steps, "pool": sorted(pool["sources"])}
-        weights.save(paths.MODEL, network, signal, facts)
-        write_summary(fitted, facts, task, world)
-        shutil.rmtree(paths.scratch("pretrain"), ignore_errors=True)  # only rank 0 wrote here, and all is saved now
+        facts: dict[str, Any] = {"records": data.sizes[0], "held_out": data.sizes[1], "steps": fitted.steps}
+        facts |= {"pool": sorted(pool["sources"]), **data.facts}
+        weights.save(destination.model, network, signal, facts)
+        write_summary(fitted, facts, task, world, destination)
+        shutil.rmtree(paths.scratch(destination.name), ignore_errors=True)  # only rank 0 wrote here, and all is saved
+
+
+def open_data(sections: Sections, description: dict[str, Any] | None) -> tuple[TrainingData, dict[str, Any]]:
+    """Return the records to train on and the description of the pretraining set."""
+    chosen = read_description() if description is None else description
+    if "simulated" in chosen:
+        return training_data.of_stream(chosen, sections.train, sections.objective, sections.signal), chosen
+    shards, chosen = open_pretraining_set(sections.signal)
+    return training_data.of_shards(shards, sections.train, sections.objective), chosen
 
 
 def silent(step: int, metrics: Mapping[str, float]) -> None:
     """Log nothing, on every rank but 0."""
 
 
-def write_summary(fitted: Fitted, facts: dict[str, Any], task: Objective, world: World) -> None:
+def write_summary(
+    fitted: Fitted, facts: dict[str, Any], task: Objective, world: World, destination: Destination
+) -> None:  # fmt: skip
     """Write the learning curve and the summary; timing, which varies, goes to a folder that is not versioned."""
-    with atomic(paths.CURVE) as temporary:
+    with atomic(destination.results / paths.CURVE.name) as temporary:
         pl.DataFrame(fitted.curve).write_csv(temporary, float_precision=6)
     first, last = fitted.curve[0], fitted.curve[-1]
     summary = facts | {"first": first, "last": last, "epochs": fitted.held_out}
     summary["parameters"] = sum(parameter.numel() for parameter in task.parameters())
-    write_json(Path(paths.CURVE).with_name("summary.json"), summary)
-    write_json(paths.STATE / "pretrain" / "speed.json", fitted.speed | {"device": str(world.device)})
+    write_json(destination.results / "summary.json", summary)
+    write_json(paths.STATE / destination.name / "speed.json", fitted.speed | {"device": str(world.device)})

@@ -6,7 +6,7 @@ import polars as pl
 
 from cgdmer import paths
 from cgdmer import shards as storage
-from cgdmer.errors import DataError, ValidationFailed
+from cgdmer.errors import ConfigError, DataError, ValidationFailed
 from cgdmer.files import read_json, write_json
 from cgdmer.settings import PretrainingSet
 
@@ -14,8 +14,18 @@ from cgdmer.settings import PretrainingSet
 def pretraining_set(*, pretraining_set: PretrainingSet) -> None:
     """Write `data/pretraining_set.json`; `trainable` counts records of the training split that have a report.
 
-    ValidationFailed for a source whose validation failed, DataError if there is no record to train on.
+    Simulated records have only their settings in it. ValidationFailed for a source whose validation failed, DataError
+    if there is no record to train on.
     """
+    if pretraining_set.unlabelled.folders:
+        raise ConfigError(
+            "pretraining_set.unlabelled.folders are not read by the pipeline, which cannot depend on files outside it",
+            allowed="[] in params.yaml",
+            fix="python -m cgdmer train-encoder, which reads them as params/encoder.yaml says",
+        )
+    if pretraining_set.simulated.records:
+        write_json(paths.PRETRAINING_SET, {"sources": {}, "simulated": pretraining_set.simulated.model_dump()})
+        return
     shards = {source: _validated(source) for source in pretraining_set.sources}
     storage.concatenate(list(shards.values()))
     entries = {source: _describe(corpus) for source, corpus in shards.items()}

@@ -31,9 +31,24 @@ class Source(Protocol):
 
     @property
     def longest(self) -> int:
-        """The position of a record with the longest report."""
+        """The position of a record with the longest report, among those that are at hand."""
 
-    def __call__(self, positions: np.ndarray) -> Batch: ...
+    def __call__(self, positions: np.ndarray, step: np.ndarray | None = None) -> Batch:
+        """Return the records at `positions`, a part of those of a `step`, or the whole step if it is None."""
+
+
+class Plan(Protocol):
+    """Decides which records each step sees."""
+
+    @property
+    def steps(self) -> int:
+        """Steps per epoch."""
+
+    def __call__(self, step: int) -> np.ndarray:
+        """Return the positions of a step's global batch; only the step number decides them."""
+
+    def largest(self, step: int) -> np.ndarray:
+        """Return the positions of a largest batch among records that are at hand in a step."""
 
 
 log = logging.getLogger(__name__)
@@ -65,12 +80,12 @@ class Run:
 
     def __init__(
         self, task: nn.Module, source: Source, sizes: tuple[int, int], train: Train, world: World, folder: Path,
-        log_metrics: LogMetrics,
+        log_metrics: LogMetrics, plan: Plan | None = None,
     ) -> None:  # fmt: skip
         """`sizes` counts training and held-out records; in `source`, held-out positions follow the training ones."""
         self.train, self.world, self.folder, self.source, self.log_metrics = train, world, folder, source, log_metrics
         self.records, self.held_out = sizes
-        self.order = Order(self.records, train.batch, train.seed)
+        self.order = plan or Order(self.records, train.batch, train.seed)
         self.total = self.order.steps * train.epochs
         self.engine = Engine(task, train, world)
         self.log = StepLog(folder / "steps.jsonl")
@@ -103,9 +118,12 @@ class Run:
                 ([np.concatenate([[self.source.longest], rows[1:]]) for rows in by_rank], weight)
                 for by_rank, weight in split
             ]
+            positions = np.concatenate([rows for by_rank, _ in split for rows in by_rank])
         return [
             MicroBatch(
-                self.engine.pin(self.source(by_rank[self.world.rank])), tuple(len(rows) for rows in by_rank), weight
+                self.engine.pin(self.source(by_rank[self.world.rank], positions)),
+                tuple(len(rows) for rows in by_rank),
+                weight,
             )
             for by_rank, weight in split
         ]
@@ -120,11 +138,10 @@ class Run:
         self.throughput.records += sum(sum(micro_batch.sizes) for micro_batch in micro_batches)
         self.pending.append(PendingStep(number, micro_batches, names, values, rate))
 
-    def try_widest(self) -> None:
-        """Try the largest batch with the longest reports on a GPU, whose memory is the scarce one."""
+    def try_widest(self, number: int) -> None:
+        """Try the largest batch with the longest reports on a GPU, whose memory is the scarce one, before a step."""
         if self.world.device.type == "cuda":
-            largest = max(map(self.order, range(self.order.steps)), key=len)
-            memory.try_widest(self.engine, self.read(largest, widen=True))
+            memory.try_widest(self.engine, self.read(self.order.largest(number), widen=True))
 
     def out_of_memory(
         self, error: torch.OutOfMemoryError, done: int, bar: Bar, *, measuring: bool = False
@@ -186,7 +203,9 @@ class Run:
         positions = np.arange(self.records, self.records + self.held_out)
         for batch in np.array_split(positions, -(-self.held_out // self.train.batch)):
             micro_batches = np.array_split(batch, min(self.train.accumulate, len(batch)))
-            yield [MicroBatch(self.source(rows), (len(rows),), len(rows) / self.held_out) for rows in micro_batches]
+            yield [
+                MicroBatch(self.source(rows, batch), (len(rows),), len(rows) / self.held_out) for rows in micro_batches
+            ]
 
     def loop(self, done: int, interrupt: Interrupt) -> None:
         """Train from step `done` to the end; Preempted, with a checkpoint saved, on SIGTERM or SIGINT."""
@@ -196,7 +215,7 @@ class Run:
         for number, (micro_batches, waited) in zip(range(done, self.total), batches, strict=True):
             try:
                 if self.throughput is None:
-                    self.try_widest()
+                    self.try_widest(number)
                 self.step(number, micro_batches, waited)
             except torch.OutOfMemoryError as error:
                 raise self.out_of_memory(error, number, bar) from error
@@ -257,15 +276,16 @@ class Run:
 
 def fit(
     task: nn.Module, source: Source, sizes: tuple[int, int], train: Train, *, world: World, folder: Path,
-    log_metrics: LogMetrics = lambda step, metrics: None,
+    log_metrics: LogMetrics = lambda step, metrics: None, plan: Plan | None = None,
 ) -> Fitted:  # fmt: skip
     """Train `task` in place; after a kill, the same call resumes from the checkpoints in `folder`.
 
-    `source` maps positions to a batch, and `sizes` counts its training and its held-out records. The result does not
+    `source` maps positions to a batch, and `sizes` counts its training and its held-out records. `plan` decides what
+    each step sees; without one, an epoch shows every training record once. The result does not
     depend on kills or data threads, nor, within rounding, on the number of ranks. Raises TrainingStopped for a
     non-finite term, and Preempted, with a checkpoint saved, on SIGTERM or SIGINT.
     """
-    run = Run(task, source, sizes, train, world, folder, log_metrics)
+    run = Run(task, source, sizes, train, world, folder, log_metrics, plan)
     done = run.resume()
     with Interrupt(world) as interrupt, run.writer:
         run.loop(done, interrupt)

@@ -15,15 +15,21 @@ import torch
 from cgdmer.errors import DataError
 from cgdmer.models.cgdmer import Batch
 from cgdmer.models.tokens import Tokenizer
-from cgdmer.shards import Shards
+from cgdmer.shards import Shards, batches
 from cgdmer.shards.batches import Pairs
+from cgdmer.training.statements import Statements
 
 
 class Records:
     """ECG-report pairs of chosen rows. Called with positions among them, it returns a `Batch` in host memory."""
 
-    def __init__(self, shards: Shards, rows: np.ndarray, tokenizer: Tokenizer | None) -> None:
+    def __init__(
+        self, shards: Shards, rows: np.ndarray, tokenizer: Tokenizer | None, *, statements: bool = False
+    ) -> None:
+        """`rows` (n,) are row numbers in `shards`; `statements` adds the single statements of the reports."""
         reports, report_of_row = shards.reports()
+        self.reports = reports
+        self.statements = Statements(tokenizer) if tokenizer and statements else None
         tokens = tokenizer(reports) if tokenizer else np.zeros((len(reports), 1), dtype=np.int32)
         self.pad = tokenizer.pad if tokenizer else 0
         self.pairs = Pairs(shards, rows, tokens, report_of_row)
@@ -38,20 +44,36 @@ class Records:
         lengths = (self.pairs.tokens != self.pad).sum(1)  # (U,)
         return int(lengths[self.report_of_row[self.pairs.rows]].argmax())
 
-    def __call__(self, positions: np.ndarray) -> Batch:
+    def __call__(self, positions: np.ndarray, step: np.ndarray | None = None) -> Batch:
         """Return the records at `positions`, with their reports cut to the longest of them, rounded up to 8 tokens.
 
-        A lead of zeros was not recorded and counts as missing. numpy looks for it, because a large torch operation
-        would start OpenMP workers for this thread. With more threads than cores, OpenMP stops spinning, which costs a
-        third of the throughput.
+        `step` holds the positions of the whole step, whose statements every part of it gets; without it, `positions`
+        are the whole step.
         """
-        batch = self.pairs[positions]  # type: ignore[index]
-        batch["missing"] |= torch.from_numpy((batch["signal"].numpy() == 0).all(2))
-        longest = int((batch["tokens"] != self.pad).sum(1).max())
-        batch["tokens"] = batch["tokens"][:, : max(1, -(-longest // 8) * 8)]
-        full = bool((batch["valid"] >= batch["signal"].shape[2]).all()) and not bool(batch["missing"].any())
-        report = torch.from_numpy(self.report_of_row[batch["row"].numpy()].astype(np.int64))
-        return Batch(**batch, report=report, full=full)  # type: ignore[typeddict-item]  # the other fields are optional
+        pairs = self.pairs[positions]  # type: ignore[index]
+        report = torch.from_numpy(self.report_of_row[pairs["row"].numpy()].astype(np.int64))
+        batch = complete(pairs, report, self.pad)
+        if self.statements is not None:
+            texts = self._texts(positions)
+            self.statements.add_to(batch, texts, texts if step is None else self._texts(step))
+        return batch
+
+    def _texts(self, positions: np.ndarray) -> list[str]:
+        return [self.reports[code] for code in self.report_of_row[self.pairs.rows[positions]]]
+
+
+def complete(pairs: batches.Batch, report: torch.Tensor, pad: int) -> Batch:
+    """Return the batch of a step: tokens cut, missing leads marked, and which reports are equal, int64 (B,).
+
+    A lead of zeros was not recorded and counts as missing. numpy looks for it, because a large torch operation would
+    start OpenMP workers for this thread. With more threads than cores, OpenMP stops spinning, which costs a third of
+    the throughput.
+    """
+    pairs["missing"] |= torch.from_numpy((pairs["signal"].numpy() == 0).all(2))
+    longest = int((pairs["tokens"] != pad).sum(1).max())
+    pairs["tokens"] = pairs["tokens"][:, : max(1, -(-longest // 8) * 8)]
+    full = bool((pairs["valid"] >= pairs["signal"].shape[2]).all()) and not bool(pairs["missing"].any())
+    return Batch(**pairs, report=report, full=full)  # type: ignore[typeddict-item]  # the other fields are optional
 
 
 @dataclass(frozen=True)
@@ -81,13 +103,25 @@ class Order:
     def __call__(self, step: int) -> np.ndarray:
         """Return the positions of a step's global batch; only the step number decides them."""
         epoch, index = divmod(step, self.steps)
-        cuts = np.arange(self.steps + 1) * self.records // self.steps
+        cuts = self._cuts
         return shuffled(self.records, self.seed, epoch)[cuts[index] : cuts[index + 1]]
 
+    def largest(self, step: int) -> np.ndarray:
+        """Return the positions of a largest batch in the epoch of a step."""
+        return self(step // self.steps * self.steps + int(np.diff(self._cuts).argmax()))
 
-@lru_cache(maxsize=2)
+    @cached_property
+    def _cuts(self) -> np.ndarray:
+        """Where the batches of an epoch begin and end, (steps + 1,)."""
+        return np.arange(self.steps + 1) * self.records // self.steps
+
+
+@lru_cache(maxsize=4)
 def shuffled(records: int, seed: int, epoch: int) -> np.ndarray:
-    """Return the order of an epoch's records. Two orders are cached, because threads prefetch into the next epoch."""
+    """Return the order of an epoch's records.
+
+    Two orders of two sets of records are cached, because threads prefetch into the next epoch.
+    """
     return np.random.default_rng(mix_seed(seed, "order", epoch)).permutation(records)
 
 

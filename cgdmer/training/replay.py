@@ -13,7 +13,7 @@ from torch import Tensor, nn
 from cgdmer.distributed import World
 from cgdmer.errors import DataError
 from cgdmer.files import read_json, write_json
-from cgdmer.models.cgdmer import Batch
+from cgdmer.models.cgdmer import Batch, take_rows
 from cgdmer.models.masking import Noise
 from cgdmer.settings import Train
 from cgdmer.training import checkpoint
@@ -91,8 +91,9 @@ def _concatenate(batches: Sequence[Mapping[str, Tensor]], pad: int) -> Batch:
     """Concatenate the records of all ranks, with reports padded to the longest."""
     width = max(batch["tokens"].shape[1] for batch in batches)
     reports = [nn.functional.pad(b["tokens"], (0, width - b["tokens"].shape[1]), value=pad) for b in batches]
-    names = [name for name in batches[0] if name not in ("tokens", "full")]
+    names = [name for name in batches[0] if name not in ("tokens", "full", "statement_tokens")]
     tensors: dict[str, Any] = {name: torch.cat([batch[name] for batch in batches]) for name in names}
+    tensors |= {name: batches[0][name] for name in ("statement_tokens",) if name in batches[0]}  # equal on all ranks
     return cast(Batch, tensors | {"tokens": torch.cat(reports), "full": all(bool(b["full"]) for b in batches)})
 
 
@@ -101,11 +102,9 @@ def _non_finite_rows(engine: Engine, micro_batch: MicroBatch, noise: Noise) -> l
     """Return the rows of records that give a non-finite term by themselves, each with its own masks."""
     rows = []
     for i in range(micro_batch.sizes[0]):
-        record = {k: value[i : i + 1] if isinstance(value, Tensor) else value for k, value in micro_batch.batch.items()}
+        record = take_rows(micro_batch.batch, slice(i, i + 1))
         with torch.autocast(engine.device.type, torch.bfloat16, enabled=engine.bf16):
-            terms = engine.task(
-                engine.to_device(cast(Batch, record)), {k: value[i : i + 1] for k, value in noise.items()}
-            )
+            terms = engine.task(engine.to_device(record), {k: value[i : i + 1] for k, value in noise.items()})
         if not np.isfinite([float(value) for value in terms.values()]).all():
             rows.append(int(micro_batch.batch["row"][i]))
     return rows

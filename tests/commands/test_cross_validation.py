@@ -36,8 +36,8 @@ def begin(folder, monkeypatch):
     example.write(folder)
     train = settings.Train(epochs=1, batch=24, held_out=0)
     pretrain(
-        model=example.MODEL, masking=settings.Masking(), objective=settings.Objective(), train=train,
-        signal=example.SIGNAL,
+        model=example.MODEL, masking=settings.Masking(), objective=settings.Objective(),
+        augmentation=settings.Augmentation(), train=train, signal=example.SIGNAL,
     )  # fmt: skip
     content = settings.read(ROOT / "params/demo.yaml")
     content |= {"model": example.MODEL.model_dump(), "signal": example.SIGNAL.model_dump()}

@@ -24,6 +24,7 @@ def run(folder, **change):
         "model": example.MODEL,
         "masking": settings.Masking(),
         "objective": settings.Objective(),
+        "augmentation": settings.Augmentation(),
         "train": TRAIN,
         "signal": example.SIGNAL,
     }

@@ -35,8 +35,9 @@ KILL_POINTS = [
 
 def train() -> None:
     pretrain(
-        model=MODEL, masking=settings.Masking(), objective=settings.Objective(), train=TRAIN, signal=example.SIGNAL
-    )
+        model=MODEL, masking=settings.Masking(), objective=settings.Objective(), augmentation=settings.Augmentation(),
+        train=TRAIN, signal=example.SIGNAL,
+    )  # fmt: skip
 
 
 def die_at(seed: int) -> None:

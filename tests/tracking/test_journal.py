@@ -135,6 +135,7 @@ def test_no_server_stops_a_training_or_changes_its_weights(here, monkeypatch, si
         with chdir(here / switch):
             pretrain(
                 model=example_pool.MODEL, masking=settings.Masking(), objective=settings.Objective(),
+                augmentation=settings.Augmentation(),
                 train=settings.Train(epochs=1, batch=24, held_out=8, log_steps=1), signal=example_pool.SIGNAL,
             )  # fmt: skip
             weights.append((paths.MODEL / "weights.safetensors").read_bytes())

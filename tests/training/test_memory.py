@@ -111,10 +111,10 @@ def test_the_widest_batch_is_full_and_has_the_longest_report(tmp_path, monkeypat
     records.longest = 17
     tried = []
     monkeypatch.setattr(memory, "try_widest", lambda engine, micro_batches: tried.extend(micro_batches))
-    run.try_widest()
+    run.try_widest(0)
     assert not tried, "host memory is not tried"
     run.world = replace(ALONE, device=SimpleNamespace(type="cuda"))
-    run.try_widest()
+    run.try_widest(0)
     assert [micro_batch.sizes for micro_batch in tried] == [(12,), (12,)]
     assert all(micro_batch.batch["row"][0] == 17 for micro_batch in tried)
 

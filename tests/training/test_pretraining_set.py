@@ -39,4 +39,4 @@ def test_settings_that_change_results_are_in_the_key(change):
 def test_dvc_tracks_exactly_the_settings_of_the_key():
     declared = yaml.safe_load((ROOT / "dvc.yaml").read_text())["stages"]["pretrain"]["params"]
     in_key = [f"train.{name}" for name in settings.Train.model_fields if name not in EXECUTION]
-    assert sorted(declared) == sorted(["masking", "model", "objective", "signal", *in_key])
+    assert sorted(declared) == sorted(["augmentation", "masking", "model", "objective", "signal", *in_key])

@@ -1,0 +1,64 @@
+"""Recordings without report for pretraining: found in folders, brought into canonical form once, kept as one file."""
+
+import hashlib
+import logging
+from pathlib import Path
+
+import numpy as np
+
+from cgdmer import environment, paths, settings
+from cgdmer.errors import DataError
+from cgdmer.files import work_key
+from cgdmer.recordings import ArrayMetadata, find_recordings
+from cgdmer.recordings.batches import Batch, decode, map_batches
+from cgdmer.signals import LEADS
+from cgdmer.streams.unlabelled import Recordings
+
+MOST = 40_000
+"""Recordings of one folder that are used at most: 1 GB at 100 Hz."""
+log = logging.getLogger(__name__)
+
+
+def prepare(unlabelled: settings.Unlabelled, form: settings.Signal) -> dict[str, str]:
+    """Return the key of the file of each folder that is below CGDMER_RAW_ROOT, after writing what is not there yet."""
+    root = environment.read().raw_root
+    present = [name for name in unlabelled.folders if root is not None and (root / name).is_dir()]
+    for name in sorted(set(unlabelled.folders) - set(present)):
+        log.info(
+            "no recordings of %s: %s", name, f"{root} has no such folder" if root else "CGDMER_RAW_ROOT is not set"
+        )
+    return {name: _prepared(name, root / name, form) for name in present if root is not None}
+
+
+def _prepared(name: str, folder: Path, form: settings.Signal) -> str:
+    """Return the key of a folder's recordings: another one when a file, its size or the canonical form changes."""
+    files = sorted(path for path in folder.rglob("*") if path.is_file())
+    listing = "\n".join(f"{path.relative_to(folder)} {path.stat().st_size}" for path in files)
+    key = work_key(name, hashlib.sha256(listing.encode()).hexdigest(), form.model_dump())
+    if not paths.recordings(key).is_file():
+        _convert(folder, form).write(paths.recordings(key))
+    return key
+
+
+def _convert(folder: Path, form: settings.Signal) -> Recordings:
+    """Bring the recordings of a folder into canonical form; DataError if none can be used."""
+    metadata = ArrayMetadata()
+    batches: list[Batch] = []
+    used = rejected = 0
+    for batch in map_batches(find_recordings([str(folder)], metadata), metadata, form, form.seconds, decode):
+        batches.append(batch)
+        used, rejected = used + len(batch.ids), rejected + len(batch.rejected)
+        if used >= MOST:
+            log.warning("%s: only the first %d recordings are used", folder, used)
+            break
+    log.info("%s: %d recordings, %d files that are none or cannot be used", folder, used, rejected)
+    filled = [batch for batch in batches if batch.ids]
+    if not filled:
+        raise DataError(
+            f"{folder} holds no recording that can be used",
+            allowed="recordings that cgdmer embed reads",
+            fix=f"cgdmer embed {folder} lists the reasons; or remove it from pretraining_set.unlabelled.folders",
+        )
+    missing = [[lead in absent for lead in LEADS] for batch in filled for absent in batch.missing]
+    valid = np.array([count for batch in filled for count in batch.valid], np.int32)
+    return Recordings(np.concatenate([batch.signal for batch in filled]), valid, np.array(missing, bool))

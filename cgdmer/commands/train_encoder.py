@@ -1,0 +1,55 @@
+"""`cgdmer train-encoder`: train the encoder that the package ships, from params/encoder.yaml alone."""
+
+from typing import Any
+
+from cgdmer import paths, settings
+from cgdmer.commands import recordings_without_report
+from cgdmer.errors import ConfigError
+from cgdmer.files import exclusive_lock
+from cgdmer.settings import profiles
+from cgdmer.stages.pretrain import Destination, Sections, start
+
+PROFILE = "encoder"
+FILE = profiles.PROFILES / f"{PROFILE}.yaml"
+NAME = "train-encoder"
+DESTINATION = Destination(paths.BASE, paths.REPORTS / "encoder", NAME)
+
+
+def train() -> str:
+    """Train, or go on after a kill, and return where the encoder is.
+
+    Neither params.yaml nor any result of the pipeline is read or changed. ConfigError if the profile names corpora, or
+    if its records would be those of a simulated corpus.
+    """
+    config, description = read()
+    with exclusive_lock(paths.STATE / "locks" / NAME):
+        start(Sections.of(config), description, DESTINATION)
+    return f"the encoder is in {DESTINATION.model}, its learning curve in {DESTINATION.results}"
+
+
+def read() -> tuple[settings.Settings, dict[str, Any]]:
+    """Return the settings, and the description of the pretraining set."""
+    config = settings.parse(profiles.read(PROFILE), name=str(FILE))
+    return config, describe(config)
+
+
+def describe(config: settings.Settings) -> dict[str, Any]:
+    """Return the description of the pretraining set."""
+    simulated = config.pretraining_set.simulated
+    if not simulated.records:
+        raise ConfigError(
+            f"{NAME} trains on simulated records, and pretraining_set.simulated.records is 0",
+            allowed="a number above 0, and pretraining_set.sources: []",
+            fix=f"edit {FILE}",
+        )
+    if taken := sorted(name for name, corpus in config.corpora.items() if corpus.seed == simulated.seed):
+        raise ConfigError(
+            f"pretraining_set.simulated.seed = {simulated.seed} is the seed of {', '.join(taken)}, whose test records "
+            "would be trained on",
+            allowed="a seed that no section of corpora has",
+            fix=f"edit {FILE}",
+        )
+    description: dict[str, Any] = {"sources": {}, "simulated": simulated.model_dump()}
+    if recordings := recordings_without_report.prepare(config.pretraining_set.unlabelled, config.signal):
+        description |= {"recordings": recordings, "share": config.pretraining_set.unlabelled.share}
+    return description

@@ -1,0 +1,93 @@
+"""Blocks of simulated records in canonical form: simulated in worker processes, handed over as files."""
+
+import json
+import zipfile
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+
+import numpy as np
+
+from cgdmer.errors import CgdmerError, DataError
+from cgdmer.files import atomic
+from cgdmer.settings import Signal
+from cgdmer.signals import LEADS, canonical
+from cgdmer.simulator import draw_cases, simulate
+from cgdmer.streams import reference
+
+RECORDS = 64
+"""Records per block."""
+FS = 500.0
+"""Sampling rate in Hz at which records are simulated."""
+
+
+@dataclass(frozen=True)
+class Key:
+    """Names a block: the stream that its records belong to, and the number of the first."""
+
+    seed: int
+    first: int
+
+    def path(self, folder: Path) -> Path:
+        """Return the file of the block."""
+        return folder / f"block-{self.seed}-{self.first:010d}.npz"
+
+
+@dataclass(frozen=True)
+class Block:
+    """n records; record `first + k` of the stream `seed` is row k, whatever block or run it belongs to."""
+
+    signal: np.ndarray
+    """int16 microvolt (n, 12, T)."""
+    valid: np.ndarray
+    """int32 (n,): samples before the zero padding."""
+    missing: np.ndarray
+    """bool (n, 12)."""
+    measured: np.ndarray
+    """float64 (n, M), not standardised."""
+    text: np.ndarray
+    """The reports as JSON in UTF-8, uint8."""
+
+    @cached_property
+    def reports(self) -> list[str]:
+        """The reports (n,)."""
+        texts: list[str] = json.loads(self.text.tobytes())
+        return texts
+
+
+def simulate_block(key: Key, population: str, form: Signal, folder: Path) -> None:
+    """Write a block, unless it is there; DataError names the record that cannot be brought into canonical form."""
+    if key.path(folder).is_file():
+        return
+    cases = draw_cases(key.seed, key.first, RECORDS, population)
+    rows, valid = np.zeros((RECORDS, len(LEADS), form.samples), np.int16), np.zeros(RECORDS, np.int32)
+    missing = np.zeros((RECORDS, len(LEADS)), bool)
+    for index, case in enumerate(cases):
+        number = key.first + index
+        try:
+            recorded = simulate([case], key.seed, number, form.seconds, FS)[0]
+            row = canonical(recorded.astype(np.float32) / 1000, FS, LEADS, form, form.seconds)
+        except (CgdmerError, ValueError, ArithmeticError) as error:
+            raise DataError(
+                f"simulated record {number} of seed {key.seed} is not usable: {error}",
+                allowed="records that fit section signal of params.yaml",
+                fix="change section signal, or pretraining_set.simulated.seed",
+            ) from error
+        rows[index], valid[index] = row.signal, row.valid
+        missing[index] = row.quality["missing"] >> np.arange(len(LEADS)) & 1
+    reports = [reference.report(case, key.seed, key.first + index) for index, case in enumerate(cases)]
+    text = np.frombuffer(json.dumps(reports).encode(), np.uint8)
+    with atomic(key.path(folder)) as temporary:
+        np.savez(
+            temporary, signal=rows, valid=valid, missing=missing, measured=reference.measurements(cases), text=text
+        )
+
+
+def read_block(key: Key, folder: Path) -> Block:
+    """Read a block; DataError when the file does not match its checksums."""
+    path = key.path(folder)
+    try:
+        with path.open("rb") as stream, np.load(stream) as content:
+            return Block(**{name: content[name] for name in content.files})
+    except (OSError, ValueError, KeyError, TypeError, zipfile.BadZipFile) as error:
+        raise DataError(f"{path} cannot be read: {error}", fix=f"rm {path}, then run it again") from error
