@@ -26,6 +26,7 @@ from cgdmer.evaluation import cross_validation as validation
 from cgdmer.files import sha256, work_key, write_json, write_text
 from cgdmer.models import weights
 from cgdmer.objectives import Objective
+from cgdmer.probing.representations import REPRESENTATIONS
 from cgdmer.report.cross_validation import markdown
 from cgdmer.shards import Shards, concatenate, open_shards
 from cgdmer.training import Records, fit, join, threads
@@ -35,7 +36,6 @@ SOURCE, TASK = "ptb_xl", "ptb_xl_super"
 CONTROLS = ("handcrafted",)
 """Random controls, with several sets of weights, stand in `cgdmer external-validation`."""
 OVERLAY = Path("params/folds.yaml")
-REPRESENTATIONS = ("pooled", "shared", "specific")
 Features = dict[str, np.ndarray]
 """Features (N, D) of all usable records by representation."""
 log = logging.getLogger(__name__)

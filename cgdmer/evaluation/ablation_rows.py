@@ -18,17 +18,16 @@ from cgdmer.errors import DataError
 from cgdmer.evaluation import ablations
 from cgdmer.evaluation.ablations import FULL, METHOD, THREADS
 from cgdmer.files import read_json
-from cgdmer.probing import seeds
-from cgdmer.probing.comparison import Difference
+from cgdmer.probing import representations, seeds
+from cgdmer.probing.representations import Validation
+from cgdmer.probing.saved_scores import difference, trainings_of
 from cgdmer.probing.seeds import Trainings
-from cgdmer.results import WEIGHTS, Cell, ProbeCell, ProbeResult, rounded
+from cgdmer.results import Cell, ProbeResult, rounded
 
 Place = tuple[str, str, str]
 """Task, label fraction and representation; zero-shot has the fraction '0.0' and the representation `aligned`."""
 Scored = dict[Place, Trainings]
 ZERO = "0.0"
-REPRESENTATIONS = ("pooled", "shared", "specific")
-"""In the order in which the first of equals is chosen."""
 
 
 def seed_result(name: str, seed: int, now: ablations.State, folder: Path) -> SeedResult:
@@ -48,30 +47,25 @@ def seed_result(name: str, seed: int, now: ablations.State, folder: Path) -> See
         key=now.key(name, seed),
         threads=THREADS,
         made=now.made(name),
-        auroc={task: _values(result, lambda cell: cell.mean) for task, result in results.items()},
-        validation={task: _values(result, _on_validation) for task, result in results.items()},
+        auroc={task: _auroc(result) for task, result in results.items()},
+        validation={task: _on_validation(result) for task, result in results.items()},
         zero_shot={task: read_json(folder / paths.zero_shot(task))["mean"] for task in zero},
         pretraining={"training": summary["last"], "held_out": (summary["epochs"] or [{}])[-1]},
     )
 
 
-def _values(result: ProbeResult, value: Any) -> dict[str, dict[str, float]]:
-    return {share: {kind: value(cell) for kind, cell in kinds.items()} for share, kinds in result.results.items()}
+def _auroc(result: ProbeResult) -> dict[str, dict[str, float]]:
+    return {share: {kind: cell.mean for kind, cell in kinds.items()} for share, kinds in result.results.items()}
 
 
-def _on_validation(cell: ProbeCell) -> float:
-    runs = [value for value in cell.validation or [] if value is not None]
-    return rounded(np.mean(runs)) if runs else 0.5
+def _on_validation(result: ProbeResult) -> dict[str, dict[str, float]]:
+    by_share = representations.on_validation(result)
+    return {share: {kind: rounded(value) for kind, value in kinds.items()} for share, kinds in by_share.items()}
 
 
-def choose(validation: Mapping[str, Mapping[str, Mapping[str, float]]]) -> str:
-    """Return the representation with the highest macro AUROC on validation, with the most labels, mean over tasks.
-
-    `validation` is by task, label fraction and representation; of equals, the first of REPRESENTATIONS is chosen.
-    """
-    most = [shares[max(shares, key=float)] for shares in validation.values()]
-    common = [kind for kind in REPRESENTATIONS if all(kind in kinds for kinds in most)]
-    return max(common, key=lambda kind: float(np.mean([kinds[kind] for kinds in most])))
+def choose(validation: Validation) -> str:
+    """Return the representation that stands for a method, given its scores on validation."""
+    return representations.best(representations.scores(validation))
 
 
 @dataclass(frozen=True)
@@ -128,13 +122,13 @@ def row(name: str, results: Sequence[SeedResult], own: Method, full: Method, key
 
 def apart(first: Method, second: Method) -> dict[Place, DifferenceCell]:
     """Return the differences of two methods: of each representation that both have, and of the chosen ones."""
-    cells = {place: _difference(first.scored[place], second.scored[place])
+    cells = {place: difference(first.scored[place], second.scored[place])
              for place in first.scored if place in second.scored}  # fmt: skip
     for task, fraction, kind in first.scored:
         other = (task, fraction, second.representation)
         if kind == first.representation and other in second.scored:
             one = first.scored[task, fraction, kind]
-            cells[task, fraction, HEADLINE] = _difference(one, second.scored[other])
+            cells[task, fraction, HEADLINE] = difference(one, second.scored[other])
     return cells
 
 
@@ -181,7 +175,7 @@ def against_controls(full: Method) -> dict[str, Differences]:
         if name != METHOD and all(path.is_file() for path in files.values()):
             trainings = dict(_control(files))
             results = {task: ProbeResult.from_json(read_json(paths.probe(name, task))) for task in tasks}
-            chosen = choose({task: _values(result, _on_validation) for task, result in results.items()})
+            chosen = choose({task: _on_validation(result) for task, result in results.items()})
             controls[name] = _split(apart(full, Method(trainings | _means(trainings), chosen, [])))[0]
     return controls
 
@@ -191,8 +185,7 @@ def _control(files: Mapping[str, Path]) -> Iterator[tuple[Place, Trainings]]:
     for task, path in files.items():
         frame = tables.read(path)
         for (fraction, kind), part in frame.group_by("fraction", "representation", maintain_order=True):
-            sets = part.partition_by(WEIGHTS, include_key=False) if WEIGHTS in part.columns else [part]
-            yield (task, str(fraction), str(kind)), seeds.trainings(sets)
+            yield (task, str(fraction), str(kind)), trainings_of(part)
 
 
 def _cell(trainings: Trainings, place: Place) -> Cell:
@@ -200,16 +193,6 @@ def _cell(trainings: Trainings, place: Place) -> Cell:
     protocol = "zero-shot, cosine" if place[1] == ZERO else "canonical"
     by_weights = [rounded(value) for value in trainings.points]
     return Cell(mean.mean, mean.low, mean.high, trainings.records, trainings.subsets, protocol, by_weights=by_weights)
-
-
-def _difference(first: Trainings, second: Trainings) -> DifferenceCell:
-    return difference_cell(seeds.difference(first, second), first.records)
-
-
-def difference_cell(difference: Difference, records: int) -> DifferenceCell:
-    """Return a difference as it is stored."""
-    ends = difference.rounded()
-    return DifferenceCell(ends.mean, ends.low, ends.high, records, difference.p, rounded(difference.detectable))
 
 
 def _split(cells: Mapping[Place, Any]) -> tuple[dict[str, Any], dict[str, Any]]:

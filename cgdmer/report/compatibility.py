@@ -3,8 +3,9 @@
 from collections.abc import Mapping
 
 from cgdmer.page import Html, el, section
+from cgdmer.probing.representations import REPRESENTATIONS
 from cgdmer.report import table
-from cgdmer.report.headline import REPRESENTATIONS, TASK_NAMES, encoder_order, name_of, percent
+from cgdmer.report.headline import TASK_NAMES, encoder_order, name_of, percent
 from cgdmer.report.table import Stacked, Table, stacked
 from cgdmer.results import ProbeCell, ProbeResult
 

@@ -1,6 +1,7 @@
 """What the page shows if asked: frequent classes, label efficiency, published numbers beside re-measured ones."""
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
 
 from cgdmer.metrics_json import Metrics
 from cgdmer.page import Html, section
@@ -12,26 +13,42 @@ from cgdmer.settings import Report
 LIKE_FOR_LIKE = "Published and re-measured"
 
 
-def sections(findings: Findings, metrics: Metrics, fraction: str, report: Report) -> Iterator[Html]:
+@dataclass(frozen=True)
+class Extras:
+    """What `report` asks for, measured once for the page and `report.md`."""
+
+    frequent: Mapping[str, frequent_classes.Scores]
+    """By label fraction; empty unless asked for."""
+    efficiency: label_efficiency.Efficiencies
+    """Empty unless asked for."""
+
+
+def measure(findings: Findings, metrics: Metrics, fractions: Iterable[str], report: Report) -> Extras:
+    """Measure what `report` asks for, at some label fractions."""
+    least, reference = report.min_positives, report.label_efficiency
+    return Extras(
+        {one: frequent_classes.measure(findings.probes, metrics, one, least) for one in set(fractions) if least},
+        label_efficiency.measure(findings.probes, metrics, reference) if reference else {},
+    )
+
+
+def sections(extras: Extras, fraction: str, report: Report) -> Iterator[Html]:
     """Yield the sections that `report` asks for."""
     if report.min_positives:
-        scores = frequent_classes.measure(findings.probes, metrics, fraction, report.min_positives)
-        yield frequent_classes.frequent_section(scores, fraction, report.min_positives)
-    if report.label_efficiency:
-        measured = label_efficiency.measure(findings.probes, metrics, report.label_efficiency)
-        if drawn := label_efficiency.efficiency_section(measured, report.label_efficiency):
-            yield drawn
+        yield frequent_classes.frequent_section(extras.frequent[fraction], fraction, report.min_positives)
+    if report.label_efficiency and (
+        drawn := label_efficiency.efficiency_section(extras.efficiency, report.label_efficiency)
+    ):
+        yield drawn
 
 
-def tables(findings: Findings, metrics: Metrics, fraction: str, report: Report) -> Iterator[tuple[str, Table]]:
+def tables(findings: Findings, extras: Extras, fraction: str, report: Report) -> Iterator[tuple[str, Table]]:
     """Yield the tables of `report.md` with their titles."""
     if report.min_positives:
-        scores = frequent_classes.measure(findings.probes, metrics, fraction, report.min_positives)
-        yield frequent_classes.TITLE, frequent_classes.frequent_table(scores, fraction, report.min_positives)
-    if report.label_efficiency:
-        measured = label_efficiency.measure(findings.probes, metrics, report.label_efficiency)
-        if any(measured.values()):
-            yield label_efficiency.TITLE, label_efficiency.efficiency_table(measured, report.label_efficiency)
+        table_of_classes = frequent_classes.frequent_table(extras.frequent[fraction], fraction, report.min_positives)
+        yield frequent_classes.TITLE, table_of_classes
+    if report.label_efficiency and any(extras.efficiency.values()):
+        yield label_efficiency.TITLE, label_efficiency.efficiency_table(extras.efficiency, report.label_efficiency)
     if report.published and (pairs := pairs_table(findings)):
         yield LIKE_FOR_LIKE, pairs
 

@@ -9,6 +9,7 @@ from cgdmer import paths, tables
 from cgdmer.metrics_json import Metrics
 from cgdmer.page import Html, section
 from cgdmer.probing import seeds
+from cgdmer.probing.saved_scores import trainings_of
 from cgdmer.report import table
 from cgdmer.report.headline import TASK_NAMES, encoder_rows, percent
 from cgdmer.report.table import Content, Stacked, Table, stacked
@@ -28,10 +29,10 @@ class Restricted:
     left_out: list[str]
 
 
-def restricted(predictions: pl.DataFrame, least: int) -> Restricted | None:
+def restricted(predictions: pl.DataFrame, least: int, every: float) -> Restricted | None:
     """Score one encoder's predictions over the classes with at least `least` test positives; None if there is none.
 
-    `predictions` is filtered to one fraction and representation.
+    `predictions` is filtered to one fraction and representation; `every` is its score over all classes.
     """
     positives = counts(predictions)
     kept = [name for name, count in positives.items() if count >= least]
@@ -39,10 +40,9 @@ def restricted(predictions: pl.DataFrame, least: int) -> Restricted | None:
         return None
     columns = [f"{kind}/{name}" for kind in ("score", "label") for name in kept]
     keys = [name for name in (*seeds.KEYS, WEIGHTS) if name in predictions.columns]
-    every = [name for name in predictions.columns if "/" in name]
     return Restricted(
-        seeds.estimate(seeds.trainings(_sets(predictions.select(*keys, *columns)))),
-        float(seeds.trainings(_sets(predictions.select(*keys, *every)), replicates=1).points.mean()),
+        seeds.estimate(trainings_of(predictions.select(*keys, *columns))),
+        every,
         len(kept),
         sorted(name for name, count in positives.items() if count < least),
     )
@@ -53,13 +53,6 @@ def counts(predictions: pl.DataFrame) -> dict[str, int]:
     records = predictions.unique("id").select(pl.col("^label/.*$"))
     sums = {name.split("/", 1)[1]: int(column.sum()) for name, column in zip(records.columns, records, strict=True)}
     return {name: count for name, count in sums.items() if 0 < count < records.height}
-
-
-def _sets(predictions: pl.DataFrame) -> list[pl.DataFrame]:
-    """Return the predictions of each set of weights."""
-    if WEIGHTS not in predictions.columns:
-        return [predictions]
-    return predictions.partition_by(WEIGHTS, include_key=False)
 
 
 Scores = Mapping[str, Mapping[str, Restricted | None]]
@@ -76,9 +69,12 @@ def measure(probes: Mapping[str, Mapping[str, object]], metrics: Metrics, fracti
 
 
 def _of(encoder: str, task: str, metrics: Metrics, fraction: str, least: int) -> Restricted | None:
+    cell = metrics.at(fraction).get(task, {}).get(encoder, {}).get(metrics.main(encoder))
+    if cell is None:
+        return None
     stored = tables.read(paths.predictions(encoder, task))
     chosen = stored.filter(fraction=float(fraction), representation=metrics.main(encoder))
-    return restricted(chosen, least) if chosen.height else None
+    return restricted(chosen, least, cell.mean) if chosen.height else None
 
 
 def frequent_table(scores: Scores, fraction: str, least: int) -> Table:

@@ -94,7 +94,13 @@ class Findings:
     @property
     def seen(self) -> Seen:
         """What the encoders learned from."""
-        return Seen(self.origins, self.summary.get("pool", []))
+        return Seen(self.origins, self.pretrained_on)
+
+    @property
+    def pretrained_on(self) -> list[str]:
+        """Sources that the method was pretrained on, as its weights say."""
+        sources: list[str] = self.config.get("facts", {}).get("pool", [])
+        return sources
 
 
 def gather(matrix: settings.Matrix) -> Findings:
@@ -219,7 +225,7 @@ def metrics(findings: Findings) -> Metrics:
         robustness=robustness.cells(findings.robustness),
         retrieval=replace(retrieval, examples=None) if retrieval else None,
         disentanglement=replace(disentanglement, sources=None) if disentanglement else None,
-        pretrained_on=sorted(findings.config.get("facts", {}).get("pool", [])),
+        pretrained_on=sorted(findings.pretrained_on),
         seen_by={
             encoder: sorted({*origin.trained_on} & {*TASKS.values()}) for encoder, origin in findings.origins.items()
         },

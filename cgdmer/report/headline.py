@@ -1,11 +1,12 @@
 """Names of tasks, corpora, encoders and label fractions, and the headline tables for a terminal."""
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from statistics import fmean
+from collections.abc import Callable, Iterable, Mapping
 from textwrap import fill
 from typing import Any, TypeVar
 
 from cgdmer.metrics_json import Headline, Metrics, counts, every, protocols_and_seeds
+from cgdmer.probing import representations
+from cgdmer.probing.representations import REPRESENTATIONS
 from cgdmer.report import leakage, table
 from cgdmer.report.table import Content, Stacked, Table, stacked
 from cgdmer.results import Cell, ProbeResult, rounded
@@ -34,8 +35,6 @@ ENCODER_NAMES = {
     "ecg_jepa": "ECG-JEPA",
 }
 METHOD = "cgdmer"
-REPRESENTATIONS = ("pooled", "shared", "specific")
-"""In the order of the tables; every encoder has `pooled`."""
 Score = TypeVar("Score")
 MAIN = "pooled"
 """The representation of what is measured for one alone: ablations, robustness, the registry. Every encoder has it."""
@@ -79,25 +78,17 @@ def lines_of(cells: Mapping[str, Mapping[str, Iterable[str]]]) -> list[tuple[str
 def choose(probes: Mapping[str, Mapping[str, ProbeResult]]) -> dict[str, Headline]:
     """Choose one representation per encoder, from `{task: {encoder: result}}`, by validation alone.
 
-    The criterion is the macro AUROC on validation with the most labels, mean over the tasks; the first of equals in
-    the order of the tables. A representation must have been probed on all tasks of the encoder.
+    An encoder without any task that validation can score is left out.
     """
     encoders = sorted({encoder for results in probes.values() for encoder in results}, key=encoder_order)
-    scores = {e: _on_validation([results[e] for results in probes.values() if e in results]) for e in encoders}
-    return {
-        encoder: Headline(max(by_kind, key=by_kind.__getitem__), {k: rounded(v) for k, v in by_kind.items()})
-        for encoder, by_kind in scores.items()
-        if by_kind
-    }
-
-
-def _on_validation(results: Sequence[ProbeResult]) -> dict[str, float]:
-    """Return the mean over tasks and runs by representation; a task whose validation cannot be scored is left out."""
-    most_labels = [result.results[max(result.results, key=float)] for result in results]
-    common = [kind for kind in REPRESENTATIONS if all(kind in cells for cells in most_labels)]
-    runs = {kind: [[v for v in cells[kind].validation or [] if v is not None] for cells in most_labels]
-            for kind in common}  # fmt: skip
-    return {kind: fmean(map(fmean, filter(None, tasks))) for kind, tasks in runs.items() if any(tasks)}
+    chosen = {}
+    for encoder in encoders:
+        of_task = {task: results[encoder] for task, results in probes.items() if encoder in results}
+        validation = {task: representations.on_validation(result) for task, result in of_task.items()}
+        if scores := representations.scores(validation):
+            rounded_scores = {kind: rounded(score) for kind, score in scores.items()}
+            chosen[encoder] = Headline(representations.best(scores), rounded_scores)
+    return chosen
 
 
 def chosen(metrics: Metrics) -> str:

@@ -38,9 +38,7 @@ LINKS = {
 }  # fmt: skip
 
 
-def render(
-    findings: Findings, metrics: Metrics, drawn: pictures.Pictures, report: Report,
-) -> str:  # fmt: skip
+def render(findings: Findings, metrics: Metrics, drawn: pictures.Pictures, report: Report, extra: extras.Extras) -> str:
     """Return the whole self-contained page."""
     fraction = nearest(metrics, report.fraction)
     sections = [
@@ -49,7 +47,7 @@ def render(
         paired.paired_section(metrics.differences, fraction, findings.ablations.get(ablations.FULL)),
         numbers.fraction_section(metrics),
         numbers.class_section(findings.probes, metrics, fraction),
-        extras.sections(findings, metrics, fraction, report),
+        extras.sections(extra, fraction, report),
         finetuning.finetuning_section(findings.finetuning),
         robustness.robustness_sections(findings.robustness),
         numbers.zero_shot_section(metrics),

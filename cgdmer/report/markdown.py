@@ -26,7 +26,7 @@ from cgdmer.report.table import Table
 from cgdmer.settings import Report
 
 
-def write(findings: Findings, metrics: Metrics, report: Report) -> str:
+def write(findings: Findings, metrics: Metrics, report: Report, extra: extras.Extras) -> str:
     """Return the Markdown text."""
     fractions = list(reversed(metrics.fractions()))
     probes = findings.probes
@@ -42,7 +42,7 @@ def write(findings: Findings, metrics: Metrics, report: Report) -> str:
           for one in fractions),
         _section(encoders.TITLE, [encoders.table_of(findings.probes, findings.seen)], encoders.LEAD),
         _section("Differences", paired.paired_tables(metrics.differences, findings.ablations.get(ablations.FULL))),
-        *(_section(title, [one]) for title, one in extras.tables(findings, metrics, fractions[0], report)),
+        *(_section(title, [one]) for title, one in extras.tables(findings, extra, fractions[0], report)),
         _section("Fine-tuning", finetuned, finetuning.LEAD if finetuned else finetuning.OFF),
         _section("Fewer leads and disturbances", robustness.tables(findings.robustness)),
         _section("Zero-shot", numbers.zero_shot_tables(metrics)),

@@ -7,8 +7,9 @@ from cgdmer.page import Html, el, number, section
 from cgdmer.page.charts import key
 from cgdmer.page.dots import Dot, dots
 from cgdmer.page.standalone import Panel
+from cgdmer.probing.representations import REPRESENTATIONS
 from cgdmer.report import table
-from cgdmer.report.headline import REPRESENTATIONS, SOURCE_NAMES, encoder_order, name_of
+from cgdmer.report.headline import SOURCE_NAMES, encoder_order, name_of
 from cgdmer.report.table import Content, Stacked, Table, stacked
 from cgdmer.results import Interval
 

@@ -15,12 +15,12 @@ from cgdmer.page import Html, el, section
 from cgdmer.page.comparisons import Bar, from_reference
 from cgdmer.page.standalone import Panel
 from cgdmer.probing import multiplicity, seeds
+from cgdmer.probing.saved_scores import difference, trainings_of
 from cgdmer.probing.seeds import Trainings
 from cgdmer.report import table
 from cgdmer.report.encoders import UNTRAINED_ENCODERS
 from cgdmer.report.headline import METHOD, TASK_NAMES, encoder_order, name_of, percent
 from cgdmer.report.table import Content, Table, stacked
-from cgdmer.results import WEIGHTS, rounded
 
 REACH = 0.3
 """Larger differences are drawn at the edge of the chart; the number beside them is exact."""
@@ -57,8 +57,7 @@ def _scored(encoder: str, probes: Mapping[str, Mapping[str, object]], metrics: M
         if file.is_file():
             chosen = tables.read(file).filter(pl.col("representation") == metrics.main(encoder)).drop("representation")
             for part in chosen.partition_by("fraction", maintain_order=True):
-                sets = part.partition_by(WEIGHTS, include_key=False) if WEIGHTS in part.columns else [part]
-                scored[task, str(part["fraction"][0])] = seeds.trainings(sets)
+                scored[task, str(part["fraction"][0])] = trainings_of(part)
     return scored
 
 
@@ -68,20 +67,12 @@ def _apart(
     """Yield the differences, and that of the mean over tasks at each fraction if there are several."""
     common = [place for place in method if place in control]
     for place in common:
-        yield place, cell(method[place], control[place])
+        yield place, difference(method[place], control[place])
     for fraction in sorted({fraction for _, fraction in common}):
         own = [place for place in common if place[1] == fraction]
         if len(own) > 1:
             means = [seeds.mean([scored[place] for place in own]) for scored in (method, control)]
-            yield (MEAN, fraction), cell(*means)
-
-
-def cell(first: Trainings, second: Trainings) -> DifferenceCell:
-    """Return the difference of two encoders as it is stored."""
-    difference = seeds.difference(first, second)
-    ends = difference.rounded()
-    detectable = rounded(difference.detectable)
-    return DifferenceCell(ends.mean, ends.low, ends.high, first.records, difference.p, detectable)
+            yield (MEAN, fraction), difference(*means)
 
 
 def adjusted(differences: Mapping[str, Mapping[Place, DifferenceCell]]) -> Compared:

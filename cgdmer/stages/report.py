@@ -4,7 +4,7 @@ from dataclasses import replace
 
 from cgdmer import paths, settings
 from cgdmer.files import write_json, write_text
-from cgdmer.report import gather, html, markdown, paired, plots
+from cgdmer.report import extras, gather, html, markdown, paired, plots
 from cgdmer.report.illustrations import illustrate
 from cgdmer.report.key_numbers import key_numbers
 
@@ -19,5 +19,6 @@ def report(*, report: settings.Report, matrix: settings.Matrix) -> None:
     fraction = html.nearest(metrics, report.fraction)
     for name, content in plots.draw(findings, metrics, fraction).items():
         write_text(paths.REPORTS / "plots" / name, content)
-    write_text(paths.REPORT_MD, markdown.write(findings, metrics, report))
-    write_text(paths.REPORT_HTML, html.render(findings, metrics, illustrate(findings, report), report))
+    extra = extras.measure(findings, metrics, (fraction, metrics.fractions()[-1]), report)
+    write_text(paths.REPORT_MD, markdown.write(findings, metrics, report, extra))
+    write_text(paths.REPORT_HTML, html.render(findings, metrics, illustrate(findings, report), report, extra))

@@ -39,25 +39,25 @@ def expected(predictions, names):
 
 
 def test_the_restricted_score_is_the_mean_over_classes_with_enough_positives(predictions):
-    score = restricted(predictions, 10)
+    score = restricted(predictions, 10, 0.7)
     assert score.frequent.mean == pytest.approx(expected(predictions, ["COMMON", "TEN"]))
-    assert score.every == pytest.approx(expected(predictions, ["COMMON", "TEN", "NINE"]))
+    assert score.every == 0.7
     assert (score.classes, score.left_out) == (2, ["NINE"])
     assert score.frequent.low < score.frequent.mean < score.frequent.high
 
 
 @pytest.mark.parametrize(("least", "classes"), [(2, 3), (9, 3), (10, 2), (11, 1), (80, 1)])
 def test_the_limit_counts_test_positives(predictions, least, classes):
-    assert restricted(predictions, least).classes == classes
+    assert restricted(predictions, least, 0.7).classes == classes
 
 
 def test_no_class_has_enough(predictions):
-    assert restricted(predictions, 81) is None
+    assert restricted(predictions, 81, 0.7) is None
 
 
 def test_sets_of_weights_are_averaged(predictions):
     both = pl.concat([predictions.with_columns(weights=pl.lit(k)) for k in (0, 1)])
-    assert restricted(both, 10).frequent.mean == pytest.approx(restricted(predictions, 10).frequent.mean)
+    assert restricted(both, 10, 0.7).frequent.mean == pytest.approx(restricted(predictions, 10, 0.7).frequent.mean)
 
 
 def test_the_page_has_the_section_only_if_asked(run, tmp_path, monkeypatch):

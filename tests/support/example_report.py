@@ -85,7 +85,7 @@ def write_shards(frame: pl.DataFrame) -> None:
 def write_model(frame: pl.DataFrame, **terms: float) -> None:
     objective = settings.Objective(**terms)
     network = weights.create(TINY_MODEL, settings.Masking(), objective, SIGNAL, frame["report"].to_list(), seed=0)
-    weights.save(paths.MODEL, network, SIGNAL, {"records": 72})
+    weights.save(paths.MODEL, network, SIGNAL, {"records": 72, "pool": [SOURCE]})
     curve = pl.DataFrame(
         {"step": [1, 2, 3], "epoch": [1, 1, 2], "loss": [3.0, 2.5, 2.0], "contrastive": [2.0, 1.5, 1.6]}
     )
@@ -96,7 +96,6 @@ def write_model(frame: pl.DataFrame, **terms: float) -> None:
         "held_out": 24,
         "steps": 3,
         "parameters": 1000,
-        "pool": [SOURCE],
         "epochs": epochs,
     }
     write_json(paths.CURVE.with_name("summary.json"), facts)
