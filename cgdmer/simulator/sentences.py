@@ -1,5 +1,6 @@
 """Text of a simulated machine report: several wordings per finding, in the usual order, with occasional errors."""
 
+from cgdmer.simulator.clinical_sentences import clinical_lines
 from cgdmer.simulator.findings import FINDINGS, Case, stream
 
 SLIP = 0.03
@@ -68,6 +69,8 @@ RATES = {
 def report_lines(case: Case, seed: int, number: int) -> list[str]:
     """Return the lines of one report. Normal records share a few texts, as in real machine reports."""
     random = stream(seed, number, 2)
+    if case.clinical:
+        return clinical_lines(case, case.clinical, random)
     stated = [name for name in FINDINGS if name in case.findings and name != "normal"]
     if len(stated) > 1 and random.random() < SLIP:
         stated.pop(random.integer(1, len(stated)))
