@@ -80,6 +80,11 @@ def parser() -> argparse.ArgumentParser:
     external.add_argument(
         "--root", metavar="FOLDER", help="folder that holds the sets, each in its own folder; default: CGDMER_RAW_ROOT"
     )
+    external.add_argument(
+        "--encoders", metavar="NAME,NAME", default="cgdmer",
+        help="pretrained encoders: cgdmer (data/models/pretrain) and cgdmer_base (shipped); the first is compared with "
+        "the others; default: %(default)s",
+    )  # fmt: skip
     commands.add_parser(
         "train-encoder", help="train the encoder that the package ships, from params/encoder.yaml; resumes after a kill"
     )
@@ -169,7 +174,8 @@ def external_validation(options: argparse.Namespace) -> int:
     from cgdmer.commands.external_validation import validate
     from cgdmer.report.real import headline
 
-    print(headline(validate(Path(options.root) if options.root else None)))
+    root = Path(options.root) if options.root else None
+    print(headline(validate(root, encoders=tuple(options.encoders.split(",")))))
     return 0
 
 

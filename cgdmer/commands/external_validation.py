@@ -1,25 +1,26 @@
-"""`cgdmer external-validation`: evaluate the pretrained encoder on every set of real recordings at hand.
+"""`cgdmer external-validation`: evaluate pretrained encoders on every set of real recordings at hand.
 
-Reads the sets below one folder, encodes them with the encoder in data/models/pretrain and with the controls of
-params.yaml, and writes reports/real.json. Nothing is trained but linear probes. A set that is not there is left out.
-After a kill, sets that were done are reused.
+Reads the sets below one folder, encodes them with the encoder in data/models/pretrain, or those that `--encoders`
+names, and with the controls of params.yaml, and writes reports/real.json. Nothing is trained but linear probes. A set
+that is not there is left out. After a kill, sets that were done are reused.
 """
 
 import hashlib
 import logging
 import shutil
-from collections.abc import Callable
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from importlib.metadata import version
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
 from cgdmer import environment, paths, settings
-from cgdmer.encoders import Setup, load
-from cgdmer.encoders.cgdmer import open_folder
-from cgdmer.errors import ConfigError, DataError
+from cgdmer.encoders import Setup, cgdmer_base, load
+from cgdmer.encoders.cgdmer import Pretrained, open_folder
+from cgdmer.errors import ConfigError, DataError, did_you_mean
 from cgdmer.evaluation.cross_validation import FOLDS
 from cgdmer.external import benchmarks, code15, ludb, scoring
 from cgdmer.external.external_set import ExternalSet
@@ -32,6 +33,8 @@ from cgdmer.version import __version__
 log = logging.getLogger(__name__)
 
 LIBRARIES = ("numpy", "scipy", "torch")
+FOLDERS: dict[str, Callable[[], Path]] = {"cgdmer": lambda: paths.MODEL, cgdmer_base.NAME: cgdmer_base.require}
+"""The folders of the pretrained encoders that can be evaluated, by name."""
 
 
 @dataclass(frozen=True)
@@ -69,8 +72,52 @@ SOURCES = {
 """In the order of tables."""
 
 
-def validate(root: Path | None, params: Path = Path("params.yaml")) -> RealResult:
-    """Evaluate on all sets below `root` (CGDMER_RAW_ROOT if None), write reports/real.json and return the result."""
+@dataclass(frozen=True)
+class Method:
+    """A pretrained encoder that is evaluated."""
+
+    encoder: Pretrained
+    weights: Path
+    """The file of its weights."""
+    pretrained_on: list[str]
+    """Names of what pretraining read."""
+
+
+def open_methods(names: Sequence[str]) -> dict[str, Method]:
+    """Open pretrained encoders by name, in the order given.
+
+    ConfigError for another name, or for encoders that read signals in different forms.
+    """
+    methods = {}
+    for name in names:
+        if name not in FOLDERS:
+            raise ConfigError(
+                f"--encoders: '{name}' is no pretrained encoder{did_you_mean(name, list(FOLDERS))}",
+                allowed=", ".join(FOLDERS),
+                fix="--encoders cgdmer,cgdmer_base; other encoders are matrix.controls in params.yaml",
+            )
+        folder = FOLDERS[name]()
+        encoder = open_folder(folder, name)
+        methods[name] = Method(encoder, folder / weights.WEIGHTS, _seen(read_json(folder / weights.CONFIG)["facts"]))
+    forms = {method.encoder.form for method in methods.values()}
+    if len(forms) > 1:
+        raise ConfigError(f"{', '.join(methods)} read signals in different forms", fix="evaluate one after the other")
+    return methods
+
+
+def _seen(facts: Mapping[str, Any]) -> list[str]:
+    """Return what pretraining read: corpora, sets of recordings without report, records simulated meanwhile."""
+    drawn = ["records that were simulated meanwhile"] if facts.get("simulated") else []
+    return [*sorted(facts.get("pool", [])), *facts.get("recordings", []), *drawn]
+
+
+def validate(
+    root: Path | None, params: Path = Path("params.yaml"), encoders: Sequence[str] = ("cgdmer",)
+) -> RealResult:  # fmt: skip
+    """Evaluate on all sets below `root` (CGDMER_RAW_ROOT if None), write reports/real.json and return the result.
+
+    The first of the pretrained `encoders` is the one that is compared with the others and the controls.
+    """
     root = find_root(root)
     config = settings.load(params)
     found = {name: copies for name, source in SOURCES.items() if (copies := source.find(root))}
@@ -83,14 +130,14 @@ def validate(root: Path | None, params: Path = Path("params.yaml")) -> RealResul
     absent = [name for name in SOURCES if name not in found]
     for name in absent:
         log.warning("%s: left out, because %s holds no folder with %s", name, root, SOURCES[name].hint)
-    network, form, facts = weights.load(paths.MODEL)
-    config = config.model_copy(update={"model": network.settings})  # the controls have the architecture of the weights
-    pretrained_on = sorted(facts["pool"])
-    digest = sha256(paths.MODEL / weights.WEIGHTS)[:16]
-    sets = {name: evaluate(name, copies, config, form, pretrained_on) for name, copies in found.items()}
+    methods = open_methods(encoders)
+    first = methods[encoders[0]]
+    architecture = {"model": first.encoder.model.settings}  # the controls have that of the weights
+    config = config.model_copy(update=architecture)
+    sets = {name: evaluate(name, copies, config, methods) for name, copies in found.items()}
     result = RealResult(
-        sets, absent, FOLDS, config.probe.bootstrap, scoring.FEWEST, digest, pretrained_on,
-        {"cgdmer": __version__, **{name: version(name) for name in LIBRARIES}},
+        sets, absent, FOLDS, config.probe.bootstrap, scoring.FEWEST, sha256(first.weights)[:16], first.pretrained_on,
+        {"cgdmer": __version__, **{name: version(name) for name in LIBRARIES}}, encoders[0],
     )  # fmt: skip
     write_json(paths.real(), result.to_json())
     shutil.rmtree(paths.scratch("real"), ignore_errors=True)
@@ -109,35 +156,37 @@ def find_root(root: Path | None) -> Path:
     return root
 
 
-def evaluate(
-    name: str, copies: list[Path], config: settings.Settings, form: Signal, pretrained_on: list[str]
-) -> RealSet:  # fmt: skip
+def evaluate(name: str, copies: list[Path], config: settings.Settings, methods: Mapping[str, Method]) -> RealSet:
     """Read one set, encode it with all encoders, and score its tasks and measurements, unless that was done before."""
-    work = paths.scratch("real", name)
+    work, form = paths.scratch("real", name), next(iter(methods.values())).encoder.form
     shutil.rmtree(work, ignore_errors=True)
     real = SOURCES[name].read(copies, config, form, work)
     shutil.rmtree(work, ignore_errors=True)
     sections = [section.model_dump() for section in (config.probe, config.embed, config.model)]
     signals = hashlib.sha256(real.signals.tobytes()).hexdigest()
-    key = work_key(weights.digest(paths.MODEL), signals, real.patients, config.matrix.controls, *sections)
+    digests = {name: method.encoder.digest for name, method in methods.items()}
+    key = work_key(digests, signals, real.patients, config.matrix.controls, *sections)
     done = paths.scratch("real") / f"{name}-{key}.json"
     if done.is_file():
         return RealSet.from_json(read_json(done))
-    result = score(name, real, encode(real, config, form), config, pretrained_on)
+    pretrained_on = {seen for method in methods.values() for seen in method.pretrained_on}
+    result = score(name, real, encode(real, config, methods), config, pretrained_on)
     write_json(done, result.to_json())
     return result
 
 
 def score(
-    name: str, real: ExternalSet, encoders: scoring.Encoders, config: settings.Settings, pretrained_on: list[str]
+    name: str, real: ExternalSet, encoders: scoring.Encoders, config: settings.Settings, pretrained_on: Collection[str]
 ) -> RealSet:  # fmt: skip
     """Score the tasks and measurements of one set."""
     tasks = {
         task: scoring.score_task(labels, real.patients, encoders, config.probe.C, config.probe.bootstrap)
         for task, labels in real.tasks.items()
     }
+    first = next(iter(encoders))
     for task, scored in tasks.items():
-        log.info("%s %s: %s", name, task, scored.encoders["cgdmer"]["pooled"].text() if scored else "too few records")
+        measured = scored.encoders[first]["pooled"].text() if scored else "too few records"
+        log.info("%s %s: %s", name, task, measured)
     return RealSet(
         *(real.origin.title, real.origin.version, real.origin.licence, real.origin.link),
         records=len(real.signals),
@@ -149,10 +198,15 @@ def score(
     )
 
 
-def encode(real: ExternalSet, config: settings.Settings, form: Signal) -> dict[str, list[dict[str, np.ndarray]]]:
-    """Return the features of the method and the controls, each with all its sets of weights."""
-    encoders = {"cgdmer": [scoring.encode(open_folder(paths.MODEL), real, config.embed.batch)]}
-    for name in config.matrix.controls:
+def encode(
+    real: ExternalSet, config: settings.Settings, methods: Mapping[str, Method]
+) -> dict[str, list[dict[str, np.ndarray]]]:
+    """Return the features of the pretrained encoders and the controls, each with all its sets of weights."""
+    form = next(iter(methods.values())).encoder.form
+    encoders = {
+        name: [scoring.encode(method.encoder, real, config.embed.batch)] for name, method in methods.items()
+    }  # fmt: skip
+    for name in [control for control in config.matrix.controls if control not in encoders]:
         sets = []
         for number in range(config.embed.sets_of_weights(name)):
             setup = Setup(form, config.model, config.embed.seed + number, weights_files=config.embed.outside)

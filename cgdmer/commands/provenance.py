@@ -56,6 +56,8 @@ def of_model(model: str) -> str:
     config = folder / "config.json"
     facts = _content(config).get("facts")
     sources = facts.get("pool") if isinstance(facts, dict) else None
+    if not sources and isinstance(facts, dict) and facts.get("simulated"):  # drawn while it trained
+        return MIXED if facts.get("recordings") else SIMULATED
     return _origin(config, sources) if isinstance(sources, list) else UNKNOWN
 
 

@@ -35,9 +35,9 @@ class RealTask(Json):
     left_out: dict[str, int]
     """Positives of the classes that are not scored, because too few records have or lack them."""
     encoders: dict[str, dict[str, RealCell]]
-    """By encoder, then representation."""
+    """By encoder, then representation; the first is `RealResult.method`."""
     differences: dict[str, RealDifference]
-    """By control."""
+    """By every other encoder: what is subtracted."""
 
 
 @dataclass(frozen=True)
@@ -70,6 +70,8 @@ class RealResult(Json):
     fewest: int
     """Fewest records that must have a class, and fewest that must not."""
     encoder: str
-    """Digest of the weights, as `versions.model` of metrics.json has it."""
+    """Digest of the weights of `method`, as `versions.model` of metrics.json has it."""
     pretrained_on: list[str]
     versions: dict[str, str]
+    method: str = "cgdmer"
+    """The encoder from which the others are subtracted."""

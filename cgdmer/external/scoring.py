@@ -24,7 +24,7 @@ log = logging.getLogger(__name__)
 
 FEWEST = 5
 """Fewest records that must have a class, and fewest that must not: one per fold."""
-METHOD, MAIN = "cgdmer", "pooled"
+MAIN = "pooled"
 REPRESENTATIONS = ("pooled", "shared", "specific")
 Features = Mapping[str, np.ndarray]
 """(N, D) by representation."""
@@ -56,7 +56,10 @@ def encode(encoder: Encoder, real: ExternalSet, batch: int) -> dict[str, np.ndar
 def score_task(
     labels: Labels, patients: Sequence[str], encoders: Encoders, C: Sequence[float], replicates: int
 ) -> RealTask | None:
-    """Cross-validate every encoder on the members of a task; None if too few records have or lack every class."""
+    """Cross-validate every encoder on the members of a task; None if too few records have or lack every class.
+
+    The first encoder is the one from which the others are subtracted.
+    """
     rows = np.flatnonzero(labels.members)
     positives = labels.matrix[rows].sum(axis=0, dtype=np.int64)
     usable = (positives >= FEWEST) & (len(rows) - positives >= FEWEST)
@@ -66,6 +69,7 @@ def score_task(
     matrix = labels.matrix[rows][:, usable]
     names = [name for name, keep in zip(labels.classes, usable, strict=True) if keep]
     counts = validation.resampled(owners, replicates)
+    first = next(iter(encoders))
     scored = {
         encoder: {kind: _score([each[kind][rows] for each in sets], matrix, owners, C, counts) for kind in sets[0]}
         for encoder, sets in encoders.items()
@@ -76,7 +80,7 @@ def score_task(
         positives=dict(zip(names, positives[usable].tolist(), strict=True)),
         left_out={n: int(k) for n, k, keep in zip(labels.classes, positives, usable, strict=True) if k and not keep},
         encoders={e: {kind: _cell(one, names) for kind, one in kinds.items()} for e, kinds in scored.items()},
-        differences={e: _difference(scored[METHOD][MAIN], kinds[MAIN]) for e, kinds in scored.items() if e != METHOD},
+        differences={e: _difference(scored[first][MAIN], kinds[MAIN]) for e, kinds in scored.items() if e != first},
     )
 
 

@@ -23,6 +23,7 @@ TASK_NAMES = {
 SOURCE_NAMES = {"mimic_iv_ecg": "MIMIC-IV-ECG", "ptb_xl": "PTB-XL", "cpsc2018": "CPSC2018", "csn": "CSN"}
 ENCODER_NAMES = {
     "cgdmer": "CG-DMER",
+    "cgdmer_base": "CG-DMER base",
     "random": "Random transformer",
     "random_resnet18": "Random ResNet18",
     "handcrafted": "Hand-crafted",

@@ -6,7 +6,7 @@ from cgdmer.evaluation.intervals import MEASUREMENTS, Measured
 from cgdmer.external.results import RealDifference, RealResult, RealTask
 from cgdmer.page import Html, el, number, section
 from cgdmer.report import table
-from cgdmer.report.headline import ENCODER_NAMES, MAIN, METHOD, TASK_NAMES, encoder_order, name_of
+from cgdmer.report.headline import ENCODER_NAMES, MAIN, TASK_NAMES, encoder_order, name_of
 from cgdmer.report.measurements import error_text
 from cgdmer.report.table import SEEN_MARK, Content, Stacked, Table, stacked
 from cgdmer.results import Interval
@@ -67,13 +67,14 @@ def caption(result: RealResult) -> str:
 
 
 def difference_table(result: RealResult) -> Table:
-    """Return CG-DMER minus each control, paired: a row per task."""
-    controls = [name for name in encoders_of(result) if name != METHOD]
+    """Return the first encoder minus each other one, paired: a row per task."""
+    controls = [name for name in encoders_of(result) if name != result.method]
     rows = [
         [name, *(_gap(task.differences.get(control)) for control in controls)] for _, name, task in tasks(result)
     ]  # fmt: skip
     heads = [f"minus {ENCODER_NAMES.get(control, control)}" for control in controls]
-    return Table("Macro AUROC of CG-DMER minus that of a control, on the same records.", ["", *heads], rows)
+    about = f"Macro AUROC of {name_of(result.method)} minus that of a control, on the same records."
+    return Table(about, ["", *heads], rows)
 
 
 def _gap(gap: RealDifference | None) -> Content:
@@ -130,8 +131,8 @@ def real_section(result: RealResult | None, model: str) -> Html | None:
     folded = [el("details", el("summary", title), table.html(one)) for title, one in zip(titles, made[1:], strict=True)]
     same = "the encoder of this page" if result.encoder == model else f"another encoder than this page's ({model})"
     lead = (
-        "CG-DMER on recordings of people: frozen features, five folds by patient, paired with the controls. Written by "
-        f"the command external-validation with weights {result.encoder}, {same}."
+        f"{name_of(result.method)} on recordings of people: frozen features, five folds by patient, paired with the "
+        f"controls. Written by the command external-validation with weights {result.encoder}, {same}."
     )
     return section("real", TITLE, table.html(made[0]), folded, lead=lead)
 

@@ -1,5 +1,7 @@
 """`cgdmer external-validation` from a folder of planted sets to reports/real.json, the page and the terminal."""
 
+import shutil
+
 import numpy as np
 import pytest
 import yaml
@@ -7,10 +9,11 @@ from support.example_task import TINY_MODEL
 
 from cgdmer import cli, paths, settings
 from cgdmer.commands import external_validation as command
+from cgdmer.encoders import cgdmer_base
 from cgdmer.errors import ConfigError, DataError
 from cgdmer.external.external_set import ExternalSet, Labels, Origin
 from cgdmer.external.results import RealResult
-from cgdmer.files import read_json
+from cgdmer.files import read_json, sha256
 from cgdmer.models import weights
 from cgdmer.report import real as page
 from cgdmer.settings import Signal
@@ -119,3 +122,33 @@ def test_a_folder_that_is_missing_or_empty_is_told(project, tmp_path, monkeypatc
     monkeypatch.setenv("CGDMER_RAW_ROOT", str(tmp_path / "empty"))
     with pytest.raises(DataError, match="none of the sets ludb, csn, code15"):
         command.validate(None)
+
+
+def test_the_shipped_encoder_is_evaluated_beside_the_projects_own_or_alone(project, tmp_path, monkeypatch):
+    base = tmp_path / "base"
+    form = Signal(seconds=1.0)
+    network = weights.create(TINY_MODEL, settings.Masking(), settings.Objective(), form, ["normal"], seed=1)
+    weights.save(base, network, form, {"pool": [], "simulated": {"records": 9}, "recordings": ["ludb"]})
+    monkeypatch.setattr(cgdmer_base, "FOLDER", base)
+    result = command.validate(project, encoders=("cgdmer", "cgdmer_base"))
+    task = result.sets["csn"].tasks["rhythm"]
+    assert list(task.encoders)[:2] == ["cgdmer", "cgdmer_base"]
+    assert set(task.differences) == {"cgdmer_base", "random", "handcrafted"}
+    shutil.rmtree(paths.MODEL)
+    assert cli.main(["external-validation", "--root", str(project), "--encoders", "cgdmer_base"]) == 0
+    alone = RealResult.from_json(read_json(paths.real()))
+    assert (alone.method, alone.encoder) == ("cgdmer_base", sha256(base / weights.WEIGHTS)[:16])
+    assert alone.sets["csn"].tasks["rhythm"].encoders["cgdmer_base"] == task.encoders["cgdmer_base"]
+    assert {name: one.in_pretraining for name, one in alone.sets.items()} == {"ludb": True, "csn": False}
+    assert "Macro AUROC of CG-DMER base minus" in page.headline(alone)
+    with pytest.raises(ConfigError, match="no pretrained encoder; did you mean 'cgdmer_base'"):
+        command.validate(project, encoders=("cgdmer_bse",))
+
+
+def test_encoders_that_read_other_signals_are_not_compared(project, tmp_path, monkeypatch):
+    form = Signal(seconds=2.0)
+    network = weights.create(TINY_MODEL, settings.Masking(), settings.Objective(), form, ["normal"], seed=1)
+    weights.save(tmp_path / "base", network, form, {"pool": []})
+    monkeypatch.setattr(cgdmer_base, "FOLDER", tmp_path / "base")
+    with pytest.raises(ConfigError, match="different forms"):
+        command.validate(project, encoders=("cgdmer", "cgdmer_base"))
