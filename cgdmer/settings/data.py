@@ -136,8 +136,8 @@ class Simulated(Section):
     """Records that are shuffled together. The pool moves on, by `pool / passes` records each time it has been shown
     once."""
     passes: int = Field(default=4, ge=1)
-    """How often each record is shown; must divide `pool`. Simulating a record costs about a third of training on it, so
-    showing it several times is faster. The first and last `pool` records of a training are shown less often."""
+    """How often each record is shown; must divide `pool`. Simulating a record costs about a quarter of training on it,
+    so showing it several times is faster. The first and last `pool` records of a training are shown less often."""
 
     @field_validator("passes")
     @classmethod
@@ -167,7 +167,9 @@ class PretrainingSet(Section):
     """Corpora of the pretraining set. Only records of their training splits that have a report are used. Empty if
     `simulated.records` is set."""
     simulated: Simulated = Field(default_factory=Simulated)
+    """Simulated records instead of corpora."""
     unlabelled: Unlabelled = Field(default_factory=Unlabelled)
+    """Recordings without report beside simulated records."""
 
     @model_validator(mode="after")
     def _one_kind(self) -> "PretrainingSet":

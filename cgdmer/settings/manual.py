@@ -96,7 +96,8 @@ def table(section: type[Section], demo: dict[str, dict[str, Any]]) -> str:
             if name in content and (field.is_required() or content[name] != default)
         }  # fmt: skip
         shown = "<br>".join(f"`{json.dumps(value)}`" + (f" {key}" if key else "") for key, value in values.items())
-        first = "required" if field.is_required() else f"`{json.dumps(default)}`"
+        shown_default = "see its section below" if isinstance(default, Section) else f"`{json.dumps(default)}`"
+        first = "required" if field.is_required() else shown_default
         rows.append((f"`{name}`", described(field), first, shown, paragraph(field.description)))
     # the column of demo values is left out where it is empty
     columns = [0, 1, 2, 3, 4] if any(row[3] for row in rows) else [0, 1, 2, 4]
