@@ -11,6 +11,7 @@ from cgdmer.encoders.base import Setup, check_signal
 from cgdmer.errors import ConfigError
 from cgdmer.models import weights
 from cgdmer.models.cgdmer import CGDMER
+from cgdmer.models.independent_leads import gives_a_token
 from cgdmer.settings import Signal
 from cgdmer.signals.leads import LEADS
 
@@ -49,6 +50,12 @@ class Pretrained:
         """Encode float mV (B, L, T) as features (B, D) by name; ConfigError for a record shorter than one patch."""
         signal, numbers, valid = check_signal(signal, leads, valid, self.samples)
         self._check_unit(signal)
+        if self.model.independent and not gives_a_token(numbers):
+            raise ConfigError(
+                f"lead {LEADS[numbers[0]]} alone" if numbers else "no lead",
+                allowed="I, II, a chest lead, or any two limb leads",
+                fix="give one more limb lead",
+            )
         patch = self.model.settings.patch
         if valid.size and valid.min() < patch:
             raise ConfigError(f"a record of {valid.min()} samples", allowed=f"at least one patch of {patch} samples")

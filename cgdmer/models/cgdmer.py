@@ -13,13 +13,14 @@ from torch import Tensor, nn
 from cgdmer import settings
 from cgdmer.models.disentangle import Disentangler, decoder_input
 from cgdmer.models.ecg import EcgDecoder, EcgEncoder
+from cgdmer.models.independent_leads import independent_leads, place_leads
 from cgdmer.models.masking import Mask, Noise, draw_noise, sample_mask
 from cgdmer.models.patches import normalise, patchify, standardise, whole_patches
 from cgdmer.models.text import HuggingFaceText, ReportEncoder
 from cgdmer.models.tokens import Tokenizer
 from cgdmer.models.transformer import initialise, mean_pool
 from cgdmer.shards import batches as shards
-from cgdmer.signals.leads import LEADS
+from cgdmer.signals.leads import INDEPENDENT, LEADS
 
 MEASUREMENTS = ("log_rr", "pr", "qrs", "qt", "axis_sine", "axis_cosine", "age", "sex")
 """Columns of `Batch.measurements`, standardised: log of the RR interval, intervals in ms, sine and cosine of the QRS
@@ -59,7 +60,8 @@ Outputs = dict[str, Tensor]
 class CGDMER(nn.Module):
     """Both encoders, the disentangler and the decoders. What the settings switch off is not built."""
 
-    all_leads: Tensor
+    token_leads: Tensor
+    """int64 (L,): canonical numbers of the leads that become tokens."""
 
     def __init__(
         self,
@@ -73,15 +75,20 @@ class CGDMER(nn.Module):
         super().__init__()
         self.settings, self.masking, self.objective, self.tokenizer = model, masking, objective, tokenizer
         self.signal, self.columns = signal, signal.samples // model.patch
+        self.full_masking = masking.model_copy(
+            update={"joint_limb": masking.joint_limb and model.leads == "all"}  # I and II do not give each other
+        )
         light_ratio = masking.ratio if masking.light_ratio is None else masking.light_ratio
-        self.light_masking = masking.model_copy(update={"ratio": light_ratio})
+        self.light_masking = self.full_masking.model_copy(update={"ratio": light_ratio})
         hides_patches = masking.kind != "none" and masking.ratio > 0
         predicts_patches = hides_patches and objective.ecg_reconstruction + objective.cross_reconstruction > 0
         predicts_words = tokenizer is not None and objective.report_reconstruction * masking.text_ratio > 0
         separates = objective.orthogonality > 0
 
         # encoders
-        self.register_buffer("all_leads", torch.arange(len(LEADS)), persistent=False)
+        self.independent = model.leads == "independent"
+        token_leads = INDEPENDENT if self.independent else range(len(LEADS))
+        self.register_buffer("token_leads", torch.tensor(token_leads), persistent=False)
         self.ecg_encoder = EcgEncoder(model, self.columns)
         self.disentangler = Disentangler(
             model,
@@ -108,7 +115,7 @@ class CGDMER(nn.Module):
 
     def draw_noise(self, records: int, generator: torch.Generator) -> Noise:
         """Draw the random numbers behind the masks of `records` records."""
-        noise = draw_noise(records, len(LEADS), self.columns, self.settings.max_tokens, generator)
+        noise = draw_noise(records, len(self.token_leads), self.columns, self.settings.max_tokens, generator)
         if self.masking.light_ratio is not None:  # one number for a step: all of its masks are light, or none
             noise["light"] = torch.rand(1, generator=generator, device=generator.device).expand(records)
         return noise
@@ -140,7 +147,7 @@ class CGDMER(nn.Module):
 
         # reconstruct the hidden patches
         if self.ecg_decoder is not None:
-            grid = (len(LEADS), self.columns)
+            grid = (len(self.token_leads), self.columns)
             outputs["hidden_patches"] = mask.hidden  # (B, L*N)
             clean = patches if disturbed is None else self.patches(batch)[0]  # (B, L, N, P)
             outputs["target_patches"] = normalise(clean.flatten(1, 2))  # (B, L*N, P)
@@ -161,22 +168,27 @@ class CGDMER(nn.Module):
         Returns all patches (B, L, N, P), the mask, and the shared and specific features of the visible tokens, each
         (B, V, D).
         """
-        # divide by the standard deviation of the record, then cut into patches
-        patches, log_std = self.patches(batch)  # (B, L, N, P), (B, 1)
+        # divide by the standard deviation of the record, then cut into patches; which of them exist
+        patches, present, log_std = self.patches(batch)  # (B, L, N, P), (B, L, N), (B, 1)
 
         # choose the visible tokens
-        present = whole_patches(batch["valid"], batch["missing"], self.columns, self.settings.patch)  # (B, L, N)
         mask = self.sample_mask(present, noise, full=batch["full"])  # ids_keep (B, V), hidden (B, L*N)
 
         # encode them and separate shared from specific features
-        ecg_tokens = self.ecg_encoder(patches, log_std, self.all_leads, mask.ids_keep, mask.attention_mask)  # (B, V, D)
+        ecg_tokens = self.ecg_encoder(
+            patches, log_std, self.token_leads, mask.ids_keep, mask.attention_mask
+        )  # (B, V, D)
         ecg_shared, ecg_specific = self.disentangler(ecg_tokens, mask.attention_mask, "ecg")  # (B, V, D) twice
         return patches, mask, ecg_shared, ecg_specific
 
-    def patches(self, batch: Batch) -> tuple[Tensor, Tensor]:
-        """Return the standardised patches (B, L, N, P) of a batch and the log standard deviation of its records."""
-        signal, log_std = standardise(batch["signal"], batch["valid"], batch["missing"])  # (B, L, T), (B, 1)
-        return patchify(signal, self.settings.patch), log_std
+    def patches(self, batch: Batch) -> tuple[Tensor, Tensor, Tensor]:
+        """Return standardised patches (B, L, N, P), which of them are present (B, L, N), and each log std (B, 1)."""
+        signal, log_std = standardise(batch["signal"], batch["valid"], batch["missing"])  # (B, 12, T), (B, 1)
+        missing = batch["missing"]  # (B, 12)
+        if self.independent:
+            signal, missing = independent_leads(signal, missing)  # (B, L, T), (B, L)
+        present = whole_patches(batch["valid"], missing, self.columns, self.settings.patch)  # (B, L, N)
+        return patchify(signal, self.settings.patch), present, log_std
 
     def forward_report(self, encoder: ReportEncoder, ids: Tensor, noise: Noise) -> Outputs:
         """Hide statements and words of the reports (B, S), encode the rest, and predict the hidden words."""
@@ -209,7 +221,7 @@ class CGDMER(nn.Module):
         The choice fixes V, so it is read from the device, once per pass.
         """
         light = self.training and "light" in noise and bool(noise["light"][0] < 0.5)
-        return sample_mask(present, noise, self.light_masking if light else self.masking, full=full)
+        return sample_mask(present, noise, self.light_masking if light else self.full_masking, full=full)
 
     def features(self, signal: Tensor, valid: Tensor, missing: Tensor, leads: Sequence[int]) -> Outputs:
         """Encode whole ECGs: any leads, any length, nothing hidden.
@@ -219,10 +231,15 @@ class CGDMER(nn.Module):
         far as the model has them.
         """
         standardised, log_std = standardise(signal, valid, missing)  # (B, L, T), (B, 1)
+        lead_numbers = torch.tensor(leads, device=standardised.device)  # (L,)
+        if self.independent:
+            every_lead, every_missing = place_leads(standardised, missing, lead_numbers)  # (B, 12, T), (B, 12)
+            standardised, missing = independent_leads(every_lead, every_missing)  # (B, 8, T), (B, 8)
+            missing = missing & ~missing.all(1, keepdim=True)  # a record without any reads as one of zeros
+            lead_numbers = self.token_leads  # (8,)
         patches = patchify(standardised, self.settings.patch)  # (B, L, N, P)
         present = whole_patches(valid, missing, patches.shape[2], self.settings.patch).flatten(1)  # (B, L*N)
         attention_mask = None if bool(present.all()) else present
-        lead_numbers = torch.tensor(leads, device=standardised.device)  # (L,)
         ecg_tokens = self.ecg_encoder(patches, log_std, lead_numbers, attention_mask=attention_mask)  # (B, L*N, D)
         return self.pool_features(ecg_tokens, attention_mask)
 

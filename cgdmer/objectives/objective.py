@@ -21,7 +21,7 @@ from cgdmer.objectives.alignment import siglip, statement_loss
 from cgdmer.objectives.dependence import cosine, cross_covariance, hsic
 from cgdmer.objectives.prediction import measurement_loss, reconstruction, word_loss
 from cgdmer.objectives.ranks import Cached, RankLayout
-from cgdmer.signals.leads import LEADS, LIMB
+from cgdmer.signals.leads import LIMB
 
 SHARES = {"has_report": "report_share", "known": "known_share"}
 """Facts of each record (b,), and the logged term that is their mean over the whole batch: the share of records with a
@@ -241,8 +241,7 @@ class Objective(nn.Module):
         if "predicted_patches" not in outputs:
             return {}
         hidden = outputs["hidden_patches"]  # (B, L*N)
-        assert hidden.shape[1] == len(LEADS) * self.model.columns
-        limb = torch.arange(hidden.shape[1], device=hidden.device) < LIMB * self.model.columns  # (L*N,)
+        limb = (self.model.token_leads < LIMB).repeat_interleave(self.model.columns)  # (L*N,)
         return {
             f"reconstruction_{name}": rank_layout.share
             * reconstruction(outputs["predicted_patches"], outputs["target_patches"], hidden & leads)

@@ -20,6 +20,9 @@ class Model(Section):
     """Transformer blocks of the ECG encoder."""
     heads: int = Field(default=4, ge=1, validate_default=True)
     """Attention heads of the ECG encoder and of the shared and specific encoders; must divide `width`."""
+    leads: Literal["all", "independent"] = "all"
+    """Which leads become tokens: `all` twelve, or the `independent` ones, I, II and the chest leads, from which the
+    other limb leads follow. A third fewer tokens; `masking.joint_limb` has no effect then (ours)."""
     patch: int = Field(default=50, ge=2)
     """Samples per patch. A patch of one lead is one token (ours, after ST-MEM)."""
     stem: int = Field(default=16, ge=0)

@@ -11,6 +11,7 @@ from torch import Tensor, nn
 from cgdmer.encoders.cgdmer import Pretrained
 from cgdmer.errors import DataError
 from cgdmer.files import atomic
+from cgdmer.models.independent_leads import with_computed_limb
 from cgdmer.models.patches import patchify, standardise, whole_patches
 from cgdmer.signals.leads import LEADS
 
@@ -35,9 +36,11 @@ class Graph(nn.Module):
         missing = signal.eq(0).all(2)  # (B, 12): a lead of zeros was not recorded
         missing = missing & ~missing.all(1, keepdim=True)
         standardised, log_std = standardise(signal, valid, missing)  # (B, 12, T), (B, 1)
-        patches = patchify(standardised, patch)  # (B, 12, N, P)
-        mask = whole_patches(valid, missing, patches.shape[2], patch).flatten(1)  # (B, 12*N)
-        tokens = network.ecg_encoder(patches, log_std, torch.arange(len(LEADS)), attention_mask=mask)  # (B, 12*N, D)
+        if network.independent:
+            standardised, missing = with_computed_limb(standardised, missing)  # (B, 8, T), (B, 8)
+        patches = patchify(standardised, patch)  # (B, L, N, P)
+        mask = whole_patches(valid, missing, patches.shape[2], patch).flatten(1)  # (B, L*N)
+        tokens = network.ecg_encoder(patches, log_std, network.token_leads, attention_mask=mask)  # (B, L*N, D)
         features = network.pool_features(tokens, mask)
         features["pooled"] = torch.cat([features[name] for name in ("shared", "specific") if name in features], 1)
         return tuple(features[name] for name in self.names)

@@ -13,6 +13,9 @@ LEADS: tuple[str, ...] = ("I", "II", "III", "aVR", "aVL", "aVF", "V1", "V2", "V3
 LIMB = 6
 """Number of limb leads; they come first."""
 
+INDEPENDENT = (0, 1, 6, 7, 8, 9, 10, 11)
+"""Canonical numbers of I, II and the chest leads, from which the other four leads follow."""
+
 SUSPECT_UV = 20.0
 """Residual of the identities in microvolt above which lead names are suspect; consistent leads leave 0.2 to 2."""
 
