@@ -78,7 +78,7 @@ def build(chosen: settings.Settings, reports: list[str]) -> objectives.Objective
     model = weights.create(
         chosen.model, chosen.masking, chosen.objective, chosen.signal, reports, chosen.train.seed, untrained
     )
-    return objectives.Objective(model, chosen.objective)
+    return objectives.Objective(model, chosen.objective, chosen.augmentation)
 
 
 def steps_of(engine: Engine, folder: Path) -> Iterator[float]:

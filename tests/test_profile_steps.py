@@ -11,7 +11,7 @@ from benchmarks.report_encoder import CONFIGS, untrained
 from cgdmer import settings
 from cgdmer.datasets import splits
 from cgdmer.models import weights
-from cgdmer.models.cgdmer import Batch
+from cgdmer.models.cgdmer import MEASUREMENTS, Batch
 from cgdmer.objectives import Objective
 from cgdmer.training.optimiser import adamw
 
@@ -20,8 +20,8 @@ PROFILES = sorted(path.stem for path in PARAMS.glob("*.yaml"))
 REPORTS = ["sinus rhythm . normal ecg .", "atrial fibrillation . left bundle branch block ."]
 
 
-def profile(name):
-    overlay = settings.read(PARAMS / f"{name}.yaml")
+def profile(name, options=None):
+    overlay = settings.merge(settings.read(PARAMS / f"{name}.yaml"), options or {})
     return settings.parse(settings.merge(settings.read(PARAMS / "demo.yaml"), overlay), name=name)
 
 
@@ -32,6 +32,8 @@ def two_records(chosen, model):
     return Batch(
         signal=signal, valid=torch.full((2,), chosen.signal.samples), missing=torch.zeros(2, 12, dtype=torch.bool),
         tokens=tokens, row=torch.arange(2), report=torch.arange(2), full=True,
+        statement_tokens=tokens.long(), stated=torch.eye(2, dtype=torch.bool),
+        measurements=torch.ones(2, len(MEASUREMENTS)),
     )  # fmt: skip
 
 
@@ -46,13 +48,25 @@ def release_memory():
     gc.collect()
 
 
-@pytest.mark.parametrize("name", PROFILES)
-def test_every_profile_makes_one_step_at_its_own_dimensions(name):
-    chosen = profile(name)
+OPTIONS = {
+    "model": {"pooling": "statistics"},
+    "masking": {"light_ratio": 0.25},
+    "objective": {"statements": 0.5, "measurements": 1.0, "cross_reconstruction": 0.5},
+    "augmentation": {"noise": 1.0, "wander": 1.0, "mains": 1.0, "gain": 0.1, "chest_gain": 0.1, "lost_leads": 0.5},
+}
+"""Every option of the method; mains hum needs the sampling rate of `paper`."""
+
+
+@pytest.mark.parametrize(
+    ("name", "options"),
+    [*(pytest.param(name, {}, id=name) for name in PROFILES), pytest.param("paper", OPTIONS, id="paper with options")],
+)
+def test_every_profile_makes_one_step_at_its_own_dimensions(name, options):
+    chosen = profile(name, options)
     model = weights.create(
         chosen.model, chosen.masking, chosen.objective, chosen.signal, REPORTS, chosen.train.seed, untrained
     )
-    task = Objective(model, chosen.objective).train()
+    task = Objective(model, chosen.objective, chosen.augmentation).train()
     optimiser, before = adamw(task, chosen.train), sums(task)
 
     noise = task.draw_noise(2, torch.Generator().manual_seed(0))

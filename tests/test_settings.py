@@ -74,6 +74,13 @@ def test_heads_that_do_not_divide_their_width_are_refused_with_the_nearest_that_
         settings.parse(content)
 
 
+@pytest.mark.parametrize("nothing", [{"kind": "none"}, {"ratio": 0.0}])
+def test_a_light_mask_where_nothing_is_hidden_is_refused(content, nothing):
+    content["masking"] |= {"light_ratio": 0.25, **nothing}
+    with pytest.raises(ConfigError, match="light_ratio must be null where nothing is hidden"):
+        settings.parse(content)
+
+
 def test_settings_are_frozen(content):
     with pytest.raises(ValueError, match="frozen"):
         settings.parse(content).train.lr = 1.0

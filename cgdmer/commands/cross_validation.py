@@ -150,11 +150,13 @@ def continue_pretraining(
     real = records.rows[other_folds] + len(pretraining)
     real = np.tile(real, max(1, round(len(pretraining_rows) / len(real))))
     rows = np.concatenate([pretraining_rows, real])
-    source = Records(concatenate([pretraining, records.shards]), rows, network.tokenizer)
+    statements = config.objective.statements > 0
+    source = Records(concatenate([pretraining, records.shards]), rows, network.tokenizer, statements=statements)
+    task = Objective(network, config.objective, config.augmentation)
     world, scratch = join(), folder / f"training-{fold}"
     log.info("fold %d: %d pretraining records, %d real ones", fold, len(pretraining_rows), len(real))
     with threads(world.size):
-        fit(Objective(network, config.objective), source, (len(source), 0), config.train, world=world, folder=scratch)
+        fit(task, source, (len(source), 0), config.train, world=world, folder=scratch)
     features = encode(Pretrained("cgdmer", network, form), records, config.embed.batch)
     embeddings.write(stored, records.frame["id"].to_list(), features, {"fold": fold})
     shutil.rmtree(scratch)

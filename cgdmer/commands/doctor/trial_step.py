@@ -10,7 +10,7 @@ from cgdmer.commands.doctor.finding import GB, Finding
 from cgdmer.distributed import World, choose_device, process_count
 from cgdmer.errors import CgdmerError
 from cgdmer.models import text_files, weights
-from cgdmer.models.cgdmer import Batch
+from cgdmer.models.cgdmer import MEASUREMENTS, Batch
 from cgdmer.objectives import Objective
 from cgdmer.settings import Settings
 from cgdmer.training.engine import Engine
@@ -18,6 +18,8 @@ from cgdmer.training.records import MicroBatch, split_micro_batches
 from cgdmer.training.throughput import synchronise
 
 CPU_RECORDS = 2
+STATEMENT_TOKENS = 16
+"""Tokens of a single statement; few are longer."""
 WORDS = ("sinus", "rhythm", "normal", "ecg", "atrial", "fibrillation")
 
 
@@ -28,7 +30,7 @@ def build(chosen: Settings) -> Objective:
     ]
     model = chosen.model if has_encoder(chosen) else chosen.model.model_copy(update={"text": None})
     network = weights.create(model, chosen.masking, chosen.objective, chosen.signal, reports, chosen.train.seed)
-    return Objective(network, chosen.objective)
+    return Objective(network, chosen.objective, chosen.augmentation)
 
 
 def has_encoder(chosen: Settings) -> bool:
@@ -94,7 +96,7 @@ def micro_batches(engine: Engine, chosen: Settings, batch: int, accumulate: int)
 
 
 def noise(engine: Engine, chosen: Settings, records: int) -> Batch:
-    """Return a batch of noise in stored form, without padding."""
+    """Return a batch of noise in stored form, without padding; as many statements as records."""
     generator = torch.Generator().manual_seed(0)
     samples, tokenizer = chosen.signal.samples, engine.task.model.tokenizer  # type: ignore[union-attr]
     low, high = (0, 1) if tokenizer is None else (len(tokenizer) // 2, len(tokenizer))  # type: ignore[arg-type]
@@ -104,6 +106,8 @@ def noise(engine: Engine, chosen: Settings, records: int) -> Batch:
         valid=torch.full((records,), samples), missing=torch.zeros(records, 12, dtype=torch.bool),
         tokens=torch.randint(low, high, (records, width), dtype=torch.int32, generator=generator),
         row=torch.arange(records), report=torch.arange(records), full=True,
+        statement_tokens=torch.randint(low, high, (records, min(width, STATEMENT_TOKENS)), generator=generator),
+        stated=torch.eye(records, dtype=torch.bool), measurements=torch.zeros(records, len(MEASUREMENTS)),
     )  # fmt: skip
 
 
