@@ -22,9 +22,13 @@ from cgdmer.models.transformer import initialise, mean_pool
 from cgdmer.shards import batches as shards
 from cgdmer.signals.leads import INDEPENDENT, LEADS
 
-MEASUREMENTS = ("log_rr", "pr", "qrs", "qt", "axis_sine", "axis_cosine", "age", "sex")
-"""Columns of `Batch.measurements`, standardised: log of the RR interval, intervals in ms, sine and cosine of the QRS
-axis in the frontal plane, age in years, sex (1 = male)."""
+MEASUREMENTS = (
+    "log_rr", "rr_deviation", "rr_change", "rr_shortest", "rr_longest", "pr", "qrs", "qt", "axis_sine", "axis_cosine",
+    "age", "sex",
+)  # fmt: skip
+"""Columns of `Batch.measurements`, standardised: log of the RR interval; log of the standard deviation of RR intervals
+and of the root mean square of their successive differences, shortest and longest interval, all four relative to the
+median; intervals in ms; sine and cosine of the QRS axis in the frontal plane; age in years; sex (1 = male)."""
 
 
 class Batch(shards.Batch):

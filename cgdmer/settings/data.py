@@ -129,9 +129,9 @@ class Simulated(Section):
     """Records that each epoch shows, repeats included; 0 for no simulated records."""
     seed: int = Field(default=101, ge=0)
     """Seed of the records. With a seed of the section `corpora`, the encoder would be trained on its test records."""
-    population: Literal["textbook", "clinical"] = "textbook"
-    """Patients of the records: `textbook` hearts with clear findings, as in the demo corpora, or `clinical` ones whose
-    shapes, degrees and intervals are those of real recordings."""
+    population: Literal["textbook", "clinical", "mixed"] = "textbook"
+    """Patients of the records: `textbook` hearts with clear findings, as in the demo corpora; `clinical` ones whose
+    shapes, degrees and intervals are those of real recordings; `mixed`, every fourth textbook, the others clinical."""
     pool: int = Field(default=8192, ge=2)
     """Records that are shuffled together. The pool moves on, by `pool / passes` records each time it has been shown
     once."""

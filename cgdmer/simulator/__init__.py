@@ -3,7 +3,7 @@
 from cgdmer.simulator.findings import FINDINGS, Case
 from cgdmer.simulator.gallery import gallery
 from cgdmer.simulator.population import POPULATIONS, draw_cases
-from cgdmer.simulator.recording import simulate
+from cgdmer.simulator.recording import rr_intervals, simulate
 from cgdmer.simulator.sentences import report_lines
 
-__all__ = ["FINDINGS", "POPULATIONS", "Case", "draw_cases", "gallery", "report_lines", "simulate"]
+__all__ = ["FINDINGS", "POPULATIONS", "Case", "draw_cases", "gallery", "report_lines", "rr_intervals", "simulate"]

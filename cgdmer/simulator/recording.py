@@ -27,6 +27,12 @@ def simulate(cases: Sequence[Case], seed: int, first: int, seconds: float = 10.0
     return out
 
 
+def rr_intervals(case: Case, seed: int, number: int, seconds: float = 10.0) -> Array:
+    """Return the RR intervals in seconds within the recording that `simulate` makes of record `number`, (n,)."""
+    onset = beats(case, seconds, stream(seed, number, 1)).onset
+    return np.diff(onset[(onset >= 0) & (onset <= seconds)])
+
+
 def _record(case: Case, samples: int, fs: float, random: Draws) -> np.ndarray:
     rhythm = beats(case, samples / fs, random)
     leads = np.zeros((8, samples))

@@ -78,9 +78,8 @@ def simulate_block(key: Key, population: str, form: Signal, folder: Path) -> Non
     reports = [reference.report(case, key.seed, key.first + index) for index, case in enumerate(cases)]
     text = np.frombuffer(json.dumps(reports).encode(), np.uint8)
     with atomic(key.path(folder)) as temporary:
-        np.savez(
-            temporary, signal=rows, valid=valid, missing=missing, measured=reference.measurements(cases), text=text
-        )
+        measured = reference.measurements(cases, key.seed, key.first, form.seconds)
+        np.savez(temporary, signal=rows, valid=valid, missing=missing, measured=measured, text=text)
 
 
 def read_block(key: Key, folder: Path) -> Block:

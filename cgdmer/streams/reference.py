@@ -9,7 +9,7 @@ import numpy as np
 from cgdmer import report_text
 from cgdmer.models.cgdmer import MEASUREMENTS
 from cgdmer.settings import Simulated
-from cgdmer.simulator import Case, draw_cases, report_lines
+from cgdmer.simulator import Case, draw_cases, report_lines, rr_intervals
 
 RECORDS = 20_000
 """Records of the first draw. They are drawn and not simulated, which takes a second."""
@@ -41,7 +41,7 @@ def draw_reference(simulated: Simulated, records: int | None = None) -> Referenc
     """Draw the first records of a stream, `RECORDS` of them."""
     seed = simulated.seed
     cases = draw_cases(seed, 0, records or RECORDS, simulated.population)
-    measured = measurements(cases)
+    measured = measurements(cases, seed, 0)
     reports = [report(case, seed, number) for number, case in enumerate(cases)]
     return Reference(reports, np.nanmean(measured, 0), np.nanstd(measured, 0))
 
@@ -51,10 +51,18 @@ def report(case: Case, seed: int, number: int) -> str:
     return report_text.clean(report_lines(case, seed, number))
 
 
-def measurements(cases: Sequence[Case]) -> np.ndarray:
-    """Return the true measurements in the order of `MEASUREMENTS`, float64 (n, M), NaN without a PR interval."""
+def measurements(cases: Sequence[Case], seed: int, first: int, seconds: float = 10.0) -> np.ndarray:
+    """Return the true measurements of records from number `first` on in the order of `MEASUREMENTS`, float64 (n, M).
+
+    NaN where there is no PR interval, or too few beats for their variation.
+    """
+    beats = [beat_variation(rr_intervals(case, seed, first + index, seconds)) for index, case in enumerate(cases)]
     columns = {
         "log_rr": [math.log(60 / case.heart_rate) for case in cases],
+        "rr_deviation": [one[0] for one in beats],
+        "rr_change": [one[1] for one in beats],
+        "rr_shortest": [one[2] for one in beats],
+        "rr_longest": [one[3] for one in beats],
         "pr": [math.nan if case.findings & WITHOUT_PR else case.pr_ms for case in cases],
         "qrs": [case.qrs_ms for case in cases],
         "qt": [case.qt_ms for case in cases],
@@ -64,3 +72,13 @@ def measurements(cases: Sequence[Case]) -> np.ndarray:
         "sex": [float(case.sex == "male") for case in cases],
     }
     return np.stack([np.array(columns[name], np.float64) for name in MEASUREMENTS], axis=1)
+
+
+def beat_variation(intervals: np.ndarray) -> tuple[float, float, float, float]:
+    """Return how RR intervals (n,) vary, relative to their median: see `MEASUREMENTS`. NaN for fewer than two."""
+    if len(intervals) < 2:
+        return math.nan, math.nan, math.nan, math.nan
+    relative = intervals / np.median(intervals)
+    change = float(np.sqrt(np.square(np.diff(relative)).mean()))
+    spread, least = float(relative.std()), 0.01  # a regular rhythm has a finite logarithm
+    return math.log(spread + least), math.log(change + least), float(relative.min()), float(relative.max())
