@@ -10,25 +10,21 @@ resampled records, class by class; and the same count of ordered pairs from rank
 
 import argparse
 import json
-import os
-import time
 from collections.abc import Callable
 from functools import partial
-from typing import TypeVar
 
 import numpy as np
 import polars as pl
 from scipy.stats import rankdata
 from sklearn.metrics import roc_auc_score
 
-from benchmarks.decode import processor
+from benchmarks.measuring import Outcome, machine, timed
 from benchmarks.probe import POSITIVES, SIZES
 from cgdmer.probing import bootstrap, comparison
 
 TASK, SEEDS, TIMED, ROUNDS = "ptb_xl_sub", 5, 2, 3
 Auroc = Callable[[np.ndarray, np.ndarray], float]
 """Maps labels (n,) and scores (n,) to an AUROC."""
-Outcome = TypeVar("Outcome")
 
 
 def main() -> None:
@@ -40,10 +36,10 @@ def main() -> None:
     table, other = make_table(first, labels), make_table(second, labels)
     seconds: dict[str, list[float]] = {}
     for _ in range(ROUNDS):
-        ours = timed(seconds, "ours", partial(score, first, labels, replicates))
-        timed(seconds, "paired", partial(comparison.compare, table, other, replicates))
+        ours = noted(seconds, "ours", partial(score, first, labels, replicates))
+        noted(seconds, "paired", partial(comparison.compare, table, other, replicates))
         for name, auroc in BASELINES.items():
-            found = timed(seconds, name, partial(one_by_one, first, labels, TIMED, auroc))
+            found = noted(seconds, name, partial(one_by_one, first, labels, TIMED, auroc))
             np.testing.assert_allclose(ours[:, :TIMED], found, atol=1e-12)
     best = {name: min(values) for name, values in seconds.items()}
     scaled = {name: best[name] * replicates / TIMED for name in BASELINES}
@@ -59,7 +55,7 @@ def main() -> None:
                 "baseline": round(scaled["scikit-learn"], 1),
                 "baseline_numpy": round(scaled["numpy"], 1),
                 "unit": "s",
-                "machine": f"{processor()}, {os.cpu_count()} cores",
+                "machine": machine(),
                 "size": size,
                 "baseline_is": f"extrapolated from {TIMED} replicates",
             }
@@ -127,11 +123,10 @@ def by_ranks(labels: np.ndarray, scores: np.ndarray) -> float:
     return float((rankdata(scores)[labels > 0].sum() - positives * (positives + 1) / 2) / pairs)
 
 
-def timed(seconds: dict[str, list[float]], name: str, work: Callable[[], Outcome]) -> Outcome:
+def noted(seconds: dict[str, list[float]], name: str, work: Callable[[], Outcome]) -> Outcome:
     """Do the work and note its seconds."""
-    start = time.perf_counter()
-    outcome = work()
-    seconds.setdefault(name, []).append(time.perf_counter() - start)
+    outcome, took = timed(work)
+    seconds.setdefault(name, []).append(took)
     return outcome
 
 

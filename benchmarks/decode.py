@@ -5,7 +5,6 @@ Run: python -m benchmarks.decode
 
 import json
 import os
-import platform
 import tempfile
 import time
 import zipfile
@@ -15,6 +14,7 @@ from pathlib import Path
 import numpy as np
 import wfdb
 
+from benchmarks.measuring import machine
 from cgdmer.archives import Archive, open_archive
 from cgdmer.waveforms import read_record, record_bytes
 
@@ -41,21 +41,12 @@ def main() -> None:
                 "ours": round(ours),
                 "baseline": round(theirs),
                 "unit": "records/s",
-                "machine": f"{processor()}, {os.cpu_count()} cores",
+                "machine": machine(),
                 "records": origin,
                 "ratios": {layout: round(ours / theirs, 2) for layout, (ours, theirs) in rates.items()},
             }
         )
     )
-
-
-def processor() -> str:
-    """Return the name of the processor from /proc/cpuinfo, or its architecture."""
-    try:
-        lines = Path("/proc/cpuinfo").read_text().splitlines()
-    except OSError:
-        return platform.machine()
-    return next((line.split(": ", 1)[1] for line in lines if line.startswith("model name")), platform.machine())
 
 
 def write_records(scratch: Path) -> tuple[dict[str, tuple[Archive, Path]], str]:

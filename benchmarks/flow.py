@@ -20,7 +20,7 @@ from pathlib import Path
 
 import yaml
 
-from benchmarks.decode import processor
+from benchmarks.measuring import machine
 from cgdmer import settings
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -48,7 +48,7 @@ def main() -> None:
         "overhead_unchanged": round(again, 1),
         "unit": "s",
         "size": "micro" if micro else "params.yaml",
-        "machine": f"{processor()}, {os.cpu_count()} cores",
+        "machine": machine(),
         "python": platform.python_version(),
     }
     print(json.dumps(result))

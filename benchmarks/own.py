@@ -5,7 +5,6 @@ Without a folder, an untrained encoder with the demo's settings is used; it is a
 """
 
 import json
-import os
 import subprocess
 import sys
 import tempfile
@@ -16,7 +15,8 @@ from pathlib import Path
 import numpy as np
 import wfdb
 
-from benchmarks.decode import processor, recordings
+from benchmarks.decode import recordings
+from benchmarks.measuring import machine
 from cgdmer import load_encoder, settings
 from cgdmer.encoders.cgdmer import Pretrained
 from cgdmer.models import weights
@@ -48,7 +48,7 @@ def main() -> None:
                 "ours": round(ours),
                 "baseline": round(baseline),
                 "unit": "records/s",
-                "machine": f"{processor()}, {os.cpu_count()} cores",
+                "machine": machine(),
                 "records": f"{RECORDS} files of 12 x 5,000 samples, {origin}",
             }
         )

@@ -15,11 +15,11 @@ Times are those of the processor, so that other work on the machine does not cou
 
 import argparse
 import json
-import os
 import resource
 import tempfile
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -27,10 +27,12 @@ import torch
 import wfdb
 from torch.nn import functional as F
 
-from benchmarks.decode import LEADS, processor, recordings
+from benchmarks.decode import LEADS, recordings
+from benchmarks.measuring import machine, timed
 from benchmarks.probe import POSITIVES, SIZES
 from cgdmer.archives import open_archive
-from cgdmer.encoders import adapter, published
+from cgdmer.encoders import batches as cpu_batches
+from cgdmer.encoders import published
 from cgdmer.encoders.adapter import Adapted
 from cgdmer.encoders.form import inputs
 from cgdmer.probing import linear_probe, metrics
@@ -61,11 +63,12 @@ def main() -> None:
         return
     with tempfile.TemporaryDirectory() as scratch:
         origin = write_records(Path(scratch), options.records)
-        features, embedding = timed(lambda: embed(encoder, Path(scratch), options.records))
+        features, embedding = timed(lambda: embed(encoder, Path(scratch), options.records), time.process_time)
         cohorts = [make_cohort(task, options.records) for task in TASKS]
         settings = Probe(representations=["pooled"])
-        _, probing = timed(lambda: [linear_probe.evaluate(one, {"pooled": features}, settings) for one in cohorts])
-        _, loop = timed(lambda: conventional(encoder, Path(scratch), cohorts[0], options.epochs))
+        evaluate = partial(linear_probe.evaluate, features={"pooled": features}, probe=settings)
+        _, probing = timed(lambda: [evaluate(one) for one in cohorts], time.process_time)
+        _, loop = timed(lambda: conventional(encoder, Path(scratch), cohorts[0], options.epochs), time.process_time)
     ours, baseline = embedding + probing, loop * EPOCHS / options.epochs
     print(
         json.dumps(
@@ -75,7 +78,7 @@ def main() -> None:
                 "ours": round(ours, 1),
                 "baseline": round(baseline, 1),
                 "unit": "s of processor time",
-                "machine": f"{processor()}, {os.cpu_count()} cores",
+                "machine": machine(),
                 "encoder": card.name,
                 "records": f"{options.records} of 12 x 5,000 samples, {origin}",
                 "ours_is": f"{len(TASKS)} tasks x {len(settings.fractions)} fractions x {settings.seeds} seeds",
@@ -97,13 +100,6 @@ def write_records(folder: Path, count: int) -> str:
     return origin
 
 
-def timed(work: Callable[[], object]) -> tuple[np.ndarray, float]:
-    """Return the result of a function and the processor time that it took, over all threads."""
-    start = time.process_time()
-    result = work()
-    return result, time.process_time() - start  # type: ignore[return-value]
-
-
 def embed(encoder: Adapted, folder: Path, count: int) -> np.ndarray:
     """Decode and encode every record once, as the stages do: float32 (count, D)."""
     archive, chunks = open_archive(folder), []
@@ -122,8 +118,8 @@ def make_cohort(task: str, count: int) -> Cohort:
     labels = (rng.random((count, len(share))) < share).astype(np.uint8)
     bounds = [count * 8 // 10, count * 9 // 10]
     rows = np.split(rng.permutation(count), bounds)
-    splits = [Split([f"{row}" for row in part], part, labels[part]) for part in rows]
-    return Cohort(task, [f"class {c}" for c in range(len(share))], *splits, without_features=0)
+    train, val, test = (Split([f"{row}" for row in part], part, labels[part]) for part in rows)
+    return Cohort(task, [f"class {c}" for c in range(len(share))], train, val, test, without_features=0)
 
 
 def conventional(encoder: Adapted, folder: Path, cohort: Cohort, epochs: int) -> None:
@@ -164,7 +160,7 @@ def compare_batches(encoder: Adapted, sizes: list[int], count: int) -> None:
     signal = np.random.default_rng(0).normal(size=(count, 12, RAW.samples)).astype(np.float32)
     encoder.encode(signal[:2])
     for size in sizes:
-        adapter.CPU_BATCH = size
+        cpu_batches.CPU_BATCH = size
         before = resource.getrusage(resource.RUSAGE_SELF)
         encoder.encode(signal)
         after = resource.getrusage(resource.RUSAGE_SELF)

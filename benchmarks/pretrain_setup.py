@@ -14,7 +14,7 @@ import torch
 import wfdb
 from scipy import signal as dsp
 
-from benchmarks.decode import processor
+from benchmarks.measuring import machine
 from benchmarks.report_encoder import untrained
 from cgdmer import objectives, settings, tables
 from cgdmer.models import weights
@@ -120,7 +120,7 @@ def environment_of(engine: Engine, device: torch.device) -> dict[str, Any]:
     """
     gpu = torch.cuda.get_device_name(device) if device.type == "cuda" else ""
     return {
-        "machine": gpu or f"{processor()}, {os.cpu_count()} cores",
+        "machine": gpu or machine(),
         "python": platform.python_version(),
         "torch": torch.__version__,
         "parameters": sum(parameter.numel() for parameter in engine.task.parameters()),

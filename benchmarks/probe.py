@@ -17,7 +17,6 @@ one representation, one C and one seed at 100 % only.
 
 import argparse
 import json
-import os
 import tempfile
 import time
 import warnings
@@ -29,7 +28,7 @@ import torch
 import wfdb
 from sklearn.linear_model import LogisticRegression
 
-from benchmarks.decode import processor
+from benchmarks.measuring import machine
 from cgdmer.probing import linear_probe, subsets
 from cgdmer.probing.cohort import Cohort, Split, scorable
 from cgdmer.settings import Probe
@@ -77,7 +76,8 @@ def main() -> None:
     parser.add_argument("--pooled", type=int, default=WIDTH, choices=[WIDTH, 2 * WIDTH], help="width of `pooled`")
     options = parser.parse_args()
     warnings.filterwarnings("ignore", module="sklearn")  # it stops at 1,000 iterations, which is to its advantage
-    features = {name: make_features(seed) for seed, name in enumerate(SETTINGS.representations)}
+    names: list[str] = [*SETTINGS.representations]
+    features = {name: make_features(seed) for seed, name in enumerate(names)}
     if options.pooled > WIDTH:
         features["pooled"] = np.concatenate([features["shared"], features["specific"]], axis=1)
     cohorts = {task: make_cohort(task, features["shared"]) for task in options.tasks}
@@ -105,7 +105,7 @@ def main() -> None:
                 "ours": round(ours, 1),
                 "baseline": round(baseline, 1),
                 "unit": "s",
-                "machine": f"{processor()}, {os.cpu_count()} cores",
+                "machine": machine(),
                 "records": records,
                 "pooled": options.pooled,
                 "tasks": {task: round(value, 1) for task, value in seconds.items()},
@@ -146,11 +146,11 @@ def make_cohort(task: str, features: np.ndarray) -> Cohort:
         np.uint8
     )
     order = rng.permutation(len(rows))
-    splits = [
+    train, val, test = (
         Split([f"{row}" for row in rows[chosen]], rows[chosen], labels[chosen])
         for chosen in np.split(order, np.cumsum(sizes)[:-1])
-    ]
-    return Cohort(task, [f"class {c}" for c in range(len(positives))], *splits, without_features=0)
+    )
+    return Cohort(task, [f"class {c}" for c in range(len(positives))], train, val, test, without_features=0)
 
 
 def draw_cells(cohorts: dict[str, Cohort], count: int) -> list[Fit]:

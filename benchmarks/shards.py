@@ -8,7 +8,6 @@ its array.
 """
 
 import json
-import os
 import tempfile
 import time
 from pathlib import Path
@@ -17,7 +16,8 @@ import numpy as np
 import wfdb
 from scipy import signal as dsp
 
-from benchmarks.decode import LEADS, processor, recordings
+from benchmarks.decode import LEADS, recordings
+from benchmarks.measuring import machine
 from cgdmer.archives import open_archive
 from cgdmer.preprocessing import Job, write_shard
 from cgdmer.settings import Signal
@@ -44,7 +44,7 @@ def main() -> None:
         "ours": round(ours),
         "baseline": round(baseline),
         "unit": "records/s",
-        "machine": f"{processor()}, {os.cpu_count()} cores",
+        "machine": machine(),
         "records": origin,
         "largest_difference_uv": round(difference, 3),
     }
@@ -85,7 +85,8 @@ def baseline_record(header: Path) -> np.ndarray:
     signal, fields = wfdb.rdsamp(str(header.with_suffix("")))
     b, a = dsp.butter(SETTINGS.order, [SETTINGS.low, SETTINGS.high], "bandpass", fs=fields["fs"])
     filtered = dsp.filtfilt(b, a, signal, axis=0)
-    return (dsp.resample(filtered, SETTINGS.samples, axis=0).T * 1000).round().clip(-32767, 32767)
+    microvolt: np.ndarray = dsp.resample(filtered, SETTINGS.samples, axis=0).T * 1000
+    return microvolt.round().clip(-32767, 32767)
 
 
 def largest_difference(folder: Path, members: list[str]) -> float:

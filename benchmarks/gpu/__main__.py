@@ -8,7 +8,6 @@ code with small sizes on any device, to prove that it works. It measures nothing
 
 import argparse
 import os
-import subprocess
 import sys
 import tempfile
 import time
@@ -19,6 +18,7 @@ from benchmarks.gpu.parts import WORKS, machine
 from benchmarks.gpu.plan import FULL, PLANS, SMOKE, Bench, Plan, write_corpus
 from benchmarks.gpu.result import GpuReport, Machine, Part
 from benchmarks.gpu.runner import PartFailed, Work, call, run_all
+from benchmarks.measuring import commit
 from cgdmer import paths
 
 FOLDER = paths.REPORTS / "gpu"
@@ -70,19 +70,8 @@ def measure(plan: Plan, works: list[Work], scratch: Path, output: Path) -> int:
 
 def report_of(device: Machine, plan: Plan, seconds: float, parts: list[Part]) -> GpuReport:
     """Return the report of the parts that have run."""
-    return GpuReport(device, datetime.now(UTC).date().isoformat(), commit(), plan.name, round(seconds, 1), parts)
-
-
-def commit() -> str:
-    """Return the commit of the code, with `+` if files differ from it; `unknown` outside a git repository."""
-    head, changes = (
-        subprocess.run(["git", *words], capture_output=True, text=True, check=False)
-        for words in (
-            ["rev-parse", "HEAD"],
-            ["status", "--porcelain", "--untracked-files=no", "benchmarks", "cgdmer", "params"],
-        )
-    )
-    return head.stdout.strip() + ("+" if changes.stdout.strip() else "") if head.returncode == 0 else "unknown"
+    code = commit(Path(), "benchmarks", "cgdmer", "params")
+    return GpuReport(device, datetime.now(UTC).date().isoformat(), code, plan.name, round(seconds, 1), parts)
 
 
 def fail(message: str) -> int:

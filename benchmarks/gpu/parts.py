@@ -7,11 +7,11 @@ from typing import Any
 
 import torch
 
-from benchmarks.decode import processor
 from benchmarks.gpu import exactness, training, use
 from benchmarks.gpu.plan import Bench
 from benchmarks.gpu.result import Machine
 from benchmarks.gpu.runner import Work
+from benchmarks.measuring import processor
 from cgdmer.distributed import choose_device
 
 WORKS = [

@@ -1,13 +1,13 @@
 """The other uses of a device: checkpoints during training, encoding records, and the grid of linear probes."""
 
-import time
-from collections.abc import Callable
+from functools import partial
 
 import numpy as np
 
 from benchmarks import probe as grid
 from benchmarks.gpu.plan import Bench
 from benchmarks.gpu.result import Measurement
+from benchmarks.measuring import timed
 from benchmarks.pretrain_setup import fetcher
 from cgdmer import settings
 from cgdmer.encoders.cgdmer import Pretrained
@@ -28,18 +28,16 @@ def stall(bench: Bench) -> list[Measurement]:
     engine.try_step(fetcher(engine, bench.corpus)(0))
     stalls, folder = [], bench.scratch / "background"
     with checkpoint.Writer() as writer:
+
+        def submit(step: int) -> None:
+            save = partial(checkpoint.save, folder, keep=1)
+            writer.submit(engine.state(), lambda copies: save(checkpoint.Checkpoint(step, copies, {})))
+
         for step in range(bench.plan.checkpoints):
             synchronise(engine.device)
-            stalls.append(
-                timed(
-                    lambda step=step: writer.submit(
-                        engine.state(),
-                        lambda copies: checkpoint.save(folder, checkpoint.Checkpoint(step, copies, {}), 1),
-                    )
-                )
-            )
+            stalls.append(timed(partial(submit, step))[1])
             writer.wait()
-    plain = timed(
+    _, plain = timed(
         lambda: checkpoint.save(bench.scratch / "at-once", checkpoint.Checkpoint(0, engine.state(), {}), keep=1)
     )
     written = sum(path.stat().st_size for path in (bench.scratch / "at-once").iterdir())
@@ -62,12 +60,14 @@ def embed(bench: Bench) -> list[Measurement]:
 
     many, few = (np.arange(count) % len(shards) for count in (bench.plan.encoded, bench.plan.encoded_singly))
     encode(many[: chosen.embed.batch], chosen.embed.batch)  # warms up
-    ours, plain = len(many) / timed(lambda: encode(many, chosen.embed.batch)), len(few) / timed(lambda: encode(few, 1))
+    _, ours = timed(lambda: encode(many, chosen.embed.batch))
+    _, plain = timed(lambda: encode(few, 1))
     return [
         Measurement(
-            "encoding", ours, "records/s", plain, "one record at a time", note=f"fp32, batch {chosen.embed.batch}"
+            "encoding", len(many) / ours, "records/s", len(few) / plain, "one record at a time",
+            note=f"fp32, batch {chosen.embed.batch}",
         )
-    ]
+    ]  # fmt: skip
 
 
 def probe(bench: Bench) -> list[Measurement]:
@@ -78,7 +78,7 @@ def probe(bench: Bench) -> list[Measurement]:
         for seed, name in enumerate(chosen.representations)
     }
     cohort = make_cohort(plan.probe_records, features[chosen.representations[0]])
-    ours = timed(lambda: linear_probe.evaluate(cohort, features, chosen))
+    _, ours = timed(lambda: linear_probe.evaluate(cohort, features, chosen))
     rng, means = np.random.default_rng(0), []
     for fraction in chosen.fractions:
         cells = [
@@ -116,10 +116,3 @@ def make_cohort(records: tuple[int, int, int], features: np.ndarray) -> Cohort:
     parts = np.split(np.arange(len(features)), np.cumsum(records)[:-1])
     train, val, test = (Split([str(row) for row in rows], rows, labels[rows]) for rows in parts)
     return Cohort(TASK, [f"class {number}" for number in range(CLASSES)], train, val, test, without_features=0)
-
-
-def timed(work: Callable[[], object]) -> float:
-    """Return the seconds that a call takes."""
-    begin = time.perf_counter()
-    work()
-    return time.perf_counter() - begin

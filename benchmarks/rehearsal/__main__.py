@@ -7,10 +7,8 @@ processes in the middle of two stages; the same command goes on, and what both a
 """
 
 import argparse
-import os
 import platform
 import shutil
-import subprocess
 import sys
 import tempfile
 import time
@@ -18,7 +16,7 @@ from datetime import UTC, datetime
 from importlib import metadata
 from pathlib import Path
 
-from benchmarks.decode import processor
+from benchmarks.measuring import commit, machine
 from benchmarks.rehearsal import corpora, faults
 from benchmarks.rehearsal.growth import merged
 from benchmarks.rehearsal.project import KILLED_IN, ROOT, Project, calls, totals
@@ -26,6 +24,8 @@ from cgdmer.files import read_json, write_json
 from cgdmer.report.rehearsal import Fault, Kill, Rehearsal, Run
 
 RESULT = ROOT / "reports/rehearsal.json"
+SHORT = 7
+"""Digits of the commit that are stored."""
 LIBRARIES = ("dvc", "torch", "polars", "great_expectations", "scikit-learn")
 
 
@@ -71,7 +71,7 @@ def rehearse(records: int, folder: Path, kill: bool, planted: bool, until: str =
     measured = calls(entries, "repro", sizes)
     found = faults.quarantined(damaged, project.folder)
     return Run(
-        records, sizes, f"{datetime.now(UTC):%Y-%m-%d}", commit(project.folder), machine(),
+        records, sizes, f"{datetime.now(UTC):%Y-%m-%d}", commit(project.folder)[:SHORT], machine(),
         {"python": platform.python_version(), **{name: metadata.version(name) for name in LIBRARIES}}, changes,
         raw_gb=round(size(mirror) / 1e9, 3), write_s=round(seconds, 1),
         repro_s=whole["wall_s"], again_s=again["wall_s"],
@@ -125,16 +125,6 @@ def text(run: Run, rehearsal: Rehearsal) -> str:
 
 def note(message: str) -> None:
     sys.stderr.write(f"{datetime.now():%H:%M:%S} {message}\n")
-
-
-def machine() -> str:
-    threads = os.environ.get("OMP_NUM_THREADS")
-    return f"{processor()}, {os.cpu_count()} cores" + (f", OMP_NUM_THREADS={threads}" if threads else "")
-
-
-def commit(folder: Path) -> str:
-    words = ["git", "rev-parse", "--short", "HEAD"]
-    return subprocess.run(words, cwd=folder, check=True, capture_output=True, text=True).stdout.strip()
 
 
 def size(folder: Path) -> int:

@@ -11,9 +11,8 @@ from cgdmer.errors import ConfigError, DataError, did_you_mean
 from cgdmer.files import read_json
 from cgdmer.settings import Settings
 
-ARTEFACTS = ("raw", "index", "shards", "validation")
 STAGES = {"raw": "acquire", "index": "index", "shards": "shards", "validation": "validate"}
-"""The stage that writes each artefact."""
+"""The artefacts in the order of the pipeline, each with the stage that writes it."""
 PATIENCE = 120
 """Seconds to wait for `dvc status`."""
 
@@ -42,14 +41,14 @@ def _summary(source: str, settings: Settings) -> tuple[bool, str]:
         f"  licence      {module.LICENCE}",
         f"  way          {corpus.way}" + (f", looking in {root}" if root else ", CGDMER_RAW_ROOT is not set"),
     ]
-    present = [getattr(paths, artefact)(source).exists() for artefact in ARTEFACTS]
+    present = [getattr(paths, artefact)(source).exists() for artefact in STAGES]
     stale = _stale(source) if any(present) else set()
-    for name, there in zip(ARTEFACTS, present, strict=True):
+    for name, there in zip(STAGES, present, strict=True):
         note = ", STALE: its inputs have changed since" if there and name in stale else ""
         lines.append(f"  {name:<12} {_state(source, name, there)}{note}")
     if not present[0]:
         lines += _ways(source, module)
-    wanting = [name for name, there in zip(ARTEFACTS, present, strict=True) if not there or name in stale]
+    wanting = [name for name, there in zip(STAGES, present, strict=True) if not there or name in stale]
     if wanting:
         lines.append(f"  next         dvc repro {STAGES[wanting[0]]}@{source}")
     return not wanting, "\n".join(lines)

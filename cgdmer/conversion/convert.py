@@ -11,7 +11,7 @@ from torch import Tensor, nn
 from cgdmer.conversion import reading
 from cgdmer.conversion.tree import Tree, count
 from cgdmer.encoders import published
-from cgdmer.encoders.state import encoder_state
+from cgdmer.encoders.state import encoder_state, listed
 from cgdmer.errors import DataError
 from cgdmer.files import new_folder, sha256, write_json
 from cgdmer.json_dataclass import Json
@@ -19,8 +19,6 @@ from cgdmer.version import __version__
 
 CARD = "card.json"
 """File beside the weights that says where they came from."""
-SHOWN = 8
-"""Names that an error lists; it counts the others."""
 
 
 @dataclass(frozen=True)
@@ -108,15 +106,11 @@ def encoder_tensors(tree: Tree, card: published.Card, network: nn.Module, file: 
     kinds = [f"{n} ({t.dtype})" for n, t in state.items() if t.is_floating_point() != wanted[n].is_floating_point()]
     if kinds:
         raise DataError(
-            f"{file}: integers in place of floats, or floats in place of integers: {named(kinds)}",
+            f"{file}: integers in place of floats, or floats in place of integers: {listed(kinds)}",
             allowed="the number types of the encoder",
             fix="ask its authors for another file",
         )
     bad = [name for name, tensor in state.items() if tensor.is_floating_point() and not tensor.isfinite().all()]
     if bad:
-        raise DataError(f"{file}: NaN or infinity in {named(bad)}", fix="ask its authors for another file")
+        raise DataError(f"{file}: NaN or infinity in {listed(bad)}", fix="ask its authors for another file")
     return {name: tensor.clone(memory_format=torch.contiguous_format) for name, tensor in state.items()}
-
-
-def named(names: list[str]) -> str:
-    return ", ".join(names[:SHOWN]) + (f" and {len(names) - SHOWN:,} more" if len(names) > SHOWN else "")

@@ -48,7 +48,7 @@ def extract(path: Path, folder: Path) -> Path:
         )  # fmt: skip
     except subprocess.TimeoutExpired as error:
         raise DataError(f"{path} was not read within {SECONDS} s in the isolated process", fix=FIX) from error
-    said = _printable(done.stderr)
+    said = printable(done.stderr.decode("utf-8", "replace"), line=-1)
     if done.returncode == REFUSED:
         raise ConfigError(
             f"this machine cannot isolate a process: {said}",
@@ -61,10 +61,10 @@ def extract(path: Path, folder: Path) -> Path:
     return result
 
 
-def _printable(output: bytes) -> str:
-    """Return the last line of what a process said, cut and without control characters."""
-    lines = output.decode("utf-8", "replace").strip().splitlines()
-    return "".join(letter if letter.isprintable() else "?" for letter in lines[-1])[:300] if lines else ""
+def printable(text: str, line: int = 0) -> str:
+    """Return one line of a text that is not to be trusted, cut and without control characters."""
+    lines = text.strip().splitlines()
+    return "".join(letter if letter.isprintable() else "?" for letter in lines[line])[:300] if lines else ""
 
 
 def limit(size: int) -> None:

@@ -75,7 +75,7 @@ def holds_more(error: Exception) -> str:
         return ""
     reason = re.search(rf"^\s*(?:WeightsUnpickler error: )?((?:{REFUSALS}).*)", str(error), re.M)
     named = re.search(r"GLOBAL ([\w.]+)", reason[1]) if reason else None
-    return named[1] if named else first_line(ValueError(reason[1])) if reason else ""
+    return named[1] if named else isolated.printable(reason[1]) if reason else ""
 
 
 def kind_of(path: Path) -> Kind:
@@ -135,6 +135,5 @@ def _tensors(path: Path, loaded: Any) -> Tree:
 
 
 def first_line(error: BaseException) -> str:
-    """Return the first line of an error's message, cut and without control characters."""
-    text = (str(error).strip() or type(error).__name__).splitlines()[0]
-    return "".join(letter if letter.isprintable() else "?" for letter in text)[:300]
+    """Return the first line of an error's message, or its type if it has none."""
+    return isolated.printable(str(error)) or type(error).__name__

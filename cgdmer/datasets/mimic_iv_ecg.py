@@ -30,9 +30,8 @@ TASKS: dict[str, tuple[str, ...]] = {}
 RECORDS, REPORTS = "record_list.csv", "machine_measurements.csv"
 KEY = ["subject_id", "study_id"]
 ID, MEMBER = pl.concat_str(KEY, separator="_"), pl.col("path") + ".hea"
-REPEATED = "its subject and study occur more than once; the first row is used"
 NO_REPORT = "its report is empty"
-"""Reasons of the quarantine. A record whose report has some words, but too few, is not in it: the rule is published."""
+"""Reason of the quarantine. A record whose report has some words, but too few, is not in it: the rule is published."""
 
 
 def find(archive: "Archive") -> "Archive":
@@ -80,7 +79,7 @@ def join(records: pl.DataFrame, lines: pl.DataFrame) -> tuple[pl.DataFrame, list
     for name, table in ((RECORDS, records), (REPORTS, lines)):
         repeated = table.select(KEY).filter(~pl.struct(KEY).is_first_distinct()).join(paths, on=KEY, how="left")
         rows = repeated.select(id=ID, member=MEMBER)
-        quarantines.append(corpus_index.quarantine(rows, pl.lit(f"{name}: {REPEATED}")))
+        quarantines.append(corpus_index.quarantine(rows, pl.lit(f"{name}: {corpus_index.REPEATED}")))
     return joined, quarantines
 
 

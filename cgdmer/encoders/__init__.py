@@ -8,7 +8,7 @@ from cgdmer.encoders.base import Encoder, Setup
 from cgdmer.encoders.crops import Cropped
 from cgdmer.errors import ConfigError, did_you_mean
 
-__all__ = ["Encoder", "Setup", "load", "names"]
+__all__ = ["Encoder", "Setup", "defined", "load", "names"]
 
 
 def names() -> list[str]:
@@ -17,12 +17,15 @@ def names() -> list[str]:
     The modules are parsed and not imported, because most of them import PyTorch.
     """
     modules = (path for path in Path(__file__).parent.glob("*.py") if path.stem != "__init__")
-    return sorted(path.stem for path in modules if _defines_load(path))
+    return sorted(path.stem for path in modules if "load" in defined(path))
 
 
-def _defines_load(path: Path) -> bool:
+def defined(path: Path) -> set[str]:
+    """Return the names of the functions and variables that a module defines."""
     statements = ast.parse(path.read_bytes()).body
-    return any(isinstance(statement, ast.FunctionDef) and statement.name == "load" for statement in statements)
+    functions = {node.name for node in statements if isinstance(node, ast.FunctionDef)}
+    targets = [target for node in statements if isinstance(node, ast.Assign) for target in node.targets]
+    return functions | {target.id for target in targets if isinstance(target, ast.Name)}
 
 
 def load(name: str, setup: Setup) -> Encoder:

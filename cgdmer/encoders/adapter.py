@@ -15,7 +15,7 @@ from torch import Tensor, nn
 
 from cgdmer import environment
 from cgdmer.encoders.base import Setup, check_signal
-from cgdmer.encoders.batches import encode_in_batches
+from cgdmer.encoders.batches import batch_size, encode_in_batches
 from cgdmer.encoders.form import Form, Inputs, all_leads, inputs
 from cgdmer.encoders.published import WEIGHTS, Card
 from cgdmer.encoders.state import encoder_state
@@ -23,10 +23,6 @@ from cgdmer.errors import ConfigError, DataError
 from cgdmer.files import sha256
 from cgdmer.settings import Signal
 from cgdmer.signals.leads import LEADS
-
-CPU_BATCH = 8
-"""Records that a CPU encodes at once; with many more, memory is cleared for as long as it is computed in
-(docs/adding_an_encoder.md)."""
 
 
 class Adapted:
@@ -49,7 +45,6 @@ class Adapted:
     ) -> dict[str, np.ndarray]:
         """Encode float mV (B, L, T) at the project's rate as `pooled` features, float32 (B, width)."""
         signal, numbers, valid = check_signal(signal, leads, valid, self.samples)
-        batch = CPU_BATCH if self.device.type == "cpu" else max(1, len(signal))
         if not len(signal):
             return {"pooled": np.zeros((0, self.form.width), np.float32)}
 
@@ -57,7 +52,7 @@ class Adapted:
             full, present = all_leads(signal[rows], numbers)
             return self._features(inputs(self.form, full, self.fs, valid[rows], present))
 
-        return {"pooled": np.concatenate(encode_in_batches(encode, len(signal), batch))}
+        return {"pooled": np.concatenate(encode_in_batches(encode, len(signal), batch_size(self.device, len(signal))))}
 
     def _features(self, batch: Inputs) -> np.ndarray:
         """Run the network on the rows of a batch, and average them by record."""

@@ -8,6 +8,14 @@ from typing import TypeVar
 import torch
 
 Outcome = TypeVar("Outcome")
+CPU_BATCH = 8
+"""Records that a CPU encodes at once: few enough that the activations stay in its cache, and that memory is not
+cleared for as long as it is computed in (docs/adding_an_encoder.md)."""
+
+
+def batch_size(device: torch.device, records: int) -> int:
+    """Return how many of `records` are encoded at once; a GPU takes all of them."""
+    return CPU_BATCH if device.type == "cpu" else max(1, records)
 
 
 def encode_in_batches(encode: Callable[[slice], Outcome], records: int, batch: int) -> list[Outcome]:

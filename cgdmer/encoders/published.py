@@ -4,7 +4,6 @@ Each card stands in the encoder's own file as `CARD`. Their names are read witho
 PyTorch.
 """
 
-import ast
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cache
@@ -13,6 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from cgdmer.embeddings import Origin
+from cgdmer.encoders import defined
 from cgdmer.errors import ConfigError, did_you_mean
 
 if TYPE_CHECKING:
@@ -84,32 +84,17 @@ class Card:
     notes: str = ""
     """What a reader of its results must know."""
 
-    @property
-    def width(self) -> int:
-        """Return the width of its features."""
-        return self.form.width
-
     def origin(self) -> Origin:
         """Return what is stored beside the features of this encoder."""
         corpora = [corpus.name for corpus in self.trained_on]
         return Origin(self.title, self.paper.citation, self.paper.link, self.code, self.licence, corpora, self.notes)
-
-    def has_seen(self, source: str) -> bool:
-        """Return whether its training saw records of a source of this project."""
-        return source in {corpus.name for corpus in self.trained_on}
 
 
 @cache
 def names() -> tuple[str, ...]:
     """Return the names of the published encoders, sorted: the modules of this package that define `CARD`."""
     modules = sorted(Path(__file__).parent.glob("*.py"))
-    return tuple(path.stem for path in modules if _defines_card(path))
-
-
-def _defines_card(path: Path) -> bool:
-    statements = ast.parse(path.read_bytes()).body
-    targets = [target for node in statements if isinstance(node, ast.Assign) for target in node.targets]
-    return any(isinstance(target, ast.Name) and target.id == "CARD" for target in targets)
+    return tuple(path.stem for path in modules if "CARD" in defined(path))
 
 
 def card(name: str) -> Card:

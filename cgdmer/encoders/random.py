@@ -13,8 +13,8 @@ from torch import nn
 
 from cgdmer import settings
 from cgdmer.encoders.base import Setup
-from cgdmer.encoders.batches import encode_in_batches
-from cgdmer.encoders.cgdmer import CPU_BATCH, Pretrained
+from cgdmer.encoders.batches import batch_size, encode_in_batches
+from cgdmer.encoders.cgdmer import Pretrained
 from cgdmer.models import weights
 from cgdmer.models.transformer import Attention, Block
 
@@ -30,8 +30,7 @@ class Untrained(Pretrained):
         def encode(rows: slice) -> dict[str, np.ndarray]:
             return super(Untrained, self).encode(signal[rows], leads, None if valid is None else valid[rows])
 
-        batch = CPU_BATCH if self.device.type == "cpu" else max(1, len(signal))
-        chunks = encode_in_batches(encode, len(signal), batch)
+        chunks = encode_in_batches(encode, len(signal), batch_size(self.device, len(signal)))
         return {name: np.concatenate([chunk[name] for chunk in chunks]) for name in self.dims}
 
 

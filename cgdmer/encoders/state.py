@@ -1,6 +1,6 @@
 """The tensors of an encoder out of the state dict of a published checkpoint, by the layout that its card states."""
 
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from fnmatch import fnmatchcase
 from typing import Any
 
@@ -42,7 +42,7 @@ def _tensors(content: Mapping[str, Any]) -> dict[str, Tensor]:
     """Return the content without the prefix of data parallelism; DataError for a value that is no tensor."""
     strange = [name for name, value in content.items() if not isinstance(value, Tensor)]
     if strange:
-        raise DataError(f"the values of {_listed(strange)} are no tensors", allowed="a state dict of tensors")
+        raise DataError(f"the values of {listed(strange)} are no tensors", allowed="a state dict of tensors")
     whole = bool(content) and all(name.startswith(PARALLEL) for name in content)
     return {name.removeprefix(PARALLEL) if whole else name: value for name, value in content.items()}
 
@@ -66,15 +66,16 @@ def _problems(
     state: Mapping[str, Tensor], wanted: Mapping[str, tuple[int, ...]], any_rows: Collection[str]
 ) -> Iterator[str]:
     if missing := sorted(wanted.keys() - state.keys()):
-        yield f"the file lacks {_listed(missing)}"
+        yield f"the file lacks {listed(missing)}"
     if unknown := sorted(state.keys() - wanted.keys()):
-        yield f"the network has no {_listed(unknown)}"
+        yield f"the network has no {listed(unknown)}"
     for name in sorted(state.keys() & wanted.keys()):
         shape, first = tuple(state[name].shape), int(name in any_rows)
         if len(shape) != len(wanted[name]) or shape[first:] != wanted[name][first:]:
             yield f"{name} has shape {shape} and not {wanted[name]}"
 
 
-def _listed(names: list[str]) -> str:
-    more = f" and {len(names) - NAMED} more" if len(names) > NAMED else ""
+def listed(names: Sequence[str]) -> str:
+    """Name the first few, and count the others."""
+    more = f" and {len(names) - NAMED:,} more" if len(names) > NAMED else ""
     return ", ".join(names[:NAMED]) + more

@@ -19,7 +19,7 @@ from cgdmer.errors import ConfigError, did_you_mean
 from cgdmer.probing import bootstrap, logistic, metrics, subsets
 from cgdmer.probing.cohort import Cohort, scorable
 from cgdmer.probing.threads import side_by_side
-from cgdmer.results import ProbeCell, ProbeResult, rounded
+from cgdmer.results import Interval, ProbeCell, ProbeResult, rounded
 from cgdmer.settings import Probe
 
 log = logging.getLogger(__name__)
@@ -153,19 +153,20 @@ def score(cohort: Cohort, runs: list[Run], counts: np.ndarray) -> Scores:
 
 
 def summarise(
-    cohort: Cohort, runs: list[Run], counts: np.ndarray, seeds: list[int], scores: Scores | None = None
-) -> ProbeCell:
+    cohort: Cohort, runs: list[Run], counts: np.ndarray, seeds: list[int], scores: Scores | None = None,
+    overall: Interval | None = None,
+) -> ProbeCell:  # fmt: skip
     """Return the numbers of one fraction and representation over its runs.
 
     For each set of weights there is one run per seed, or a single run that stands for all seeds. `scores` are those of
-    the runs, if they were computed before.
+    the runs, and `overall` is their macro AUROC with its interval, if they were computed before.
     """
     labels, scored = cohort.test.labels, scorable(cohort.test.labels)
     names = [name for name, keep in zip(cohort.classes, scored, strict=True) if keep]
     scores = scores or score(cohort, runs, counts)
     points, sets = scores.points, len({run.weights for run in runs})
     replicated = scores.replicated.reshape(sets, len(runs) // sets, *scores.replicated.shape[1:])
-    overall = bootstrap.interval(points.mean(), bootstrap.over_seeds(bootstrap.macro(replicated)))
+    overall = overall or bootstrap.interval(points.mean(), bootstrap.over_seeds(bootstrap.macro(replicated)))
     drawn = np.stack([bootstrap.over_seeds(replicated[..., c]) for c in range(len(names))], axis=1)
     by_seed = points.mean(axis=1).reshape(sets, -1).mean(axis=0)
     untrained = [[not cohort.train.labels[run.rows, c].any() for run in runs] for c in range(len(cohort.classes))]

@@ -51,5 +51,4 @@ def summarise(
     means = np.array([points[own == weights].mean() for weights in np.unique(own)])  # (W,)
     overall = estimate(Trainings(means, drawn, len(cohort.test.ids)))
     rows = [bootstrap.interval(mean, each).rounded() for mean, each in zip(means, drawn, strict=True)]
-    cell = linear_probe.summarise(cohort, runs, counts, seeds, scores)
-    return replace(cell, **overall.rounded().to_json(), by_weights=rows)
+    return replace(linear_probe.summarise(cohort, runs, counts, seeds, scores, overall), by_weights=rows)

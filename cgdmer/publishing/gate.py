@@ -6,7 +6,9 @@ also has to be shown not inferior to a fixed reference, the first champion.
 
 import hashlib
 import tempfile
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -89,19 +91,25 @@ def judge(candidate: aliases.Version, champion: aliases.Version | None) -> Decis
 
 def compare(candidate: aliases.Version, champion: aliases.Version, reference: aliases.Version) -> Decision:
     """Compare with the champion and with the reference, on all tasks that they have."""
-    first = _compare_with(candidate, champion, "champion")
-    if not first.passed or reference.version == champion.version:
-        return first
-    second = _compare_with(candidate, reference, "reference")
+    with tempfile.TemporaryDirectory() as folder:
+        fetch = cache(lambda run: registry.predictions(run, Path(folder) / run, PREDICTIONS))
+        first = _compare_with(candidate, champion, "champion", fetch)
+        if not first.passed or reference.version == champion.version:
+            return first
+        second = _compare_with(candidate, reference, "reference", fetch)
     facts = first.facts | {"reference": reference.version, "reference_differences": second.facts["differences"]}
     return Decision(second.passed, f"{first.text}\n{second.text}" if second.passed else second.text, facts)
 
 
-def _compare_with(candidate: aliases.Version, other: aliases.Version, role: str) -> Decision:
+Fetch = Callable[[str], Mapping[str, Path]]
+"""Downloads the predictions of a run, one file per task."""
+
+
+def _compare_with(candidate: aliases.Version, other: aliases.Version, role: str, fetch: Fetch) -> Decision:
     """Compare a candidate with another version, the `champion` or the `reference`, on the tasks of that one."""
     against = f"{role} version {other.version}"
     try:
-        lines = _differences(candidate, other)
+        lines = _differences(fetch(candidate.run_id), fetch(other.run_id))
     except CgdmerError as error:
         text = f"it cannot be compared with {against}: {error.problem}. {STALE}"
         return Decision(False, text, {role: other.version, "differences": {}})
@@ -127,14 +135,11 @@ def objection(mean: Interval) -> str:
     return ""
 
 
-def _differences(candidate: aliases.Version, other: aliases.Version) -> dict[str, comparison.Difference]:
+def _differences(ours: Mapping[str, Path], theirs: Mapping[str, Path]) -> dict[str, comparison.Difference]:
     """Return the differences by task, and that of their mean; DataError if the predictions cannot be compared."""
-    with tempfile.TemporaryDirectory() as scratch:
-        ours = registry.predictions(candidate.run_id, Path(scratch) / "candidate", PREDICTIONS)
-        theirs = registry.predictions(other.run_id, Path(scratch) / "other", PREDICTIONS)
-        if lost := sorted(set(theirs) - set(ours)):
-            raise DataError(f"the candidate has no predictions of {', '.join(lost)}")
-        pairs = {task: comparison.paired(tables.read(ours[task]), tables.read(theirs[task])) for task in theirs}
+    if lost := sorted(set(theirs) - set(ours)):
+        raise DataError(f"the candidate has no predictions of {', '.join(lost)}")
+    pairs = {task: comparison.paired(tables.read(ours[task]), tables.read(theirs[task])) for task in theirs}
     by_task = {task: comparison.compare_tasks({task: pair}) for task, pair in pairs.items()}
     return by_task | {"mean over tasks": comparison.compare_tasks(pairs)}
 

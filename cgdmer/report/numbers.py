@@ -73,10 +73,19 @@ def probe_table(metrics: Metrics, fraction: str) -> Table:
     made = protocols_and_seeds(every(cells))
     caption = (
         f"Macro AUROC with 95% intervals, {percent(fraction)} of the training labels; {made}; n is the number of test "
-        f"records. {ONE_PRETRAINING} {chosen_note(metrics)} {leakage.note(metrics, cells, SOURCE_NAMES)} "
-        f"{leakage.note_on_others(metrics, cells, SOURCE_NAMES, ENCODER_NAMES)}"
-    ).rstrip()
-    return Table(caption, head, rows)
+        "records."
+    )
+    notes = (
+        chosen_note(metrics),
+        leakage.note(metrics, cells, SOURCE_NAMES),
+        leakage.note_on_others(metrics, cells, SOURCE_NAMES, ENCODER_NAMES),
+    )
+    return Table(sentences(caption, ONE_PRETRAINING, *notes), head, rows)
+
+
+def sentences(*parts: str) -> str:
+    """Join sentences with a space, without those that are empty."""
+    return " ".join(part for part in parts if part)
 
 
 def _row_head(metrics: Metrics, encoder: str, kind: str) -> Stacked:
@@ -91,10 +100,12 @@ def fraction_section(metrics: Metrics) -> Html:
     figures = [chart.figure() for chart in fraction_charts(metrics, encoders)]
     lead = (
         "How few labels are enough: macro AUROC as the share of labelled training records grows. Below 100%, means "
-        f"over nested random subsets; bands are 95% intervals. {chosen_note(metrics)}"
+        "over nested random subsets; bands are 95% intervals."
     )
     keys = key([(name_of(encoder), style) for style, encoder in enumerate(encoders)])
-    return section("fractions", "Few labels", keys, el("div", figures, class_="grid"), lead=lead)
+    return section(
+        "fractions", "Few labels", keys, el("div", figures, class_="grid"), lead=sentences(lead, chosen_note(metrics))
+    )
 
 
 def encoders_of(metrics: Metrics) -> list[str]:
@@ -126,8 +137,8 @@ def fraction_chart(metrics: Metrics, task: str, encoders: Sequence[str]) -> Pane
     ticks = [(float(x), percent(f)) for x, f in enumerate(fractions)]
     drawing = lines(label, series, x_ticks=ticks, y=(floor(metrics), 1.0))
     seen = leakage.note(metrics, [task], SOURCE_NAMES)
-    note = f"n {number(drawn[0].n_test)}; {protocols_and_seeds(drawn)}. {seen}".rstrip()
-    return Panel(TASK_NAMES[task], drawing, note)
+    note = f"n {number(drawn[0].n_test)}; {protocols_and_seeds(drawn)}."
+    return Panel(TASK_NAMES[task], drawing, sentences(note, seen))
 
 
 def floor(metrics: Metrics) -> float:
@@ -144,11 +155,12 @@ def class_section(probes: Mapping[str, Mapping[str, ProbeResult]], metrics: Metr
     figures = [chart.figure() for chart in charts if chart]
     lead = (
         f"AUROC by class at {percent(fraction)} of the labels: bars start at chance (0.5), thin lines are 95% "
-        "intervals, ticks are the controls. The number beside a class is its number of test positives. "
-        f"{chosen_note(metrics)}"
+        "intervals, ticks are the controls. The number beside a class is its number of test positives."
     )
     keys = key([(name_of(encoder), style) for style, encoder in enumerate(encoders)])
-    return section("classes", "Class by class", keys, el("div", figures, class_="flow"), lead=lead)
+    return section(
+        "classes", "Class by class", keys, el("div", figures, class_="flow"), lead=sentences(lead, chosen_note(metrics))
+    )
 
 
 def class_chart(
@@ -171,10 +183,12 @@ def class_chart(
     spoken = ", ".join(f"{name} {value:.2f}" for name, value in ranked)
     label = f"{TASK_NAMES[task]}, AUROC by class of {name_of(first)}: {spoken}"
     left_out, untrained = ", ".join(result.classes_left_out), ", ".join(main.classes_without_train_positive)
-    note = f" Not scored, because no test record is positive or none is negative: {left_out}." if left_out else ""
-    note += f" No positive to train on, scored 0.5: {untrained}." if untrained else ""
-    seen = leakage.note(metrics, [task], SOURCE_NAMES) if first == METHOD else ""
-    caption = f"n {number(main.n_test)}; {result.protocol} protocol, {name_of(first)}.{note} {seen}".rstrip()
+    caption = sentences(
+        f"n {number(main.n_test)}; {result.protocol} protocol, {name_of(first)}.",
+        f"Not scored, because no test record is positive or none is negative: {left_out}." if left_out else "",
+        f"No positive to train on, scored 0.5: {untrained}." if untrained else "",
+        leakage.note(metrics, [task], SOURCE_NAMES) if first == METHOD else "",
+    )
     return Panel(TASK_NAMES[task], from_reference(label, bars), caption)
 
 
@@ -185,7 +199,7 @@ def zero_shot_tables(metrics: Metrics) -> list[Table]:
         for task, cell in metrics.zero_shots().items()
     ]
     head = ("Task", "Macro AUROC", "n test", "Prompts", "Protocol")
-    caption = f"CG-DMER, aligned features. {leakage.note(metrics, metrics.zero_shots(), SOURCE_NAMES)}".rstrip()
+    caption = sentences("CG-DMER, aligned features.", leakage.note(metrics, metrics.zero_shots(), SOURCE_NAMES))
     return [Table(caption, head, rows, text=(0, 3, 4))] if rows else []
 
 

@@ -38,7 +38,7 @@ def test_unknown_names_are_explained(capsys):
 
 def test_stale_artefacts_are_not_complete(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
-    for artefact in check.ARTEFACTS:
+    for artefact in check.STAGES:
         getattr(paths, artefact)("csn").parent.mkdir(parents=True, exist_ok=True)
         getattr(paths, artefact)("csn").touch()
     monkeypatch.setattr(check, "_state", lambda *_: "here")

@@ -74,7 +74,7 @@ def test_the_first_row_of_a_repeated_study_is_used_and_the_other_is_in_quarantin
     (folder / table).write_text("\n".join([header, first, *rest, changed, changed, ""]))
     indexed = read(folder)
     assert indexed.frame.equals(expected)
-    repeats = indexed.quarantine.filter(pl.col("reason").str.contains("occur more than once"))
+    repeats = indexed.quarantine.filter(pl.col("reason").str.contains("occurs more than once"))
     assert repeats["id"].to_list() == [f"{subject}_{study}"] * 2
     assert set(repeats["member"]) == {f"files/p10/p{subject}/s{study}/{study}.hea"}
     assert repeats["reason"].str.starts_with(f"{table}: ").all()

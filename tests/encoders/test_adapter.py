@@ -8,7 +8,8 @@ from torch import nn
 
 from cgdmer import settings
 from cgdmer.encoders import Setup, merl_resnet18
-from cgdmer.encoders.adapter import CPU_BATCH, adapt
+from cgdmer.encoders.adapter import adapt
+from cgdmer.encoders.batches import CPU_BATCH
 from cgdmer.encoders.form import Form
 from cgdmer.encoders.published import WEIGHTS, Card, Checkpoint, Paper
 from cgdmer.errors import ConfigError, DataError

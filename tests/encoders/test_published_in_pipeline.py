@@ -58,7 +58,7 @@ def test_a_line_in_params_embeds_and_probes_it(name, project):
     weights = peers.write_weights(name, project / "data/outside" / name)
     chosen = run(name)
     cached = embeddings.read(paths.embeddings(name, SOURCE))
-    assert cached.features["pooled"].shape == (RECORDS, published.card(name).width)
+    assert cached.features["pooled"].shape == (RECORDS, published.card(name).form.width)
     assert cached.meta["encoder_digest"] == sha256(weights / WEIGHTS)
     different = np.unique(np.round(cached.features["pooled"], 4), axis=0)
     assert len(different) > RECORDS // 2  # HeartLang sees no beats, and so nothing, in the records that are sines
