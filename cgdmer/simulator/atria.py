@@ -33,7 +33,8 @@ def atrial_waves(case: Case) -> list[Wave]:
 def clinical_template(case: Case, own: Clinical, random: Draws, fs: float) -> Array:
     """Return a P wave of the clinical population and its change per radian of rotation, (2, 8, n) in mV."""
     right, left = own.degree("right_atrial_enlargement"), own.degree("left_atrial_enlargement")
-    size, stretch = random.log_normal(0.029, 0.28), random.uniform(0.85, 1.15) + 0.12 * left
+    size = 0.028 * (0.5 + 0.5 * own.size / 0.285) * random.log_normal(1.0, 0.24)
+    stretch = random.uniform(0.85, 1.15) + 0.12 * left
     out = beat_shapes.p_template(size * beat_shapes.p_shape(own.p_scores), stretch, P_LENGTH, fs)
     more: list[Wave] = []
     if "right_atrial_enlargement" in case.findings:

@@ -1,8 +1,9 @@
 """Shapes of a ventricular beat in I, II, V1-V6 as a mean and components of real median beats.
 
-A shape is the size of nine bumps over the QRS complex and nine over ST segment and T wave, in each lead. The bumps
-stretch with QRS and QT, so the shape is independent of the intervals. `beat_shapes.json` holds the mean of the shapes,
-the principal components times their standard deviations, and the change of their scores with age and sex: aggregate
+A shape is the size, in each lead, of thirteen bumps over the QRS complex, nine over ST segment and T wave, one for the
+U wave, and of a shift of the PQ segment. The bumps stretch with QRS and QT, so the shape does not depend on the
+intervals; it is relative to the line between U and P wave. `beat_shapes.json` holds the mean shape, the principal
+components times their standard deviations, and the change of their scores with age and sex: aggregate
 statistics of CODE-15 % (CC BY 4.0), LUDB (ODC-By 1.0) and Chapman-Shaoxing-Ningbo (CC BY 4.0); docs/simulator.md says
 how they were made. No recording of PTB-XL or MIMIC-IV-ECG was used.
 """
@@ -16,10 +17,14 @@ from typing import NamedTuple
 
 import numpy as np
 
-from cgdmer.simulator.draws import Array, bump, cosine, sine
+from cgdmer.simulator.draws import Array, bump, cosine, sine, step
 from cgdmer.simulator.torso import LEAD_VECTORS
 
-QRS_BUMPS, T_BUMPS = 9, 9
+QRS_BUMPS, T_BUMPS = 13, 9
+LATE = slice(QRS_BUMPS, QRS_BUMPS + T_BUMPS)
+"""Coefficients of ST segment and T wave."""
+COEFFICIENTS = QRS_BUMPS + T_BUMPS + 2
+"""Bumps of QRS and T, the U wave, and the shift of the PQ segment that atrial repolarisation causes."""
 LEAD_COUNT = 8
 P_BUMPS, P_PEAK, P_SPACING, P_WIDTH = 7, 56.0, 17.0, 14.0
 """Bumps of a P wave, and the time of its peak after its onset, the distance and the width of the bumps in ms."""
@@ -29,9 +34,9 @@ class Statistics(NamedTuple):
     """Content of `beat_shapes.json`; shapes have the unit of the record's `size`."""
 
     mean: Array
-    """(8, 18)."""
+    """(8, 24)."""
     components: Array
-    """(K, 8, 18), each times its standard deviation."""
+    """(K, 8, 24), each times its standard deviation."""
     age: Array
     """(K,) change of the mean scores per 17 years above 60."""
     male: Array
@@ -50,7 +55,7 @@ def statistics() -> Statistics:
 
 
 def shape(scores: Sequence[float]) -> Array:
-    """Return the shape (8, 18) with these standard scores, summed term by term."""
+    """Return the shape (8, 24) with these standard scores, summed term by term."""
     return _sum(statistics().mean, scores, statistics().components)
 
 
@@ -66,14 +71,17 @@ def _sum(mean: Array, scores: Sequence[float], components: Array) -> Array:
     return out
 
 
-def bumps(time: Array, qrs_ms: float, t_end: float) -> Array:
-    """Evaluate the bumps at times (n,) in ms after QRS onset and return (18, n)."""
-    width = qrs_ms * 0.92 / (QRS_BUMPS - 1)
+def bumps(time: Array, qrs_ms: float, t_end: float, pr_ms: float) -> Array:
+    """Evaluate the courses of the coefficients at times (n,) in ms after QRS onset and return (24, n)."""
+    width = qrs_ms * 0.98 / (QRS_BUMPS - 1)
     length = t_end - qrs_ms
     wide = length * 0.91 / (T_BUMPS - 1)
-    centres = [(0.04 * qrs_ms + k * width, 0.8 * width) for k in range(QRS_BUMPS)]
+    centres = [(0.01 * qrs_ms + k * width, 0.8 * width) for k in range(QRS_BUMPS)]
     centres += [(qrs_ms + 0.06 * length + k * wide, 0.85 * wide) for k in range(T_BUMPS)]
-    return np.stack([bump((time - centre) / deviation) for centre, deviation in centres])
+    centres.append((t_end + 60.0, 45.0))
+    begin = max(pr_ms - 105.0, 40.0)
+    shift = step((time + begin) / 25.0) * (1 - step((time - 20.0) / 40.0))
+    return np.stack([*(bump((time - centre) / deviation) for centre, deviation in centres), shift])
 
 
 def direction(coefficients: Array) -> tuple[float, float]:
@@ -105,18 +113,22 @@ def turned(coefficients: Array, cos: float, sin: float) -> Array:
 
 
 def to_axis(coefficients: Array, axis: float) -> Array:
-    """Rotate coefficients (8, 18) so that the mean QRS has this axis in degrees."""
+    """Rotate coefficients (8, 24) so that the mean QRS has this axis in degrees."""
     (a, b), (c, d) = direction(coefficients), target(axis)
     return turned(coefficients, a * c + b * d, a * d - b * c)
 
 
-def template(coefficients: Array, qrs_ms: float, t_end: float, before: float, length: float, fs: float) -> Array:
-    """Evaluate coefficients (8, 18) from `before` seconds before QRS onset and return (2, 8, n).
+def template(
+    coefficients: Array, intervals: tuple[float, float, float], before: float, length: float, fs: float
+) -> Array:
+    """Evaluate coefficients (8, 24) from `before` seconds before QRS onset and return (2, 8, n).
+
+    `intervals` are the QRS duration, the time of the end of the T wave, and the PR interval, in ms.
 
     The first (8, n) is the shape, the second its change per radian of rotation in the frontal plane.
     """
     time = (np.arange(round(length * fs)) / fs - before) * 1000
-    return _evaluated(coefficients, bumps(time, qrs_ms, t_end))
+    return _evaluated(coefficients, bumps(time, *intervals))
 
 
 def p_template(coefficients: Array, stretch: float, length: float, fs: float) -> Array:

@@ -3,11 +3,11 @@
 import numpy as np
 
 from cgdmer.simulator import beat_shapes, torso, waves
-from cgdmer.simulator.beat_shapes import QRS_BUMPS
+from cgdmer.simulator.beat_shapes import LATE, QRS_BUMPS
 from cgdmer.simulator.clinical_case import Clinical
 from cgdmer.simulator.clinical_repolarisation import changed_repolarisation, wide_repolarisation
 from cgdmer.simulator.draws import Array, Draws
-from cgdmer.simulator.findings import Case
+from cgdmer.simulator.findings import SINUS, Case
 from cgdmer.simulator.heart import AFTER, BEFORE
 from cgdmer.simulator.waves import BASE, FREE_WALL, FRONT, RIGHT_HEART, SEPTUM, Vector, Wave, rotated, scaled, varied
 
@@ -15,6 +15,8 @@ SLOW = frozenset({"lbbb", "paced", "wpw"})
 """Findings whose QRS follows from a dipole; the statistical shape then only varies it."""
 T_TAIL = 16.0
 """Milliseconds by which the T wave ends before the QT interval of machines, which is the longest of all leads."""
+QRS_SCALE = 0.95
+"""Width of the statistical QRS relative to the duration that machines measure."""
 _NECROSIS: dict[str, tuple[tuple[Vector, float, float, Vector], ...]] = {
     "anterior_infarction": (((-0.10, 0.0, 0.50), 22, 12, FRONT), ((-0.30, 0.0, 0.34), 36, 14, (4.0, 1.0, -2.0))),
     "septal_infarction": (((0.10, 0.0, 0.46), 16, 9, SEPTUM), ((0.0, 0.0, 0.20), 28, 10, (1.0, 0.0, -3.0))),
@@ -32,6 +34,7 @@ def template(case: Case, own: Clinical, random: Draws, fs: float) -> Array:
     """Return a conducted beat and its change per radian of rotation, (2, 8, n) in mV, from `heart.BEFORE` on."""
     coefficients = own.size * beat_shapes.shape(own.scores)
     coefficients = beat_shapes.to_axis(coefficients, case.axis)
+    coefficients[2:5] *= random.log_normal(1.12, 0.16)  # V1 to V3 differ most with the position of the electrodes
     width = case.qrs_ms
     if case.findings & SLOW:
         extra = _slow(case, own, coefficients, random)
@@ -39,8 +42,10 @@ def template(case: Case, own: Clinical, random: Draws, fs: float) -> Array:
         coefficients = _sized(case, own, coefficients, random)
         extra, width = _additions(case, own, random)
     coefficients = changed_repolarisation(case, own, coefficients, random)
+    if case.rhythm not in SINUS:
+        coefficients[:, -1] = 0.0  # no P wave, no atrial repolarisation
     t_end = max(case.qt_ms - T_TAIL, width + 120.0)
-    out = beat_shapes.template(coefficients, width, t_end, BEFORE, BEFORE + AFTER, fs)
+    out = beat_shapes.template(coefficients, (QRS_SCALE * width, t_end, case.pr_ms), BEFORE, BEFORE + AFTER, fs)
     if extra:
         out += waves.template(extra, BEFORE, BEFORE + AFTER, fs)
     return out
@@ -56,20 +61,20 @@ def _sized(case: Case, own: Clinical, coefficients: Array, random: Draws) -> Arr
     if "high_voltage" in case.findings:
         qrs *= 1.25 + 0.4 * own.degree("high_voltage")
     if "low_voltage" in case.findings:
-        qrs *= 0.62 - 0.27 * own.degree("low_voltage")
-        coefficients[:, QRS_BUMPS:] *= random.uniform(0.45, 0.9)
+        qrs *= 0.72 - 0.27 * own.degree("low_voltage")
+        coefficients[:, LATE] *= random.uniform(0.45, 0.9)
     if "anterior_infarction" in case.findings:
-        lost = np.array([0.1, 0.0, 0.6, 0.9, 1.0, 0.7, 0.35, 0.15]) * (0.35 + 0.5 * own.degree("anterior_infarction"))
-        qrs[:, :6] = np.where(qrs[:, :6] > 0, qrs[:, :6] * (1 - lost[:, None]), qrs[:, :6])
+        lost = np.array([0.1, 0.0, 0.6, 0.9, 1.0, 0.7, 0.35, 0.15]) * (0.2 + 0.5 * own.degree("anterior_infarction"))
+        qrs[:, :9] = np.where(qrs[:, :9] > 0, qrs[:, :9] * (1 - lost[:, None]), qrs[:, :9])
     if "septal_infarction" in case.findings:
-        lost = np.array([0.0, 0.0, 1.0, 0.9, 0.5, 0.1, 0.0, 0.0]) * (0.45 + 0.5 * own.degree("septal_infarction"))
-        qrs[:, :5] = np.where(qrs[:, :5] > 0, qrs[:, :5] * (1 - lost[:, None]), qrs[:, :5])
+        lost = np.array([0.0, 0.0, 1.0, 0.9, 0.5, 0.1, 0.0, 0.0]) * (0.35 + 0.5 * own.degree("septal_infarction"))
+        qrs[:, :7] = np.where(qrs[:, :7] > 0, qrs[:, :7] * (1 - lost[:, None]), qrs[:, :7])
     return coefficients
 
 
 def _additions(case: Case, own: Clinical, random: Draws) -> tuple[list[Wave], float]:
     """Return the waves that findings add to a QRS, and the width in ms of the statistical QRS below them."""
-    findings, size, width = case.findings, own.size / 0.38, case.qrs_ms
+    findings, size, width = case.findings, own.size / 0.30, case.qrs_ms
     out: list[Wave] = []
     if findings & {"rbbb", "incomplete_rbbb"}:
         out.append(_late_right(case, own, random))
@@ -85,7 +90,7 @@ def _additions(case: Case, own: Clinical, random: Draws) -> tuple[list[Wave], fl
         out.append(Wave(random.uniform(38, 52), 12, 13, vector, RIGHT_HEART))
     for name, parts in _NECROSIS.items():
         if name in findings:
-            degree = 0.35 + 0.9 * own.degree(name)
+            degree = 0.25 + 0.8 * own.degree(name)
             lasting = random.uniform(0.85, 1.35)
             out += [Wave(c, w * lasting, w * lasting, v, p) for v, c, w, p in (_grown(part, degree) for part in parts)]
     if "abnormal_q" in findings:
@@ -112,17 +117,17 @@ def _late_right(case: Case, own: Clinical, random: Draws) -> Wave:
 
 def _slow(case: Case, own: Clinical, coefficients: Array, random: Draws) -> list[Wave]:
     """Return the waves of a beat that does not use the conduction system on both sides; shrinks the shape in place."""
-    size, width, findings = own.size / 0.38, case.qrs_ms, case.findings
+    size, width, findings = own.size / 0.30, case.qrs_ms, case.findings
     unit = width / 150
     horizontal = random.normal(0, 14)
     if "wpw" in findings:
         delta = 0.35 + 0.6 * own.degree("wpw")
         vector = (delta * random.uniform(0.4, 1.1), delta * random.normal(0.25, 0.5), delta * random.normal(-0.1, 0.5))
-        coefficients[:, :2] *= 0.3
-        coefficients[:, QRS_BUMPS:] -= 0.5 * delta * coefficients[:, QRS_BUMPS:]
+        coefficients[:, :3] *= 0.3
+        coefficients[:, LATE] *= 1 - 0.5 * delta
         qrs = [Wave(22, 12, 16, vector), Wave(45, 14, 16, (0.4 * vector[0], 0.4 * vector[1], 0.4 * vector[2]))]
         return [scaled(varied(wave, random), 0.8 * size) for wave in qrs]
-    coefficients[:, :QRS_BUMPS] *= 0.22
+    coefficients[:, :QRS_BUMPS] *= 0.33
     if "lbbb" in findings:
         qrs = [
             Wave(28 * unit, 13 * unit, 15 * unit, (0.26, 0.20, 0.06), RIGHT_HEART),

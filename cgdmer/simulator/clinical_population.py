@@ -5,7 +5,7 @@ numbers only (docs/simulator.md).
 """
 
 from cgdmer.simulator import beat_shapes
-from cgdmer.simulator.beat_shapes import QRS_BUMPS
+from cgdmer.simulator.beat_shapes import LATE, QRS_BUMPS
 from cgdmer.simulator.clinical_case import REGIONAL, REGIONS, Clinical
 from cgdmer.simulator.draws import Draws
 from cgdmer.simulator.findings import FINDINGS, NORMAL_SHARE, RHYTHMS, SINUS, Case
@@ -15,7 +15,7 @@ CANDIDATES = 6
 
 _RHYTHM_PROBABILITIES = (0.55, 0.10, 0.10, 0.05, 0.12, 0.03, 0.02, 0.03)
 _CONDUCTION = {
-    "lbbb": 0.06, "rbbb": 0.09, "incomplete_rbbb": 0.08, "incomplete_lbbb": 0.015, "lafb": 0.07, "ivcd": 0.05,
+    "lbbb": 0.05, "rbbb": 0.08, "incomplete_rbbb": 0.08, "incomplete_lbbb": 0.015, "lafb": 0.07, "ivcd": 0.05,
     "wpw": 0.02,
 }  # fmt: skip
 _INFARCTIONS = {
@@ -146,13 +146,13 @@ def _axis(findings: frozenset[str], age: float, random: Draws) -> float:
         return _clip(random.normal(8, 26), -50, 80)
     if "normal" not in findings and random.random() < 0.1:
         return random.uniform(-44, -28) if random.random() < 0.75 else random.uniform(91, 115)
-    return _clip(random.normal(46 - 0.5 * (age - 60), 25), -28, 90)
+    return _clip(random.normal(36 - 0.55 * (age - 60), 27), -29, 90)
 
 
 def _heart(findings: frozenset[str], age: float, sex: str, axis: float, random: Draws) -> Clinical:
     degrees = {name: random.random() for name in FINDINGS if name in findings}
     regions = {name: random.choice(REGIONS) for name in REGIONAL if name in findings}
-    size = random.log_normal(0.34, 0.22) * (1.1 if sex == "male" else 0.9)
+    size = random.log_normal(0.285, 0.22) * (1.1 if sex == "male" else 0.9)
     strain = random.uniform(0.2, 1.1) * (random.random() < 0.25 + 0.5 * degrees.get("lvh", 0.0)) * ("lvh" in findings)
     scores = _scores(age, sex, axis, size, random)
     p_scores = tuple(random.normals(len(beat_shapes.statistics().p_components)).tolist())
@@ -174,7 +174,7 @@ def _scores(age: float, sex: str, axis: float, size: float, random: Draws) -> tu
         scores = means + random.normals(len(means))
         drawn = size * beat_shapes.shape(scores.tolist())
         x, y = beat_shapes.direction(drawn)
-        upright = drawn[:, QRS_BUMPS + 3 : QRS_BUMPS + 8].max(axis=1)[[0, 1, 5, 6, 7]].min() > 0.06
+        upright = drawn[:, LATE][:, 3:8].max(axis=1)[[0, 1, 5, 6, 7]].min() > 0.06
         voltage = drawn[6, :QRS_BUMPS].max() - drawn[2, :QRS_BUMPS].min()
         suits = x * across + y * down + 2.0 * bool(upright) + 2.0 * bool(voltage < 3.6)
         if suits > best:

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from cgdmer.simulator.beat_shapes import QRS_BUMPS
+from cgdmer.simulator.beat_shapes import LATE
 from cgdmer.simulator.clinical_case import Clinical
 from cgdmer.simulator.draws import Array, Draws
 from cgdmer.simulator.findings import Case
@@ -33,17 +33,17 @@ _T_COURSE = np.array([0.0, 0.1, 0.3, 0.7, 1.0, 1.0, 0.9, 0.5, 0.15])
 
 
 def changed_repolarisation(case: Case, own: Clinical, coefficients: Array, random: Draws) -> Array:
-    """Change the coefficients (8, 18) in mV of ST segment and T wave as the findings do."""
-    findings, late = case.findings, coefficients[:, QRS_BUMPS:]
+    """Change the coefficients (8, 24) in mV of ST segment and T wave as the findings do."""
+    findings, late = case.findings, coefficients[:, LATE]
     height = np.maximum(late[:, 3:8].max(axis=1), 0.08)
     if "low_t" in findings:
         late *= 0.45 - 0.4 * own.degree("low_t")
     for name, region in _ISCHEMIA.items():
         if name in findings:
-            _invert(late, height, _weights(region, random), 0.5 + 1.3 * own.degree(name))
+            _invert(late, height, _weights(region, random), 0.5 + 0.9 * own.degree(name))
     for name in ("t_inversion", "nonspecific_t"):
         if name in findings:
-            low, high = (0.8, 1.2) if name == "t_inversion" else (0.45, 0.55)
+            low, high = (0.8, 0.8) if name == "t_inversion" else (0.45, 0.55)
             _invert(late, height, _weights(own.regions[name], random), low + high * own.degree(name))
     for name, low, high in (("st_depression", -0.06, -0.16), ("nonspecific_st", -0.03, -0.05)):
         if name in findings:
@@ -78,7 +78,7 @@ def _infarcted(case: Case, own: Clinical, late: Array, height: Array, random: Dr
                 late += shift * np.array([1.0, 1.05, 1.0, 0.9, 0.7, 0.4, 0.2, 0.0, 0.0])
                 late -= 0.3 * shift[::-1] * _ST_COURSE * (name == "inferior_infarction")
             else:
-                _invert(late, height, weights, random.uniform(0.0, 1.7) * (0.4 + 0.6 * own.degree(name)))
+                _invert(late, height, weights, random.uniform(0.0, 1.4) * (0.4 + 0.6 * own.degree(name)))
     if "posterior_infarction" in case.findings:
         late += np.array([0, 0, 0.9, 1.0, 0.7, 0.2, 0, 0])[:, None] * (_T_COURSE * 0.18 - _ST_COURSE * 0.08)
     if "st_elevation" in case.findings and not own.acute:
@@ -92,12 +92,12 @@ def _strained(case: Case, own: Clinical, late: Array, height: Array, random: Dra
         return
     weights = np.array([0.8, 0.25, -0.3, -0.35, -0.1, 0.4, 0.9, 1.0]) * random.uniforms(0.8, 1.2, 8)
     late -= 0.10 * own.strain * weights[:, None] * _ST_COURSE
-    _invert(late, np.maximum(height, 0.12), weights, 1.8 * own.strain)
+    _invert(late, np.maximum(height, 0.12), weights, 1.5 * own.strain)
 
 
 def wide_repolarisation(case: Case, coefficients: Array, qrs: Sequence[Wave], random: Draws) -> list[Wave]:
     """Return ST segment and T wave opposite to the QRS of a wide beat; shrinks those of the shape in place."""
-    coefficients[:, QRS_BUMPS:] *= 0.35
+    coefficients[:, LATE] *= 0.35
     area: Vector = (
         sum(wave.vector[0] for wave in qrs) / 3,
         sum(wave.vector[1] for wave in qrs) / 3,

@@ -64,7 +64,7 @@ def _ventricles(out: Array, case: Case, rhythm: Beats, fs: float, random: Draws)
     if (rhythm.kind == VENTRICULAR).any():
         shapes.append(template(heart.ectopic_waves(random), heart.BEFORE, length, fs))
         if case.clinical:
-            shapes[1] *= case.clinical.size / 0.38
+            shapes[1] *= case.clinical.size / 0.30
     depth = random.uniform(0.02, 0.07)
     for onset, kind, breath in zip(
         rhythm.onset.tolist(), rhythm.kind.tolist(), rhythm.respiration.tolist(), strict=True

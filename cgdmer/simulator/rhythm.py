@@ -59,10 +59,14 @@ def _intervals(case: Case, seconds: float, random: Draws) -> tuple[Array, Array]
         return mean * (1 + 0.004 * jitter), respiration
     if case.rhythm == "sinus_arrhythmia":
         depth = random.uniform(0.13, 0.22)
+    elif case.clinical:
+        depth = min(random.log_normal(0.021, 0.7), 0.09)
     else:
         depth = random.uniform(0.015, 0.045) * min(max(1.4 - case.age / 110, 0.5), 1.3)
     slow = np.cumsum(0.006 * random.normals(count))
     slow -= slow[count // 2]
+    if case.clinical:
+        slow *= random.log_normal(1.7, 0.5)
     return mean * (1 + depth * respiration + slow + 0.008 * jitter), respiration
 
 
