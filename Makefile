@@ -33,7 +33,7 @@ external: .venv/installed ## evaluate on every set of real recordings, after mak
 	@test -n "$(CGDMER_RAW_ROOT)" || { echo "make external CGDMER_RAW_ROOT=/folder/with/ptbxl/ludb/code15"; exit 2; }
 	HF_HUB_OFFLINE=1 python -m cgdmer external-validation
 
-encoder: .venv/installed ## train the encoder that the package ships, and package it; resumes after a kill
+encoder: .venv/installed ## train the encoder that the package ships, and package it; on two cores: make encoder CGDMER_DEVICES=2
 	python -m cgdmer train-encoder
 	python -m cgdmer package
 

@@ -71,7 +71,7 @@ class Stream:
             lengths = (loaded.tokens != self.pad).sum(1)
             if key.seed == self.plan.simulated.seed and lengths.max() > longest:
                 longest, at = int(lengths.max()), key.first + int(lengths.argmax())
-        return at
+        return min(at, self.plan.records - 1)  # the last block may reach beyond the last record
 
     def __call__(self, positions: np.ndarray, step: np.ndarray | None = None) -> Batch:
         """Return the records with the numbers `positions`, and the statements of all records of the `step`."""

@@ -141,7 +141,9 @@ class Run:
     def try_widest(self, number: int) -> None:
         """Try the largest batch with the longest reports on a GPU, whose memory is the scarce one, before a step."""
         if self.world.device.type == "cuda":
-            memory.try_widest(self.engine, self.read(self.order.largest(number), widen=True))
+            largest = self.order.largest(number)
+            self.read(largest)  # a source that loads records as they are asked for then has some to choose from
+            memory.try_widest(self.engine, self.read(largest, widen=True))
 
     def out_of_memory(
         self, error: torch.OutOfMemoryError, done: int, bar: Bar, *, measuring: bool = False

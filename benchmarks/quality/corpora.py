@@ -1,0 +1,73 @@
+"""What encoders are scored on: the demo's simulated benchmark corpora, and the real recordings at hand."""
+
+import logging
+import shutil
+from collections.abc import Iterator
+from contextlib import chdir, contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+import polars as pl
+
+from cgdmer import environment, paths, settings, stages, tables
+from cgdmer.encoders.chunks import assigned
+from cgdmer.external import benchmarks
+from cgdmer.external.external_set import ExternalSet
+from cgdmer.files import work_key
+from cgdmer.shards import Shards, open_shards
+
+SHARED = Path("../shared/real")
+"""Where real recordings are looked for if CGDMER_RAW_ROOT is not set."""
+REAL = "ptb_xl"
+log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class Corpus:
+    """One simulated corpus: its shards, its records and its labels."""
+
+    source: str
+    shards: Shards
+    records: pl.DataFrame
+    """Columns row, id, split and valid."""
+    index: pl.DataFrame
+
+
+def simulated(work: Path) -> list[Corpus]:
+    """Return the benchmark corpora of the demo, simulated into `work` the first time."""
+    content = settings.read(Path("params/demo.yaml"))
+    for corpus in content["corpora"].values():
+        corpus["way"] = "simulate"
+    demo = settings.parse(content)
+    folder = (work / f"corpora-{work_key(content['corpora'], content['index'], content['signal'])}").absolute()
+    folder.mkdir(parents=True, exist_ok=True)
+    with chdir(folder):
+        for source in demo.matrix.benchmarks:
+            if not (paths.shards(source) / "manifest.json").is_file():
+                for stage in ("acquire", "index", "shards"):
+                    stages.call(stage, [source], demo)
+    return [_open(folder, source) for source in demo.matrix.benchmarks]
+
+
+def _open(folder: Path, source: str) -> Corpus:
+    shards = open_shards(folder / paths.shards(source))
+    return Corpus(source, shards, assigned(shards), tables.read(folder / paths.index(source)))
+
+
+def real(config: settings.Settings, work: Path) -> ExternalSet | None:
+    """Return the real PTB-XL records at hand, None without any."""
+    root = environment.read().raw_root or (SHARED if SHARED.is_dir() else None)
+    copies = benchmarks.copies(REAL, root) if root else []
+    if not copies:
+        log.warning("no real %s: neither CGDMER_RAW_ROOT nor %s has a copy", REAL, SHARED)
+        return None
+    with scratch(work / "real") as folder:
+        return benchmarks.read(REAL, copies, config, config.signal, folder)
+
+
+@contextmanager
+def scratch(folder: Path) -> Iterator[Path]:
+    """Yield a folder that is removed before and after."""
+    shutil.rmtree(folder, ignore_errors=True)
+    yield folder
+    shutil.rmtree(folder, ignore_errors=True)

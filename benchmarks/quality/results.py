@@ -1,0 +1,56 @@
+"""The line of a variant: its numbers, and their paired differences to the first variant, pretraining seeds included."""
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+import polars as pl
+
+from benchmarks.quality.scoring import KIND, Scored
+from cgdmer.external import scoring as external
+from cgdmer.external.external_set import ExternalSet
+from cgdmer.probing import seeds
+from cgdmer.results import Interval, rounded
+
+FRACTIONS = (0.01, 0.1, 1.0)
+REAL_TASK = "ptb_xl_super"
+PROBED = (0.0001, 0.001, 0.01, 0.1, 1.0, 10.0, 100.0)
+"""Inverse strengths of the penalty from which a probe on real recordings chooses in its training folds."""
+REPLICATES = 1000
+
+
+def line(scored: Scored, base: Scored, real: ExternalSet | None, seconds: float) -> dict[str, Any]:
+    """Return one JSON object: every macro AUROC with its interval, and its difference to `base` unless it is that."""
+    result: dict[str, Any] = {"variant": scored.variant.name, "changes": scored.variant.overlay}
+    result |= {"passes": scored.variant.budget.passes, "pretrainings": scored.variant.budget.seeds}
+    compared = scored.variant.key != base.variant.key
+    differences: dict[str, Any] = {}
+    result["simulated"] = {}
+    for fraction in FRACTIONS:
+        own = simulated(scored, fraction)
+        result["simulated"][str(fraction)] = shown(seeds.estimate(own))
+        if compared:
+            differences[f"simulated {fraction}"] = shown(seeds.difference(own, simulated(base, fraction)))
+    result["robustness"] = {name: rounded(np.mean([one[name] for one in scored.changes])) for name in scored.changes[0]}
+    if real is not None:
+        names = {"variant": scored.real, **({"base": base.real} if compared else {})}
+        task = external.score_task(real.tasks[REAL_TASK], real.patients, names, PROBED, REPLICATES)
+        if task is not None:
+            result["real"] = {"records": task.records, REAL_TASK: shown(task.encoders["variant"][KIND])}
+            if compared:
+                differences["real"] = shown(task.differences["base"])
+    if compared:
+        result["minus"], result["differences"] = base.variant.name, differences
+    return result | {"seconds": round(seconds)}
+
+
+def simulated(scored: Scored, fraction: float) -> seeds.Trainings:
+    """Return the mean over the simulated tasks at one fraction of the labels."""
+    chosen = (pl.col("fraction") == fraction) & (pl.col("representation") == KIND)
+    tasks: Sequence[str] = list(scored.predictions[0])
+    return seeds.mean([seeds.trainings([one[task].filter(chosen) for one in scored.predictions]) for task in tasks])
+
+
+def shown(value: Interval) -> list[float]:
+    """Return mean, low and high."""
+    return [rounded(value.mean), rounded(value.low), rounded(value.high)]

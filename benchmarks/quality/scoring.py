@@ -1,0 +1,106 @@
+"""Train a variant and score its encoders: label-efficient probes, disturbed records, real recordings."""
+
+import logging
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+
+import numpy as np
+import polars as pl
+
+from benchmarks.quality.corpora import Corpus
+from benchmarks.quality.variants import Variant
+from cgdmer import settings, tables
+from cgdmer.commands import train_encoder
+from cgdmer.encoders.cgdmer import Pretrained, open_folder
+from cgdmer.encoders.encoding import encode_rows
+from cgdmer.evaluation import robustness
+from cgdmer.evaluation.disturbances import disturb, name_of
+from cgdmer.evaluation.robustness_features import EmbeddedRecords
+from cgdmer.external import scoring as external
+from cgdmer.external.external_set import ExternalSet
+from cgdmer.files import read_json, write_json
+from cgdmer.models import weights
+from cgdmer.probing import linear_probe
+from cgdmer.probing.cohort import Cohort, cohort, tasks_of
+from cgdmer.stages.pretrain import Destination, Sections, start
+
+KIND = "pooled"
+DISTURBED = "ptb_xl_super"
+"""The task whose test records are disturbed."""
+DISTURBANCES = (
+    settings.Noise(kind="white", mv=0.1), settings.Noise(kind="wander", mv=1.0), settings.Drop(kind="drop", leads=3),
+)  # fmt: skip
+log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class Scored:
+    """The scores of one variant: one entry of each list per pretraining."""
+
+    variant: Variant
+    predictions: list[dict[str, pl.DataFrame]]
+    """Test scores of the simulated tasks, by task."""
+    changes: list[dict[str, float]]
+    """Change of the macro AUROC by disturbance."""
+    real: list[dict[str, np.ndarray]]
+    """Features of the real recordings by representation; none without recordings."""
+
+
+def score(variant: Variant, corpora: Sequence[Corpus], real: ExternalSet | None, work: Path) -> Scored:
+    """Train and score every pretraining of a variant; what an earlier call did is read again."""
+    scored = Scored(variant, [], [], [])
+    for number in range(variant.budget.seeds):
+        folder = work / variant.name / variant.key / str(number)
+        config = variant.config(number)
+        encoder = _trained(variant, number, config, folder)
+        if not (folder / "changes.json").is_file():
+            _score_simulated(encoder, config, corpora, folder)
+        scored.predictions.append(
+            {task: tables.read(folder / f"{task}.parquet") for one in corpora for task in tasks_of(one.source)}
+        )
+        scored.changes.append(read_json(folder / "changes.json"))
+        if real is not None:
+            scored.real.append(external.encode(encoder, real, config.embed.batch))
+        log.info("%s: pretraining %d is scored", variant.name, number)
+    return scored
+
+
+def _trained(variant: Variant, number: int, config: settings.Settings, folder: Path) -> Pretrained:
+    """Return the encoder of one pretraining, trained unless it is there."""
+    destination = Destination(folder / "model", folder, f"quality-{variant.key}-{number}")
+    if not (destination.model / weights.CONFIG).is_file():
+        start(Sections.of(config), train_encoder.describe(config), destination)
+    return open_folder(destination.model)
+
+
+def _score_simulated(
+    encoder: Pretrained, config: settings.Settings, corpora: Sequence[Corpus], folder: Path
+) -> None:  # fmt: skip
+    """Write the predictions of each task, then the changes under disturbances, which complete the folder."""
+    changes: dict[str, float] = {}
+    for corpus in corpora:
+        ids = corpus.records["id"].to_list()
+        rows, valid = corpus.records["row"].to_numpy().astype(np.int64), corpus.records["valid"].to_numpy()
+        features = encode_rows(encoder, corpus.shards, rows, valid, config.embed.batch, names=[KIND])
+        for task in tasks_of(corpus.source):
+            joined = cohort(task, corpus.index, ids)
+            _, predictions = linear_probe.evaluate(joined, features, config.probe)
+            tables.write(predictions, folder / f"{task}.parquet")
+            if task == DISTURBED:
+                changes = _disturbed(encoder, joined, features[KIND], corpus, ids, config)
+    write_json(folder / "changes.json", changes)
+
+
+def _disturbed(
+    encoder: Pretrained, joined: Cohort, clean: np.ndarray, corpus: Corpus, ids: list[str], config: settings.Settings
+) -> dict[str, float]:
+    """Return the change of the macro AUROC on test records under each disturbance."""
+    records = EmbeddedRecords(encoder, corpus.shards, corpus.source, ids, config.embed.batch)
+    disturbed = {}
+    for disturbance in DISTURBANCES:
+        change = partial(disturb, disturbance=disturbance, form=encoder.form, seed=config.robustness.seed)
+        disturbed[name_of(disturbance)] = records.encode(KIND, None, change, split="test")
+    result, _ = robustness.evaluate(joined, {robustness.CLEAN: clean}, disturbed, config.probe)
+    return {one["condition"]: one["change"]["mean"] for one in result["disturbances"]}

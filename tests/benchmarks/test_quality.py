@@ -1,0 +1,74 @@
+"""The bench for ideas: what a variant changes, what its key depends on, and its line."""
+
+import json
+
+import numpy as np
+import polars as pl
+import pytest
+
+from benchmarks.quality import results
+from benchmarks.quality.scoring import Scored
+from benchmarks.quality.variants import BASE, FOLDER, QUICK, Budget, find
+from cgdmer.errors import ConfigError
+from cgdmer.probing import metrics
+
+TASKS = ("ptb_xl_super", "csn")
+LABELS = np.random.default_rng(0).random((60, 2)) < 0.4
+
+
+@pytest.mark.parametrize("name", [BASE, *sorted(path.stem for path in FOLDER.glob("*.yaml"))])
+def test_every_variant_has_valid_settings_and_the_same_budget(name):
+    config = find(name, QUICK).config(2)
+    assert config.pretraining_set.simulated.records * config.train.epochs == QUICK.passes
+    assert config.train.seed == find(BASE, QUICK).config(0).train.seed + 2
+
+
+def test_the_key_changes_with_settings_and_budget_and_not_with_the_name(tmp_path):
+    file = tmp_path / "mine.yaml"
+    file.write_text("model: {width: 48}")
+    mine, base = find(str(file), QUICK), find(BASE, QUICK)
+    assert (mine.name, mine.config(0).model.width) == ("mine", 48)
+    assert mine.key != base.key != find(BASE, Budget(9600, 2, 2048)).key
+    file.write_text(f"model: {{width: {base.config(0).model.width}}}")
+    assert find(str(file), QUICK).key == base.key
+
+
+def test_an_unknown_variant_is_refused_with_the_known_ones():
+    with pytest.raises(ConfigError, match="mean_poolin") as refused:
+        find("mean_poolin", QUICK)
+    assert "mean_pooling" in refused.value.problem
+
+
+def scored(variant, gains):
+    """Return scores that follow the labels the more, the larger the gain; one gain per pretraining."""
+    predictions, draw = [], np.random.default_rng(1)
+    for gain in gains:
+        noise = draw.normal(size=(len(LABELS), 2))
+        columns = {f"score/{c}": gain * LABELS[:, k] + noise[:, k] for k, c in enumerate("ab")}
+        columns |= {f"label/{c}": LABELS[:, k].astype(np.uint8) for k, c in enumerate("ab")}
+        frame = pl.DataFrame({"id": [f"r{i}" for i in range(len(LABELS))], **columns})
+        keys = [pl.lit("pooled").alias("representation"), pl.lit(0, pl.Int32).alias("seed")]
+        each = pl.concat([frame.with_columns(pl.lit(f).alias("fraction"), *keys) for f in results.FRACTIONS])
+        predictions.append(dict.fromkeys(TASKS, each))
+    return Scored(variant, predictions, [{"white noise 0.1 mV": -0.02 * gain} for gain in gains], [])
+
+
+def test_a_line_holds_means_over_pretrainings_and_the_difference_to_the_first(monkeypatch):
+    base = scored(find(BASE, QUICK), [0.5, 0.6, 0.4])
+    better = scored(find("mean_pooling", QUICK), [2.0, 2.2, 2.1])
+    line = json.loads(json.dumps(results.line(better, base, None, 12.4)))
+    macros = []
+    for tables in better.predictions:
+        frame = tables["csn"].filter(pl.col("fraction") == 0.1)
+        scores = frame.select("score/a", "score/b").to_numpy()
+        macros.append(metrics.macro(metrics.auroc(scores, LABELS.astype(np.uint8))))
+    mean, low, high = line["simulated"]["0.1"]
+    assert mean == pytest.approx(np.mean(macros), abs=1e-3)
+    assert low < mean < high
+    assert line["robustness"] == {"white noise 0.1 mV": pytest.approx(-0.042)}
+    assert line["minus"] == BASE
+    assert line["differences"]["simulated 1.0"][1] > 0
+    assert "real" not in line
+    assert line["seconds"] == 12
+    alone = results.line(base, base, None, 1.0)
+    assert "differences" not in alone
