@@ -38,7 +38,7 @@ class Pretrained:
         device = environment.read().device
         self.device = torch.device(("cuda" if torch.cuda.is_available() else "cpu") if device == "auto" else device)
         self.model, self.samples = model.eval().to(self.device), signal.samples
-        width, has_specific = model.disentangler.pooled_width, model.disentangler.ecg_specific is not None
+        width, has_specific = model.settings.pooled_width, model.disentangler.ecg_specific is not None
         self.dims = {"shared": width, "pooled": 2 * width if has_specific else width}
         self.dims |= {"specific": width} if has_specific else {}
         self.dims |= {"aligned": model.settings.projection} if model.disentangler.projection else {}

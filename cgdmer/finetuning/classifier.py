@@ -18,7 +18,7 @@ class Classifier(nn.Module):
         super().__init__()
         self.backbone = backbone
         inputs = 1 if backbone.disentangler.ecg_specific is None else 2
-        self.head = nn.Linear(backbone.disentangler.pooled_width * inputs, classes)
+        self.head = nn.Linear(backbone.settings.pooled_width * inputs, classes)
         nn.init.zeros_(self.head.weight)
         nn.init.zeros_(self.head.bias)
 

@@ -24,9 +24,8 @@ class Disentangler(nn.Module):
         self.ecg_specific = encoder() if settings.disentangled and ecg_specific else None
         self.report_specific = encoder() if settings.disentangled and report_specific else None
         self.pooling = statistics_pool if settings.pooling == "statistics" else mean_pool
-        self.pooled_width = settings.width * (3 if settings.pooling == "statistics" else 1)
-        self.projection = nn.Linear(self.pooled_width, settings.projection) if projection else None
-        two = projection and self.pooled_width != settings.width
+        self.projection = nn.Linear(settings.pooled_width, settings.projection) if projection else None
+        two = projection and settings.pooled_width != settings.width
         self.report_projection = nn.Linear(settings.width, settings.projection) if two else None
 
     def forward(self, tokens: Tensor, attention_mask: Tensor | None, modality: str) -> tuple[Tensor, Tensor | None]:

@@ -14,10 +14,10 @@ from torch import Tensor, nn
 
 from cgdmer import settings
 from cgdmer.errors import ConfigError
-from cgdmer.models.augmentation import Augmentation
 from cgdmer.models.cgdmer import CGDMER, MEASUREMENTS, Batch, Outputs
 from cgdmer.models.masking import Noise
 from cgdmer.objectives.alignment import siglip, statement_loss
+from cgdmer.objectives.augmentation import Augmentation
 from cgdmer.objectives.dependence import cosine, cross_covariance, hsic
 from cgdmer.objectives.prediction import measurement_loss, reconstruction, word_loss
 from cgdmer.objectives.ranks import Cached, RankLayout
@@ -59,7 +59,7 @@ class Objective(nn.Module):
             self.statement_bias = nn.Parameter(torch.tensor(STATEMENT_BIAS))
         if weights.measurements > 0:
             # Not part of the saved model: a ridge probe on its features fits such a head in a second, for any data.
-            self.measurement_head = nn.Linear(model.disentangler.pooled_width, len(MEASUREMENTS))
+            self.measurement_head = nn.Linear(model.settings.pooled_width, len(MEASUREMENTS))
             nn.init.zeros_(self.measurement_head.weight)  # predict the mean at first
             nn.init.zeros_(self.measurement_head.bias)
         on = augmentation is not None and augmentation.on

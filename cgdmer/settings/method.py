@@ -65,6 +65,11 @@ class Model(Section):
     dropout: float = Field(default=0.0, ge=0, lt=1)
     """Dropout probability in every transformer block."""
 
+    @property
+    def pooled_width(self) -> int:
+        """Width of the pooled shared and of the pooled specific features of an ECG."""
+        return self.width * (3 if self.pooling == "statistics" else 1)
+
     @field_validator(*SPLIT_WIDTHS)
     @classmethod
     def _divide_width(cls, heads: int, info: ValidationInfo) -> int:
@@ -116,7 +121,7 @@ class Augmentation(Section):
     """Disturbances of the ECG that the encoder reads in training; the reconstruction target stays clean (ours).
 
     Every record draws its own. They are off for held-out records and after training. Amplitudes and frequencies are
-    constants of `cgdmer/models/augmentation.py`.
+    constants of `cgdmer/objectives/augmentation.py`.
     """
 
     noise: float = Field(default=0.0, ge=0, le=1)

@@ -46,8 +46,7 @@ def need(chosen: Settings, found: dict[str, Copy], task: Objective) -> Need:
     records = sum(copy.records for copy in found.values())
     benchmark = sum(found[source].records for source in chosen.matrix.benchmarks if source in found)
     encoders = len({*chosen.matrix.encoders, *chosen.matrix.controls})
-    pooled = task.model.disentangler.pooled_width
-    features = 4 * pooled + chosen.model.projection  # shared, specific, pooled (both) and aligned
+    features = 4 * chosen.model.pooled_width + chosen.model.projection  # shared, specific, pooled (both) and aligned
     trained = sum(parameter.numel() for parameter in task.parameters() if parameter.requires_grad)
     frozen = sum(parameter.numel() for parameter in task.parameters()) - trained
     state = FLOAT * ((4 if chosen.train.ema else 3) * trained + frozen)  # weights, two moments, the average

@@ -5,8 +5,8 @@ import pytest
 import torch
 
 from cgdmer.errors import ConfigError
-from cgdmer.models.augmentation import LOST_SHARE, MAINS_HZ, MAINS_MV, NOISE_MV, WANDER_HZ, WANDER_MV, Augmentation
 from cgdmer.models.cgdmer import Batch
+from cgdmer.objectives.augmentation import LOST_SHARE, MAINS_HZ, MAINS_MV, NOISE_MV, WANDER_HZ, WANDER_MV, Augmentation
 from cgdmer.settings import Augmentation as Settings
 from cgdmer.settings import Signal
 from cgdmer.signals.leads import IDENTITIES, LEADS_OF_ELECTRODES, LIMB
