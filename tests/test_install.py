@@ -11,6 +11,8 @@ from pathlib import Path
 import pytest
 from support import example_recordings as example
 
+from cgdmer.sharing import half
+
 ROOT = Path(__file__).resolve().parents[1]
 PIPELINE = ("dvc", "great_expectations", "mlflow", "prefect", "requests", "transformers", "wfdb")
 """Modules of extras, none of which the light commands may import."""
@@ -105,6 +107,8 @@ def light(tmp_path_factory):
         shutil.copy(ROOT / name, source)
     for name in ("cgdmer", "flows"):
         shutil.copytree(ROOT / name, source / name, ignore=shutil.ignore_patterns("__pycache__"))
+    if not (source / "cgdmer/base").is_dir():  # a checkout without trained weights: any model in their place
+        half.save(example.model(), source / "cgdmer/base")
     venv.create(folder / "venv", with_pip=True)
     program = folder / "venv/bin/python"
     wheel = python(program, "-m", "pip", "wheel", "--quiet", "--no-deps", "-w", "dist", "./source", folder=folder)
@@ -124,9 +128,12 @@ def test_a_light_install_embeds_and_names_the_extra_of_the_rest(light, record, t
     assert "cgdmer" in names
     assert not names & {"dvc", "great-expectations", "mlflow", "prefect", "requests", "transformers", "scikit-learn"}
 
-    embedded = python(light, "-m", "cgdmer", "embed", str(record), "--model", str(example.model()), folder=tmp_path)
-    assert embedded.returncode == 0, embedded.stderr
-    assert "1 recordings in embeddings.parquet" in embedded.stdout
+    for number, model in enumerate([[], ["--model", str(example.model())]]):
+        words = ["embed", str(record), *model, "-o", f"{number}.parquet"]
+        embedded = python(light, "-m", "cgdmer", *words, folder=tmp_path)
+        assert embedded.returncode == 0, embedded.stderr
+        encoder = "cgdmer" if model else "cgdmer_base"
+        assert f"1 recordings in {number}.parquet, encoded by {encoder} " in embedded.stdout
     api = python(light, "-c", API, str(example.model()), str(record), folder=tmp_path)
     assert api.returncode == 0, api.stderr
 
