@@ -3,6 +3,7 @@
 import ctypes
 import functools
 import os
+import re
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -36,7 +37,7 @@ def read() -> Environment:
     return Environment(
         raw_root=_path("CGDMER_RAW_ROOT"),
         protocol_root=_path("CGDMER_PROTOCOL_ROOT"),
-        device=os.environ.get("CGDMER_DEVICE", "auto"),
+        device=_device(),
         devices=os.environ.get("CGDMER_DEVICES", "auto"),
         workers=_count("CGDMER_WORKERS", len(os.sched_getaffinity(0))),
         executor=os.environ.get("CGDMER_EXECUTOR", "processes"),
@@ -53,6 +54,13 @@ def _path(name: str) -> Path | None:
     if not path.exists():
         raise ConfigError(f"{name}={value}: no such folder", fix=f"export {name}=/an/existing/folder, or unset {name}")
     return path
+
+
+def _device() -> str:
+    value = os.environ.get("CGDMER_DEVICE") or "auto"
+    if not re.fullmatch(r"auto|cpu|cuda(:\d+)?", value):
+        raise ConfigError(f"CGDMER_DEVICE={value}", allowed="auto, cpu, cuda, cuda:N", fix="export CGDMER_DEVICE=auto")
+    return value
 
 
 def _count(name: str, default: int) -> int:

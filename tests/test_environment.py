@@ -22,7 +22,8 @@ def test_values_are_taken(monkeypatch, tmp_path):
 
 
 @pytest.mark.parametrize(
-    ("name", "value"), [("CGDMER_RAW_ROOT", "/no/such"), ("CGDMER_WORKERS", "0"), ("CGDMER_TRACKING", "no")]
+    ("name", "value"),
+    [("CGDMER_RAW_ROOT", "/no/such"), ("CGDMER_WORKERS", "0"), ("CGDMER_TRACKING", "no"), ("CGDMER_DEVICE", "gpu")],
 )
 def test_a_wrong_variable_is_named(monkeypatch, name, value):
     monkeypatch.setenv(name, value)

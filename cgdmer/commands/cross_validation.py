@@ -20,11 +20,13 @@ from cgdmer import datasets, embeddings, paths, preprocessing, settings, tables
 from cgdmer.archives import open_archive
 from cgdmer.encoders import Encoder, Setup, load
 from cgdmer.encoders.cgdmer import Pretrained
+from cgdmer.encoders.crops import cropped
 from cgdmer.encoders.encoding import encode_rows
 from cgdmer.errors import DataError
 from cgdmer.evaluation import cross_validation as validation
 from cgdmer.files import sha256, work_key, write_json, write_text
 from cgdmer.models import weights
+from cgdmer.models.cgdmer import CGDMER
 from cgdmer.objectives import Objective
 from cgdmer.probing.representations import REPRESENTATIONS
 from cgdmer.report.cross_validation import markdown
@@ -70,12 +72,13 @@ def cross_validate(params: Path = Path("params.yaml")) -> dict[str, Any]:
     records = read_corpus(config, form, work)
     folder = work / key(config, records, manifest)
     network, _, _ = weights.load(paths.MODEL)
+    simulated_only = of_network(network, form, config.embed)
     encoders: dict[str, Callable[[int], Features]] = {
         "cgdmer": lambda fold: continue_pretraining(fold, config, records, pretraining, folder),
-        "cgdmer, simulated corpora only": every_fold(Pretrained("cgdmer", network, form), records, config.embed.batch),
+        "cgdmer, simulated corpora only": every_fold(simulated_only, records, config.embed.batch),
     }
     for name in CONTROLS:
-        control = load(name, Setup(form, config.model, config.embed.seed))
+        control = load(name, Setup.of(form, config.model, config.embed, config.embed.seed))
         encoders[name] = every_fold(control, records, config.embed.batch)
     training = describe_training(config, records, len(training_rows(pretraining, config)))
     result = score(encoders, records, config) | {"training": training}
@@ -157,10 +160,15 @@ def continue_pretraining(
     log.info("fold %d: %d pretraining records, %d real ones", fold, len(pretraining_rows), len(real))
     with threads(world.size):
         fit(task, source, (len(source), 0), config.train, world=world, folder=scratch)
-    features = encode(Pretrained("cgdmer", network, form), records, config.embed.batch)
+    features = encode(of_network(network, form, config.embed), records, config.embed.batch)
     embeddings.write(stored, records.frame["id"].to_list(), features, {"fold": fold})
     shutil.rmtree(scratch)
     return features
+
+
+def of_network(network: CGDMER, form: settings.Signal, embed: settings.Embed) -> Encoder:
+    """Return a network as the encoder that reads records as `embed` says."""
+    return cropped(Pretrained("cgdmer", network, form), embed.crops, embed.crop_seconds)
 
 
 def every_fold(encoder: Encoder, records: LabelledRecords, batch: int) -> Callable[[int], Features]:

@@ -20,6 +20,7 @@ import numpy as np
 from cgdmer import environment, paths, settings
 from cgdmer.encoders import Setup, cgdmer_base, load
 from cgdmer.encoders.cgdmer import Pretrained, open_folder
+from cgdmer.encoders.crops import cropped
 from cgdmer.errors import ConfigError, DataError, did_you_mean
 from cgdmer.evaluation.cross_validation import FOLDS
 from cgdmer.external import benchmarks, code15, ludb, scoring
@@ -203,13 +204,15 @@ def encode(
 ) -> dict[str, list[dict[str, np.ndarray]]]:
     """Return the features of the pretrained encoders and the controls, each with all its sets of weights."""
     form = next(iter(methods.values())).encoder.form
+    crops = config.embed.crops, config.embed.crop_seconds
     encoders = {
-        name: [scoring.encode(method.encoder, real, config.embed.batch)] for name, method in methods.items()
-    }  # fmt: skip
+        name: [scoring.encode(cropped(method.encoder, *crops), real, config.embed.batch)]
+        for name, method in methods.items()
+    }
     for name in [control for control in config.matrix.controls if control not in encoders]:
         sets = []
         for number in range(config.embed.sets_of_weights(name)):
-            setup = Setup(form, config.model, config.embed.seed + number, weights_files=config.embed.outside)
+            setup = Setup.of(form, config.model, config.embed, config.embed.seed + number)
             features = scoring.encode(load(name, setup), real, config.embed.batch)
             sets.append({"pooled": features["pooled"]})
         encoders[name] = sets

@@ -5,7 +5,7 @@ from importlib import import_module
 from pathlib import Path
 
 from cgdmer.encoders.base import Encoder, Setup
-from cgdmer.encoders.crops import Cropped
+from cgdmer.encoders.crops import cropped
 from cgdmer.errors import ConfigError, did_you_mean
 
 __all__ = ["Encoder", "Setup", "defined", "load", "names"]
@@ -38,4 +38,4 @@ def load(name: str, setup: Setup) -> Encoder:
             fix="edit matrix.encoders or matrix.controls in params.yaml",
         )
     encoder: Encoder = import_module(f"cgdmer.encoders.{name}").load(setup)
-    return Cropped(encoder, setup.crops, setup.crop_seconds) if setup.crops > 1 else encoder
+    return cropped(encoder, setup.crops, setup.crop_seconds)

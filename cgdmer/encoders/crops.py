@@ -42,6 +42,11 @@ class Cropped:
         return {name: _averaged(name, total, self.crops) for name, total in sums.items()}
 
 
+def cropped(encoder: Encoder, crops: int, seconds: float) -> Encoder:
+    """Return the encoder as it reads records with `crops` crops of `seconds` each; one crop is the whole record."""
+    return Cropped(encoder, crops, seconds) if crops > 1 else encoder
+
+
 def cut(signal: np.ndarray, begins: np.ndarray, samples: int) -> np.ndarray:
     """Return crops (B, L, samples) of signals (B, L, T) that begin at `begins` (B,), padded with zeros at the end."""
     lacking = max(0, int(begins.max(initial=0)) + samples - signal.shape[2])

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from cgdmer.encoders import Encoder
+from cgdmer.encoders.encoding import encode_stored
 from cgdmer.evaluation import cross_validation as validation
 from cgdmer.evaluation import measurements
 from cgdmer.evaluation.cross_validation import FOLDS
@@ -18,6 +19,7 @@ from cgdmer.evaluation.intervals import Measured
 from cgdmer.external.external_set import ExternalSet, Labels
 from cgdmer.external.results import RealCell, RealDifference, RealTask
 from cgdmer.probing import bootstrap, metrics, seeds
+from cgdmer.probing.representations import REPRESENTATIONS
 from cgdmer.results import rounded
 
 log = logging.getLogger(__name__)
@@ -25,7 +27,6 @@ log = logging.getLogger(__name__)
 FEWEST = 5
 """Fewest records that must have a class, and fewest that must not: one per fold."""
 MAIN = "pooled"
-REPRESENTATIONS = ("pooled", "shared", "specific")
 Features = Mapping[str, np.ndarray]
 """(N, D) by representation."""
 Encoders = Mapping[str, Sequence[Features]]
@@ -43,14 +44,8 @@ class Scored:
 
 def encode(encoder: Encoder, real: ExternalSet, batch: int) -> dict[str, np.ndarray]:
     """Return the features of all records of a set by representation."""
-    chunks: dict[str, list[np.ndarray]] = {}
-    for start in range(0, len(real.signals), batch):
-        rows = slice(start, start + batch)
-        features = encoder.encode(real.signals[rows].astype(np.float32) / 1000, valid=real.valid[rows])
-        for name in REPRESENTATIONS:
-            if name in features:
-                chunks.setdefault(name, []).append(features[name])
-    return {name: np.concatenate(arrays) for name, arrays in chunks.items()}
+    features = encode_stored(encoder, real.signals.__getitem__, real.valid, batch, names=REPRESENTATIONS)
+    return {name: features[name] for name in REPRESENTATIONS if name in features}
 
 
 def score_task(

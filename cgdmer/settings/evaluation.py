@@ -40,7 +40,8 @@ class Embed(Section):
     """Weights file of each encoder that needs one, by encoder (docs/adding_an_encoder.md)."""
     crops: int = Field(default=1, ge=1)
     """Evenly spaced crops of each record whose features are averaged, in the stages `embed`, `control` and
-    `robustness`; 1 reads the record as a whole. A network of fixed length reads each crop padded with zeros."""
+    `robustness` and in cross-validation and external validation; 1 reads the record as a whole. A network of fixed
+    length reads each crop padded with zeros."""
     crop_seconds: float = Field(default=5.0, gt=0)
     """Length of a crop, if there are several."""
 

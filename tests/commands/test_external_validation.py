@@ -9,7 +9,7 @@ from support.example_task import TINY_MODEL
 
 from cgdmer import cli, paths, settings
 from cgdmer.commands import external_validation as command
-from cgdmer.encoders import cgdmer_base
+from cgdmer.encoders import Setup, cgdmer_base, load
 from cgdmer.errors import ConfigError, DataError
 from cgdmer.external.external_set import ExternalSet, Labels, Origin
 from cgdmer.external.results import RealResult
@@ -152,3 +152,16 @@ def test_encoders_that_read_other_signals_are_not_compared(project, tmp_path, mo
     monkeypatch.setattr(cgdmer_base, "FOLDER", tmp_path / "base")
     with pytest.raises(ConfigError, match="different forms"):
         command.validate(project, encoders=("cgdmer", "cgdmer_base"))
+
+
+def test_all_encoders_read_the_crops_that_the_settings_ask_for(project):
+    real, methods = planted("ludb"), command.open_methods(["cgdmer"])
+    embed = {"crops": 2, "crop_seconds": 0.5, "control_seeds": {"random": 1}}
+    config = settings.parse(PARAMS | {"embed": embed}, name="test").model_copy(update={"model": TINY_MODEL})
+    form = methods["cgdmer"].encoder.form
+    for name, sets in command.encode(real, config, methods).items():
+        whole = methods[name].encoder if name in methods else load(name, Setup(form, TINY_MODEL, config.embed.seed))
+        millivolt = real.signals.astype(np.float32) / 1000
+        halves = [whole.encode(np.ascontiguousarray(millivolt[:, :, half]))["pooled"]
+                  for half in (slice(0, 50), slice(50, 100))]  # fmt: skip
+        np.testing.assert_allclose(sets[0]["pooled"], np.mean(halves, axis=0), atol=1e-4, err_msg=name)

@@ -1,5 +1,7 @@
 """Scores on a planted set: what is known is found, rare classes are left out, sets of weights are averaged."""
 
+from typing import ClassVar
+
 import numpy as np
 import pytest
 from sklearn.metrics import roc_auc_score
@@ -69,6 +71,8 @@ def test_with_too_few_records_there_is_no_task(planted):
 
 def test_records_are_encoded_in_batches_with_their_lengths_and_measured():
     class Counting:
+        dims: ClassVar = {"pooled": 2, "aligned": 1}
+
         def encode(self, signal, leads=None, valid=None):
             assert signal.dtype == np.float32
             return {"pooled": np.column_stack([signal[:, 0, 0], valid]), "aligned": valid[:, None]}
