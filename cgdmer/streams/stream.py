@@ -125,7 +125,8 @@ class Stream:
             )
 
     def _is_own(self, key: Key) -> bool:
-        return key.first // blocks.RECORDS % self.world.size == self.world.rank
+        """Return True if this rank simulates a block; held-out records are simulated by the rank that measures."""
+        return key.seed == self.held_out_seed or key.first // blocks.RECORDS % self.world.size == self.world.rank
 
     def _forget(self, below: int, *, everywhere: bool) -> None:
         """Drop blocks that begin below a number; `everywhere` looks for files of an earlier run too."""

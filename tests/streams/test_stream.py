@@ -15,6 +15,7 @@ from cgdmer.models.cgdmer import MEASUREMENTS
 from cgdmer.signals import LEADS, canonical
 from cgdmer.simulator import draw_cases, report_lines, simulate
 from cgdmer.streams import SlidingPlan, blocks, draw_reference, open_stream
+from cgdmer.streams import stream as stream_module
 from cgdmer.streams.blocks import Key, read_block, simulate_block
 
 SIMULATED = settings.Simulated(records=512, seed=5, pool=256, passes=2)
@@ -164,3 +165,12 @@ def test_the_longest_report_is_among_the_records_in_memory(tmp_path):
         loaded = [key.first for key in stream._loaded]
         assert stream.longest // blocks.RECORDS * blocks.RECORDS in loaded
         assert int((stream(np.array([stream.longest]))["tokens"] != TOKENIZER.pad).sum()) >= max(lengths.values())
+
+
+def test_held_out_records_do_not_wait_for_another_rank(tmp_path, monkeypatch):
+    monkeypatch.setattr(stream_module, "PATIENCE", 5.0)
+    held_out = PLAN.records + np.arange(0, 2 * blocks.RECORDS, blocks.RECORDS)
+    with opened(tmp_path / "two", world=World(0, 2, torch.device("cpu"))) as first:
+        measured = first(held_out)
+    with opened(tmp_path / "one") as alone:
+        assert torch.equal(measured["signal"], alone(held_out)["signal"])
