@@ -10,9 +10,12 @@ _LIMBS = 3
 """Number of limb electrodes. The electrodes are RA, LA, LL, V1 to V6."""
 
 
-def noise(samples: int, fs: float, random: Draws) -> Array:
-    """Return noise in microvolt, (8, samples) for I, II, V1-V6; it arises at the nine electrodes."""
-    out = _muscle(samples, random)
+def noise(samples: int, fs: float, random: Draws, muscle: float = 1.0) -> Array:
+    """Return noise in microvolt, (8, samples) for I, II, V1-V6; it arises at the nine electrodes.
+
+    `muscle` is a factor on the muscle noise.
+    """
+    out = muscle * _muscle(samples, random)
     factor = max(1, round(fs / SLOW))
     time = np.arange(samples // factor + 2) * (factor / fs)
     slow = _wander(time, random)

@@ -14,6 +14,9 @@ from cgdmer.simulator.waves import rotated, template, varied
 CHEST_GAIN_LOG_STD = 0.12
 """Standard deviation of the log gain of each chest lead: chests and electrode positions differ."""
 
+MUSCLE = 1.8
+"""Median factor on the muscle noise in the clinical population; LUDB's quietest moments are that much noisier."""
+
 
 def simulate(cases: Sequence[Case], seed: int, first: int, seconds: float = 10.0, fs: float = 500.0) -> np.ndarray:
     """Return the recordings of `cases`, numbered from `first` on, as int16 microvolt (n, 12, T) in canonical leads.
@@ -41,7 +44,7 @@ def _record(case: Case, samples: int, fs: float, random: Draws) -> np.ndarray:
     leads *= 1000.0 if case.clinical else _gains(case, random)
     if case.rhythm == "paced":
         _spikes(leads, rhythm, fs, random)
-    leads += noise(samples, fs, random)
+    leads += noise(samples, fs, random, random.log_normal(MUSCLE, 0.35) if case.clinical else 1.0)
     return torso.twelve_leads(leads)
 
 

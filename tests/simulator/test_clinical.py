@@ -18,7 +18,7 @@ def test_bytes_are_the_same_on_every_machine():
     words = [report_lines(case, 3, number) for number, case in enumerate(CASES)]
     facts = [(sorted(case.findings), case.age, case.heart_rate, case.qt_ms, case.axis) for case in CASES]
     digest = hashlib.sha256(signals.astype("<i2").tobytes() + repr((facts, words)).encode())
-    assert digest.hexdigest()[:16] == "22b134ea2ed58967"
+    assert digest.hexdigest()[:16] == "35ed645dc9f05273"
 
 
 def test_an_unknown_population_is_an_error_that_names_the_known_ones():
