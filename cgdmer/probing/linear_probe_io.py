@@ -23,7 +23,7 @@ class FittedLayer:
     """A linear layer on raw features: standardisation is folded into its coefficients."""
 
     coef: np.ndarray
-    """(D, C) float64."""
+    """(D, C) float64; float32 in a packaged probe."""
     intercept: np.ndarray
     """(C,)."""
 
@@ -72,8 +72,8 @@ def save(path: Path, probe: FittedProbe) -> None:
     tensors: dict[str, np.ndarray] = {}
     for name, layer in sorted(probe.layers.items()):
         tensors |= {
-            f"{name}.coef": layer.coef.astype(np.float64),
-            f"{name}.intercept": layer.intercept.astype(np.float64),
+            f"{name}.coef": layer.coef,
+            f"{name}.intercept": layer.intercept,
         }
     about = {"task": probe.task, "classes": probe.classes, "encoder": probe.encoder, "digest": probe.digest}
     with atomic(path) as temporary:

@@ -17,6 +17,7 @@ from cgdmer.encoders import Setup, cgdmer_base
 from cgdmer.errors import DataError
 from cgdmer.files import sha256, write_json
 from cgdmer.models import weights
+from cgdmer.probing import linear_probe_io
 from cgdmer.sharing import about
 
 TASKS = ("ptb_xl_super", "ptb_xl_sub", "ptb_xl_form", "ptb_xl_rhythm", "cpsc2018", "csn")
@@ -53,6 +54,8 @@ def test_the_folder_is_complete_and_its_numbers_are_those_of_its_probes(made):
     assert set(stated.zero_shot) == set(TASKS)
     assert all(0.4 < cell.mean <= 1 for cell in stated.probes.values())
     assert {path.name for path in (folder / "probes").iterdir()} == {f"{task}.probe.safetensors" for task in TASKS}
+    layer = linear_probe_io.load(folder / "probes/csn.probe.safetensors").layers["pooled"]
+    assert {layer.coef.dtype, layer.intercept.dtype} == {np.dtype(np.float32)}
     assert stated.half.bytes == (folder / "weights.safetensors").stat().st_size
     assert stated.half.bytes < 0.6 * (root / "data/models/base/weights.safetensors").stat().st_size
     assert not [path for path in root.iterdir() if path.name.startswith(".base")]

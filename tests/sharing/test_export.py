@@ -7,13 +7,14 @@ import numpy as np
 import pytest
 from huggingface_hub import ModelCard
 from safetensors.torch import load_file, save_file
-from support import example_recordings
+from support import example_pool, example_recordings
 
 import cgdmer
-from cgdmer import cli
+from cgdmer import cli, settings
 from cgdmer.errors import DataError
 from cgdmer.files import sha256
 from cgdmer.metrics_json import Metrics
+from cgdmer.models import weights
 from cgdmer.results import Cell
 from cgdmer.sharing import card, onnx
 
@@ -100,10 +101,23 @@ def test_results_of_other_weights_are_not_on_the_card(model, given):
     assert ModelCard(card.text(model, "mine", "mit", other)).data.eval_results is None
 
 
-def test_the_graph_module_agrees_with_the_encoder_before_it_is_exported(model):
+def variant(folder, **changes):
+    """Save a small model with other settings and return its encoder."""
+    settings_of_model = example_pool.MODEL.model_copy(update=changes)
+    sections = (settings_of_model, settings.Masking(), settings.Objective(), example_pool.SIGNAL)
+    network = example_pool.awake(weights.create(*sections, ["slow rate", "fast rate"], 0))
+    weights.save(folder, network, example_pool.SIGNAL, {})
+    return cgdmer.load_encoder(folder)
+
+
+VARIANTS = [{}, {"pooling": "statistics"}, {"pooling": "statistics", "leads": "independent"}]
+
+
+@pytest.mark.parametrize("changes", VARIANTS)
+def test_the_graph_module_agrees_with_the_encoder_before_it_is_exported(changes, tmp_path):
     import torch
 
-    encoder = cgdmer.load_encoder(model)
+    encoder = variant(tmp_path / "model", **changes)
     signal, valid = signal_of(encoder), np.array([encoder.samples, encoder.samples // 2], np.int32)
     signal[0, 2:5] = 0
     signal[1, :, valid[1] :] = 0
@@ -111,6 +125,14 @@ def test_the_graph_module_agrees_with_the_encoder_before_it_is_exported(model):
         computed = onnx.Graph(encoder)(torch.from_numpy(signal), torch.from_numpy(valid))
     for (name, values), one in zip(encoder.encode(signal, valid=valid).items(), computed, strict=True):
         np.testing.assert_allclose(one.numpy(), values, atol=1e-5, err_msg=name)
+
+
+@pytest.mark.long
+def test_the_graph_of_the_shipped_encoders_options_agrees_with_the_encoder(tmp_path):
+    pytest.importorskip("onnxruntime")
+    encoder = variant(tmp_path / "model", **VARIANTS[-1])
+    assert onnx.export(encoder, tmp_path / "encoder.onnx") <= onnx.TOLERANCE == 1e-4
+    assert onnx.parity(encoder, tmp_path / "encoder.onnx") > 0, "two programs that never differ are one"
 
 
 @pytest.mark.long
