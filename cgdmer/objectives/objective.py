@@ -62,8 +62,8 @@ class Objective(nn.Module):
             self.measurement_head = nn.Linear(model.settings.pooled_width, len(MEASUREMENTS))
             nn.init.zeros_(self.measurement_head.weight)  # predict the mean at first
             nn.init.zeros_(self.measurement_head.bias)
-        on = augmentation is not None and augmentation.on
-        self.augmentation = Augmentation(augmentation, model.signal) if augmentation is not None and on else None
+        disturbs = augmentation is not None and augmentation.on
+        self.augmentation = Augmentation(augmentation, model.signal) if augmentation and disturbs else None
 
     def draw_noise(self, records: int, generator: torch.Generator) -> Noise:
         """Draw the random numbers behind the masks and disturbances of `records` records."""
