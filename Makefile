@@ -35,6 +35,7 @@ external: .venv/installed ## evaluate on every set of real recordings, after mak
 
 encoder: .venv/installed ## train the encoder that the package ships, and package it; on two cores: make encoder CGDMER_DEVICES=2
 	python -m cgdmer train-encoder
+	dvc repro shards@ptb_xl shards@cpsc2018 shards@csn
 	python -m cgdmer package
 
 test: .venv/installed-dev ## run the tests
