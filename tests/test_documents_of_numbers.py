@@ -119,3 +119,23 @@ def test_the_flow_of_data_names_every_stage():
     flow = ARCHITECTURE.split("## Data flow")[1].split("## ")[0]
     stages = yaml.safe_load((ROOT / "dvc.yaml").read_text())["stages"]
     assert {name for name in stages if not re.search(rf"\b{name}\b", flow)} == set()
+
+
+def test_the_table_of_the_shipped_encoder_is_that_of_its_card():
+    """It leaves out the sets with less than 100 records."""
+    rows = re.findall(r"^\| ([\w -]+) \| (\d+) \| ([\d.]+ \[[^|]*) \| ([^|]*) \| ([^|]*) \|$", README, re.M)
+    about = json.loads((ROOT / "cgdmer/base/about.json").read_text())["real"]
+    words = {name: re.split(r"[ ,_]+", name) for name, row in about.items() if row["records"] >= 100}
+    wanted = {(parts[0], parts[-1]): about[name] for name, parts in words.items()}
+    assert len(rows) == len(wanted)
+    for name, records, value, hand_crafted, resnet18 in rows:
+        row = wanted[name.split()[0], name.split()[-1].lower()]
+        assert int(records) == row["records"]
+        assert value == interval(row["encoders"]["cgdmer_base"])
+        gaps = row["differences"]
+        assert hand_crafted == interval(gaps["handcrafted"], 3, "+")
+        assert resnet18 == interval(gaps["random_resnet18"], 3, "+")
+
+
+def interval(of, digits=2, sign=""):
+    return f"{of['mean']:{sign}.3f} [{of['low']:{sign}.{digits}f}, {of['high']:{sign}.{digits}f}]"
