@@ -125,6 +125,12 @@ def test_an_edit_of_how_batches_are_built_costs_pretraining_and_all_that_follows
     assert not stale("cgdmer/training/records.py") & {"acquire", "index", "shards", "validate", "pretraining_set"}
 
 
+def test_an_edit_of_the_simulator_never_reruns_training_on_real_corpora():
+    for name in ("pretrain", "finetune"):
+        files = closure.declared_files(PIPELINE[name], {"source": "ptb_xl"})
+        assert [file for file in sorted(files) if file.startswith(("cgdmer/simulator", "cgdmer/streams"))] == []
+
+
 def test_profiles_never_shrink_what_dvc_reads():
     demo = settings.load(ROOT / "params/demo.yaml")
     assert set(demo.matrix.benchmarks) <= set(demo.matrix.sources)

@@ -71,7 +71,7 @@ def _trained(variant: Variant, number: int, config: settings.Settings, folder: P
     """Return the encoder of one pretraining, trained unless it is there."""
     destination = Destination(folder / "model", folder, f"quality-{variant.key}-{number}")
     if not (destination.model / weights.CONFIG).is_file():
-        start(Sections.of(config), train_encoder.describe(config), destination)
+        start(Sections.of(config), partial(train_encoder.open_data, train_encoder.describe(config)), destination)
     return open_folder(destination.model)
 
 

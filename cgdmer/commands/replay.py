@@ -1,5 +1,6 @@
 """`cgdmer replay FOLDER`: repeat a pretraining step whose loss was not finite and list the records that cause it."""
 
+from functools import partial
 from pathlib import Path
 
 from cgdmer.commands import train_encoder
@@ -7,7 +8,7 @@ from cgdmer.errors import ConfigError
 from cgdmer.models import weights
 from cgdmer.objectives import Objective
 from cgdmer.settings import Settings
-from cgdmer.stages.pretrain import Sections, open_data
+from cgdmer.stages.pretrain import OpenData, Sections, open_corpora
 from cgdmer.training import join, replay
 from cgdmer.training.pretraining_set import key
 
@@ -17,12 +18,13 @@ def describe(folder: Path, settings: Settings) -> str:
 
     ConfigError if the settings or the pretraining set have changed since that run, DataError for an incomplete dump.
     """
-    run, file, description = folder.absolute().parent, "params.yaml", None
+    run, file = folder.absolute().parent, "params.yaml"
+    open_data: OpenData = open_corpora
     if run.parent.name == train_encoder.NAME:
         settings, description = train_encoder.read()
-        file = str(train_encoder.FILE)
+        file, open_data = str(train_encoder.FILE), partial(train_encoder.open_data, description)
     sections = Sections.of(settings)
-    data, manifest = open_data(sections, description)
+    data, manifest = open_data(sections)
     if run.name != key(manifest, *vars(sections).values()):
         raise ConfigError(
             f"{folder} is from a run with other settings or another pretraining set",

@@ -1,5 +1,6 @@
 """`cgdmer train-encoder`: train the encoder that the package ships, from params/encoder.yaml alone."""
 
+from functools import partial
 from typing import Any
 
 from cgdmer import paths, settings
@@ -8,6 +9,8 @@ from cgdmer.errors import ConfigError
 from cgdmer.files import exclusive_lock
 from cgdmer.settings import profiles
 from cgdmer.stages.pretrain import Destination, Sections, start
+from cgdmer.streams.training_data import of_stream
+from cgdmer.training.training_data import TrainingData
 
 PROFILE = "encoder"
 FILE = profiles.PROFILES / f"{PROFILE}.yaml"
@@ -23,8 +26,13 @@ def train() -> str:
     """
     config, description = read()
     with exclusive_lock(paths.STATE / "locks" / NAME):
-        start(Sections.of(config), description, DESTINATION)
+        start(Sections.of(config), partial(open_data, description), DESTINATION)
     return f"the encoder is in {DESTINATION.model}, its learning curve in {DESTINATION.results}"
+
+
+def open_data(description: dict[str, Any], sections: Sections) -> tuple[TrainingData, dict[str, Any]]:
+    """Open the records that a description of `describe` names."""
+    return of_stream(description, sections.train, sections.objective, sections.signal), description
 
 
 def read() -> tuple[settings.Settings, dict[str, Any]]:

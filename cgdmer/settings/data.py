@@ -123,7 +123,8 @@ class Validation(Section):
 
 
 class Simulated(Section):
-    """Simulated records that are drawn while training runs, instead of a finite corpus."""
+    """Simulated records that are drawn while training runs, instead of a finite corpus. `python -m cgdmer
+    train-encoder` reads them; the pipeline does not, so that an edit of the simulator never reruns its pretraining."""
 
     records: int = Field(default=0, ge=0)
     """Records that each epoch shows, repeats included; 0 for no simulated records."""

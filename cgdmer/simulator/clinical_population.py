@@ -8,7 +8,7 @@ from cgdmer.simulator import beat_shapes
 from cgdmer.simulator.beat_shapes import LATE, QRS_BUMPS
 from cgdmer.simulator.clinical_case import REGIONAL, REGIONS, Clinical
 from cgdmer.simulator.draws import Draws
-from cgdmer.simulator.findings import FINDINGS, NORMAL_SHARE, RHYTHMS, SINUS, Case
+from cgdmer.simulator.findings import FINDINGS, RHYTHMS, SINUS, Case, clip, draw_case
 
 CANDIDATES = 6
 """Number of beat shapes that are drawn for one heart; the one that suits its axis best is kept."""
@@ -65,13 +65,7 @@ _NARROW = (90.0, 9.0, 70.0, 112.0)
 
 def draw_clinical(random: Draws) -> Case:
     """Draw one case."""
-    age = float(round(_clip(random.normal(60, 17), 18, 95)))
-    sex = "male" if random.random() < 0.52 else "female"
-    if random.random() < NORMAL_SHARE:
-        findings = {"normal", "sinus_rhythm" if random.random() < 0.9 else "sinus_arrhythmia"}
-    else:
-        findings = _abnormal(random)
-    return _complete(frozenset(findings), age, sex, random)
+    return draw_case(random, 0.9, _abnormal, _complete)
 
 
 def _some(random: Draws, probabilities: dict[str, float], second: float = 0.0) -> set[str]:
@@ -116,7 +110,7 @@ def _complete(findings: frozenset[str], age: float, sex: str, random: Draws) -> 
     """Draw rate, intervals, axis and the heart's traits; QT follows the rate by Hodges' formula."""
     rhythm = next(name for name in RHYTHMS if name in findings)
     rate = _normal(random, *_RATE[rhythm])
-    pr = _clip(random.normal(160 - 0.35 * (rate - 72) + 0.25 * (age - 60), 20), 112, 198)
+    pr = clip(random.normal(160 - 0.35 * (rate - 72) + 0.25 * (age - 60), 20), 112, 198)
     if "first_degree_av_block" in findings:
         extra = random.random()
         pr = 204 + 100 * extra * extra
@@ -128,8 +122,8 @@ def _complete(findings: frozenset[str], age: float, sex: str, random: Draws) -> 
     if "long_qt" in findings:
         corrected = 465 + 75 * random.random() * random.random()
     else:
-        corrected = _clip(random.normal(415 + 6 * (sex == "female"), 17), 365, 458)
-    qt = _clip(corrected + 1.75 * (60 - rate) + 0.45 * (qrs - 92), 230, 600)
+        corrected = clip(random.normal(415 + 6 * (sex == "female"), 17), 365, 458)
+    qt = clip(corrected + 1.75 * (60 - rate) + 0.45 * (qrs - 92), 230, 600)
     axis = _axis(findings, age, random)
     own = _heart(findings, age, sex, axis, random)
     return Case(findings, age, sex, rate, pr, qrs, qt, axis, own)
@@ -143,10 +137,10 @@ def _axis(findings: frozenset[str], age: float, random: Draws) -> float:
     if "rvh" in findings:
         return random.uniform(85, 135)
     if findings & {"lbbb", "lvh"}:
-        return _clip(random.normal(8, 26), -50, 80)
+        return clip(random.normal(8, 26), -50, 80)
     if "normal" not in findings and random.random() < 0.1:
         return random.uniform(-44, -28) if random.random() < 0.75 else random.uniform(91, 115)
-    return _clip(random.normal(36 - 0.55 * (age - 60), 27), -29, 90)
+    return clip(random.normal(36 - 0.55 * (age - 60), 27), -29, 90)
 
 
 def _heart(findings: frozenset[str], age: float, sex: str, axis: float, random: Draws) -> Clinical:
@@ -183,8 +177,4 @@ def _scores(age: float, sex: str, axis: float, size: float, random: Draws) -> tu
 
 
 def _normal(random: Draws, mean: float, deviation: float, low: float, high: float) -> float:
-    return _clip(random.normal(mean, deviation), low, high)
-
-
-def _clip(value: float, low: float, high: float) -> float:
-    return min(max(value, low), high)
+    return clip(random.normal(mean, deviation), low, high)

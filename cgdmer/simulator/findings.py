@@ -1,5 +1,6 @@
 """Findings of simulated records, drawn jointly, with the heart rate, intervals and axis that follow from them."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 from cgdmer.simulator.clinical_case import Clinical
@@ -107,13 +108,24 @@ def stream(seed: int, number: int, purpose: int) -> Draws:
 
 def draw_textbook(random: Draws) -> Case:
     """Draw one case of the textbook population."""
-    age = float(round(_clip(random.normal(60, 17), 18, 95)))
+    return draw_case(random, 0.88, _abnormal, _complete)
+
+
+def draw_case(
+    random: Draws, regular: float, abnormal: Callable[[Draws], set[str]],
+    complete: Callable[[frozenset[str], float, str, Draws], Case],
+) -> Case:  # fmt: skip
+    """Draw age, sex and findings; `abnormal` draws those that are not normal, `complete` the rest of the case.
+
+    `regular` is the share of normal records without sinus arrhythmia.
+    """
+    age = float(round(clip(random.normal(60, 17), 18, 95)))
     sex = "male" if random.random() < 0.52 else "female"
     if random.random() < NORMAL_SHARE:
-        findings = {"normal", "sinus_rhythm" if random.random() < 0.88 else "sinus_arrhythmia"}
+        findings = {"normal", "sinus_rhythm" if random.random() < regular else "sinus_arrhythmia"}
     else:
-        findings = _abnormal(random)
-    return _complete(frozenset(findings), age, sex, random)
+        findings = abnormal(random)
+    return complete(frozenset(findings), age, sex, random)
 
 
 def _abnormal(random: Draws) -> set[str]:
@@ -145,20 +157,20 @@ def _complete(findings: frozenset[str], age: float, sex: str, random: Draws) -> 
     """Draw rate, intervals and axis to match the findings; QT follows the rate by Hodges' formula."""
     rhythm = next(name for name in RHYTHMS if name in findings)
     mean, deviation, low, high = _RATE[rhythm]
-    rate = _clip(random.normal(mean, deviation), low, high)
-    pr = _clip(random.normal(158 - 0.2 * (rate - 70), 16), 122, 196)
+    rate = clip(random.normal(mean, deviation), low, high)
+    pr = clip(random.normal(158 - 0.2 * (rate - 70), 16), 122, 196)
     if "first_degree_av_block" in findings:
         pr = random.uniform(212, 300)
     elif "wpw" in findings:
         pr = random.uniform(88, 112)
     cause = "paced" if rhythm == "paced" else next((name for name in _QRS if name in findings), "")
-    qrs = _clip(random.normal(_QRS.get(cause, 154.0 if cause == "paced" else 92.0), 5), 78, 175)
+    qrs = clip(random.normal(_QRS.get(cause, 154.0 if cause == "paced" else 92.0), 5), 78, 175)
     if "lbbb" in findings or rhythm == "paced":
         qrs = max(qrs, 138.0)
     if "rbbb" in findings:
         qrs = max(qrs, 126.0)
     corrected = random.uniform(485, 540) if "long_qt" in findings else random.normal(404 + 6 * (sex == "female"), 13)
-    qt = _clip(corrected + 1.75 * (60 - rate) + 0.6 * (qrs - 92), 230, 600)
+    qt = clip(corrected + 1.75 * (60 - rate) + 0.6 * (qrs - 92), 230, 600)
     return Case(findings, age, sex, rate, pr, qrs, qt, _axis(findings, age, random))
 
 
@@ -169,8 +181,9 @@ def _axis(findings: frozenset[str], age: float, random: Draws) -> float:
         return random.uniform(95, 130)
     if findings & {"lbbb", "lvh"}:
         return random.normal(5, 18)
-    return _clip(random.normal(54 - 0.5 * (age - 40), 23), -28, 92)
+    return clip(random.normal(54 - 0.5 * (age - 40), 23), -28, 92)
 
 
-def _clip(value: float, low: float, high: float) -> float:
+def clip(value: float, low: float, high: float) -> float:
+    """Return the value, or the nearer bound if it lies outside."""
     return min(max(value, low), high)

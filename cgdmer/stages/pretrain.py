@@ -1,7 +1,7 @@
 """Stage pretrain: pooled shards -> trained CG-DMER weights, learning curve, summary."""
 
 import shutil
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from contextlib import nullcontext
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,11 +13,10 @@ from cgdmer import paths, settings
 from cgdmer.files import atomic, write_json
 from cgdmer.models import text_files, weights
 from cgdmer.objectives import Objective
-from cgdmer.streams import training_data
-from cgdmer.streams.training_data import TrainingData
 from cgdmer.tracking import journal
 from cgdmer.training import Fitted, World, fit, join, launch, process_count, threads
-from cgdmer.training.pretraining_set import key, open_pretraining_set, read_description
+from cgdmer.training.pretraining_set import key, open_pretraining_set
+from cgdmer.training.training_data import TrainingData, of_shards
 
 
 @dataclass(frozen=True)
@@ -56,25 +55,35 @@ def pretrain(
     augmentation: settings.Augmentation, train: settings.Train, signal: settings.Signal,
 ) -> None:  # fmt: skip
     """Train on the pretraining set; after a kill, training resumes from its last checkpoint."""
-    start(Sections(model, masking, objective, augmentation, train, signal), None, PIPELINE)
+    start(Sections(model, masking, objective, augmentation, train, signal), open_corpora, PIPELINE)
 
 
-def start(sections: Sections, description: dict[str, Any] | None, destination: Destination) -> None:
-    """Train in one process per device; `description` is the pretraining set, None for the pipeline's."""
+OpenData = Callable[[Sections], tuple[TrainingData, dict[str, Any]]]
+"""Returns the records to train on and the description of the pretraining set; every process calls it."""
+
+
+def open_corpora(sections: Sections) -> tuple[TrainingData, dict[str, Any]]:
+    """Open the corpora of the pipeline's pretraining set."""
+    shards, description = open_pretraining_set(sections.signal)
+    return of_shards(shards, sections.train, sections.objective), description
+
+
+def start(sections: Sections, open_data: OpenData, destination: Destination) -> None:
+    """Train in one process per device."""
     model = sections.model
     if model.text and weights.reads_reports(sections.objective):
         text_files.require(model.text, model.text_revision)  # before shards are verified, which takes minutes
     if (count := process_count()) > 1:
-        launch(count, run, sections, description, destination)
+        launch(count, run, sections, open_data, destination)
     else:
-        run(sections, description, destination)
+        run(sections, open_data, destination)
 
 
-def run(sections: Sections, description: dict[str, Any] | None, destination: Destination) -> None:
+def run(sections: Sections, open_data: OpenData, destination: Destination) -> None:
     """Run one training process; only rank 0 writes."""
     objective, train, signal = sections.objective, sections.train, sections.signal
     world = join()
-    data, pool = open_data(sections, description)
+    data, pool = open_data(sections)
     with threads(world.size):
         network = weights.create(sections.model, sections.masking, objective, signal, data.reports, train.seed)
         name = key(pool, *vars(sections).values())
@@ -89,15 +98,6 @@ def run(sections: Sections, description: dict[str, Any] | None, destination: Des
         weights.save(destination.model, network, signal, facts)
         write_summary(fitted, facts, task, world, destination)
         shutil.rmtree(paths.scratch(destination.name), ignore_errors=True)  # only rank 0 wrote here, and all is saved
-
-
-def open_data(sections: Sections, description: dict[str, Any] | None) -> tuple[TrainingData, dict[str, Any]]:
-    """Return the records to train on and the description of the pretraining set."""
-    chosen = read_description() if description is None else description
-    if "simulated" in chosen:
-        return training_data.of_stream(chosen, sections.train, sections.objective, sections.signal), chosen
-    shards, chosen = open_pretraining_set(sections.signal)
-    return training_data.of_shards(shards, sections.train, sections.objective), chosen
 
 
 def silent(step: int, metrics: Mapping[str, float]) -> None:

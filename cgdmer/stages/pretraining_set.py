@@ -14,18 +14,19 @@ from cgdmer.settings import PretrainingSet
 def pretraining_set(*, pretraining_set: PretrainingSet) -> None:
     """Write `data/pretraining_set.json`; `trainable` counts records of the training split that have a report.
 
-    Simulated records have only their settings in it. ValidationFailed for a source whose validation failed, DataError
-    if there is no record to train on.
+    ValidationFailed for a source whose validation failed, DataError if there is no record to train on. ConfigError for
+    records that only `train-encoder` reads: the pipeline would depend on the simulator, or on files outside it.
     """
-    if pretraining_set.unlabelled.folders:
-        raise ConfigError(
-            "pretraining_set.unlabelled.folders are not read by the pipeline, which cannot depend on files outside it",
-            allowed="[] in params.yaml",
-            fix="python -m cgdmer train-encoder, which reads them as params/encoder.yaml says",
-        )
-    if pretraining_set.simulated.records:
-        write_json(paths.PRETRAINING_SET, {"sources": {}, "simulated": pretraining_set.simulated.model_dump()})
-        return
+    for name, wanted, off in (
+        ("simulated.records", pretraining_set.simulated.records, 0),
+        ("unlabelled.folders", pretraining_set.unlabelled.folders, []),
+    ):
+        if wanted:
+            raise ConfigError(
+                f"pretraining_set.{name} of params.yaml is {wanted}, which the pipeline does not read",
+                allowed=f"{off}",
+                fix="python -m cgdmer train-encoder, which reads params/encoder.yaml",
+            )
     shards = {source: _validated(source) for source in pretraining_set.sources}
     storage.concatenate(list(shards.values()))
     entries = {source: _describe(corpus) for source, corpus in shards.items()}

@@ -24,20 +24,14 @@ EXECUTION = (
 They are neither part of a run's key nor parameters of the stage in dvc.yaml."""
 
 
-def read_description() -> dict[str, Any]:
-    """Return the content of data/pretraining_set.json; DataError when it is missing."""
-    if not paths.PRETRAINING_SET.is_file():
-        raise DataError(f"{paths.PRETRAINING_SET} is missing", fix="dvc repro pretraining_set")
-    description: dict[str, Any] = read_json(paths.PRETRAINING_SET)
-    return description
-
-
 def open_pretraining_set(signal: settings.Signal) -> tuple[Shards, dict[str, Any]]:
     """Open the shards that data/pretraining_set.json names, and return its content too.
 
     DataError when a corpus has changed since, or when its sampling rate or length is not that of `signal`.
     """
-    description = read_description()
+    if not paths.PRETRAINING_SET.is_file():
+        raise DataError(f"{paths.PRETRAINING_SET} is missing", fix="dvc repro pretraining_set")
+    description: dict[str, Any] = read_json(paths.PRETRAINING_SET)
     sources: dict[str, Any] = description["sources"]
     by_source = {source: open_shards(paths.shards(source), verify=True) for source in sorted(sources)}
     for source, shards in by_source.items():

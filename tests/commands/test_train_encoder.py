@@ -9,12 +9,12 @@ import pytest
 import yaml
 from support import example_pool as example
 from support import example_recordings
+from support.interruption import interrupted_after_checkpoints
 
 import cgdmer
 from cgdmer import paths, settings
 from cgdmer.commands import train_encoder
 from cgdmer.errors import ConfigError
-from cgdmer.training import checkpoint
 
 ROOT = Path(__file__).resolve().parents[2]
 SIMULATED = {"records": 96, "seed": 101, "pool": 64, "passes": 2}
@@ -75,16 +75,7 @@ def test_it_trains_a_model_that_says_what_it_was_trained_on(trained):
 
 def test_a_killed_training_goes_on_to_the_same_bytes(trained, tmp_path, monkeypatch):
     monkeypatch.chdir(project(tmp_path / "killed"))
-    save, calls = checkpoint.save, []
-
-    def die_after_two(*arguments, **named):
-        save(*arguments, **named)
-        calls.append(1)
-        if len(calls) == 2:
-            raise KeyboardInterrupt
-
-    with monkeypatch.context() as patched, pytest.raises(KeyboardInterrupt):
-        patched.setattr(checkpoint, "save", die_after_two)
+    with interrupted_after_checkpoints(2):
         train_encoder.train()
     monkeypatch.setenv("CGDMER_WORKERS", "2")
     train_encoder.train()

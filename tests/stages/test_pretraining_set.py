@@ -4,9 +4,10 @@ import pytest
 from support.shard_folder import write_folder
 
 from cgdmer import paths
-from cgdmer.errors import DataError, ValidationFailed
+from cgdmer.errors import ConfigError, DataError, ValidationFailed
 from cgdmer.files import read_json, write_json
-from cgdmer.settings import PretrainingSet
+from cgdmer.settings import PretrainingSet, Simulated
+from cgdmer.settings.data import Unlabelled
 from cgdmer.shards import open_shards
 from cgdmer.stages.pretraining_set import pretraining_set
 
@@ -65,3 +66,17 @@ def test_sources_of_another_form_do_not_mix(project):
     write_json(paths.validation("csn") / "result.json", {"success": True})
     with pytest.raises(DataError, match="different form"):
         pretraining_set(pretraining_set=PretrainingSet(sources=["csn", "ptb_xl"]))
+
+
+@pytest.mark.parametrize(
+    ("name", "chosen"),
+    [
+        ("simulated.records", PretrainingSet(sources=[], simulated=Simulated(records=64))),
+        ("unlabelled.folders", PretrainingSet(sources=["ptb_xl"], unlabelled=Unlabelled(folders=["code15"]))),
+    ],
+)
+def test_what_only_train_encoder_reads_is_refused(project, name, chosen):
+    with pytest.raises(ConfigError, match=f"{name} .* does not read") as refused:
+        pretraining_set(pretraining_set=chosen)
+    assert "train-encoder" in str(refused.value)
+    assert not paths.PRETRAINING_SET.exists()

@@ -15,6 +15,7 @@ import torch
 from safetensors.torch import load
 from support import example_pool as example
 from support import pretraining_victim as victim
+from support.interruption import interrupted_after_checkpoints
 
 from cgdmer import paths
 from cgdmer.errors import Preempted
@@ -92,14 +93,7 @@ def test_a_run_goes_on_when_only_settings_change_that_alter_no_result(tmp_path, 
     monkeypatch.chdir(tmp_path / "uninterrupted")
     victim.train()
     monkeypatch.chdir(tmp_path / "changed")
-    save = checkpoint.save
-
-    def die_after_one(*arguments, **named):
-        save(*arguments, **named)
-        raise KeyboardInterrupt
-
-    with monkeypatch.context() as patched, pytest.raises(KeyboardInterrupt):
-        patched.setattr(checkpoint, "save", die_after_one)
+    with interrupted_after_checkpoints(1):
         victim.train()
     monkeypatch.setattr(victim, "TRAIN", victim.TRAIN.model_copy(update=CHANGED))
     with caplog.at_level("INFO", logger="cgdmer"):
@@ -116,16 +110,7 @@ def test_a_run_goes_on_when_only_settings_change_that_alter_no_result(tmp_path, 
 def test_a_damaged_newest_checkpoint_costs_steps_and_nothing_else(tmp_path, uninterrupted, monkeypatch):
     example.write(tmp_path)
     monkeypatch.chdir(tmp_path)
-    save, calls = checkpoint.save, []
-
-    def die_after_two(*arguments, **named):
-        save(*arguments, **named)
-        calls.append(1)
-        if len(calls) == 2:
-            raise KeyboardInterrupt
-
-    with monkeypatch.context() as patched, pytest.raises(KeyboardInterrupt):
-        patched.setattr(checkpoint, "save", die_after_two)
+    with interrupted_after_checkpoints(2):
         victim.train()
     newest = max(paths.scratch("pretrain").glob("*/step-*.safetensors"))
     content = bytearray(newest.read_bytes())
