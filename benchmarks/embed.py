@@ -1,12 +1,12 @@
 """Time `cgdmer embed` with the shipped encoder, from the start of the command to its end, and the encoder alone.
 
-Run: python -m benchmarks.embed [FOLDER OF A MODEL] [FILES]
+Run: python -m benchmarks.embed [--model FOLDER] [--files N]
 Writes simulated WFDB files (a few thousand, repeated under other names) and prints records/s of the command. Then it
 compares one thread of PyTorch with one of ONNX Runtime, alternating, in CPU time, which other work on the machine
-hardly changes. Without a folder and without a shipped encoder, an untrained encoder with the settings of
-params/encoder.yaml is used; it is as fast as a trained one.
+hardly changes.
 """
 
+import argparse
 import json
 import os
 import resource
@@ -21,11 +21,9 @@ import numpy as np
 import torch
 
 from benchmarks.measuring import processor
-from cgdmer import load_encoder, settings
+from cgdmer import load_encoder
 from cgdmer.encoders import cgdmer_base
 from cgdmer.encoders.cgdmer import Pretrained
-from cgdmer.models import weights
-from cgdmer.settings import profiles
 from cgdmer.sharing import onnx
 from cgdmer.signals.leads import LEADS
 from cgdmer.simulator import draw_cases, simulate
@@ -40,9 +38,12 @@ BATCH, ROUNDS = 8, 20
 
 
 def main() -> None:
-    files = int(sys.argv[2]) if len(sys.argv) > 2 else FILES
+    parser = argparse.ArgumentParser(prog="python -m benchmarks.embed")
+    parser.add_argument("--model", default=cgdmer_base.WORD, help="folder of a model; default: the shipped encoder")
+    parser.add_argument("--files", type=int, default=FILES, help=f"recordings of the command; default: {FILES:,}")
+    options = parser.parse_args()
+    files, model = options.files, options.model
     with tempfile.TemporaryDirectory() as scratch:
-        model = chosen(Path(scratch))
         write_records(Path(scratch) / "in", files)
         write_records(Path(scratch) / "few", min(DISTINCT, files))
         seconds, _ = embed(Path(scratch) / "in", model, Path(scratch) / "out.parquet")
@@ -59,19 +60,6 @@ def main() -> None:
     result = {"name": "embed", "ours": round(files / seconds), "unit": "records/s", "files": files}
     result |= {"per_cpu_second": round(per_cpu_second), "torch": round(torch_rate), "onnxruntime": round(onnx_rate)}
     print(json.dumps(result | {"parity": difference, "machine": f"{processor()}, {os.cpu_count()} cores"}))
-
-
-def chosen(scratch: Path) -> str:
-    """Return the model that is named, the shipped one, or an untrained one."""
-    if len(sys.argv) > 1:
-        return sys.argv[1]
-    if (cgdmer_base.FOLDER / weights.CONFIG).is_file():
-        return cgdmer_base.WORD
-    config = settings.parse(profiles.read("encoder"), name="params/encoder.yaml")
-    sections = (config.model, config.masking, config.objective, config.signal)
-    network = weights.create(*sections, ["sinus rhythm", "atrial fibrillation"], 0)
-    weights.save(scratch / "model", network, config.signal, {})
-    return str(scratch / "model")
 
 
 def write_records(folder: Path, files: int) -> None:

@@ -68,6 +68,12 @@ def _check_source(source: str) -> None:
     if source == BASE or source.startswith("hf:"):
         return
     folder = Path(source)
+    if not folder.exists():
+        raise DataError(
+            f"there is no folder {printable(source)}",
+            allowed=f"the folder of a model, {BASE}, models:/NAME@ALIAS, hf:OWNER/NAME",
+            fix=f"name no model to use {BASE}, or train one: make demo",
+        )
     for name, limit in LIMITS.items():
         try:
             check_regular(folder / name, limit)

@@ -74,7 +74,8 @@ def read_file(
         raise ConfigError(f"{path} is not one recording", allowed="one file", fix="cgdmer embed FOLDER")
     recording = recordings[0]
     if isinstance(recording, Rejected):
-        raise RecordError(f"{recording.id}: {recording.reason}")
+        fix = "" if os.path.lexists(path) else "check the path; cgdmer embed FOLDER reads whole folders"
+        raise RecordError(f"{recording.id}: {recording.reason}", fix=fix)
     with limits.per_file():
         record = read(recording, metadata)
         if form is None:

@@ -32,30 +32,3 @@ class Muon(torch.optim.Muon):
         """Return the momentum of a matrix, zeros before its first update."""
         state: dict[str, Tensor] = self.state[matrix]
         return state.setdefault("momentum_buffer", torch.zeros_like(matrix))
-
-
-class Optimisers:
-    """Several optimisers that act as one."""
-
-    def __init__(self, *parts: torch.optim.Optimizer) -> None:
-        self.parts = parts
-
-    @property
-    def param_groups(self) -> list[dict[str, Any]]:
-        """The groups of all parts."""
-        return [group for part in self.parts for group in part.param_groups]
-
-    def skip_while(self, non_finite: Tensor) -> None:
-        """Let every part leave the weights as they are while `non_finite` (a scalar) is 1."""
-        for part in self.parts:
-            part.found_inf = non_finite  # type: ignore[attr-defined]
-
-    def step(self) -> None:
-        """Update all parameters."""
-        for part in self.parts:
-            part.step()
-
-    def zero_grad(self, set_to_none: bool = True) -> None:
-        """Free the gradients of all parameters."""
-        for part in self.parts:
-            part.zero_grad(set_to_none=set_to_none)

@@ -9,7 +9,7 @@ from torch import Tensor, nn
 
 from cgdmer.models.transformer import Attention
 from cgdmer.settings import Train
-from cgdmer.training.muon import Muon, Optimisers
+from cgdmer.training.muon import Muon
 
 
 def learning_rate(step: int, total: int, peak: float, warmup: float) -> float:
@@ -18,6 +18,33 @@ def learning_rate(step: int, total: int, peak: float, warmup: float) -> float:
     if step < warmup_steps:
         return peak * (step + 1) / warmup_steps
     return peak * 0.5 * (1 + math.cos(math.pi * (step - warmup_steps) / max(1, total - warmup_steps)))
+
+
+class Optimisers:
+    """Several optimisers that act as one."""
+
+    def __init__(self, *parts: torch.optim.Optimizer) -> None:
+        self.parts = parts
+
+    @property
+    def param_groups(self) -> list[dict[str, Any]]:
+        """The groups of all parts."""
+        return [group for part in self.parts for group in part.param_groups]
+
+    def skip_while(self, non_finite: Tensor) -> None:
+        """Let every part leave the weights as they are while `non_finite` (a scalar) is 1."""
+        for part in self.parts:
+            part.found_inf = non_finite  # type: ignore[attr-defined]
+
+    def step(self) -> None:
+        """Update all parameters."""
+        for part in self.parts:
+            part.step()
+
+    def zero_grad(self, set_to_none: bool = True) -> None:
+        """Free the gradients of all parameters."""
+        for part in self.parts:
+            part.zero_grad(set_to_none=set_to_none)
 
 
 def create(module: nn.Module, train: Train) -> Optimisers:

@@ -8,6 +8,7 @@ from safetensors.torch import load_file
 
 import cgdmer
 from cgdmer.encoders import cgdmer_base
+from cgdmer.errors import DataError
 from cgdmer.models import weights
 from cgdmer.probing import linear_probe_io
 from cgdmer.sharing import about, half
@@ -61,3 +62,9 @@ def test_it_tells_atrial_fibrillation_from_sinus_rhythm_offline():
     cosines = encoder.zero_shot(np.stack(rows).astype(np.float32) / 1000, ["atrial fibrillation"])[:, 0]
     wins = (cosines[:positive, None] > cosines[None, positive:]).mean()
     assert wins > 0.8
+
+
+def test_a_folder_that_does_not_exist_is_named_with_what_may_be_named(tmp_path):
+    with pytest.raises(DataError, match="there is no folder") as refused:
+        cgdmer.load_encoder(tmp_path / "nothere")
+    assert cgdmer_base.WORD in str(refused.value)
