@@ -18,7 +18,7 @@ import polars as pl
 from cgdmer.errors import ConfigError, did_you_mean
 from cgdmer.probing import bootstrap, logistic, metrics, subsets
 from cgdmer.probing.cohort import Cohort, scorable
-from cgdmer.probing.threads import side_by_side
+from cgdmer.probing.side_by_side import Mapped, opened, shareable, side_by_side
 from cgdmer.results import Interval, ProbeCell, ProbeResult, rounded
 from cgdmer.settings import Probe
 
@@ -87,19 +87,37 @@ def grid(
     subset and optimum. Runs are made side by side, and none depends on another.
     """
     cells = [(fraction, name) for fraction in probe.fractions for name in sets[0]]
-    jobs = [(fraction, name, weights, seed) for fraction, name in cells for weights in range(len(sets))
+    matrices = [{name: shareable(features[name]) for name in sets[0]} for features in sets]
+    jobs = [Job(cohort, matrices[weights][name], name, fraction, seed, weights, probe, counts)
+            for fraction, name in cells for weights in range(len(sets))
             for seed in range(probe.seeds if fraction < 1 else 1)]  # fmt: skip
-
-    def work(job: tuple[float, str, int, int]) -> tuple[Run, Scores]:
-        fraction, name, weights, seed = job
-        run = canonical_run(cohort, sets[weights][name], fraction, seed, probe)
-        return replace(run, weights=weights), score(cohort, [run], counts)
-
-    done = side_by_side(work, jobs, cost=lambda job: job[0] * sets[0][job[1]].shape[1])
+    done = side_by_side(perform, jobs, cost=lambda job: job.fraction * job.features.shape[1])
     by_cell: dict[tuple[float, str], list[tuple[Run, Scores]]] = {cell: [] for cell in cells}
     for job, outcome in zip(jobs, done, strict=True):
-        by_cell[job[:2]].append(outcome)
+        by_cell[job.fraction, job.representation].append(outcome)
     return {cell: ([run for run, _ in each], joined([scores for _, scores in each])) for cell, each in by_cell.items()}
+
+
+@dataclass(frozen=True)
+class Job:
+    """One probe of a grid, with all that a process needs to make it."""
+
+    cohort: Cohort
+    features: np.ndarray | Mapped
+    """(N, D)."""
+    representation: str
+    fraction: float
+    seed: int
+    weights: int
+    probe: Probe
+    counts: np.ndarray
+    """How often each replicate takes each test record, (n, B)."""
+
+
+def perform(job: Job) -> tuple[Run, Scores]:
+    """Make one probe of a grid and score it."""
+    run = canonical_run(job.cohort, opened(job.features), job.fraction, job.seed, job.probe)
+    return replace(run, weights=job.weights), score(job.cohort, [run], job.counts)
 
 
 def joined(scores: Sequence[Scores]) -> Scores:
