@@ -23,7 +23,7 @@ import torch
 from benchmarks.measuring import processor
 from cgdmer import load_encoder
 from cgdmer.encoders import cgdmer_base
-from cgdmer.encoders.cgdmer import Pretrained
+from cgdmer.encoders.pretrained import Pretrained
 from cgdmer.sharing import onnx
 from cgdmer.signals.leads import LEADS
 from cgdmer.simulator import draw_cases, simulate

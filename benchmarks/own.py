@@ -18,7 +18,7 @@ import wfdb
 from benchmarks.decode import recordings
 from benchmarks.measuring import machine
 from cgdmer import load_encoder, settings
-from cgdmer.encoders.cgdmer import Pretrained
+from cgdmer.encoders.pretrained import Pretrained
 from cgdmer.models import weights
 from cgdmer.signals import canonical
 from cgdmer.waveforms import record_bytes

@@ -10,7 +10,7 @@ from cgdmer.errors import ConfigError, DataError, not_installed, printable
 from cgdmer.files import check_regular
 
 if TYPE_CHECKING:
-    from cgdmer.encoders.cgdmer import Pretrained
+    from cgdmer.encoders.pretrained import Pretrained
     from cgdmer.recordings import Recording
 
 __all__ = ["load_encoder", "read_record"]

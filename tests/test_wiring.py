@@ -7,13 +7,20 @@ import yaml
 from support import closure
 
 from cgdmer import settings, stages
-from cgdmer.encoders import published
+from cgdmer.encoders import cgdmer_base, published
 
 ROOT = Path(__file__).resolve().parents[1]
 PIPELINE = yaml.safe_load((ROOT / "dvc.yaml").read_text())["stages"]
 DEMO = settings.load(ROOT / "params/demo.yaml").matrix.model_dump()
-MATRIX = DEMO | {item: [*DEMO[item], *published.names()] for item in ("controls", "robustness")}
-"""The lists of the demo, and in them every published encoder, which anyone may add."""
+ADDED = {
+    "encoders": [cgdmer_base.NAME],
+    "controls": [cgdmer_base.NAME, *published.names()],
+    "robustness": [cgdmer_base.NAME, *published.names()],
+}
+MATRIX = DEMO | {
+    item: [*DEMO[item], *(name for name in names if name not in DEMO[item])] for item, names in ADDED.items()
+}
+"""The lists of the demo, and in them the shipped encoder and every published one, which anyone may add."""
 FUNCTION_OF = {name: stage["cmd"].split()[4] for name, stage in PIPELINE.items()}
 
 
@@ -53,6 +60,15 @@ CALLS = [(name, items) for name, stage in PIPELINE.items() for items in closure.
 def test_every_file_that_a_stage_runs_is_declared(name, items):
     run = {closure.file_of(module) for module in closure.closure(FUNCTION_OF[name], items)}
     assert not run - closure.declared_files(PIPELINE[name], items)
+
+
+@pytest.mark.parametrize("name", ["embed", "control", "robustness"])
+def test_a_stage_that_is_given_the_shipped_encoder_declares_the_files_behind_it(name):
+    items = [call for call in closure.calls(PIPELINE[name], MATRIX) if call["encoder"] == cgdmer_base.NAME]
+    assert len(items) == len(DEMO["benchmarks"])
+    behind = {"cgdmer/encoders/cgdmer_base.py", "cgdmer/encoders/pretrained.py", "cgdmer/models/weights.py"}
+    for call in items:
+        assert behind <= closure.declared_files(PIPELINE[name], call)
 
 
 @pytest.mark.parametrize("name", sorted(PIPELINE))

@@ -10,8 +10,8 @@ from benchmarks.gpu.result import Measurement
 from benchmarks.measuring import timed
 from benchmarks.pretrain_setup import fetcher
 from cgdmer import settings
-from cgdmer.encoders.cgdmer import Pretrained
 from cgdmer.encoders.encoding import encode_rows
+from cgdmer.encoders.pretrained import Pretrained
 from cgdmer.probing import linear_probe
 from cgdmer.probing.cohort import Cohort, Split
 from cgdmer.shards import open_shards

@@ -13,8 +13,8 @@ from benchmarks.quality.corpora import Corpus
 from benchmarks.quality.variants import Variant
 from cgdmer import settings, tables
 from cgdmer.commands import train_encoder
-from cgdmer.encoders.cgdmer import Pretrained, open_folder
 from cgdmer.encoders.encoding import encode_rows
+from cgdmer.encoders.pretrained import Pretrained, open_folder
 from cgdmer.evaluation import robustness
 from cgdmer.evaluation.disturbances import disturb, name_of
 from cgdmer.evaluation.robustness_features import EmbeddedRecords

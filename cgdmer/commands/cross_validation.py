@@ -19,9 +19,9 @@ import polars as pl
 from cgdmer import datasets, embeddings, paths, preprocessing, settings, tables
 from cgdmer.archives import open_archive
 from cgdmer.encoders import Encoder, Setup, load
-from cgdmer.encoders.cgdmer import Pretrained
 from cgdmer.encoders.crops import cropped
 from cgdmer.encoders.encoding import encode_rows
+from cgdmer.encoders.pretrained import Pretrained
 from cgdmer.errors import DataError
 from cgdmer.evaluation import cross_validation as validation
 from cgdmer.files import sha256, work_key, write_json, write_text

@@ -16,7 +16,7 @@ from cgdmer.api import load_encoder
 from cgdmer.commands import destinations, encoder_choice, provenance
 from cgdmer.commands.encoding import Encoded, encoding
 from cgdmer.commands.outputs import ALL_FORMATS, Columns, Rejects, check_format, open_output
-from cgdmer.encoders.cgdmer import Pretrained
+from cgdmer.encoders.pretrained import Pretrained
 from cgdmer.errors import ConfigError, DataError, printable
 from cgdmer.recordings import ArrayMetadata, find_recordings, plausibility
 from cgdmer.recordings.batches import map_batches

@@ -16,7 +16,7 @@ import numpy as np
 import torch
 
 from cgdmer import environment
-from cgdmer.encoders.cgdmer import Pretrained, open_folder
+from cgdmer.encoders.pretrained import Pretrained, open_folder
 from cgdmer.models import weights
 from cgdmer.recordings.batches import Batch, Job, decode
 from cgdmer.recordings.discovery import Rejected

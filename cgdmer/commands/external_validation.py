@@ -19,8 +19,8 @@ import numpy as np
 
 from cgdmer import environment, paths, settings
 from cgdmer.encoders import Setup, cgdmer_base, load
-from cgdmer.encoders.cgdmer import Pretrained, open_folder
 from cgdmer.encoders.crops import cropped
+from cgdmer.encoders.pretrained import Pretrained, open_folder
 from cgdmer.errors import ConfigError, DataError, did_you_mean
 from cgdmer.evaluation.cross_validation import FOLDS
 from cgdmer.external import benchmarks, code15, ludb, scoring

@@ -14,7 +14,7 @@ import numpy as np
 from cgdmer import paths, settings
 from cgdmer.commands import provenance
 from cgdmer.encoders import cgdmer_base
-from cgdmer.encoders.cgdmer import open_folder
+from cgdmer.encoders.pretrained import open_folder
 from cgdmer.errors import ConfigError, DataError
 from cgdmer.evaluation import packaged_probes
 from cgdmer.external.results import RealResult

@@ -15,7 +15,7 @@ from cgdmer.commands import destinations, encoder_choice, provenance
 from cgdmer.commands.embed import Outcome, Request, claim, encode_all
 from cgdmer.commands.findings import Findings
 from cgdmer.commands.outputs import Columns
-from cgdmer.encoders.cgdmer import Pretrained
+from cgdmer.encoders.pretrained import Pretrained
 from cgdmer.errors import ConfigError, DataError, did_you_mean, printable
 from cgdmer.evaluation import zero_shot
 from cgdmer.files import read_json, sha256

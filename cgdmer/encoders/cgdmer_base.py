@@ -6,7 +6,7 @@ The weights are stored in half precision and run in fp32. `python -m cgdmer pack
 from pathlib import Path
 
 from cgdmer.encoders.base import Setup
-from cgdmer.encoders.cgdmer import Pretrained, open_folder
+from cgdmer.encoders.pretrained import Pretrained, open_folder
 from cgdmer.errors import DataError
 from cgdmer.models import weights
 

@@ -14,7 +14,7 @@ from torch import nn
 from cgdmer import settings
 from cgdmer.encoders.base import Setup
 from cgdmer.encoders.batches import batch_size, encode_in_batches
-from cgdmer.encoders.cgdmer import Pretrained
+from cgdmer.encoders.pretrained import Pretrained
 from cgdmer.models import weights
 from cgdmer.models.transformer import Attention, Block
 

@@ -7,8 +7,8 @@ import numpy as np
 import polars as pl
 
 from cgdmer import paths, report_text, tables
-from cgdmer.encoders.cgdmer import Pretrained
 from cgdmer.encoders.encoding import encode_rows
+from cgdmer.encoders.pretrained import Pretrained
 from cgdmer.errors import DataError
 from cgdmer.evaluation import zero_shot
 from cgdmer.probing import linear_probe

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from cgdmer.encoders.cgdmer import Pretrained, open_folder
+from cgdmer.encoders.pretrained import Pretrained, open_folder
 from cgdmer.errors import DataError
 from cgdmer.files import atomic, write_text
 from cgdmer.models import tokens, weights

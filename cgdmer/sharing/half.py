@@ -8,7 +8,7 @@ import numpy as np
 import torch
 from safetensors.torch import load_file, save_file
 
-from cgdmer.encoders.cgdmer import Pretrained, open_folder
+from cgdmer.encoders.pretrained import Pretrained, open_folder
 from cgdmer.errors import DataError
 from cgdmer.files import atomic, read_json, sha256, with_digest, without_digest, write_json
 from cgdmer.models import tokens, weights

@@ -8,7 +8,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from cgdmer.encoders.cgdmer import Pretrained
+from cgdmer.encoders.pretrained import Pretrained
 from cgdmer.errors import DataError
 from cgdmer.files import atomic
 from cgdmer.models.independent_leads import with_computed_limb

@@ -3,8 +3,8 @@
 import numpy as np
 
 from cgdmer import paths, settings
-from cgdmer.encoders.cgdmer import open_folder
 from cgdmer.encoders.encoding import encode_rows
+from cgdmer.encoders.pretrained import open_folder
 from cgdmer.evaluation import disentanglement as evaluation
 from cgdmer.evaluation.held_out import draw
 from cgdmer.evaluation.reconstruction_errors import reconstruction_errors

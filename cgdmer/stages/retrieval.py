@@ -6,8 +6,8 @@ import numpy as np
 import polars as pl
 
 from cgdmer import paths, privacy, settings
-from cgdmer.encoders.cgdmer import open_folder
 from cgdmer.encoders.encoding import encode_rows
+from cgdmer.encoders.pretrained import open_folder
 from cgdmer.errors import DataError
 from cgdmer.evaluation import retrieval as evaluation
 from cgdmer.evaluation.held_out import draw

@@ -1,7 +1,7 @@
 """Stage zero_shot: aligned ECG features + prompts -> AUROC with intervals and saved scores per task; no training."""
 
 from cgdmer import embeddings, paths, protocol, report_text, settings, tables
-from cgdmer.encoders.cgdmer import open_folder
+from cgdmer.encoders.pretrained import open_folder
 from cgdmer.errors import DataError
 from cgdmer.evaluation import zero_shot as evaluation
 from cgdmer.files import write_json

@@ -16,7 +16,7 @@ from mlflow.tracking import MlflowClient
 from mlflow.types.schema import ColSpec, DataType, ParamSchema, ParamSpec, Schema, TensorSpec
 from safetensors.numpy import load_file, save_file
 
-from cgdmer.encoders.cgdmer import Pretrained, open_folder
+from cgdmer.encoders.pretrained import Pretrained, open_folder
 from cgdmer.errors import ConfigError, DataError
 from cgdmer.files import atomic
 from cgdmer.tracking import server

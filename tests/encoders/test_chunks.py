@@ -9,7 +9,7 @@ from support import example_pool as example
 
 from cgdmer import paths, settings
 from cgdmer.distributed import World
-from cgdmer.encoders import cgdmer as pretrained
+from cgdmer.encoders import pretrained
 from cgdmer.encoders.chunks import Chunks, assigned, encode_corpus, key
 from cgdmer.models import weights
 from cgdmer.shards import open_shards

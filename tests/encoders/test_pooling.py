@@ -8,7 +8,7 @@ from support import example_pool as example
 
 from cgdmer import encoders
 from cgdmer.encoders import Setup
-from cgdmer.encoders.cgdmer import Pretrained, open_folder
+from cgdmer.encoders.pretrained import Pretrained, open_folder
 from cgdmer.finetuning.classifier import Classifier, load_backbone
 from cgdmer.models import weights
 from cgdmer.sharing import onnx

@@ -6,8 +6,7 @@ import torch
 from support import example_pool as example
 
 from cgdmer import encoders, settings
-from cgdmer.encoders import Setup
-from cgdmer.encoders import cgdmer as pretrained
+from cgdmer.encoders import Setup, pretrained
 from cgdmer.errors import ConfigError
 from cgdmer.models import weights
 from cgdmer.models.transformer import Block

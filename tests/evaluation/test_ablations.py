@@ -110,6 +110,7 @@ def test_the_code_behind_a_score_is_counted_and_that_of_intervals_and_pages_is_n
         "objectives/objective.py",
         "probing/linear_probe.py",
         "encoders/cgdmer.py",
+        "encoders/pretrained.py",
     )
     assert {f"cgdmer/{name}" for name in counted} <= names
     assert not any(name.startswith(("cgdmer/report/", "cgdmer/finetuning/")) for name in names)

@@ -188,7 +188,7 @@ def test_pretrained_backbones_carry_the_weights_and_fresh_ones_the_seed(here):
 
 
 def test_features_of_the_classifier_are_those_of_the_encoder(here):
-    from cgdmer.encoders.cgdmer import open_folder
+    from cgdmer.encoders.pretrained import open_folder
 
     read = Watched(open_shards(paths.shards(SOURCE)))
     rows = np.arange(8)  # one of them is half padding

@@ -8,7 +8,7 @@ import torch
 from support import example_pool as example
 
 from cgdmer import settings
-from cgdmer.encoders.cgdmer import Pretrained
+from cgdmer.encoders.pretrained import Pretrained
 from cgdmer.errors import ConfigError
 from cgdmer.models import weights
 from cgdmer.models.independent_leads import gives_a_token, independent_leads, with_computed_limb

@@ -6,7 +6,7 @@ import torch
 from safetensors.torch import load_file, save_file
 from support import example_pool, example_recordings
 
-from cgdmer.encoders.cgdmer import open_folder
+from cgdmer.encoders.pretrained import open_folder
 from cgdmer.errors import DataError
 from cgdmer.files import read_json, sha256, with_digest, without_digest, write_json
 from cgdmer.probing import logistic, metrics

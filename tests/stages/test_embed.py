@@ -9,8 +9,7 @@ import torch
 from support import example_pool as example
 
 from cgdmer import embeddings, encoders, paths, settings
-from cgdmer.encoders import cgdmer as pretrained
-from cgdmer.encoders import chunks, handcrafted
+from cgdmer.encoders import chunks, handcrafted, pretrained
 from cgdmer.errors import CgdmerError, ConfigError, DataError
 from cgdmer.models import weights
 from cgdmer.shards import manifest

@@ -7,7 +7,7 @@ import pytest
 from support import example_report
 
 from cgdmer import paths, tables
-from cgdmer.encoders.cgdmer import open_folder
+from cgdmer.encoders.pretrained import open_folder
 from cgdmer.errors import ConfigError, DataError
 from cgdmer.tracking import aliases, registry, server
 

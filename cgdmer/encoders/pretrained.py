@@ -1,0 +1,118 @@
+"""A trained CG-DMER model as an encoder: `shared`, `specific`, `pooled` (both concatenated) and `aligned` features."""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+import torch
+
+from cgdmer import environment, report_text
+from cgdmer.encoders.base import check_signal
+from cgdmer.errors import ConfigError
+from cgdmer.models import weights
+from cgdmer.models.cgdmer import CGDMER
+from cgdmer.models.independent_leads import gives_a_token
+from cgdmer.settings import Signal
+from cgdmer.signals.leads import LEADS
+
+IMPOSSIBLE = 10.0
+"""Times `signal.max_amplitude_mv`, beyond which values are refused; disturbed records of the robustness stage stay
+below."""
+CPU_BATCH = 8
+"""Records that a CPU encodes at once: few enough that the activations stay in its cache."""
+
+
+class Pretrained:
+    """A CG-DMER model in eval mode and fp32. It takes any leads by name and any length up to `seconds`."""
+
+    unit = "mV"
+    leads = LEADS
+    form: Signal
+    """The canonical form of its signals: sampling rate, length and filter."""
+    digest: str
+    """Hex sha256 of weights, config and tokenizer; '' for weights that were not loaded from a folder."""
+
+    def __init__(self, name: str, model: CGDMER, signal: Signal, digest: str = "") -> None:
+        self.name, self.fs, self.seconds = name, signal.fs, signal.seconds
+        self.form, self.digest = signal, digest
+        device = environment.read().device
+        self.device = torch.device(("cuda" if torch.cuda.is_available() else "cpu") if device == "auto" else device)
+        self.model, self.samples = model.eval().to(self.device), signal.samples
+        width, has_specific = model.settings.pooled_width, model.disentangler.ecg_specific is not None
+        self.dims = {"shared": width, "pooled": 2 * width if has_specific else width}
+        self.dims |= {"specific": width} if has_specific else {}
+        self.dims |= {"aligned": model.settings.projection} if model.disentangler.projection else {}
+
+    @torch.no_grad()
+    def encode(
+        self, signal: np.ndarray, leads: Sequence[str] | None = None, valid: np.ndarray | None = None
+    ) -> dict[str, np.ndarray]:
+        """Encode float mV (B, L, T) as features (B, D) by name; ConfigError for a record shorter than one patch."""
+        signal, numbers, valid = check_signal(signal, leads, valid, self.samples)
+        self._check_unit(signal)
+        if self.model.independent and not gives_a_token(numbers):
+            raise ConfigError(
+                f"lead {LEADS[numbers[0]]} alone" if numbers else "no lead",
+                allowed="I, II, a chest lead, or any two limb leads",
+                fix="give one more limb lead",
+            )
+        patch = self.model.settings.patch
+        if valid.size and valid.min() < patch:
+            raise ConfigError(f"a record of {valid.min()} samples", allowed=f"at least one patch of {patch} samples")
+        batch = CPU_BATCH if self.device.type == "cpu" else max(1, len(signal))
+        starts = range(0, max(1, len(signal)), batch)
+        chunks = [self._encode(signal[i : i + batch], numbers, valid[i : i + batch]) for i in starts]
+        return {name: np.concatenate([chunk[name] for chunk in chunks]) for name in self.dims}
+
+    def _check_unit(self, signal: np.ndarray) -> None:
+        """Raise ConfigError if values are so large that they cannot be mV."""
+        largest = max(float(signal.max()), -float(signal.min())) if signal.size else 0.0
+        if largest > (limit := IMPOSSIBLE * self.form.max_amplitude_mv):
+            raise ConfigError(
+                f"a signal with values up to {largest:,.0f}: probably uV or raw values of the converter",
+                allowed=f"mV, at most {limit:g}",
+                fix="divide uV by 1000",
+            )
+
+    def _encode(self, signal: np.ndarray, numbers: Sequence[int], valid: np.ndarray) -> dict[str, np.ndarray]:
+        longest = int(valid.max(initial=self.model.settings.patch))
+        millivolt = torch.from_numpy(np.ascontiguousarray(signal[:, :, :longest])).to(self.device)  # (B, L, T)
+        missing = millivolt.eq(0).all(2)  # (B, L): a lead of zeros was not recorded
+        missing &= ~missing.all(1, keepdim=True)
+        features = self.model.features(millivolt, torch.from_numpy(valid).to(self.device), missing, numbers)
+        features["pooled"] = torch.cat([features[name] for name in ("shared", "specific") if name in features], 1)
+        return {name: features[name].float().cpu().numpy() for name in self.dims}
+
+    @torch.no_grad()
+    def encode_reports(self, texts: Sequence[str], batch: int = 256) -> np.ndarray:
+        """Encode n report texts as unit vectors, float32 (n, E), in the space of `aligned`."""
+        if self.model.tokenizer is None or self.model.disentangler.projection is None:
+            raise ConfigError(
+                f"encoder {self.name} was not aligned with reports",
+                fix="set objective.contrastive or objective.statements above 0",
+            )
+        token_ids = [self.model.tokenizer(texts[i : i + batch]) for i in range(0, len(texts), batch)]
+        vectors = [self.model.report_features(torch.from_numpy(ids).long().to(self.device)) for ids in token_ids]
+        empty = torch.zeros(0, self.model.settings.projection)  # for no texts at all
+        return torch.cat([empty.to(self.device), *vectors]).float().cpu().numpy()
+
+    def zero_shot(
+        self,
+        signal: np.ndarray,
+        texts: Sequence[str],
+        leads: Sequence[str] | None = None,
+        valid: np.ndarray | None = None,
+    ) -> np.ndarray:
+        """Compare float mV (B, L, T) with texts: cosines in -1..1, float32 (B, len(texts)), comparable within a text.
+
+        Texts are cleaned like training reports. ConfigError when the encoder was not aligned with reports.
+        """
+        vectors = self.encode_reports([report_text.clean_joined(text) for text in texts])
+        cosines: np.ndarray = self.encode(signal, leads, valid)["aligned"] @ vectors.T
+        return cosines
+
+
+def open_folder(folder: Path, name: str = "cgdmer") -> Pretrained:
+    """Open the model in a folder; DataError when a file is missing or damaged."""
+    model, signal, _ = weights.load(folder)
+    return Pretrained(name, model, signal, weights.digest(folder))
