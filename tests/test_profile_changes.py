@@ -31,8 +31,8 @@ def edit(old: str, new: str) -> None:
 
 
 def test_edits_survive_every_change_of_profile_and_are_named(project):
-    edit("seed: 7", "seed: 9")
-    edit("benchmarks: [ptb_xl, cpsc2018, csn]", "benchmarks: [ptb_xl]")
+    edit("seed: 7\n", "seed: 9\n")
+    edit("benchmarks:\n  - ptb_xl\n  - cpsc2018\n  - csn\n", "benchmarks: [ptb_xl]\n")
     for name, epochs in (("quick", 1), ("slow", 100), ("demo", 8), ("demo", 8)):
         message = profiles.switch(name)
         assert message.splitlines()[:2] == ["kept your matrix.benchmarks: [ptb_xl]", "kept your train.seed: 9"]
@@ -51,7 +51,7 @@ def test_edits_of_a_profile_are_compared_with_that_profile(project):
 
 def test_a_key_that_both_change_is_left_to_the_user(project):
     edit("epochs: 8", "epochs: 4")
-    edit("model: {width: 96", "model: {width: 192")
+    edit("  width: 96\n", "  width: 192\n")
     before = Path("params.yaml").read_text()
     with pytest.raises(ConfigError) as caught:
         profiles.switch("slow")
@@ -59,7 +59,7 @@ def test_a_key_that_both_change_is_left_to_the_user(project):
         assert part in str(caught.value)
     assert "width" not in str(caught.value)
     assert Path("params.yaml").read_text() == before
-    edit("seed: 7", "seed: 9")
+    edit("seed: 7\n", "seed: 9\n")
     message = profiles.switch("slow", "discard")
     assert message.splitlines()[:2] == ["kept your train.seed: 9", "discarded your train.epochs: 4"]
     assert (settings.load().train.epochs, settings.load().train.seed, settings.load().model.width) == (100, 9, 192)

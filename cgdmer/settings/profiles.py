@@ -171,8 +171,19 @@ def _text_of(name: str, content: Content, adaptation: Adaptation) -> str:
     """Return the text of `params.yaml`: that of the demo profile if it has the same content, else YAML."""
     if content == settings.read(BASE) and name == BASE.stem:
         return BASE.read_text(encoding="utf-8")
-    body = yaml.safe_dump(content, sort_keys=False, default_flow_style=None, width=110)
+    body = yaml.dump(content, Dumper=_AsDVC, sort_keys=False, default_flow_style=False)
     return "\n".join([*header(name, adaptation), body])
+
+
+class _AsDVC(yaml.SafeDumper):
+    """Writes block style as DVC does, so that `dvc exp run --set-param` changes the lines of its values alone."""
+
+    def ignore_aliases(self, data: Any) -> bool:
+        """Write equal values in full: a profile may share a list with the demo."""
+        return True
+
+
+_AsDVC.add_representer(type(None), lambda dumper, _: dumper.represent_scalar("tag:yaml.org,2002:null", ""))
 
 
 def _comments(text: str) -> dict[str, None]:

@@ -1,5 +1,6 @@
 """`cgdmer profile real` fits the profile to the copies and split tables, and names what it leaves out."""
 
+import re
 from pathlib import Path
 
 import polars as pl
@@ -31,11 +32,9 @@ def copies(tmp_path, monkeypatch) -> Path:
 
 def ask_for_hash_splits() -> None:
     path = Path("params.yaml")
-    lines = path.read_text().splitlines()
-    asked = [
-        line.replace("splits: auto", "splits: hash") if line.startswith(("  cpsc", "  csn")) else line for line in lines
-    ]
-    path.write_text("\n".join(asked) + "\n")
+    head, *corpora = re.split(r"(?=^  (?:cpsc2018|csn):)", path.read_text(), flags=re.MULTILINE)
+    assert len(corpora) == 2
+    path.write_text(head + "".join(text.replace("splits: auto", "splits: hash") for text in corpora))
 
 
 def add(copies: Path, source: str, records: int = 120) -> None:
@@ -112,7 +111,7 @@ def test_absent_split_tables_stop_the_change_unless_hash_splits_are_asked_for(co
     ):
         assert part in str(caught.value)
     assert Path("params.yaml").read_text() == before
-    Path("params.yaml").write_text(before.replace("protocol: {way: none", "protocol: {way: download"))
+    Path("params.yaml").write_text(before.replace("way: none\n", "way: download\n"))
     message = profile.switch("real")
     assert "kept your protocol.way: download" in message
     assert "cpsc2018: a small copy; whether it can be scored" in message

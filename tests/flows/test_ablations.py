@@ -38,8 +38,8 @@ def project(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     shutil.copytree(ROOT / "params", tmp_path / "params")
     demo = (ROOT / "params/demo.yaml").read_text()
-    assert "ablations: {seeds: 3}" in demo
-    write_text(Path("params.yaml"), demo.replace("ablations: {seeds: 3}", "ablations: {seeds: 2}"))
+    assert "ablations:\n  seeds: 3\n" in demo
+    write_text(Path("params.yaml"), demo.replace("ablations:\n  seeds: 3\n", "ablations:\n  seeds: 2\n"))
     shutil.copy(ROOT / "dvc.yaml", tmp_path)
     for source in ("mimic_iv_ecg", "ptb_xl", "cpsc2018", "csn"):
         write_json(paths.shards(source) / "manifest.json", {"digest": source})

@@ -143,8 +143,8 @@ def test_the_report_of_a_run_shows_its_rows(run, tmp_path, monkeypatch):
     root = Path(__file__).resolve().parents[2]
     shutil.copy(root / "dvc.yaml", ".")
     write_text(Path("params.yaml"), (root / "params/demo.yaml").read_text().replace(
-        "  sources: [mimic_iv_ecg]", "  sources: [ptb_xl]").replace(
-        "benchmarks: [ptb_xl, cpsc2018, csn]", "benchmarks: [ptb_xl]"))  # fmt: skip
+        "  - mimic_iv_ecg\n  simulated:", "  - ptb_xl\n  simulated:").replace(
+        "benchmarks:\n  - ptb_xl\n  - cpsc2018\n  - csn\n", "benchmarks: [ptb_xl]\n"))  # fmt: skip
     write_text(tmp_path / "run/params/no_eyes.yaml", "# Ablation: sees nothing.\nobjective: {contrastive: 0.5}\n")
     for one in (full(), row("no_eyes")):
         write_json(rows.file(one.profile), replace(one, stale=None).to_json())
