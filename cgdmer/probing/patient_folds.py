@@ -1,0 +1,29 @@
+"""Divide recordings into folds for cross-validation: all recordings of a patient lie in one fold."""
+
+import hashlib
+from collections.abc import Sequence
+
+import numpy as np
+
+
+def patient_folds(patients: Sequence[str] | np.ndarray, labels: np.ndarray, folds: int) -> np.ndarray:
+    """Return the fold (n,) of each recording, 0 to `folds` - 1, given its patient and its label (n,) in {0, 1}.
+
+    Patients with a yes, with a no and with both are each dealt out over the folds, so that every fold has some of them.
+    The patients with most recordings come first, each to the fold that has fewest of their kind. Equals are ordered by
+    the hash of their names, so that the folds do not depend on the order of the rows.
+    """
+    names, owner = np.unique(np.asarray(patients, dtype=str), return_inverse=True)
+    sizes = np.bincount(owner, minlength=len(names))
+    yes = np.bincount(owner, weights=labels, minlength=len(names))
+    kind = np.where(yes == 0, 0, np.where(yes == sizes, 2, 1))
+    hashes = [hashlib.sha256(name.encode("utf-8", "surrogatepass")).digest() for name in names.tolist()]
+    fold_of, total = np.zeros(len(names), np.int64), np.zeros(folds, np.int64)
+    for each in range(3):
+        members, filled = np.flatnonzero(kind == each).tolist(), np.zeros(folds, np.int64)
+        for patient in sorted(members, key=lambda one: (-sizes[one], hashes[one])):
+            chosen = min(range(folds), key=lambda fold: (filled[fold], total[fold], fold))
+            fold_of[patient] = chosen
+            filled[chosen] += sizes[patient]
+            total[chosen] += sizes[patient]
+    return fold_of[owner]
