@@ -26,7 +26,7 @@ FIELDS = st.sampled_from(
 @pytest.mark.timeout(300 + CASES // 10)
 def test_damaged_bytes_are_read_or_refused_and_never_more():
     seed = random.randrange(10**9)
-    command = [sys.executable, str(ROOT / "tests/support/fuzzer.py"), str(CASES), str(seed)]
+    command = [sys.executable, "-m", "support.fuzzer", str(CASES), str(seed)]
     environment = {name: value for name, value in os.environ.items() if not name.startswith("CGDMER_FUZZ")}
     done = subprocess.run(
         command,
