@@ -1,7 +1,6 @@
-"""Download whole corpora from a real server, file by file and as one zip, with kills and faults."""
+"""Download whole corpora from a real server file by file, with kills and faults."""
 
 import hashlib
-import io
 import os
 import random
 import signal
@@ -9,69 +8,18 @@ import subprocess
 import sys
 import time
 import zipfile
-from collections import namedtuple
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from support.scripted_server import Fault, Server, checksums, serve
+from support.scripted_server import Fault, checksums, serve
+from support.served_corpus import DISK, FILES, QUICK, SAME, content, fail, get
 
-from cgdmer.acquisition import manifest, space
-from cgdmer.acquisition.connection import Policy
+from cgdmer.acquisition import space
 from cgdmer.acquisition.download import download
 from cgdmer.errors import ConfigError, DataError
 from cgdmer.files import read_json
 
-QUICK = Policy(
-    attempts=3, progress_bytes=1 << 30, backoff=0.001, backoff_max=0.002, connect_timeout=2.0, read_timeout=1.0
-)
-NOISE = random.Random(2)
-FILES = {
-    "ptbxl_database.csv": b"ecg_id\n1\n",
-    "LICENSE.txt": b"CC BY 4.0\n",
-    "records100/00000/00001_lr.dat": NOISE.randbytes(1_000),
-    **{f"records500/00000/{number:05d}_hr.dat": NOISE.randbytes(30_000) for number in range(12)},
-    "records500/00000/a name with blank & more.hea": b"x 12 500 5000\n",
-}
-SAME = {**FILES, "records500/copy.dat": FILES["records500/00000/00003_hr.dat"]}
-DISK = namedtuple("DISK", "total used free")
-
-
-@pytest.fixture(autouse=True)
-def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    monkeypatch.chdir(tmp_path)
-    return tmp_path
-
-
-@pytest.fixture
-def server() -> Iterator[Server]:
-    files = {f"ptb-xl/1.0.3/{path}": content for path, content in SAME.items()}
-    with serve(files | {"ptb-xl/1.0.3/SHA256SUMS.txt": checksums(SAME)}) as running:
-        yield running
-
-
-def get(server: Server, wanted: str = "", url: str = "ptb-xl/1.0.3/") -> Path:
-    folder = Path("data/raw/ptb_xl")
-    download("ptb_xl", f"{server.url}/{url}", wanted, folder, QUICK)
-    return folder / "ptb_xl.zip"
-
-
-def content(archive: Path) -> dict[str, bytes]:
-    with zipfile.ZipFile(archive) as source:
-        assert source.testzip() is None
-        return {name: source.read(name) for name in source.namelist()}
-
-
-def fail(server: Server, path: str, fault: Fault, times: int = 6) -> None:
-    server.faults[f"ptb-xl/1.0.3/{path}"] += [fault] * times
-
-
-def zipped(files: dict[str, bytes], top: str = "ptb-xl-1.0.3/", sums: bytes | None = None) -> bytes:
-    buffer = io.BytesIO()
-    with zipfile.ZipFile(buffer, "w", zipfile.ZIP_DEFLATED) as target:
-        for path, body in {**files, "SHA256SUMS.txt": checksums(files) if sums is None else sums}.items():
-            target.writestr(top + path, body)
-    return buffer.getvalue()
+pytestmark = pytest.mark.usefixtures("project")
 
 
 def test_a_corpus_becomes_one_stored_zip_with_a_manifest(server):
@@ -230,62 +178,6 @@ def test_a_copy_that_a_person_put_into_the_output_is_not_removed(server):
         get(server)
     assert mine.read_bytes() == b"the only copy"
     assert server.requests == []
-
-
-def test_a_zip_is_fetched_checked_and_kept_as_it_is(server):
-    body = server.files["get-zip/ptb-xl.zip"] = zipped(FILES)
-    server.faults["get-zip/ptb-xl.zip"] += [Fault(cut=200_000)]
-    archive = get(server, url="get-zip/ptb-xl.zip?version=1")
-    assert archive.read_bytes() == body
-    assert [one.status for one in server.gets()] == [200, 206]
-    manifest.check(archive.parent, archive)
-
-
-def test_a_zip_that_breaks_its_own_list_is_fetched_twice_then_refused(server):
-    server.files["ptb-xl.zip"] = zipped(FILES, sums=checksums(FILES | {"LICENSE.txt": b"other"}))
-    with pytest.raises(DataError, match=r"ptb-xl\.zip: ptb-xl-1\.0\.3/LICENSE\.txt in the zip: sha256"):
-        get(server, url="ptb-xl.zip")
-    assert len(server.gets()) == 2
-    assert not Path("data/raw/ptb_xl/ptb_xl.zip").exists()
-
-
-@pytest.mark.parametrize("damage", ["truncated", "flipped", "html", "incomplete"])
-def test_a_damaged_zip_is_mended_by_the_second_fetch(server, damage):
-    body = server.files["ptb-xl.zip"] = zipped(FILES)
-    bad = {
-        "truncated": body[:-100],
-        "flipped": body[:100_000] + bytes([body[100_000] ^ 1]) + body[100_001:],
-        "html": b"<html>please sign in</html>",
-        "incomplete": zipped({"LICENSE.txt": FILES["LICENSE.txt"]}, sums=checksums(FILES)),
-    }
-    server.faults["ptb-xl.zip"] += [Fault(body=bad[damage])]
-    assert get(server, url="ptb-xl.zip").read_bytes() == body
-
-
-def test_a_zip_that_does_not_inflate_is_damaged(server):
-    text = {"notes.csv": b"sinus rhythm\n" * 1000}
-    body = server.files["a.zip"] = zipped(text, top="")
-    start = body.index(b"notes.csv") + len(b"notes.csv")
-    server.faults["a.zip"] += [Fault(body=body[:start] + b"\xff" * 20 + body[start + 20 :])]
-    assert get(server, url="a.zip").read_bytes() == body
-
-
-def test_a_zip_without_a_list_is_checked_by_crc(server, caplog):
-    buffer = io.BytesIO()
-    with zipfile.ZipFile(buffer, "w") as target:
-        target.writestr("a.txt", b"content")
-    good = server.files["a.zip"] = buffer.getvalue()
-    server.faults["a.zip"] += [Fault(body=good.replace(b"content", b"c0ntent"))]
-    assert get(server, url="a.zip").read_bytes() == good
-    assert "checked by CRC only" in caplog.text
-
-
-def test_a_full_disk_is_refused_before_a_zip(server, monkeypatch):
-    server.files["a.zip"] = zipped(FILES)
-    monkeypatch.setattr(space.shutil, "disk_usage", lambda _: DISK(10**9, 10**9 - 1000, 1000))
-    with pytest.raises(DataError, match=r"a\.zip needs"):
-        get(server, url="a.zip")
-    assert server.gets() == []
 
 
 def largest(parts: Path) -> int:
