@@ -1,4 +1,4 @@
-"""Fixtures of the tracking tests: empty databases, a real MLflow server, and a server that never answers."""
+"""Fixtures of the tracking tests: databases, a published project, a real MLflow server, and one that never answers."""
 
 import shutil
 import socket
@@ -9,7 +9,10 @@ from pathlib import Path
 
 import pytest
 from mlflow.tracking import MlflowClient
+from support import published_project
 from support.server_process import free_port, tail
+
+from cgdmer.publishing import Published, groups
 
 
 @pytest.fixture(scope="session")
@@ -30,6 +33,24 @@ def here(tmp_path, monkeypatch, empty_database) -> Path:
     monkeypatch.setenv("MLFLOW_HTTP_REQUEST_TIMEOUT", "5")
     monkeypatch.setenv("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "0")
     return tmp_path
+
+
+@pytest.fixture(scope="session")
+def published(tmp_path_factory, empty_database) -> tuple[Path, Published]:
+    """The folder of a project after its first `publish`, and what that returned."""
+    folder = tmp_path_factory.mktemp("published")
+    return folder, published_project.publish(folder, empty_database)
+
+
+@pytest.fixture
+def project(published, tmp_path, monkeypatch) -> Published:
+    """The published project as working directory, with a database of its own; artifacts are shared."""
+    folder, first = published
+    shutil.copy(folder / "mlflow.db", tmp_path / "mlflow.db")
+    monkeypatch.chdir(folder)
+    published_project.use_database(monkeypatch, tmp_path / "mlflow.db")
+    monkeypatch.setattr(groups, "FEWEST", 10)
+    return first
 
 
 class RealServer:

@@ -1,12 +1,5 @@
-"""Publishing for real: record, register, gate, go back, serve, and what must never reach a server."""
+"""Publishing for real: record and register, and what must never reach a server."""
 
-import json
-import os
-import shutil
-import sys
-import urllib.error
-import urllib.request
-from contextlib import chdir
 from pathlib import Path
 
 import mlflow
@@ -14,87 +7,16 @@ import numpy as np
 import polars as pl
 import pytest
 from support import example_report
-from support.server_process import PATIENCE, ServerProcess, answers, free_port, server_process, tail
+from support.published_project import SECRETS, SETTINGS
 
 import cgdmer
-from cgdmer import paths, publishing, settings, stages, tables
-from cgdmer.errors import ConfigError, DataError
-from cgdmer.publishing import card, findings, gate, groups
+from cgdmer import paths, publishing, tables
+from cgdmer.errors import ConfigError
+from cgdmer.publishing import card, findings, groups
 from cgdmer.signals import LEADS, canonical
-from cgdmer.tracking import aliases, registry, server
+from cgdmer.tracking import registry, server
 
 pytestmark = [pytest.mark.xdist_group("mlflow"), pytest.mark.timeout(600)]
-SECRETS = {"MLFLOW_TRACKING_PASSWORD": "sentinel-one-9731", "AWS_SECRET_ACCESS_KEY": "sentinel-two-8642"}
-SETTINGS = settings.Settings(
-    matrix=settings.Matrix(
-        sources=["ptb_xl"], benchmarks=["ptb_xl"], encoders=["cgdmer"], controls=[], probed=["cgdmer"]
-    ),
-    corpora={"ptb_xl": settings.Corpus(root="/private/folder")},
-    pretraining_set=settings.PretrainingSet(sources=["ptb_xl"]),
-    model=example_report.TINY_MODEL,
-    signal=example_report.SIGNAL,
-)
-
-
-@pytest.fixture(scope="module")
-def published(tmp_path_factory, empty_database):
-    """A project after its first `publish`, from a corpus that is not simulated."""
-    folder = tmp_path_factory.mktemp("published")
-    shutil.copy(empty_database, folder / "mlflow.db")
-    with pytest.MonkeyPatch.context() as patch, chdir(folder):
-        for name, value in SECRETS.items():
-            patch.setenv(name, value)
-        for name in ("MLFLOW_TRACKING_URI", "MLFLOW_REGISTRY_URI"):
-            patch.setenv(name, f"sqlite:///{folder}/mlflow.db")
-        patch.setattr(groups, "FEWEST", 10)
-        example_report.write()
-        stages.find("report")(report=settings.Report(), matrix=example_report.MATRIX)
-        Path("dvc.lock").write_text("one")
-        first = publishing.publish(SETTINGS)
-    return folder, first
-
-
-@pytest.fixture
-def project(published, tmp_path, monkeypatch):
-    """The published project as working directory, with a database of its own; artifacts are shared."""
-    folder, first = published
-    shutil.copy(folder / "mlflow.db", tmp_path / "mlflow.db")
-    monkeypatch.chdir(folder)
-    for name in ("MLFLOW_TRACKING_URI", "MLFLOW_REGISTRY_URI"):  # MLflow leaves the second to child processes
-        monkeypatch.setenv(name, f"sqlite:///{tmp_path}/mlflow.db")
-    monkeypatch.setattr(groups, "FEWEST", 10)
-    return first
-
-
-def candidate(change=lambda frame: frame, *, green=True, tasks=None) -> str:
-    """Register one more version of the same weights, whose predictions were changed."""
-    client = server.connect()
-    experiment = server.experiment(client)
-    tags = {"kind": "pipeline", "validation.ptb_xl": "passed" if green else "failed"}
-    run = client.create_run(experiment, tags=tags).info.run_id
-    for task in tasks or findings.probed():
-        frame = change(gate.anonymous(tables.read(paths.predictions("cgdmer", task))))
-        path = Path(os.environ["MLFLOW_TRACKING_URI"].removeprefix("sqlite:///")).with_name(f"{task}.parquet")
-        tables.write(frame, path)
-        client.log_artifact(run, str(path), gate.PREDICTIONS)
-    first = client.get_model_version(registry.ECG, "1")
-    version = client.create_model_version(registry.ECG, first.source, run)
-    client.set_registered_model_alias(registry.ECG, registry.CANDIDATE, version.version)
-    return str(version.version)
-
-
-def perfect(frame: pl.DataFrame) -> pl.DataFrame:
-    names = [name.removeprefix("label/") for name in frame.columns if name.startswith("label/")]
-    return frame.with_columns(pl.col(f"label/{name}").cast(pl.Float64).alias(f"score/{name}") for name in names)
-
-
-def hopeless(frame: pl.DataFrame) -> pl.DataFrame:
-    return perfect(frame).with_columns(-pl.col("^score/.*$"))
-
-
-def champion() -> str:
-    version = aliases.alias(registry.ECG, aliases.CHAMPION)
-    return version.version if version else ""
 
 
 def test_publishing_again_changes_nothing(project):
@@ -202,127 +124,3 @@ def test_a_model_without_reports_has_no_report_encoder(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     example_report.write_model(example_report.index(), contrastive=0.0, report_reconstruction=0.0)
     assert findings.example(SETTINGS).vectors is None
-
-
-def test_the_first_candidate_becomes_champion_and_the_note_is_dated(project, monkeypatch):
-    monkeypatch.setenv("MLFLOW_TRACKING_USERNAME", "ann")
-    text = publishing.promote()
-    assert "promoted: cgdmer-ecg-encoder version 1, cgdmer-report-encoder version 1" in text
-    tags = server.connect().get_model_version(registry.ECG, "1").tags
-    [note] = [json.loads(value) for key, value in tags.items() if key.startswith("promotion.20")]
-    assert (note["by"], note["first"], note["validated"]) == ("ann", True, ["ptb_xl"])
-    assert "the champion already" in publishing.promote()
-
-
-def test_a_promotion_cut_off_half_way_is_completed(project):
-    publishing.promote()
-    server.connect().delete_registered_model_alias(registry.REPORT, aliases.CHAMPION)
-    publishing.promote()
-    assert aliases.alias(registry.REPORT, aliases.CHAMPION).version == "1"
-
-
-@pytest.mark.parametrize(("change", "passes"), [(lambda x: x, True), (perfect, True), (hopeless, False)])
-def test_the_gate_compares_the_same_records(project, change, passes):
-    publishing.promote()
-    new = candidate(change)
-    decision = publishing.decide()
-    assert decision.passed is passes
-    assert champion() == (new if passes else "1")
-    assert "champion version 1" in decision.text
-    assert "mean over tasks" in decision.text
-    assert set(decision.facts["differences"]) == {*findings.probed(), "mean over tasks"}
-
-
-def test_the_first_champion_remains_the_reference(project, monkeypatch):
-    publishing.promote()
-    monkeypatch.setattr(gate, "MARGIN", 0.5)
-    second = candidate(perfect)
-    assert publishing.decide().passed
-    assert aliases.alias(registry.ECG, aliases.REFERENCE).version == "1"
-    third = candidate(perfect)
-    decision = publishing.decide()
-    assert decision.passed
-    assert f"champion version {second}" in decision.text
-    assert "reference version 1" in decision.text
-    assert decision.facts["reference"] == "1"
-    assert champion() == third
-
-
-@pytest.mark.parametrize(
-    ("arguments", "why"),
-    [
-        ({"green": False}, "validation of ptb_xl is red"),
-        ({"tasks": ["ptb_xl_sub"]}, "no predictions of ptb_xl_form"),
-        ({"change": lambda frame: frame.with_columns(id=pl.col("id").str.reverse())}, "not of the same records"),
-    ],
-)
-def test_each_refusal_says_why(project, arguments, why):
-    publishing.promote()
-    candidate(**arguments)
-    decision = publishing.decide()
-    assert not decision.passed
-    assert why in decision.text
-    assert champion() == "1"
-
-
-def test_weights_that_reload_to_other_features_are_refused(project, monkeypatch):
-    monkeypatch.setattr(registry, "reload_difference", lambda uri: 0.5)
-    decision = publishing.decide()
-    assert not decision.passed
-    assert "differ by 0.5" in decision.text
-
-
-def test_going_back_is_not_undone_by_the_next_run(project):
-    publishing.promote()
-    candidate(perfect)
-    publishing.promote()
-    assert champion() == "2"
-    assert "version 1" in publishing.rollback()
-    assert champion() == "1"
-    decision = publishing.decide()
-    assert "rolled back" in decision.text
-    assert champion() == "1"
-    with pytest.raises(DataError, match="former champion"):
-        publishing.rollback()
-
-
-def test_without_a_candidate_there_is_nothing_to_promote(here):
-    with pytest.raises(DataError, match="no candidate"):
-        publishing.promote()
-
-
-@pytest.mark.server
-def test_a_served_encoder_answers_a_request_of_a_recording(project, tmp_path):
-    port = free_port()
-    command = [Path(sys.executable).with_name("mlflow"), "models", "serve", "-m", f"models:/{registry.ECG}/1",
-               "--env-manager", "local", "-h", "127.0.0.1", "-p", str(port)]  # fmt: skip
-    variables = {
-        "MLFLOW_ALLOW_PICKLE_DESERIALIZATION": "false", "MLFLOW_SCORING_SERVER_REQUEST_TIMEOUT": "240",
-        "PATH": f"{command[0].parent}:{os.environ['PATH']}",
-    }  # fmt: skip
-    signal = np.random.default_rng(0).normal(size=(2, 12, 5000)).round(3)
-    order = [*LEADS[6:], *LEADS[:6]]
-    swapped = np.concatenate([signal[:, 6:], signal[:, :6]], 1)
-    with server_process(command, tmp_path / "serve.log", os.environ | variables) as running:
-        running.wait(lambda: answers(f"http://127.0.0.1:{port}/ping"))
-        first = ask(running, port, {"inputs": signal.tolist(), "params": {"fs": 500.0}})
-        second = ask(running, port, {"inputs": swapped.tolist(), "params": {"fs": 500.0, "leads": order}})
-    form = example_report.SIGNAL
-    rows = [canonical(one.astype(np.float32), 500.0, LEADS, form, form.seconds).signal for one in signal]
-    expected = cgdmer.load_encoder(paths.MODEL).encode(np.stack(rows).astype(np.float32) / 1000)
-    for answer in (first, second):
-        assert all(np.allclose(answer[name], expected[name], atol=1e-4) for name in expected)
-
-
-def ask(running: ServerProcess, port: int, body: dict[str, object]) -> dict[str, list[list[float]]]:
-    """Post a request and return its predictions; a failure shows the server's output."""
-    request = urllib.request.Request(
-        f"http://127.0.0.1:{port}/invocations", json.dumps(body).encode(), {"Content-Type": "application/json"}
-    )
-    try:
-        with urllib.request.urlopen(request, timeout=PATIENCE) as answer:
-            predictions: dict[str, list[list[float]]] = json.loads(answer.read())["predictions"]
-            return predictions
-    except OSError as error:
-        detail = error.read()[:2000] if isinstance(error, urllib.error.HTTPError) else error
-        raise AssertionError(f"{detail!r}{tail(running.output)}") from error

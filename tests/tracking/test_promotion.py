@@ -1,0 +1,133 @@
+"""Promotion for real: the gate's decisions over registered versions, the reference, refusals, and going back."""
+
+import json
+import os
+from pathlib import Path
+
+import polars as pl
+import pytest
+
+from cgdmer import paths, publishing, tables
+from cgdmer.errors import DataError
+from cgdmer.publishing import findings, gate
+from cgdmer.tracking import aliases, registry, server
+
+pytestmark = [pytest.mark.xdist_group("mlflow"), pytest.mark.timeout(600)]
+
+
+def candidate(change=lambda frame: frame, *, green=True, tasks=None) -> str:
+    """Register one more version of the same weights, whose predictions were changed."""
+    client = server.connect()
+    experiment = server.experiment(client)
+    tags = {"kind": "pipeline", "validation.ptb_xl": "passed" if green else "failed"}
+    run = client.create_run(experiment, tags=tags).info.run_id
+    for task in tasks or findings.probed():
+        frame = change(gate.anonymous(tables.read(paths.predictions("cgdmer", task))))
+        path = Path(os.environ["MLFLOW_TRACKING_URI"].removeprefix("sqlite:///")).with_name(f"{task}.parquet")
+        tables.write(frame, path)
+        client.log_artifact(run, str(path), gate.PREDICTIONS)
+    first = client.get_model_version(registry.ECG, "1")
+    version = client.create_model_version(registry.ECG, first.source, run)
+    client.set_registered_model_alias(registry.ECG, registry.CANDIDATE, version.version)
+    return str(version.version)
+
+
+def perfect(frame: pl.DataFrame) -> pl.DataFrame:
+    names = [name.removeprefix("label/") for name in frame.columns if name.startswith("label/")]
+    return frame.with_columns(pl.col(f"label/{name}").cast(pl.Float64).alias(f"score/{name}") for name in names)
+
+
+def hopeless(frame: pl.DataFrame) -> pl.DataFrame:
+    return perfect(frame).with_columns(-pl.col("^score/.*$"))
+
+
+def champion() -> str:
+    version = aliases.alias(registry.ECG, aliases.CHAMPION)
+    return version.version if version else ""
+
+
+def test_the_first_candidate_becomes_champion_and_the_note_is_dated(project, monkeypatch):
+    monkeypatch.setenv("MLFLOW_TRACKING_USERNAME", "ann")
+    text = publishing.promote()
+    assert "promoted: cgdmer-ecg-encoder version 1, cgdmer-report-encoder version 1" in text
+    tags = server.connect().get_model_version(registry.ECG, "1").tags
+    [note] = [json.loads(value) for key, value in tags.items() if key.startswith("promotion.20")]
+    assert (note["by"], note["first"], note["validated"]) == ("ann", True, ["ptb_xl"])
+    assert "the champion already" in publishing.promote()
+
+
+def test_a_promotion_cut_off_half_way_is_completed(project):
+    publishing.promote()
+    server.connect().delete_registered_model_alias(registry.REPORT, aliases.CHAMPION)
+    publishing.promote()
+    assert aliases.alias(registry.REPORT, aliases.CHAMPION).version == "1"
+
+
+@pytest.mark.parametrize(("change", "passes"), [(lambda x: x, True), (perfect, True), (hopeless, False)])
+def test_the_gate_compares_the_same_records(project, change, passes):
+    publishing.promote()
+    new = candidate(change)
+    decision = publishing.decide()
+    assert decision.passed is passes
+    assert champion() == (new if passes else "1")
+    assert "champion version 1" in decision.text
+    assert "mean over tasks" in decision.text
+    assert set(decision.facts["differences"]) == {*findings.probed(), "mean over tasks"}
+
+
+def test_the_first_champion_remains_the_reference(project, monkeypatch):
+    publishing.promote()
+    monkeypatch.setattr(gate, "MARGIN", 0.5)
+    second = candidate(perfect)
+    assert publishing.decide().passed
+    assert aliases.alias(registry.ECG, aliases.REFERENCE).version == "1"
+    third = candidate(perfect)
+    decision = publishing.decide()
+    assert decision.passed
+    assert f"champion version {second}" in decision.text
+    assert "reference version 1" in decision.text
+    assert decision.facts["reference"] == "1"
+    assert champion() == third
+
+
+@pytest.mark.parametrize(
+    ("arguments", "why"),
+    [
+        ({"green": False}, "validation of ptb_xl is red"),
+        ({"tasks": ["ptb_xl_sub"]}, "no predictions of ptb_xl_form"),
+        ({"change": lambda frame: frame.with_columns(id=pl.col("id").str.reverse())}, "not of the same records"),
+    ],
+)
+def test_each_refusal_says_why(project, arguments, why):
+    publishing.promote()
+    candidate(**arguments)
+    decision = publishing.decide()
+    assert not decision.passed
+    assert why in decision.text
+    assert champion() == "1"
+
+
+def test_weights_that_reload_to_other_features_are_refused(project, monkeypatch):
+    monkeypatch.setattr(registry, "reload_difference", lambda uri: 0.5)
+    decision = publishing.decide()
+    assert not decision.passed
+    assert "differ by 0.5" in decision.text
+
+
+def test_going_back_is_not_undone_by_the_next_run(project):
+    publishing.promote()
+    candidate(perfect)
+    publishing.promote()
+    assert champion() == "2"
+    assert "version 1" in publishing.rollback()
+    assert champion() == "1"
+    decision = publishing.decide()
+    assert "rolled back" in decision.text
+    assert champion() == "1"
+    with pytest.raises(DataError, match="former champion"):
+        publishing.rollback()
+
+
+def test_without_a_candidate_there_is_nothing_to_promote(here):
+    with pytest.raises(DataError, match="no candidate"):
+        publishing.promote()

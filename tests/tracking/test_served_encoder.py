@@ -1,0 +1,57 @@
+"""The registered encoder behind MLflow's scoring server."""
+
+import json
+import os
+import sys
+import urllib.error
+import urllib.request
+from pathlib import Path
+
+import numpy as np
+import pytest
+from support import example_report
+from support.server_process import PATIENCE, ServerProcess, answers, free_port, server_process, tail
+
+import cgdmer
+from cgdmer import paths
+from cgdmer.signals import LEADS, canonical
+from cgdmer.tracking import registry
+
+pytestmark = [pytest.mark.xdist_group("mlflow"), pytest.mark.timeout(600)]
+
+
+@pytest.mark.server
+def test_a_served_encoder_answers_a_request_of_a_recording(project, tmp_path):
+    port = free_port()
+    command = [Path(sys.executable).with_name("mlflow"), "models", "serve", "-m", f"models:/{registry.ECG}/1",
+               "--env-manager", "local", "-h", "127.0.0.1", "-p", str(port)]  # fmt: skip
+    variables = {
+        "MLFLOW_ALLOW_PICKLE_DESERIALIZATION": "false", "MLFLOW_SCORING_SERVER_REQUEST_TIMEOUT": "240",
+        "PATH": f"{command[0].parent}:{os.environ['PATH']}",
+    }  # fmt: skip
+    signal = np.random.default_rng(0).normal(size=(2, 12, 5000)).round(3)
+    order = [*LEADS[6:], *LEADS[:6]]
+    swapped = np.concatenate([signal[:, 6:], signal[:, :6]], 1)
+    with server_process(command, tmp_path / "serve.log", os.environ | variables) as running:
+        running.wait(lambda: answers(f"http://127.0.0.1:{port}/ping"))
+        first = ask(running, port, {"inputs": signal.tolist(), "params": {"fs": 500.0}})
+        second = ask(running, port, {"inputs": swapped.tolist(), "params": {"fs": 500.0, "leads": order}})
+    form = example_report.SIGNAL
+    rows = [canonical(one.astype(np.float32), 500.0, LEADS, form, form.seconds).signal for one in signal]
+    expected = cgdmer.load_encoder(paths.MODEL).encode(np.stack(rows).astype(np.float32) / 1000)
+    for answer in (first, second):
+        assert all(np.allclose(answer[name], expected[name], atol=1e-4) for name in expected)
+
+
+def ask(running: ServerProcess, port: int, body: dict[str, object]) -> dict[str, list[list[float]]]:
+    """Post a request and return its predictions; a failure shows the server's output."""
+    request = urllib.request.Request(
+        f"http://127.0.0.1:{port}/invocations", json.dumps(body).encode(), {"Content-Type": "application/json"}
+    )
+    try:
+        with urllib.request.urlopen(request, timeout=PATIENCE) as answer:
+            predictions: dict[str, list[list[float]]] = json.loads(answer.read())["predictions"]
+            return predictions
+    except OSError as error:
+        detail = error.read()[:2000] if isinstance(error, urllib.error.HTTPError) else error
+        raise AssertionError(f"{detail!r}{tail(running.output)}") from error
