@@ -11,6 +11,9 @@ import pytest
 
 ROOT = Path(__file__).resolve().parents[1]
 SOURCES = sorted(path for room in ("cgdmer", "flows", "benchmarks") for path in (ROOT / room).rglob("*.py"))
+TESTS = sorted((ROOT / "tests").rglob("*.py"))
+LONGEST = 300
+"""Lines of the longest file."""
 HOMES = {
     "mlflow": ("cgdmer/tracking",),
     "great_expectations": ("cgdmer/validation",),
@@ -48,13 +51,19 @@ def test_import_of_the_package_is_instant():
 def test_file_is_short_has_a_head_and_short_functions(path):
     text = path.read_text()
     tree = ast.parse(text)
-    assert text.count("\n") <= 300
+    assert text.count("\n") <= LONGEST
     if text.strip():
         assert ast.get_docstring(tree), "the first line says what the module owns"
     for node in ast.walk(tree):
         if isinstance(node, ast.FunctionDef):
             assert node.end_lineno - node.lineno + 1 <= 60, node.name
             assert node.returns is not None, f"{node.name} has no return type"
+
+
+def test_files_of_tests_are_short_too():
+    lines = {relative(path): path.read_text().count("\n") for path in TESTS}
+    assert len(lines) > 200
+    assert {name: count for name, count in lines.items() if count > LONGEST} == {}
 
 
 @pytest.mark.parametrize("path", SOURCES, ids=relative)
