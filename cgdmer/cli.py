@@ -199,14 +199,14 @@ def replay(options: argparse.Namespace) -> int:
 def table(_: argparse.Namespace) -> int:
     from cgdmer import paths
     from cgdmer.commands import reproduction
-    from cgdmer.files import read_json
+    from cgdmer.files import named, read_json
     from cgdmer.report import headline
 
-    if not paths.METRICS.is_file():
+    if not paths.METRICS.exists():
         raise DataError(f"{paths.METRICS} is missing", fix="dvc repro report")
-    print(headline(read_json(paths.METRICS)))
-    if text := reproduction.summary():
-        print(f"\n{text}")
+    with named(paths.METRICS, f"git checkout {paths.METRICS}; or dvc repro --force --single-item report"):
+        texts = [headline(read_json(paths.METRICS)), reproduction.summary()]
+    print("\n\n".join(filter(None, texts)))
     print(f"\nThe benchmark page: {paths.REPORT_HTML.resolve().as_uri()}")
     return 0
 
@@ -217,7 +217,10 @@ COMMANDS: dict[str, Callable[[argparse.Namespace], int]] = {
     "profile": profile,
     "embed": own,
     "score": own,
+    "fit": own,
     "plot": own,
+    "measure": own,
+    "similar": own,
     "convert": models,
     "export": models,
     "package": models,

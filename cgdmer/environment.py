@@ -9,6 +9,9 @@ from pathlib import Path
 
 from cgdmer.errors import ConfigError
 
+MAX_SHOWN = 200
+"""Characters of a malformed value that a message quotes."""
+
 
 @dataclass(frozen=True)
 class Environment:
@@ -38,7 +41,7 @@ def read() -> Environment:
         raw_root=_path("CGDMER_RAW_ROOT"),
         protocol_root=_path("CGDMER_PROTOCOL_ROOT"),
         device=_device(),
-        devices=os.environ.get("CGDMER_DEVICES", "auto"),
+        devices=_devices(),
         workers=_count("CGDMER_WORKERS", len(os.sched_getaffinity(0))),
         executor=os.environ.get("CGDMER_EXECUTOR", "processes"),
         data_docs=Path(docs).expanduser() if (docs := os.environ.get("CGDMER_DATA_DOCS")) else None,
@@ -50,16 +53,31 @@ def _path(name: str) -> Path | None:
     value = os.environ.get(name)
     if not value:
         return None
-    path = Path(value).expanduser()
-    if not path.exists():
-        raise ConfigError(f"{name}={value}: no such folder", fix=f"export {name}=/an/existing/folder, or unset {name}")
+    try:
+        path = Path(value).expanduser()
+        exists = path.is_dir()
+    except (OSError, ValueError, RuntimeError):  # a name that is too long, or of an unknown user
+        exists = False
+    if not exists:
+        shown = value if len(value) <= MAX_SHOWN else f"{value[:MAX_SHOWN]}..."
+        raise ConfigError(f"{name}={shown}: no such folder", fix=f"export {name}=/an/existing/folder, or unset {name}")
     return path
 
 
 def _device() -> str:
     value = os.environ.get("CGDMER_DEVICE") or "auto"
-    if not re.fullmatch(r"auto|cpu|cuda(:\d+)?", value):
-        raise ConfigError(f"CGDMER_DEVICE={value}", allowed="auto, cpu, cuda, cuda:N", fix="export CGDMER_DEVICE=auto")
+    if not re.fullmatch(r"auto|cpu|cuda(:[0-9]{1,3})?", value):
+        raise ConfigError(
+            f"CGDMER_DEVICE={value[:MAX_SHOWN]}", allowed="auto, cpu, cuda, cuda:N", fix="export CGDMER_DEVICE=auto"
+        )
+    return value
+
+
+def _devices() -> str:
+    value = os.environ.get("CGDMER_DEVICES") or "auto"
+    if not re.fullmatch("auto|0*[1-9][0-9]{0,3}", value):
+        allowed = "auto, or a whole number from 1 to 9999"
+        raise ConfigError(f"CGDMER_DEVICES={value[:MAX_SHOWN]}", allowed=allowed, fix="export CGDMER_DEVICES=auto")
     return value
 
 
@@ -67,15 +85,16 @@ def _count(name: str, default: int) -> int:
     value = os.environ.get(name, "")
     if not value:
         return default
-    if not value.isdigit() or int(value) < 1:
-        raise ConfigError(f"{name}={value}", allowed="a whole number of at least 1", fix=f"export {name}={default}")
+    if not re.fullmatch("0*[1-9][0-9]{0,5}", value):
+        allowed = "a whole number from 1 to 999999"
+        raise ConfigError(f"{name}={value[:MAX_SHOWN]}", allowed=allowed, fix=f"export {name}={default}")
     return int(value)
 
 
 def _switch(name: str) -> bool:
     value = os.environ.get(name) or "on"
     if value not in ("on", "off"):
-        raise ConfigError(f"{name}={value}", allowed="on, off", fix=f"export {name}=off")
+        raise ConfigError(f"{name}={value[:MAX_SHOWN]}", allowed="on, off", fix=f"export {name}=off")
     return value == "on"
 
 

@@ -36,6 +36,10 @@ class DataError(CgdmerError):
     code = 3
 
 
+class Damaged(DataError, ValueError):
+    """A file does not hold what its name says. As a ValueError, it is handled where other damage of a file is."""
+
+
 class Unavailable(DataError):
     """A server does not answer, or not now; the same command may succeed later (69 is EX_UNAVAILABLE)."""
 

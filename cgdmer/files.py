@@ -14,7 +14,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from cgdmer.errors import ConfigError, DataError
+from cgdmer.errors import ConfigError, Damaged, DataError
 
 log = logging.getLogger(__name__)
 
@@ -23,6 +23,8 @@ WRITE_ERRORS = (*FULL, errno.EROFS, errno.EACCES, errno.EPERM, errno.ENOTDIR, er
 """Errors of a disk that is full, read-only, not writable for this user, or broken."""
 MAX_JSON = 1 << 29
 """Bytes of the largest JSON file that is read."""
+MAX_TEXT = 500
+"""Characters of a message that quotes a damaged file."""
 MIN_FREE = 1 << 16
 """Bytes. A disk with less free space counts as full, whatever error a library raises."""
 
@@ -133,13 +135,26 @@ def check_regular(path: Path, limit: int) -> None:
 def read_json(path: Path, limit: int = MAX_JSON) -> Any:
     """Return the content of a JSON file of at most `limit` bytes.
 
-    OSError for a pipe, a device or a larger file; ValueError if it is not JSON.
+    OSError for a pipe, a device or a larger file; Damaged, which is a ValueError, if it is not JSON.
     """
     check_regular(path, limit)
     try:
         return json.loads(path.read_text(encoding="utf-8"))
     except RecursionError as error:
-        raise ValueError("it is nested too deeply") from error
+        raise Damaged(f"{path} is nested too deeply") from error
+    except ValueError as error:
+        raise Damaged(f"{path} is not JSON: {error}") from error
+
+
+@contextmanager
+def named(path: Path, fix: str) -> Iterator[None]:
+    """Raise DataError with the name of a file, and what fixes it, where its content is not what the block expects."""
+    try:
+        yield
+    except Damaged as error:
+        raise DataError(error.problem, fix=error.fix or fix) from error
+    except (ValueError, TypeError, KeyError, AttributeError, IndexError) as error:
+        raise DataError(f"{path} is damaged: {type(error).__name__}: {error}"[:MAX_TEXT], fix=fix) from error
 
 
 def with_digest(content: dict[str, Any]) -> dict[str, Any]:

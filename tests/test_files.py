@@ -6,6 +6,7 @@ import os
 import pytest
 
 from cgdmer import files
+from cgdmer.errors import ConfigError, Damaged, DataError
 
 
 def test_atomic_keeps_the_old_content_when_the_writer_fails(tmp_path):
@@ -58,3 +59,32 @@ def test_json_is_read_from_regular_files_only(tmp_path):
     (tmp_path / "deep.json").write_text("[" * 100_000)
     with pytest.raises(ValueError, match="nested too deeply"):
         files.read_json(tmp_path / "deep.json")
+
+
+@pytest.mark.parametrize("content", [b"", b"{", b"\xff", b"9" * 5000], ids=["empty", "cut", "bytes", "digits"])
+def test_what_is_not_json_is_named(tmp_path, content):
+    (tmp_path / "a.json").write_bytes(content)
+    with pytest.raises(ValueError, match=r"a\.json is not JSON") as caught:
+        files.read_json(tmp_path / "a.json")
+    assert isinstance(caught.value, Damaged)
+    assert caught.value.code == DataError.code
+
+
+@pytest.mark.parametrize("use", [lambda x: x["b"], lambda x: x["a"]["b"], lambda x: x.a, lambda x: float("x")])
+def test_content_that_does_not_fit_is_named_with_what_fixes_it(tmp_path, use):
+    with (
+        pytest.raises(DataError, match=r"metrics\.json is damaged: \w+Error") as caught,
+        files.named(tmp_path / "metrics.json", "git checkout it"),
+    ):
+        use({"a": 1})
+    assert caught.value.fix == "git checkout it"
+
+
+def test_other_errors_keep_their_words(tmp_path):
+    (tmp_path / "a.json").write_text("{")
+    with pytest.raises(DataError) as caught, files.named(tmp_path, "dvc repro"):
+        files.read_json(tmp_path / "a.json")
+    assert caught.value.problem.startswith(f"{tmp_path / 'a.json'} is not JSON")
+    assert caught.value.fix == "dvc repro"
+    with pytest.raises(ConfigError, match="as it was"), files.named(tmp_path, "dvc repro"):
+        raise ConfigError("as it was")

@@ -1,5 +1,6 @@
 """A change of profile keeps the user's edits of `params.yaml` and names each of them."""
 
+import os
 from pathlib import Path
 
 import pytest
@@ -114,3 +115,21 @@ def test_a_file_that_cannot_be_read_or_has_wrong_keys_is_not_overwritten(project
         with pytest.raises(ConfigError, match=r"params\.yaml"):
             profiles.switch("quick")
         assert Path("params.yaml").read_text() == text
+
+
+def test_a_link_or_pipe_is_not_replaced(project):
+    for make in (lambda path: path.symlink_to("nowhere"), os.mkfifo):
+        Path("params.yaml").unlink()
+        make(Path("params.yaml"))
+        with pytest.raises(ConfigError, match=r"params\.yaml (is missing|cannot be read)"):
+            profiles.switch("quick")
+        assert not Path("params.yaml").is_file()
+
+
+def test_values_of_this_machine_in_the_first_line_are_bounded(project):
+    bomb = ", ".join(f"a{n}: &a{n} [{', '.join([f'*a{n - 1}'] * 9)}]" for n in range(1, 12))
+    text = f"{profiles.ADAPTED}{{a0: &a0 [x], {bomb}}}\n" + Path("params.yaml").read_text()
+    for line in (text, f"{profiles.ADAPTED}&a {{a: *a}}\n" + Path("params/demo.yaml").read_text()):
+        Path("params.yaml").write_text(line)
+        profiles.switch("quick", "discard")
+        assert settings.load().train.epochs == 1

@@ -39,7 +39,7 @@ def test_a_hostile_file_is_refused(tmp_path, content, message):
 def test_pipes_and_devices_are_no_settings(tmp_path):
     os.mkfifo(tmp_path / "params.yaml")
     for path in (tmp_path / "params.yaml", tmp_path):
-        with pytest.raises(ConfigError, match="is missing"):
+        with pytest.raises(ConfigError, match="not a regular file"):
             settings.load(path)
 
 
@@ -48,3 +48,11 @@ def test_aliases_within_the_limit_are_used():
         "a": {"x": 1}, "b": {"x": 1}, "c": {"x": 1, "y": 2},
     }  # fmt: skip
     assert bounded_yaml.load("") is None
+
+
+@pytest.mark.parametrize("number", [".inf", "-.inf", ".nan"])
+def test_numbers_are_finite(tmp_path, number):
+    path = tmp_path / "params.yaml"
+    path.write_text(f"train: {{lr: {number}}}")
+    with pytest.raises(ConfigError, match=r"train\.lr"):
+        settings.load(path)

@@ -8,7 +8,7 @@ from typing import Any
 
 from cgdmer import environment, paths, tables
 from cgdmer.errors import ConfigError, DataError, did_you_mean
-from cgdmer.files import read_json
+from cgdmer.files import named, read_json
 from cgdmer.settings import Settings
 
 STAGES = {"raw": "acquire", "index": "index", "shards": "shards", "validation": "validate"}
@@ -78,9 +78,15 @@ def _ways(source: str, module: Any) -> list[str]:
 
 
 def _state(source: str, artefact: str, present: bool) -> str:
-    """Summarise what an artefact holds."""
+    """Summarise what an artefact holds; DataError if it is damaged."""
     if not present:
         return "missing"
+    path = getattr(paths, artefact)(source)
+    with named(path, f"dvc checkout --force {path}; or dvc repro --force --single-item {STAGES[artefact]}@{source}"):
+        return _content(source, artefact)
+
+
+def _content(source: str, artefact: str) -> str:
     if artefact == "raw":
         manifest: dict[str, Any] = read_json(paths.raw(source) / "manifest.json")
         return f"{manifest['way']}, {manifest['files']} files, {manifest['bytes'] / 1e6:.1f} MB"
@@ -89,7 +95,7 @@ def _state(source: str, artefact: str, present: bool) -> str:
     if artefact == "shards":
         return f"{read_json(paths.shards(source) / 'manifest.json')['records']} records"
     result = read_json(paths.validation(source) / "result.json")
-    return "passed" if result["success"] else f"failed: {', '.join(result['critical_failed'])}"
+    return "passed" if result["success"] is True else f"failed: {', '.join(result['critical_failed'])}"
 
 
 def _quarantined(source: str) -> str:
@@ -103,9 +109,11 @@ def _quarantined(source: str) -> str:
 
 def _failed(source: str, expectation: str) -> tuple[bool, str]:
     """Return whether no record failed an expectation, and the records that did."""
-    if not (paths.validation(source) / "result.json").is_file():
+    if not (paths.validation(source) / "result.json").exists():
         raise DataError(f"{source} has not been validated yet", fix=f"dvc repro validate@{source}")
     from cgdmer import validation
 
-    rows = validation.failing_rows(source, expectation)
+    folder = paths.validation(source)
+    with named(folder, f"dvc repro --force --single-item validate@{source}"):
+        rows = validation.failing_rows(source, expectation)
     return rows.is_empty(), f"{source}, {expectation}: {rows.height} records\n{rows}"

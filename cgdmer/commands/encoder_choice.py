@@ -3,8 +3,9 @@
 import logging
 from pathlib import Path
 
-from cgdmer import paths
+from cgdmer import environment, paths
 from cgdmer.encoders import cgdmer_base
+from cgdmer.errors import ConfigError
 from cgdmer.models import weights
 from cgdmer.probing.linear_probe_io import SUFFIX
 from cgdmer.sharing import about
@@ -17,7 +18,9 @@ def choose(model: str | None) -> str:
     """Return the name of the encoder, for `load_encoder`.
 
     A project that has pretrained its own encoder goes on using that one; anywhere else it is the shipped one.
+    ConfigError if CGDMER_DEVICE names a GPU that this machine lacks.
     """
+    check_device()
     if model is not None:
         return model
     own = (paths.MODEL / weights.CONFIG).is_file()
@@ -25,6 +28,20 @@ def choose(model: str | None) -> str:
     why = f"--model {cgdmer_base.WORD} is the one that this package ships" if own else "it is shipped with this package"
     log.info("no --model is named: the encoder is %s; %s", chosen, why)
     return chosen
+
+
+def check_device() -> None:
+    """Raise ConfigError if CGDMER_DEVICE names a GPU that this machine lacks."""
+    import torch
+
+    device = environment.read().device
+    number, present = int(device.partition(":")[2] or 0), torch.cuda.device_count()
+    if device.startswith("cuda") and number >= present:
+        raise ConfigError(
+            f"CGDMER_DEVICE={device}, and torch {torch.__version__} sees {present} GPUs",
+            allowed=", ".join(["auto", "cpu", *(f"cuda:{place}" for place in range(present))]),
+            fix="export CGDMER_DEVICE=auto; or nvidia-smi, and a torch built for this GPU",
+        )
 
 
 def folder(model: str) -> Path | None:

@@ -4,7 +4,7 @@ from pathlib import Path
 
 from cgdmer import paths
 from cgdmer.encoders import cgdmer_base
-from cgdmer.files import new_folder, read_json
+from cgdmer.files import named, new_folder, read_json
 from cgdmer.metrics_json import Metrics
 from cgdmer.sharing import about, card, folder, packaged_card
 
@@ -15,7 +15,8 @@ def describe(model: str, target: Path, *, licence: str, onnx: bool) -> str:
     The folder appears complete or not at all. The shipped encoder keeps its own card.
     """
     source = cgdmer_base.require() if model == cgdmer_base.WORD else Path(model)
-    metrics = Metrics.from_json(read_json(paths.METRICS)) if paths.METRICS.is_file() else None
+    with named(paths.METRICS, f"git checkout {paths.METRICS}; or dvc repro --force --single-item report"):
+        metrics = Metrics.from_json(read_json(paths.METRICS)) if paths.METRICS.exists() else None
     with new_folder(target) as temporary:
         stated = about.read(source)
         text = (

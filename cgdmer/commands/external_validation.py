@@ -18,6 +18,7 @@ from typing import Any
 import numpy as np
 
 from cgdmer import environment, paths, settings
+from cgdmer.commands.encoder_choice import check_device
 from cgdmer.encoders import Setup, cgdmer_base, load
 from cgdmer.encoders.crops import cropped
 from cgdmer.encoders.pretrained import Pretrained, open_folder
@@ -131,6 +132,7 @@ def validate(
     absent = [name for name in SOURCES if name not in found]
     for name in absent:
         log.warning("%s: left out, because %s holds no folder with %s", name, root, SOURCES[name].hint)
+    check_device()
     methods = open_methods(encoders)
     first = methods[encoders[0]]
     architecture = {"model": first.encoder.model.settings}  # the controls have that of the weights

@@ -30,6 +30,7 @@ def adapt(chosen: Settings) -> Adaptation:
     benchmark or no pretraining corpus is left, or a copy exists in several versions; ConfigError if a published split
     is required and its table is absent.
     """
+    _check_lists(chosen)
     lines: list[str] = []
     missing = _missing(chosen, lines)
     lines += [
@@ -57,6 +58,18 @@ def adapt(chosen: Settings) -> Adaptation:
     if pretraining != chosen.pretraining_set.sources:
         values["pretraining_set"] = {"sources": pretraining}
     return Adaptation(values, lines)
+
+
+def _check_lists(chosen: Settings) -> None:
+    """Raise ConfigError unless the pipeline has a corpus to pretrain on and one to evaluate on."""
+    if not chosen.pretraining_set.sources:
+        raise ConfigError(
+            "pretraining_set.sources is empty, and the pipeline pretrains on corpora",
+            allowed="one corpus or more; a profile of simulated records alone is for train-encoder",
+            fix="python -m cgdmer train-encoder, which reads params/encoder.yaml; or another profile",
+        )
+    if not chosen.matrix.benchmarks:
+        raise ConfigError("matrix.benchmarks is empty: nothing would be evaluated", fix="name a corpus there")
 
 
 def _nothing_left(kind: str, example: Source, lines: list[str], instead: str = "") -> DataError:

@@ -5,7 +5,7 @@ from pathlib import Path
 
 from cgdmer import paths, tables
 from cgdmer.errors import DataError
-from cgdmer.files import read_json, write_text
+from cgdmer.files import named, read_json, write_text
 from cgdmer.metrics_json import Metrics
 from cgdmer.publishing import card, findings, gate
 from cgdmer.settings import Settings
@@ -16,6 +16,8 @@ __all__ = ["Published", "decide", "promote", "publish", "rollback"]
 decide = gate.decide
 FOLDER = paths.scratch("publish")
 CARD = "model_card.md"
+FIX = "dvc repro --force --single-item report"
+"""Writes the metrics again."""
 
 
 @dataclass(frozen=True)
@@ -28,11 +30,14 @@ class Published:
 
 def publish(settings: Settings) -> Published:
     """Record the state of the pipeline and register its encoders as candidates; a second call changes nothing."""
-    if not paths.METRICS.is_file():
+    if not paths.METRICS.exists():
         raise DataError(f"{paths.METRICS} is missing", fix="dvc repro")
-    here, metrics = state.current(settings.model_dump()), Metrics.from_json(read_json(paths.METRICS))
+    here = state.current(settings.model_dump())
+    with named(paths.METRICS, FIX):
+        metrics = Metrics.from_json(read_json(paths.METRICS))
     corpora = findings.corpora(settings)
-    text = card.write(settings, metrics, corpora)
+    with named(paths.METRICS, FIX):
+        text = card.write(settings, metrics, corpora)
     write_text(FOLDER / CARD, text)
     results = record.Results(
         metrics=metrics,

@@ -11,7 +11,7 @@ from cgdmer.ablation_results import Ablation
 from cgdmer.api import load_encoder
 from cgdmer.errors import ConfigError
 from cgdmer.evaluation import ablations as stored
-from cgdmer.files import read_json, sha256
+from cgdmer.files import named, read_json, sha256
 from cgdmer.metrics_json import Metrics
 from cgdmer.publishing.gate import ENCODER, FRACTION, REPRESENTATION
 from cgdmer.results import Cell
@@ -31,8 +31,10 @@ def corpora(settings: Settings) -> list[record.Corpus]:
         shards = open_shards(paths.shards(source))
         counts = shards.columns("split")["split"].value_counts().sort("split")
         splits = {row["split"] or "unassigned": int(row["count"]) for row in counts.to_dicts()}
-        way = read_json(paths.raw(source) / "manifest.json")["way"]
-        passed = bool(read_json(paths.validation(source) / "result.json")["success"])
+        with named(manifest := paths.raw(source) / "manifest.json", f"dvc checkout --force {manifest.parent}"):
+            way = str(read_json(manifest)["way"])
+        with named(result := paths.validation(source) / "result.json", f"git checkout {result.parent}"):
+            passed = read_json(result)["success"] is True
         use = "pretraining" if source in settings.pretraining_set.sources else "benchmark"
         described.append(record.Corpus(source, shards.digest, splits, way, passed, use))
     return described
@@ -53,7 +55,8 @@ def pretraining(settings: Settings, here: state.PipelineState) -> children.Pretr
 
 def ablations() -> dict[str, Ablation]:
     """Return the stored ablations by profile."""
-    return stored.stored()
+    with named(paths.REPORTS / "ablations", "python -m flows.ablations"):
+        return stored.stored()
 
 
 def pages(corpora: list[record.Corpus]) -> list[Path]:
@@ -101,5 +104,5 @@ def headline_cell(metrics: Metrics, task: str) -> Cell:
 
 
 def _optional(path: Path) -> dict[str, Any]:
-    content: dict[str, Any] = read_json(path) if path.is_file() else {}
-    return content
+    with named(path, f"git checkout {path}; or dvc repro --force --single-item pretrain"):
+        return dict(read_json(path)) if path.exists() else {}

@@ -131,8 +131,8 @@ def load(path: Path = Path("params.yaml")) -> Settings:
 
 def read(path: Path) -> dict[str, Any]:
     """Read a YAML file into a mapping, with the safe loader; its size is bounded, also that of its aliases."""
-    if not path.is_file():
-        raise ConfigError(f"{path} is missing", fix="run from the project's root, or: git checkout params.yaml")
+    if not path.exists():
+        raise ConfigError(f"{path} is missing", fix=f"run from the project's root, or: git checkout {path}")
     try:
         check_regular(path, MAX_BYTES)
         content = bounded_yaml.load(path.read_text(encoding="utf-8"))

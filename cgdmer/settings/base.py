@@ -11,4 +11,6 @@ Examples = Literal["auto", "always", "never"]
 class Section(BaseModel):
     """A section of `params.yaml`. The docstring below each field is its entry in `docs/settings.md`."""
 
-    model_config = ConfigDict(frozen=True, strict=True, extra="forbid", use_attribute_docstrings=True)
+    model_config = ConfigDict(
+        frozen=True, strict=True, extra="forbid", allow_inf_nan=False, use_attribute_docstrings=True
+    )

@@ -4,6 +4,7 @@ The change is a three-way merge: the base is the profile from which `params.yaml
 a key whose value differs from the base is the user's edit.
 """
 
+import os
 import re
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -15,6 +16,7 @@ import yaml
 from cgdmer import settings
 from cgdmer.errors import ConfigError, did_you_mean
 from cgdmer.files import write_text
+from cgdmer.settings import bounded_yaml
 
 PROFILES = Path("params")
 BASE = PROFILES / "demo.yaml"
@@ -82,10 +84,11 @@ def preview(name: str) -> tuple[Content, list[str]]:
 
 def _present() -> tuple[str, Content | None, Content | None]:
     """Return text and content of `params.yaml`, and the settings from which it was written, if it exists."""
-    if not PARAMS.is_file():
+    if not os.path.lexists(PARAMS):
         return "", None, None
+    content = settings.read(PARAMS)
     text = PARAMS.read_text(encoding="utf-8")
-    return text, settings.read(PARAMS), written_from(text)
+    return text, content, written_from(text)
 
 
 def read(name: str) -> Content:
@@ -108,8 +111,8 @@ def written_from(text: str) -> Content:
     content = read(match[1] if match and match[1] in names() else BASE.stem)
     adapted = re.search(f"^{re.escape(ADAPTED)}(.*)$", text, re.MULTILINE)
     try:
-        values = yaml.safe_load(adapted[1]) if adapted else {}
-    except yaml.YAMLError:
+        values = bounded_yaml.load(adapted[1]) if adapted else {}
+    except (yaml.YAMLError, ValueError, RecursionError):
         values = {}
     return settings.merge(content, values if isinstance(values, dict) else {})
 

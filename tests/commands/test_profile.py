@@ -141,6 +141,19 @@ def test_several_versions_stop_the_change(copies):
         profile.switch("real")
 
 
+@pytest.mark.parametrize(
+    ("overlay", "problem"),
+    [
+        ("pretraining_set: {sources: [], simulated: {records: 64}}", "train-encoder"),
+        ("matrix: {sources: [], benchmarks: []}", "matrix.benchmarks is empty"),
+    ],
+)
+def test_a_profile_that_the_pipeline_cannot_run_is_refused(copies, overlay, problem):
+    Path("params/odd.yaml").write_text(overlay)
+    with pytest.raises(ConfigError, match=problem):
+        profile.switch("odd")
+
+
 def test_the_demo_looks_for_no_copies(copies):
     assert profile.switch("demo") == "params.yaml is the demo profile; next: dvc repro"
 

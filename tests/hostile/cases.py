@@ -2,7 +2,7 @@
 
 import os
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 Prepare = Callable[[Path], object]
@@ -17,6 +17,11 @@ class Case:
     prepare: Prepare = lambda _: None
     stdin: bytes = b""
     codes: tuple[int, ...] = (1, 2, 3, 6)
+    environment: dict[str, str] = field(default_factory=dict)
+    full: bool = False
+    """Whether no byte can be written to any disk."""
+    says: str = ""
+    """Words that the output must hold."""
 
 
 def write(name: str, content: bytes) -> Prepare:
@@ -39,6 +44,16 @@ def link(name: str, target: str) -> Prepare:
     def prepare(folder: Path) -> None:
         (folder / name).parent.mkdir(parents=True, exist_ok=True)
         (folder / name).symlink_to(target)
+
+    return prepare
+
+
+def both(*steps: Prepare) -> Prepare:
+    """Return what takes several steps one after the other."""
+
+    def prepare(folder: Path) -> None:
+        for step in steps:
+            step(folder)
 
     return prepare
 

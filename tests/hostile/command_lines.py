@@ -1,10 +1,14 @@
-"""Hostile command lines: options, prompts, probes, models, settings, lists and names. Each must end with an error."""
+"""Hostile command lines: options, files, settings, variables, results and names. Each must end with an error."""
 
 from hostile.cases import Case
 from hostile.file_cases import checkpoints, exports, models, prompts, settings
 from hostile.option_cases import lists, options, outputs, paths
+from hostile.project_cases import checks, profiles, tables, variables
 
-KINDS = (options, outputs, prompts, models, settings, lists, paths, checkpoints, exports)
+KINDS = (
+    options, outputs, prompts, models, settings, lists, paths, checkpoints, exports,
+    variables, profiles, tables, checks,
+)  # fmt: skip
 
 
 def all_cases() -> list[Case]:

@@ -26,7 +26,7 @@ SAID = 100_000
 def drive(folder: Path, cases: list[dict[str, Any]]) -> list[dict[str, Any]]:
     """Run command lines in one process of the real CLI and return what each did."""
     (folder / "cases.json").write_text(json.dumps(cases))
-    environment = {key: value for key, value in os.environ.items() if not key.startswith("CGDMER_")}
+    environment = {key: value for key, value in os.environ.items() if not key.startswith(("CGDMER_", "MLFLOW_"))}
     environment |= {"CGDMER_EXECUTOR": "serial", "PYTHONPATH": f"{ROOT}:{ROOT / 'tests'}", "PYTHONWARNINGS": "ignore"}
     done = subprocess.run(
         [sys.executable, str(DRIVER), str(folder / "cases.json")],
@@ -115,17 +115,22 @@ def test_each_hostile_recording_ends_a_plot_with_an_error_or_a_doubt(tmp_path):
 
 
 def test_each_hostile_command_line_ends_with_an_error(tmp_path):
-    cases, codes = [], {}
+    cases, made = [], {}
     for number, case in enumerate(command_lines.all_cases()):
         folder = tmp_path / str(number)
         example.wfdb(folder / "in", "r0")
         case.prepare(folder)
-        codes[case.name] = case.codes
-        line = {"name": case.name, "words": words(case.words), "folder": str(folder), "stdin": case.stdin.hex()}
+        made[case.name] = case
+        line = {"name": case.name, "words": words(case.words), "folder": str(folder), "stdin": case.stdin.hex(),
+                "environment": case.environment, "full": case.full}  # fmt: skip
         cases.append(line)
-    assert len(codes) == len(cases), "each case has its own name"
+    assert len(made) == len(cases), "each case has its own name"
     results = drive(tmp_path, cases)
     wrong = faults(results)
-    wrong += [f"{case['name']}: code {case['code']}" for case in results if case["code"] not in codes[case["name"]]]
-    wrong += [f"{case['name']}: no message" for case in results if not case["err"].strip()]
+    for result in results:
+        case, said = made[result["name"]], result["err"] + result["out"]
+        if result["code"] not in case.codes:
+            wrong.append(f"{case.name}: code {result['code']}")
+        if not said.strip() or case.says not in said:
+            wrong.append(f"{case.name}: does not say '{case.says}' but: {said[-300:]}")
     assert not wrong, "\n".join(wrong)
