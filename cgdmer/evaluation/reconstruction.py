@@ -7,8 +7,10 @@ import torch
 
 from cgdmer.models.cgdmer import CGDMER, Batch
 from cgdmer.models.disentangle import decoder_input
+from cgdmer.models.independent_leads import independent_leads
 from cgdmer.models.masking import KINDS
 from cgdmer.models.patches import EPSILON, normalise, patchify, standardise
+from cgdmer.signals.leads import HEXAXIAL, INDEPENDENT, LEADS, LIMB
 
 
 @dataclass(frozen=True)
@@ -35,7 +37,8 @@ def reconstruct(
 
     `valid` are samples (B,), `missing` leads (B, 12). For a model that was trained on a mixture of masks, the records
     take its kinds in turn. Targets are normalised patch by patch, so the model predicts shapes only: each gets the mean
-    and standard deviation of the patch it stands for.
+    and standard deviation of the patch it stands for. A model of the independent leads gets III, aVR, aVL and aVF from
+    I and II: they are hidden where I or II is.
     """
     if model.ecg_decoder is None or model.objective.ecg_reconstruction == 0:
         return []
@@ -47,9 +50,11 @@ def reconstruct(
         noise["kind"] = (kind_index + 0.5) / len(KINDS)
         kinds = [KINDS[i] for i in kind_index.tolist()]
     outputs = model(batch, noise)
-    hidden = outputs["hidden_patches"].view(len(signal), signal.shape[1], -1).numpy()  # (B, 12, N)
-    filled = _microvolt(model, batch, outputs["predicted_patches"])  # (B, 12, N * P)
+    hidden = outputs["hidden_patches"].view(len(signal), len(model.token_leads), -1).numpy()  # (B, L, N)
+    filled = _microvolt(model, batch, outputs["predicted_patches"])  # (B, L, N * P)
     samples = hidden.shape[2] * model.settings.patch
+    if model.independent:
+        filled, hidden = _all_leads(signal[:, :2, :samples], filled, hidden)  # (B, 12, N * P), (B, 12, N)
     return [
         Reconstruction(signal[i, :, :samples], filled[i], hidden[i], model.settings.patch, kinds[i])
         for i in range(len(signal))
@@ -75,7 +80,8 @@ def errors(
     if mask.attention_mask is not None:
         visible = mask.attention_mask
     mean_shared, mean_specific = (features[visible].mean(0).expand_as(features) for features in (shared, specific))
-    target, weight = normalise(patches.flatten(1, 2)), mask.hidden.float()  # (B, 12 * N, P), (B, 12 * N)
+    target, weight = normalise(patches.flatten(1, 2)), mask.hidden.float()  # (B, L * N, P), (B, L * N)
+    grid = (len(model.token_leads), model.columns)
     error_by_features = {}
     for name, features in {
         "both": (shared, specific),
@@ -84,8 +90,8 @@ def errors(
         "neither": (mean_shared, mean_specific),
     }.items():
         decoder_features = decoder_input(*features, mask.attention_mask)  # (B, V, 2D)
-        predicted = model.ecg_decoder(decoder_features, mask, (signal.shape[1], model.columns))  # (B, 12 * N, P)
-        squared = (predicted - target).square().mean(2) * weight  # (B, 12 * N)
+        predicted = model.ecg_decoder(decoder_features, mask, grid)  # (B, L * N, P)
+        squared = (predicted - target).square().mean(2) * weight  # (B, L * N)
         error_by_features[name] = (squared.sum(1) / weight.sum(1).clamp(min=1)).numpy()
     return error_by_features
 
@@ -101,16 +107,34 @@ def _batch(model: CGDMER, signal: np.ndarray, valid: np.ndarray, missing: np.nda
 
 
 def _microvolt(model: CGDMER, batch: Batch, predicted: torch.Tensor) -> np.ndarray:
-    """Undo the normalisation of patches, then that of the record: microvolt, float32 (B, 12, N * P)."""
-    # predicted shapes with the mean and deviation of the true patches, in units of the record's deviation
+    """Undo the normalisation of patches, then that of the record: microvolt, float32 (B, L, N * P)."""
     standardised, log_std = standardise(batch["signal"], batch["valid"], batch["missing"])  # (B, 12, T), (B, 1)
-    patches = patchify(standardised, model.settings.patch)  # (B, 12, N, P)
-    mean, variance = patches.mean(-1, keepdim=True), patches.var(-1, correction=0, keepdim=True)  # (B, 12, N, 1) twice
-    shapes = predicted.view_as(patches) * (variance + EPSILON).sqrt() + mean  # (B, 12, N, P)
+    millivolt = batch["signal"].float() / 1000  # (B, 12, T)
+    if model.independent:
+        standardised, millivolt = (independent_leads(each, batch["missing"])[0] for each in (standardised, millivolt))
+
+    # predicted shapes with the mean and deviation of the true patches, in units of the record's deviation
+    patches = patchify(standardised, model.settings.patch)  # (B, L, N, P)
+    mean, variance = patches.mean(-1, keepdim=True), patches.var(-1, correction=0, keepdim=True)  # (B, L, N, 1) twice
+    shapes = predicted.view_as(patches) * (variance + EPSILON).sqrt() + mean  # (B, L, N, P)
 
     # back to mV: the deviation of the record, and the mean that each lead had lost
     std = log_std.exp()[:, :, None, None]  # (B, 1, 1, 1)
-    millivolt = patchify(batch["signal"].float() / 1000, model.settings.patch)  # (B, 12, N, P)
-    offset = millivolt.mean(-1, keepdim=True) - mean * std  # (B, 12, N, 1)
+    offset = patchify(millivolt, model.settings.patch).mean(-1, keepdim=True) - mean * std  # (B, L, N, 1)
     filled: np.ndarray = ((shapes * std + offset) * 1000).flatten(2).numpy()
     return filled
+
+
+def _all_leads(limb: np.ndarray, filled: np.ndarray, hidden: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Extend the independent leads, `filled` (B, 8, N * P) and `hidden` (B, 8, N), to all twelve.
+
+    `limb` are I and II (B, 2, N * P) as recorded, of which the visible patches are known.
+    """
+    every_lead = np.empty((len(filled), len(LEADS), filled.shape[2]), np.float32)
+    every_hidden = np.empty((len(hidden), len(LEADS), hidden.shape[2]), bool)
+    every_lead[:, INDEPENDENT], every_hidden[:, INDEPENDENT] = filled, hidden
+    samples = filled.shape[2] // hidden.shape[2]
+    known = np.where(hidden[:, :2].repeat(samples, axis=2), filled[:, :2], limb)  # (B, 2, N * P)
+    every_lead[:, 2:LIMB] = HEXAXIAL[2:] @ known
+    every_hidden[:, 2:LIMB] = hidden[:, :2].any(axis=1, keepdims=True)
+    return every_lead, every_hidden

@@ -7,6 +7,7 @@ from cgdmer.evaluation.reconstruction import _batch, errors, reconstruct
 from cgdmer.models import weights
 from cgdmer.objectives import reconstruction
 from cgdmer.settings import Masking, Objective
+from cgdmer.signals.leads import HEXAXIAL, LIMB
 
 
 @pytest.fixture(scope="module")
@@ -15,26 +16,42 @@ def records():
     return signal, np.full(6, signal.shape[2], dtype=np.int32), np.zeros((6, 12), dtype=bool), reports
 
 
-def build(reports, masking=None, **terms):
-    return weights.create(example.MODEL, masking or Masking(), Objective(**terms), example.SIGNAL, reports, 0).eval()
+def build(reports, masking=None, leads="all", **terms):
+    settings = example.MODEL.model_copy(update={"leads": leads})
+    return weights.create(settings, masking or Masking(), Objective(**terms), example.SIGNAL, reports, 0).eval()
+
+
+def truthful(model, monkeypatch):
+    """Let the model predict exactly what it should."""
+    forward = model.forward
+
+    def perfect(batch, noise):
+        outputs = forward(batch, noise)
+        return outputs | {"predicted_patches": outputs["target_patches"]}
+
+    monkeypatch.setattr(model, "forward", perfect)
 
 
 def test_hidden_patches_keep_the_mean_and_spread_of_what_they_stand_for(records, monkeypatch):
     signal, valid, missing, reports = records
     model = build(reports)
-    target = {}
-    forward = model.forward
-
-    def truthful(batch, noise):
-        outputs = forward(batch, noise)
-        target["seen"] = True
-        return outputs | {"predicted_patches": outputs["target_patches"]}
-
-    monkeypatch.setattr(model, "forward", truthful)
+    truthful(model, monkeypatch)
     done = reconstruct(model, signal, valid, missing)
-    assert target["seen"]
     for one, record in zip(done, signal, strict=True):
         assert np.abs(one.filled - record[:, : one.filled.shape[1]]).max() < 5
+
+
+def test_a_model_of_the_independent_leads_fills_in_all_twelve(records, monkeypatch):
+    signal, valid, missing, reports = records
+    signal = signal.copy()
+    signal[:, :LIMB] = np.rint(HEXAXIAL @ signal[:, :2].astype(np.float32))
+    model = build(reports, leads="independent")
+    truthful(model, monkeypatch)
+    done = reconstruct(model, signal, valid, missing)
+    assert [one.filled.shape[0] for one in done] == [12] * len(signal)
+    for one, record in zip(done, signal, strict=True):
+        np.testing.assert_allclose(one.filled, record[:, : one.filled.shape[1]], atol=8)
+        np.testing.assert_array_equal(one.hidden[2:LIMB], np.tile(one.hidden[:2].any(axis=0), (4, 1)))
 
 
 def test_a_mixture_shows_its_kinds_in_turn_and_hides_three_quarters(records):
@@ -65,9 +82,10 @@ def test_a_model_without_a_decoder_shows_nothing(records):
     assert reconstruct(build(reports, ecg_reconstruction=0.0), signal, valid, missing) == []
 
 
-def test_errors_with_both_features_are_the_objective_s_term(records):
+@pytest.mark.parametrize("leads", ["all", "independent"])
+def test_errors_with_both_features_are_the_objective_s_term(records, leads):
     signal, valid, missing, reports = records
-    model = build(reports)
+    model = build(reports, leads=leads)
     error = errors(model, signal, valid, missing, seed=3)
     batch = _batch(model, signal, valid, missing)
     with torch.no_grad():
