@@ -49,7 +49,7 @@ def claim(output: Path, inputs: Sequence[str], *, overwrite: bool) -> None:
     if output.suffix == "" and _kind(output):
         _claim_folder(output, overwrite)
     for target in _targets(output):
-        _claim_file(target, inputs, overwrite)
+        claim_file(target, inputs, overwrite)
 
 
 def _targets(output: Path) -> list[Path]:
@@ -66,7 +66,8 @@ def check_inputs(output: Path, inputs: Sequence[Path]) -> None:
             raise _read_too(target)
 
 
-def _claim_file(target: Path, inputs: Sequence[str], overwrite: bool) -> None:
+def claim_file(target: Path, inputs: Sequence[str], overwrite: bool) -> None:
+    """Raise ConfigError unless one file may be written: a new one, or a result of this program that is no input."""
     kind = _kind(target)
     if kind is None:
         return

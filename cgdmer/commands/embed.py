@@ -74,19 +74,19 @@ class Outcome:
 
 def encode_all(
     request: Request, encoder: Pretrained, columns: Callable[[dict[str, np.ndarray]], Columns], meta: dict[str, Any],
-    seen: Callable[[Columns], None] = lambda _: None,
+    seen: Callable[[Columns], None] = lambda _: None, *, measurements: bool = False,
 ) -> Outcome:  # fmt: skip
     """Write one row per readable recording, with what `columns` computes from its features; list the others.
 
-    `seen` receives the columns of each batch once they are written. The caller has claimed the output.
+    `seen` receives the columns of each batch once they are written. With `measurements`, the features hold those too.
+    The caller has claimed the output.
 
     DataError, without an output, if no recording could be used or the output cannot be written.
     """
     try:
         with Rejects(request.rejects) as rejects:
-            count, doubtful = _write(
-                request, encoder, columns, {**output_metadata(request, encoder), **meta}, rejects, seen
-            )
+            described = {**output_metadata(request, encoder), **meta}
+            count, doubtful = _write(request, encoder, columns, described, rejects, seen, measurements)
     except OSError as error:
         raise DataError(
             f"{request.output} cannot be written: {error.strerror or error}", fix=f"df -h {request.output.parent}"
@@ -125,12 +125,13 @@ def _seconds(request: Request, encoder: Pretrained) -> float:
 
 def _write(
     request: Request, encoder: Pretrained, columns: Callable[[dict[str, np.ndarray]], Columns], meta: dict[str, Any],
-    rejects: Rejects, seen: Callable[[Columns], None],
+    rejects: Rejects, seen: Callable[[Columns], None], measurements: bool,
 ) -> tuple[int, int]:  # fmt: skip
     recordings = find_recordings(request.paths, request.metadata, sys.stdin.buffer)
     count, doubtful = 0, 0
     bar = tqdm(unit="record", desc=printable(str(request.output)), file=sys.stderr, disable=None)
-    with open_output(request.output, meta) as write, encoding(encoder) as (work, finish), bar:
+    at_work = encoding(encoder, measurements=measurements)
+    with open_output(request.output, meta) as write, at_work as (work, finish), bar:
         settings = (request.metadata, encoder.form, meta["seconds"])
         with closing(map_batches(recordings, *settings, work, request.start)) as results:
             for encoded in map(finish, results):

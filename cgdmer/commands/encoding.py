@@ -16,8 +16,10 @@ import numpy as np
 import torch
 
 from cgdmer import environment
+from cgdmer.encoders.handcrafted import Handcrafted
 from cgdmer.encoders.pretrained import Pretrained, open_folder
 from cgdmer.models import weights
+from cgdmer.probing.label_probe_io import MEASUREMENTS
 from cgdmer.recordings.batches import Batch, Job, decode
 from cgdmer.recordings.discovery import Rejected
 
@@ -40,34 +42,39 @@ class Encoded:
 
 
 @contextmanager
-def encoding(encoder: Pretrained) -> Iterator[tuple[Callable[[Job], Any], Callable[[Any], Encoded]]]:
+def encoding(
+    encoder: Pretrained, *, measurements: bool = False
+) -> Iterator[tuple[Callable[[Job], Any], Callable[[Any], Encoded]]]:
     """Yield two functions: the work of a worker on a job, and the work of this process on the result."""
     if encoder.device.type != "cpu" or environment.read().executor.startswith("dask"):
-        yield decode, partial(encode, encoder=encoder)
+        yield decode, partial(encode, encoder=encoder, measurements=measurements)
         return
     with TemporaryDirectory(prefix="cgdmer-") as folder:
         weights.save(Path(folder), encoder.model, encoder.form, {})
         _encoders[folder] = encoder
         try:
-            yield partial(_decode_and_encode, folder=folder), _unchanged
+            yield partial(_decode_and_encode, folder=folder, measurements=measurements), _unchanged
         finally:
             del _encoders[folder]
 
 
-def _decode_and_encode(job: Job, folder: str) -> Encoded:
+def _decode_and_encode(job: Job, folder: str, measurements: bool) -> Encoded:
     torch.set_num_threads(1)
     environment.keep_freed_memory()
     if folder not in _encoders:
         _encoders[folder] = open_folder(Path(folder))
-    return encode(decode(job), _encoders[folder])
+    return encode(decode(job), _encoders[folder], measurements)
 
 
 def _unchanged(result: Encoded) -> Encoded:
     return result
 
 
-def encode(batch: Batch, encoder: Pretrained) -> Encoded:
-    """Encode a batch; reject recordings shorter than a patch and recordings whose features are not finite."""
+def encode(batch: Batch, encoder: Pretrained, measurements: bool = False) -> Encoded:
+    """Encode a batch; reject recordings shorter than a patch and recordings whose features are not finite.
+
+    With `measurements`, the hand-crafted features of the same signals are added under that name.
+    """
     valid, patch = np.array(batch.valid, np.int32), encoder.model.settings.patch
     rejected = [
         Rejected(batch.ids[row], f"{valid[row]} samples, fewer than a patch of {patch}")
@@ -76,7 +83,10 @@ def encode(batch: Batch, encoder: Pretrained) -> Encoded:
     rows = np.flatnonzero(valid >= patch)
     features: dict[str, np.ndarray] = {}
     if len(rows):
-        features = encoder.encode(batch.signal[rows].astype(np.float32) / 1000, valid=valid[rows])
+        millivolt = batch.signal[rows].astype(np.float32) / 1000
+        features = encoder.encode(millivolt, valid=valid[rows])
+        if measurements:
+            features[MEASUREMENTS] = Handcrafted(encoder.form).encode(millivolt, valid=valid[rows])["pooled"]
         finite = np.all([np.isfinite(values).all(axis=1) for values in features.values()], axis=0)
         rejected += [Rejected(batch.ids[row], "its features are not finite") for row in rows[~finite]]
         rows, features = rows[finite], {name: values[finite] for name, values in features.items()}

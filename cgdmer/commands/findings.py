@@ -15,10 +15,13 @@ MAX_ID = 40
 
 
 class Findings:
-    """Collects the first recordings of an output; its text is the table."""
+    """Collects the first recordings of an output; its text is the table.
 
-    def __init__(self, probabilities: Sequence[str]) -> None:
-        self._columns = list(probabilities)
+    Columns of `probabilities` are shown by the text of their class, columns of `own` labels by the name of the label.
+    """
+
+    def __init__(self, probabilities: Sequence[str], own: Sequence[str] = ()) -> None:
+        self._columns, self._own = [*own, *probabilities], frozenset(own)
         self._rows: list[tuple[str, str, str]] = []
         self._more = 0
         self._names: dict[str, str] = {}
@@ -41,7 +44,7 @@ class Findings:
 
     def _readable(self, column: str) -> str:
         name = column.rsplit("/", 1)[-1]
-        text = self._names.get(name, "")
+        text = "" if column in self._own else self._names.get(name, "")
         return f"{text} ({name})" if text and len(text) <= MAX_ID else name
 
     def __str__(self) -> str:

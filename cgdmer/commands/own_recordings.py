@@ -9,6 +9,7 @@ from pathlib import Path
 from types import FrameType
 from typing import TYPE_CHECKING, Any
 
+from cgdmer.commands import fit_arguments
 from cgdmer.errors import ConfigError
 
 if TYPE_CHECKING:
@@ -64,11 +65,12 @@ def add_commands(commands: Any) -> None:
         action="append",
         default=[],
         metavar="TASK",
-        help="a task, or a file *.probe.safetensors; repeatable; default: those packaged with the encoder",
+        help="a task, a file *.probe.safetensors, or a folder *.probe of `cgdmer fit`; repeatable; default: those "
+        "packaged with the encoder",
     )
-    score.add_argument(
-        "--representation", default="pooled", help="input of the probe: pooled (default), shared or specific"
-    )
+    score.add_argument("--representation", help="input of the probes of tasks: pooled (default), shared or specific")
+    fit_arguments.add_to_score(score)
+    fit_arguments.add(commands, inputs)
     plot = commands.add_parser("plot", parents=[metadata], help="draw a recording on ECG paper")
     plot.add_argument("path", metavar="FILE", help="one recording")
     plot.add_argument("--seconds", type=float, default=10.0, help="draw SECONDS, up to 60; default: 10")
@@ -80,7 +82,7 @@ def add_commands(commands: Any) -> None:
 def run(options: argparse.Namespace) -> tuple[int, str]:
     """Run a command and return its exit code and what it prints."""
     with ending_cleanly():
-        return {"embed": _embed, "score": _score, "plot": _plot}[options.command](options)
+        return {"embed": _embed, "score": _score, "fit": _fit, "plot": _plot}[options.command](options)
 
 
 @contextmanager
@@ -117,10 +119,14 @@ def _score(options: argparse.Namespace) -> tuple[int, str]:
     classes = None if options.classes is None else tuple(options.classes.split(","))
     prompts = None if options.prompts is None else Path(options.prompts)
     score_options = ScoreOptions(
-        prompts, classes=classes, probes=tuple(options.probe), representation=options.representation
+        prompts, classes, tuple(options.probe), options.representation, tuple(options.recalibrate)
     )
     outcome = score(_request(options), options.model, score_options)
     return outcome.code, "\n".join(filter(None, [outcome.findings, str(outcome)]))
+
+
+def _fit(options: argparse.Namespace) -> tuple[int, str]:
+    return fit_arguments.run(options, _request(options))
 
 
 def _request(options: argparse.Namespace) -> "Request":

@@ -11,8 +11,8 @@ import numpy as np
 
 from cgdmer import paths, report_text
 from cgdmer.api import load_encoder
-from cgdmer.commands import destinations, encoder_choice, provenance
-from cgdmer.commands.embed import Outcome, Request, claim, encode_all
+from cgdmer.commands import destinations, encoder_choice, own_probes, provenance
+from cgdmer.commands.embed import Outcome, Request, claim, encode_all, output_metadata
 from cgdmer.commands.findings import Findings
 from cgdmer.commands.outputs import Columns
 from cgdmer.encoders.pretrained import Pretrained
@@ -38,8 +38,15 @@ class ScoreOptions:
     classes: tuple[str, ...] | None = None
     """Classes whose prompts are used; None for all."""
     probes: tuple[str, ...] = ()
-    """Tasks, or files of fitted probes; () for those that are packaged with the encoder, if there are any."""
-    representation: str = "pooled"
+    """Tasks, files of fitted probes, or folders of `cgdmer fit`; () for the probes packaged with the encoder."""
+    representation: str | None = None
+    """Input of the probes of tasks, None for `pooled`; a probe of `cgdmer fit` knows its own."""
+    recalibrate: tuple[str, ...] = ()
+    """`LABEL=PREVALENCE`, or one number, for probes of `cgdmer fit`."""
+
+    @property
+    def layer(self) -> str:
+        return self.representation or "pooled"
 
     @property
     def prompt_file(self) -> Path:
@@ -50,7 +57,8 @@ def score(request: Request, model: str | None, options: ScoreOptions) -> Outcome
     """Write id, seconds, missing leads, quality, a cosine per prompt (`zero_shot/CLASS`) and a probability per class.
 
     Without `model`, `encoder_choice` says which encoder is used. An encoder with packaged probes gives their
-    probabilities if no probe is named, and then no cosines unless prompts or classes are.
+    probabilities if no probe is named, and then no cosines unless prompts or classes are; nor are there cosines if
+    only probes of `cgdmer fit` are named.
 
     Return the outcome with the top findings of the first recordings. ConfigError for an unknown class, task or
     representation; DataError for a probe that was fitted for another encoder.
@@ -58,18 +66,18 @@ def score(request: Request, model: str | None, options: ScoreOptions) -> Outcome
     claim(request, FORMATS)
     model = encoder_choice.choose(model)
     packaged = encoder_choice.packaged_probes(model)
-    named = [probe_path(name, packaged) for name in options.probes]
-    destinations.check_inputs(request.output, [options.prompt_file, *(named or packaged)])
+    own = own_probes.load(
+        [name for name in options.probes if own_probes.is_own(name)], options.recalibrate, options.representation
+    )
+    named = [probe_path(name, packaged) for name in options.probes if not own_probes.is_own(name)]
+    files = named if options.probes else packaged
+    destinations.check_inputs(request.output, [options.prompt_file, *files, *own.files])
     encoder = load_encoder(model)
-    if options.representation not in encoder.dims:
-        names = sorted(encoder.dims)
-        raise ConfigError(
-            f"--representation {options.representation}: the encoder has none of that name"
-            f"{did_you_mean(options.representation, names)}",
-            allowed=", ".join(names),
-        )
-    probes = _probes(named or packaged, options, encoder)
-    cosines_wanted = bool(named) or not packaged or (options.prompts, options.classes) != (None, None)
+    described = output_metadata(request, encoder)
+    own.check(encoder, described["seconds"], described["start"])
+    _check_representation(options.layer, encoder)
+    probes = _probes(files, options, encoder)
+    cosines_wanted = bool(named) or (options.prompts, options.classes) != (None, None) or not (packaged or own.probes)
     classes, vectors, prompt_metadata = _prompts(encoder, options, probes) if cosines_wanted else NO_PROMPTS
 
     def columns(features: dict[str, np.ndarray]) -> Columns:
@@ -78,23 +86,35 @@ def score(request: Request, model: str | None, options: ScoreOptions) -> Outcome
             cosines = (zero_shot.unit(features["aligned"]) @ vectors.T).astype(np.float32)
             scores |= {f"zero_shot/{name}": cosines[:, column] for column, name in enumerate(classes)}
         for probe in probes.values():
-            probabilities = probe.probabilities(features, options.representation)
+            probabilities = probe.probabilities(features, options.layer)
             names = [f"probe/{probe.task}/{name}" for name in probe.classes]
             scores |= {name: probabilities[:, column] for column, name in enumerate(names)}
-        return scores
+        return scores | dict(own.columns(features))
 
     probe_metadata = [
-        {"task": probe.task, "classes": probe.classes, "representation": options.representation, "sha256": sha256(path)}
+        {"task": probe.task, "classes": probe.classes, "representation": options.layer, "sha256": sha256(path)}
         for path, probe in probes.items()
-    ]
+    ] + own.metadata()
     origin = provenance.Provenance(
         provenance.of_model(model),
         {probe.task: provenance.of_probe(path, probe.task) for path, probe in probes.items()},
     )
-    origin.warn()
+    if probes or classes:
+        origin.warn()  # a probe of one's own labels is calibrated on one's own recordings
     meta = {"prompts": prompt_metadata, "probes": probe_metadata, "fitted_on": origin.to_json()}
-    findings = Findings([f"probe/{probe.task}/{name}" for probe in probes.values() for name in probe.classes])
-    return replace(encode_all(request, encoder, columns, meta, findings.add), findings=str(findings))
+    tasks = [f"probe/{probe.task}/{name}" for probe in probes.values() for name in probe.classes]
+    findings = Findings(tasks, own.names)
+    outcome = encode_all(request, encoder, columns, meta, findings.add, measurements=own.read_measurements)
+    return replace(outcome, findings="\n".join(filter(None, [str(findings), own.text()])))
+
+
+def _check_representation(name: str, encoder: Pretrained) -> None:
+    if name not in encoder.dims:
+        names = sorted(encoder.dims)
+        raise ConfigError(
+            f"--representation {name}: the encoder has none of that name{did_you_mean(name, names)}",
+            allowed=", ".join(names),
+        )
 
 
 def _probes(
@@ -103,7 +123,7 @@ def _probes(
     """Load the probes by file; ConfigError for two probes of one task, whose columns would have the same names."""
     probes = {path: linear_probe_io.load(path) for path in files}
     for probe in probes.values():
-        probe.check_fits(encoder.digest, encoder.dims, options.representation)
+        probe.check_fits(encoder.digest, encoder.dims, options.layer)
     tasks = [probe.task for probe in probes.values()]
     if len(set(tasks)) < len(tasks):
         raise ConfigError(f"two probes are for the task {max(tasks, key=tasks.count)}", allowed="one probe per task")
@@ -119,7 +139,7 @@ def probe_path(name: str, packaged: Sequence[Path] = ()) -> Path:
     if name not in TASKS:
         raise ConfigError(
             f"--probe {name}: no such task{did_you_mean(name, list(TASKS))}",
-            allowed=f"{', '.join(TASKS)}, or a file *{linear_probe_io.SUFFIX}",
+            allowed=f"{', '.join(TASKS)}, a file *{linear_probe_io.SUFFIX}, or a folder *.probe of `cgdmer fit`",
         )
     return paths.fitted_probe("cgdmer", name)
 

@@ -1,0 +1,240 @@
+"""`cgdmer fit` and what `cgdmer score` does with its probe, through the command line on small recordings."""
+
+import json
+import os
+import shutil
+from pathlib import Path
+
+import numpy as np
+import polars as pl
+import pytest
+from support import example_recordings as example
+
+import cgdmer
+from cgdmer import cli
+from cgdmer.encoders.handcrafted import Handcrafted
+from cgdmer.probing import label_probe_io
+from cgdmer.probing.solver import sigmoid
+from cgdmer.signals import LEADS
+
+N = 44
+"""Two recordings of each of 22 patients; every second patient has tall waves."""
+ARRAYS = ["--fs", str(example.FS), "--unit", "mV", "--leads", ",".join(LEADS)]
+
+
+@pytest.fixture(scope="module")
+def made(tmp_path_factory):
+    """A folder with recordings, a table of labels and a fitted probe."""
+    folder = tmp_path_factory.mktemp("fit")
+    (folder / "in").mkdir()
+    lines = ["recording,patient,tall,rare"]
+    for number in range(N):
+        patient = number // 2
+        tall = patient % 2
+        scale = (1.6 if tall else 1.0) * (1 + 0.1 * (number % 3))
+        np.save(folder / "in" / f"r{number:02}.npy", example.millivolt(number) * scale)
+        lines.append(f"r{number:02},p{patient},{tall},{int(number < 3)}")
+    (folder / "labels.csv").write_text("\n".join(lines) + "\n")
+    return folder
+
+
+@pytest.fixture(autouse=True)
+def here(made, tmp_path, monkeypatch):
+    monkeypatch.setenv("CGDMER_EXECUTOR", "serial")
+    shutil.copytree(made, tmp_path, dirs_exist_ok=True)
+    monkeypatch.chdir(tmp_path)
+
+
+def fit(*words, labels="labels.csv"):
+    return cli.main(["--quiet", "fit", labels, "in", *ARRAYS, "--model", str(example.model()), *words])
+
+
+def score(*words, model=None):
+    return cli.main(["--quiet", "score", "in", *ARRAYS, "--model", str(model or example.model()), *words])
+
+
+def signal(name, encoder):
+    return cgdmer.read_record(f"in/{name}.npy", encoder, fs=example.FS, unit="mV", leads=LEADS).signal[None]
+
+
+@pytest.fixture
+def fitted(here, made):
+    """The probe of the label `tall`, fitted once for all tests."""
+    kept = made.with_name(f"{made.name}-kept") / "my.probe"
+    if not kept.exists():
+        assert fit("--labels", "tall", "-o", str(kept)) == 0
+    shutil.copytree(kept, "my.probe")
+    return label_probe_io.load(Path("my.probe"))
+
+
+def test_a_fitted_probe_gives_score_calibrated_probabilities(fitted, capsys):
+    assert score("--probe", "my.probe", "-o", "out.parquet") == 0
+    table = pl.read_parquet("out.parquet")
+    assert table.columns == ["id", "seconds", "missing", "quality", "probe/my/tall"]
+    tall = np.array([number // 2 % 2 for number in range(N)])
+    given = table["probe/my/tall"].to_numpy()
+    assert given[tall == 1].mean() > given[tall == 0].mean() + 0.2
+    encoder = cgdmer.load_encoder(example.model())
+    pooled = encoder.encode(signal("r07", encoder))["pooled"]
+    assert given[7] == pytest.approx(sigmoid(fitted.logits({"pooled": pooled}))[0, 0], abs=1e-5)
+    said = capsys.readouterr().out
+    assert "my: calibrated by `cgdmer fit` on 44 recordings (22 patients), pooled features" in said
+    assert "tall: 22 of 44 have it (50.0 %), AUROC" in said
+
+
+@pytest.mark.parametrize("features", ["measurements", "both"])
+def test_measurements_are_made_again_by_score(features):
+    assert fit("--labels", "tall", "--features", features, "-o", "m.probe") == 0
+    assert score("--probe", "m.probe", "-o", "out.parquet") == 0
+    probe, encoder = label_probe_io.load(Path("m.probe")), cgdmer.load_encoder(example.model())
+    made = encoder.encode(signal("r03", encoder))
+    made["measurements"] = Handcrafted(encoder.form).encode(signal("r03", encoder))["pooled"]
+    expected = sigmoid(probe.logits(made))[0, 0]
+    assert pl.read_parquet("out.parquet")["probe/m/tall"][3] == pytest.approx(expected, abs=1e-3)
+    assert bool(probe.card.encoder_digest) == (features == "both")
+
+
+def test_what_is_not_used_is_counted_and_named_and_the_exit_code_says_so(capsys):
+    lines = Path("labels.csv").read_text().splitlines()
+    Path("in/broken.npy").write_bytes(b"no array")
+    Path("in/labels.csv").write_text("\n".join([*lines[:-2], "ghost,,1,0", "broken,,1,0", "r42,,1,0"]) + "\n")
+    assert fit(labels="in/labels.csv") == 6
+    said = capsys.readouterr().out
+    assert "1 rows name no recording: ghost" in said
+    assert "1 recordings have no row and were not read: in/r43.npy" in said
+    assert "1 recordings could not be used: my.rejects.csv" in said
+    assert "left out: rare: 2 patients with a yes" in said
+    assert "3 rows state no patient" in said
+    assert pl.read_csv("my.rejects.csv")["path"].to_list() == ["in/broken.npy"]
+    card = json.loads(Path("my.probe/card.json").read_text())
+    assert (card["recordings"], card["left_out"].keys()) == (43, {"rare"})
+
+
+def test_unknown_labels_are_left_out_for_that_label_and_patients_may_be_missing(capsys):
+    lines = Path("labels.csv").read_text().splitlines()
+    rows = [line.split(",") for line in lines[1:]]
+    text = ["recording,a,b", *(f"{row[0]},{row[2] if number else ''},{row[2]}" for number, row in enumerate(rows))]
+    Path("labels.csv").write_text("\n".join(text))
+    assert fit() == 0
+    card = label_probe_io.load(Path("my.probe")).card
+    assert [card.labels[name].recordings for name in "ab"] == [43, 44]
+    assert (card.patients, card.patients_named) == (44, False)
+    assert "No column 'patient'" in capsys.readouterr().out
+
+
+def test_nothing_is_overwritten_without_being_asked_and_the_same_input_gives_the_same_bytes(fitted, capsys):
+    before = {path.name: path.read_bytes() for path in Path("my.probe").iterdir()}
+    assert set(before) == {"card.json", "README.md", "layer.probe.safetensors"}
+    assert fit("--labels", "tall") == 2
+    assert "exists already" in capsys.readouterr().err
+    assert fit("--labels", "tall", "--overwrite") == 0
+    assert {path.name: path.read_bytes() for path in Path("my.probe").iterdir()} == before
+    Path("my.probe/mine.txt").write_text("mine")
+    assert fit("--labels", "tall", "--overwrite") == 2
+    assert Path("my.probe/mine.txt").read_text() == "mine"
+    assert not [name for name in os.listdir() if name.startswith(".")]
+
+
+def test_a_failed_replacement_puts_the_earlier_probe_back(fitted, monkeypatch):
+    before = Path("my.probe/card.json").read_bytes()
+    monkeypatch.setattr(label_probe_io, "write_json", lambda *_: (_ for _ in ()).throw(RuntimeError("full")))
+    with pytest.raises(RuntimeError):
+        label_probe_io.save(Path("my.probe"), fitted.card, fitted.layer, "")
+    assert Path("my.probe/card.json").read_bytes() == before
+    assert not [name for name in os.listdir() if name.startswith(".")]
+
+
+def test_a_known_prevalence_shifts_the_odds(fitted, capsys):
+    assert score("--probe", "my.probe", "-o", "a.parquet") == 0
+    assert score("--probe", "my.probe", "--recalibrate", "tall=0.1", "-o", "b.parquet") == 0
+    assert "shifted to a prevalence of 10 %" in capsys.readouterr().out
+    assert score("--probe", "my.probe", "--recalibrate", "0.1", "-o", "c.parquet") == 0
+    plain, shifted, same = (
+        pl.read_parquet(f"{name}.parquet")["probe/my/tall"].to_numpy().astype(float) for name in "abc"
+    )
+    prevalence = fitted.card.labels["tall"].prevalence
+    ratio = plain / (1 - plain) * (1 - prevalence) / prevalence  # the likelihood ratio of each recording
+    np.testing.assert_allclose(shifted, ratio * 0.1 / (ratio * 0.1 + 0.9), rtol=1e-4)
+    np.testing.assert_array_equal(shifted, same)
+
+
+@pytest.mark.parametrize(
+    ("words", "code", "message"),
+    [
+        (["--probe", "my.probe", "--recalibrate", "tal=0.1"], 2, "did you mean 'tall'"),
+        (["--probe", "my.probe", "--recalibrate", "tall=1"], 2, "above 0 and below 1"),
+        (["--probe", "my.probe", "--recalibrate", "tall=x"], 2, "above 0 and below 1"),
+        (["--probe", "my.probe", "--recalibrate", "0.1", "--recalibrate", "tall=0.2"], 2, "stated twice"),
+        (["--recalibrate", "0.1"], 2, "a probe of `cgdmer fit`"),
+        (["--probe", "my.probe", "--representation", "shared"], 2, "the probe knows its own"),
+        (["--probe", "other.probe"], 3, "is no probe of one's own labels"),
+        (["--probe", "my.probe", "-o", "my.probe/card.csv", "--probe", "x/my.probe"], 3, "is no probe"),
+    ],
+)
+def test_wrong_options_of_score_are_explained(fitted, words, code, message, capsys):
+    assert score(*words) == code
+    assert message in capsys.readouterr().err
+
+
+def test_a_probe_of_another_encoder_or_another_form_is_refused(fitted, capsys):
+    assert score("--probe", "my.probe", model="cgdmer-base") == 3
+    assert "is fitted for encoder cgdmer" in capsys.readouterr().err
+    assert fit("--labels", "tall", "--features", "measurements", "-o", "m.probe") == 0
+    assert score("--probe", "m.probe", model="cgdmer-base") == 3
+    assert "another sampling rate, length or filter" in capsys.readouterr().err
+
+
+def test_a_damaged_probe_is_named(fitted, capsys):
+    layer = Path("my.probe/layer.probe.safetensors")
+    content = layer.read_bytes()
+    layer.write_bytes(content[:-1] + bytes([content[-1] ^ 1]))
+    assert score("--probe", "my.probe") == 3
+    assert "layer.probe.safetensors was changed" in capsys.readouterr().err
+    layer.unlink()
+    os.mkfifo(layer)
+    assert score("--probe", "my.probe") == 3
+    card = Path("my.probe/card.json")
+    card.write_text(card.read_text().replace('"prevalence": 0.5', '"prevalence": 0.1'))
+    assert score("--probe", "my.probe") == 3
+    assert "does not match its own digest" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("words", "code", "message"),
+    [
+        (["-o", "my"], 2, "a folder *.probe"),
+        (["-o", "in"], 2, "a folder *.probe"),
+        (["--features", "measurements", "--representation", "shared"], 2, "is of no use"),
+        (["--representation", "poled"], 2, "did you mean 'pooled'"),
+        (["--labels", "tal"], 2, "did you mean 'tall'"),
+        (["--labels", "rare"], 3, "no label can be fitted: rare: 2 patients with a yes"),
+        (["--start", "-1"], 2, "seconds from 0"),
+        (["--seconds", "11"], 2, "the encoder's length"),
+    ],
+)
+def test_wrong_options_of_fit_are_explained(words, code, message, capsys):
+    assert fit(*words) == code
+    assert message in capsys.readouterr().err
+    assert not os.path.exists("my.probe")
+
+
+def test_a_table_that_is_missing_or_wrong_stops_before_anything_is_read(capsys):
+    Path("strange.csv").write_text("recording,patient,tall\nx,y,1\n")
+    assert fit(labels="strange.csv") == 3
+    assert "no row of strange.csv names a recording: its first row is 'x'" in capsys.readouterr().err
+    assert fit(labels="gone.csv") == 3
+    assert "gone.csv cannot be read" in capsys.readouterr().err
+    Path("in/r00.csv").write_text("recording,tall\nr00,1\nr00,1\n")
+    assert fit(labels="in/r00.csv") == 3
+    assert "two rows are of the recording" in capsys.readouterr().err
+    assert os.listdir("in").count("r00.npy") == 1
+
+
+def test_measurements_of_the_stated_version_are_as_they_were():
+    """A failure means that the hand-crafted features changed: raise MEASUREMENTS_VERSION, then these numbers."""
+    encoder = cgdmer.load_encoder(example.model())
+    made = Handcrafted(encoder.form).encode(signal("r00", encoder))["pooled"][0]
+    assert label_probe_io.MEASUREMENTS_VERSION == 1
+    assert len(made) == 220
+    told = [70.175, 0.0086603, 0.0021667, 0.50917, 0.14, -4.4425, -3.4377, -13.203]
+    assert made[[0, 1, 12, 45, 130, 138, 150, 200]].tolist() == pytest.approx(told, rel=1e-3)
