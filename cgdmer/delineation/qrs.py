@@ -1,0 +1,59 @@
+"""Onset and offset of the QRS complex in each lead of a median beat: where its slope leaves and reaches the noise."""
+
+import numpy as np
+from scipy import ndimage
+
+from cgdmer.delineation.rules import Limits, Rules
+
+CORE = 0.06
+"""The complex is steepest within so many seconds of the centre of a beat."""
+QUIET = 0.2
+"""Share of a beat that is quiet; the slope there is noise."""
+
+
+def delimit(beat: np.ndarray, centre: int, fs: float, rules: Rules) -> tuple[list[Limits | None], tuple[int, int]]:
+    """Return the complex in each lead of a median beat (L, W) in mV, and its first and last sample over all leads.
+
+    A lead has none if nothing in it stands out. Within the limits over all leads, widened by a margin, a lead's own
+    slope decides.
+    """
+    steep = np.abs(ndimage.gaussian_filter1d(beat, rules.qrs_smoothing * fs, axis=1, order=1, mode="nearest"))
+    noise = rules.qrs_noise * np.quantile(steep, QUIET, axis=1)
+    first, last = _over_all_leads(steep, centre, fs, rules)
+    margin = round(rules.qrs_margin * fs)
+    begin, end = max(first - margin, 0), min(last + margin, beat.shape[1] - 1)
+    part = slice(begin, end + 1)
+    found = [_in_lead(beat[lead, part], steep[lead, part], noise[lead], begin, rules) for lead in range(len(beat))]
+    return found, (first, last)
+
+
+def _over_all_leads(steep: np.ndarray, centre: int, fs: float, rules: Rules) -> tuple[int, int]:
+    """Return the first and last sample of the steep part around the centre, over pauses."""
+    low, high = max(centre - round(rules.qrs_reach * fs), 0), centre + round(1.5 * rules.qrs_reach * fs)
+    total = np.sqrt(np.square(steep).mean(axis=0))
+    core = centre - round(CORE * fs)
+    top = core + int(total[core : centre + round(CORE * fs)].argmax())
+    threshold = max(rules.qrs_share * total[top], rules.qrs_noise * float(np.quantile(total, QUIET)))
+    inside = np.flatnonzero(total[low : high + 1] > threshold) + low
+    pause = round(rules.qrs_pause * fs)
+    return _reached(inside[inside <= top][::-1], top, pause), _reached(inside[inside >= top], top, pause)
+
+
+def _reached(samples: np.ndarray, start: int, pause: int) -> int:
+    """Return the last of the samples, which lead away from `start`, before a gap that is longer than a pause."""
+    end = start
+    for sample in samples.tolist():
+        if abs(sample - end) > pause + 1:
+            break
+        end = sample
+    return end
+
+
+def _in_lead(wave: np.ndarray, steep: np.ndarray, noise: float, begin: int, rules: Rules) -> Limits | None:
+    largest = float(steep.max())
+    if largest <= 2 * noise or np.ptp(wave) < rules.qrs_least:
+        return None
+    onset = int(np.flatnonzero(steep > max(rules.qrs_lead_on * largest, noise))[0])
+    offset = int(np.flatnonzero(steep > max(rules.qrs_lead_off * largest, noise))[-1])
+    peak = onset + int(np.abs(wave[onset : offset + 1] - wave[onset]).argmax())
+    return Limits(begin + onset, begin + peak, begin + offset)

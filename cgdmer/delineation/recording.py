@@ -1,0 +1,72 @@
+"""P, QRS and T waves of every beat of a recording, from the median beat of each shape."""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from cgdmer.delineation import beats, p_and_t, qrs
+from cgdmer.delineation.rules import RULES, Limits, Rules
+
+P, QRS, T = "p", "qrs", "t"
+WAVES = (P, QRS, T)
+
+
+@dataclass(frozen=True, eq=False)
+class DelineatedShape:
+    """The beats of one shape, and the waves of their median beat."""
+
+    shape: beats.Shape
+    waves: dict[str, list[Limits | None]]
+    """Each wave in each lead, in samples from the start of the median beat."""
+
+
+@dataclass(frozen=True, eq=False)
+class Delineation:
+    """The beats of a recording."""
+
+    centres: np.ndarray
+    """Samples of all beats, ascending (n,)."""
+    shapes: list[DelineatedShape]
+    """The most frequent first."""
+    fs: float
+    samples: int
+
+    def waves(self, lead: int, kind: str) -> list[Limits]:
+        """Return a wave of every beat in one lead, in samples of the recording, in order."""
+        placed = []
+        for each in self.shapes:
+            if wave := each.waves[kind][lead]:
+                begins = each.shape.centres - round(beats.BEFORE * self.fs)
+                placed += [Limits(wave.onset + at, wave.peak + at, wave.offset + at) for at in begins.tolist()]
+        return sorted(
+            (wave for wave in placed if wave.onset >= 0 and wave.offset < self.samples), key=lambda wave: wave.peak
+        )
+
+
+def delineate(leads: np.ndarray, fs: float, rules: Rules = RULES) -> Delineation:
+    """Delineate leads (L, T) in mV; an absent lead is zero. Without beats, the result has no shapes."""
+    centres = beats.find(leads, fs)
+    shapes = beats.shapes(leads, centres, fs)
+    return Delineation(centres, [_delineated(one, centres, fs, rules) for one in shapes], fs, leads.shape[1])
+
+
+def _delineated(shape: beats.Shape, centres: np.ndarray, fs: float, rules: Rules) -> DelineatedShape:
+    centre, rr = round(beats.BEFORE * fs), np.diff(centres)
+    complexes, (first, last) = qrs.delimit(shape.beat, centre, fs, rules)
+    to_next = centre + round(_distance(shape.centres, centres, fs, 1) - rules.pause * fs)
+    t = p_and_t.t_waves(shape.beat, last, min(shape.beat.shape[1] - 1, to_next), fs, rules)
+    ends = [wave.offset for wave in t if wave]
+    before = round(float(np.median(ends)) - _distance(shape.centres, centres, fs, -1)) if ends else 0
+    irregular = len(rr) > 1 and bool(rr.std() > rules.irregular * rr.mean())
+    p = p_and_t.p_waves(shape.beat, shape.error, before, first, fs, rules, irregular)
+    return DelineatedShape(shape, {P: p, QRS: complexes, T: t})
+
+
+def _distance(own: np.ndarray, centres: np.ndarray, fs: float, side: int) -> float:
+    """Return the median distance in samples from the beats of a shape to the next beat (1) or the one before (-1)."""
+    least = 0.1 * fs  # beats of a shape were moved a little to fit each other
+    gaps = side * (centres[None] - own[:, None])
+    nearest = np.where(gaps > least, gaps, np.inf).min(axis=1)
+    known = nearest[np.isfinite(nearest)]
+    usual = float(np.median(np.diff(centres))) if len(centres) > 1 else fs
+    return float(np.median(known)) if len(known) else usual
