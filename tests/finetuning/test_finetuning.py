@@ -202,6 +202,20 @@ def test_features_of_the_classifier_are_those_of_the_encoder(here):
     )
 
 
+def test_a_model_with_the_options_of_the_demo_can_be_fine_tuned(tmp_path):
+    signal, reports, _ = example.signals(4)
+    options = example.MODEL.model_copy(update={"leads": "independent", "pooling": "statistics"})
+    model = weights.create(options, settings.Masking(), settings.Objective(), example.SIGNAL, reports, seed=5)
+    weights.save(tmp_path / "model", model, example.SIGNAL, {})
+    classifier = Classifier(load_backbone(tmp_path / "model", pretrained=True, seed=0)[0], 3)
+    torch.nn.init.normal_(classifier.head.weight)
+    valid, missing = torch.full((4,), signal.shape[2]), torch.zeros(4, 12, dtype=torch.bool)
+    classifier(torch.from_numpy(signal), valid, missing).square().sum().backward()
+    still = [name for name, parameter in classifier.named_parameters() if parameter.grad is None]
+    assert still == []
+    assert classifier.backbone.ecg_encoder.patch_embed.weight.grad.abs().sum() > 0
+
+
 def test_layers_learn_slower_the_further_they_are_from_the_head(here):
     classifier = Classifier(load_backbone(paths.MODEL, pretrained=True, seed=0)[0], 3)
     depths = {
