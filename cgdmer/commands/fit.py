@@ -45,7 +45,7 @@ class FitOptions:
         """Return the names of the features; ConfigError for one that does not exist."""
         if self.features == MEASUREMENTS and self.representation is not None:
             raise ConfigError("--representation is of no use with --features measurements", allowed="one of the two")
-        learned = self.representation or "pooled"
+        learned = "pooled" if self.representation is None else self.representation
         if learned not in encoder.dims:
             names = sorted(encoder.dims)
             raise ConfigError(
@@ -148,7 +148,7 @@ def _matches(request: Request, table_file: Path, table: LabelTable) -> Matches:
             recordings) else "no recording was found"  # fmt: skip
         raise DataError(
             f"no row of {printable(str(table_file))} names a recording: its first row is "
-            f"'{printable(table.recordings[0])}', and {found}",
+            f"'{printable(table.recordings[0][:80])}', and {found}",
             allowed="an id of `cgdmer embed`, a path, a file name, or a name without suffix",
             fix="name the right column with --recording COLUMN; for arrays, pass --fs, --unit and --leads",
         )

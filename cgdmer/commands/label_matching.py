@@ -13,6 +13,8 @@ DEPTH = 32
 """Folders above a recording that a row may name."""
 SHOWN = 3
 """Examples that a message names."""
+LONGEST = 120
+"""Characters of a name that a message quotes, from its end."""
 
 
 @dataclass(frozen=True)
@@ -48,7 +50,7 @@ def match(names: Sequence[str], recordings: Sequence[RecordingPath | Rejected]) 
         elif fitting in row_of:
             raise DataError(
                 f"two rows are of the recording {printable(recordings[fitting].id)}: "
-                f"'{printable(names[row_of[fitting]])}' and '{printable(name)}'",
+                f"'{_short(names[row_of[fitting]])}' and '{_short(name)}'",
                 allowed="one row for each recording", fix="remove one of them from the table",
             )  # fmt: skip
         else:
@@ -78,7 +80,7 @@ def _recording(
         fitting = by_end.get(stem, [])
     if len(fitting) > 1:
         raise DataError(
-            f"'{printable(name)}' may be any of {len(fitting)} recordings: "
+            f"'{_short(name)}' may be any of {len(fitting)} recordings: "
             f"{examples([recordings[one].id for one in fitting])}",
             allowed="a name that fits one recording", fix="write more of its path into the table",
         )  # fmt: skip
@@ -101,5 +103,9 @@ def _normal(name: str) -> str:
 
 def examples(names: Sequence[str]) -> str:
     """Return the first names, and how many more there are."""
-    text = ", ".join(printable(name) for name in names[:SHOWN])
+    text = ", ".join(_short(name) for name in names[:SHOWN])
     return text + (f" and {len(names) - SHOWN:,} more" if len(names) > SHOWN else "")
+
+
+def _short(name: str) -> str:
+    return printable(name if len(name) <= LONGEST else f"...{name[3 - LONGEST :]}")

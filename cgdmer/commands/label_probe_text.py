@@ -37,14 +37,14 @@ def summary(request: "Request", card: LabelCard, matches: Matches, table: LabelT
     lines = [_aligned([HEADS, *rows(card)])]
     lines += [f"left out: {name}: {reason}" for name, reason in card.left_out.items()]
     if rows_alone := matches.rows_without_recording:
-        lines.append(f"{len(rows_alone):,} rows name no recording: {examples(rows_alone)}")
+        lines.append(f"rows that name no recording: {len(rows_alone):,} ({examples(rows_alone)})")
     if without := matches.recordings_without_row:
-        lines.append(f"{len(without):,} recordings have no row and were not read: {examples(without)}")
+        lines.append(f"recordings without a row, not read: {len(without):,} ({examples(without)})")
     if rejected:
-        lines.append(f"{rejected:,} recordings could not be used: {request.rejects}")
+        lines.append(f"recordings that could not be used: {rejected:,} (see {request.rejects})")
     lines += [] if card.patients_named else [NO_PATIENTS]
     if unknown := (table.patients or []).count(""):
-        lines.append(f"{unknown:,} rows state no patient; each counts as a patient of its own.")
+        lines.append(f"rows without a patient, each of which counts as a patient of its own: {unknown:,}")
     lines.append(f"{request.output}: fitted on {card.description}, C chosen inside {FOLDS} folds by patient")
     return "\n".join(map(printable, lines))
 

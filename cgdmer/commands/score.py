@@ -46,7 +46,7 @@ class ScoreOptions:
 
     @property
     def layer(self) -> str:
-        return self.representation or "pooled"
+        return "pooled" if self.representation is None else self.representation
 
     @property
     def prompt_file(self) -> Path:

@@ -9,9 +9,9 @@ import shutil
 import tempfile
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from pathlib import Path
-from typing import Any
+from typing import Any, get_origin
 
 import numpy as np
 
@@ -163,6 +163,22 @@ def _replacing(folder: Path) -> Iterator[None]:
         shutil.rmtree(aside)
 
 
+def _check(card: LabelCard, name: str) -> None:
+    """Raise ValueError for a card whose fields are of other types or out of bounds, or with names not to be printed."""
+    parts: list[Any] = [card, *card.labels.values(), *(numbers.auroc for numbers in card.labels.values())]
+    for one in parts:
+        for each in fields(one):
+            value, kind = getattr(one, each.name), get_origin(each.type) or each.type
+            good = isinstance(value, (int, float) if kind is float else kind)  # type: ignore[arg-type]
+            if not good or (kind is float and not np.isfinite(value)):
+                raise ValueError(f"{each.name} is no {getattr(kind, '__name__', kind)}")
+    names = [name, card.cgdmer, card.encoder, *card.representations, *card.labels, *card.left_out]
+    if not all(isinstance(text, str) and text.isprintable() for text in names):
+        raise ValueError("a name is not printable")
+    if not all(0 < numbers.prevalence < 1 for numbers in card.labels.values()):
+        raise ValueError("a prevalence is not between 0 and 1")
+
+
 def load(folder: Path) -> LabelProbe:
     """Read a probe from its folder; DataError if it is missing, damaged or was edited."""
     shown = printable(str(folder))
@@ -176,12 +192,14 @@ def load(folder: Path) -> LabelProbe:
         if sha256(folder / LAYER) != content["files"][LAYER]:
             raise ValueError(f"{LAYER} was changed")
         card = LabelCard.from_json(content)
+        _check(card, folder.stem)
         probe = linear_probe_io.load(folder / LAYER)
         (layer,) = probe.layers.values()
         if probe.classes != list(card.labels) or not card.labels:
             raise ValueError(f"{LAYER} is of other labels")
         if not (np.isfinite(layer.coef).all() and np.isfinite(layer.intercept).all()):
             raise ValueError(f"{LAYER} holds numbers that are not finite")
-    except (OSError, ValueError, TypeError, KeyError, AttributeError, RecursionError) as error:
-        raise DataError(f"{shown} is damaged: {printable(str(error))[:120]}", fix="fit the probe again") from error
+    except (OSError, ValueError, TypeError, KeyError, AttributeError, RecursionError, DataError) as error:
+        reason = error.problem if isinstance(error, DataError) else str(error)
+        raise DataError(f"{shown} is damaged: {printable(reason)[:120]}", fix="fit the probe again") from error
     return LabelProbe(folder.stem, card, layer)

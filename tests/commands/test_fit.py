@@ -100,11 +100,11 @@ def test_what_is_not_used_is_counted_and_named_and_the_exit_code_says_so(capsys)
     Path("in/labels.csv").write_text("\n".join([*lines[:-2], "ghost,,1,0", "broken,,1,0", "r42,,1,0"]) + "\n")
     assert fit(labels="in/labels.csv") == 6
     said = capsys.readouterr().out
-    assert "1 rows name no recording: ghost" in said
-    assert "1 recordings have no row and were not read: in/r43.npy" in said
-    assert "1 recordings could not be used: my.rejects.csv" in said
+    assert "rows that name no recording: 1 (ghost)" in said
+    assert "recordings without a row, not read: 1 (in/r43.npy)" in said
+    assert "recordings that could not be used: 1 (see my.rejects.csv)" in said
     assert "left out: rare: 2 patients with a yes" in said
-    assert "3 rows state no patient" in said
+    assert "counts as a patient of its own: 3" in said
     assert pl.read_csv("my.rejects.csv")["path"].to_list() == ["in/broken.npy"]
     card = json.loads(Path("my.probe/card.json").read_text())
     assert (card["recordings"], card["left_out"].keys()) == (43, {"rare"})
@@ -206,6 +206,7 @@ def test_a_damaged_probe_is_named(fitted, capsys):
         (["-o", "in"], 2, "a folder *.probe"),
         (["--features", "measurements", "--representation", "shared"], 2, "is of no use"),
         (["--representation", "poled"], 2, "did you mean 'pooled'"),
+        (["--representation", ""], 2, "the encoder has none of that name"),
         (["--labels", "tal"], 2, "did you mean 'tall'"),
         (["--labels", "rare"], 3, "no label can be fitted: rare: 2 patients with a yes"),
         (["--start", "-1"], 2, "seconds from 0"),

@@ -1,5 +1,6 @@
 """Hostile command lines: options, files, settings, variables, results and names. Each must end with an error."""
 
+from hostile import label_cases
 from hostile.cases import Case
 from hostile.file_cases import checkpoints, exports, models, prompts, settings
 from hostile.option_cases import lists, options, outputs, paths
@@ -8,6 +9,7 @@ from hostile.project_cases import checks, profiles, tables, variables
 KINDS = (
     options, outputs, prompts, models, settings, lists, paths, checkpoints, exports,
     variables, profiles, tables, checks,
+    label_cases.tables, label_cases.outputs, label_cases.probes,
 )  # fmt: skip
 
 
