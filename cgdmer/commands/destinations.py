@@ -1,7 +1,7 @@
 """Where a command may write: never over an input, a sidecar or a file that this program did not write.
 
 A file of this program is recognised by its content: Parquet by the metadata in its schema, CSV by its sha256 in the
-metadata beside it, pictures by a mark at their end. A table that was edited since is the user's.
+metadata beside it, pictures and workbooks by a mark at their end. A table that was edited since is the user's.
 """
 
 import csv
@@ -10,8 +10,10 @@ import stat
 from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from typing import Any
+from zipfile import BadZipFile
 
 from cgdmer import embeddings
+from cgdmer.commands import spreadsheet
 from cgdmer.errors import ConfigError, printable
 from cgdmer.files import read_json, sha256, without_digest
 from cgdmer.recordings.array_metadata import METADATA_SUFFIX
@@ -164,7 +166,7 @@ def written_here(path: Path) -> bool:
         test = _TESTS[path.suffix]
     try:
         return path.is_file() and test(path)
-    except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError, csv.Error):
+    except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError, csv.Error, BadZipFile):
         return False
 
 
@@ -200,6 +202,7 @@ def _ends_with(mark: bytes) -> Callable[[Path], bool]:
 _TESTS: dict[str, Callable[[Path], bool]] = {
     ".parquet": _is_parquet,
     ".csv": _is_table,
+    ".xlsx": spreadsheet.written_here,
     ".svg": _ends_with(SVG_MARK.encode()),
     ".png": _ends_with(PNG_MARK + PNG_END),
 }

@@ -12,6 +12,7 @@ from typing import Any, TextIO, TypeAlias
 import numpy as np
 
 from cgdmer import embeddings
+from cgdmer.commands import spreadsheet
 from cgdmer.commands.destinations import KEY, REJECTS_HEADER, metadata_beside, written_here
 from cgdmer.errors import ConfigError, printable
 from cgdmer.files import atomic, sha256, with_digest, write_json
@@ -28,8 +29,9 @@ ALL_FORMATS = (".parquet", ".csv", "")
 
 @contextmanager
 def open_output(path: Path, meta: dict[str, Any]) -> Iterator[Writer]:
-    """Open an output by its suffix: `.parquet`, `.csv`, or a folder if there is none; `claim` has allowed it."""
-    with {".parquet": parquet, ".csv": table, "": folder}[path.suffix](path, meta) as write:
+    """Open an output by its suffix: `.parquet`, `.csv`, `.xlsx`, or a folder without one; `claim` has allowed it."""
+    kinds = {".parquet": parquet, ".csv": table, ".xlsx": workbook, "": folder}
+    with kinds[path.suffix](path, meta) as write:
         yield write
 
 
@@ -80,6 +82,13 @@ def table(path: Path, meta: dict[str, Any]) -> Iterator[Writer]:
 
             yield write
         write_json(metadata_beside(path), {**meta, "table_sha256": sha256(temporary)})
+
+
+@contextmanager
+def workbook(path: Path, meta: dict[str, Any]) -> Iterator[Writer]:
+    """Write a workbook with one column per number, and its metadata in a second sheet."""
+    with spreadsheet.workbook(path, meta) as write:
+        yield lambda columns: write(dict(_flat(columns)))
 
 
 @contextmanager

@@ -3,7 +3,7 @@
 import argparse
 import signal
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from types import FrameType
@@ -30,10 +30,11 @@ def add_commands(commands: Any) -> None:
     metadata.add_argument(
         "--overwrite", action="store_true", help="also replace a file that this program did not write; never an input"
     )
-    inputs = argparse.ArgumentParser(add_help=False, parents=[metadata])
-    inputs.add_argument(
+    searched = argparse.ArgumentParser(add_help=False, parents=[metadata])
+    searched.add_argument(
         "paths", metavar="PATH", nargs="+", help="recordings, folders, zips, or - to read a list of paths from stdin"
     )
+    inputs = argparse.ArgumentParser(add_help=False, parents=[searched])
     inputs.add_argument(
         "--model",
         metavar="FOLDER",
@@ -71,6 +72,46 @@ def add_commands(commands: Any) -> None:
     score.add_argument("--representation", help="input of the probes of tasks: pooled (default), shared or specific")
     fit_arguments.add_to_score(score)
     fit_arguments.add(commands, inputs)
+    _add_measure(commands, searched)
+    _add_similar(commands, metadata)
+    _add_plot(commands, metadata)
+
+
+def _add_measure(commands: Any, searched: argparse.ArgumentParser) -> None:
+    measure = commands.add_parser(
+        "measure", parents=[searched], help="measure rate, intervals, axes, ST levels and voltages of recordings"
+    )
+    measure.add_argument("--seconds", type=float, default=10.0, help="measure SECONDS, 2 to 60; default: 10")
+    measure.add_argument(
+        "-o",
+        "--output",
+        metavar="FILE",
+        default="measurements.csv",
+        help=".csv, .parquet or .xlsx; default: %(default)s",
+    )
+
+
+def _add_similar(commands: Any, metadata: argparse.ArgumentParser) -> None:
+    similar = commands.add_parser(
+        "similar", parents=[metadata], help="find the recordings of a table of embeddings that resemble one"
+    )
+    similar.add_argument("query", metavar="QUERY", help="an id of the table, or the file of a recording")
+    similar.add_argument(
+        "--in",
+        dest="table",
+        metavar="TABLE",
+        required=True,
+        help="what `embed` wrote (.parquet, .csv, folder), or .npz",
+    )
+    similar.add_argument("-k", "--count", type=int, default=10, help="how many recordings; default: %(default)s")
+    similar.add_argument("--feature", default="shared", help="representation to compare; default: %(default)s")
+    similar.add_argument(
+        "--model", metavar="FOLDER", help="the encoder of the table, as in embed; needed for a file only"
+    )
+    similar.add_argument("-o", "--output", metavar="FILE", help="also write the result: .csv, .parquet or .xlsx")
+
+
+def _add_plot(commands: Any, metadata: argparse.ArgumentParser) -> None:
     plot = commands.add_parser("plot", parents=[metadata], help="draw a recording on ECG paper")
     plot.add_argument("path", metavar="FILE", help="one recording")
     plot.add_argument("--seconds", type=float, default=10.0, help="draw SECONDS, up to 60; default: 10")
@@ -82,7 +123,7 @@ def add_commands(commands: Any) -> None:
 def run(options: argparse.Namespace) -> tuple[int, str]:
     """Run a command and return its exit code and what it prints."""
     with ending_cleanly():
-        return {"embed": _embed, "score": _score, "fit": _fit, "plot": _plot}[options.command](options)
+        return COMMANDS[options.command](options)
 
 
 @contextmanager
@@ -125,6 +166,25 @@ def _score(options: argparse.Namespace) -> tuple[int, str]:
     return outcome.code, "\n".join(filter(None, [outcome.findings, str(outcome)]))
 
 
+def _measure(options: argparse.Namespace) -> tuple[int, str]:
+    from cgdmer.commands.measure import measure_all
+
+    outcome = measure_all(_request(options))
+    return outcome.code, str(outcome)
+
+
+def _similar(options: argparse.Namespace) -> tuple[int, str]:
+    from cgdmer.commands.similar import Search, similar
+    from cgdmer.recordings.array_metadata import from_options
+
+    metadata = from_options(options.fs, options.unit, options.leads)
+    output = None if options.output is None else _output_path(options.output)
+    search = Search(
+        options.query, Path(options.table), options.feature, options.count, options.start, output, options.overwrite
+    )
+    return 0, str(similar(search, options.model, metadata))
+
+
 def _fit(options: argparse.Namespace) -> tuple[int, str]:
     return fit_arguments.run(options, _request(options))
 
@@ -154,3 +214,13 @@ def _plot(options: argparse.Namespace) -> tuple[int, str]:
     output = None if options.output is None else _output_path(options.output)
     drawing = Drawing(output, options.start, options.seconds, options.overwrite)
     return 0, str(plot(options.path, drawing, metadata))
+
+
+COMMANDS: dict[str, Callable[[argparse.Namespace], tuple[int, str]]] = {
+    "embed": _embed,
+    "score": _score,
+    "fit": _fit,
+    "measure": _measure,
+    "similar": _similar,
+    "plot": _plot,
+}

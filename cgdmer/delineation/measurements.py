@@ -109,7 +109,7 @@ def _area(lead: np.ndarray, wave: Limits) -> float:
 
 
 def levels(main: DelineatedShape, fs: float) -> Values:
-    """Return ST levels, R and S voltages, and the sums of Sokolow-Lyon and Cornell, in mV from the level before the QRS.
+    """Return ST levels, R and S voltages, and the sums of Sokolow-Lyon and Cornell, in mV from the level before QRS.
 
     Sokolow-Lyon is S in V1 and the larger R of V5 and V6; Cornell is R in aVL and S in V3.
     """

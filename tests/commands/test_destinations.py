@@ -15,9 +15,15 @@ from cgdmer.errors import ConfigError
 COMMANDS = {
     "embed": ["embed", "in", "--model", "MODEL"],
     "score": ["score", "in", "--classes", "NORM", "--model", "MODEL"],
+    "measure": ["measure", "in"],
     "plot": ["plot", "in/record.hea"],
 }
-SUFFIXES = {"embed": [".parquet", ".csv", ""], "score": [".parquet", ".csv"], "plot": [".svg", ".png"]}
+SUFFIXES = {
+    "embed": [".parquet", ".csv", ""],
+    "score": [".parquet", ".csv"],
+    "measure": [".parquet", ".csv", ".xlsx"],
+    "plot": [".svg", ".png"],
+}
 CASES = [(command, suffix) for command, suffixes in SUFFIXES.items() for suffix in suffixes]
 
 

@@ -1,0 +1,150 @@
+"""Read what `cgdmer embed` wrote, or an .npz, block by block: ids, the vectors of one representation, metadata."""
+
+import csv
+import json
+import zipfile
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
+from itertools import islice
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from cgdmer import embeddings
+from cgdmer.commands.destinations import KEY, SMALL, metadata_beside
+from cgdmer.errors import ConfigError, DataError, did_you_mean, printable
+from cgdmer.files import check_regular, read_json
+
+BLOCK = 1 << 15
+"""Rows of a block: 25 MB of 192 numbers."""
+MAX_BYTES = 1 << 40
+Block = tuple[list[str], np.ndarray]
+"""The ids of rows, and their vectors float32 (b, D)."""
+
+
+@dataclass(frozen=True)
+class EmbeddingTable:
+    """A table whose blocks can be read again and again."""
+
+    path: Path
+    feature: str
+    meta: dict[str, Any]
+    """What `embed` noted: encoder, digest, seconds, start; empty for an .npz without metadata."""
+    blocks: Callable[[], Iterable[Block]]
+
+
+def open_table(path: Path, feature: str) -> EmbeddingTable:
+    """Open a table; ConfigError for another kind of file or a representation that it lacks, DataError if damaged."""
+    kinds = {".parquet": _parquet, ".csv": _csv, ".npz": _npz, "": _folder}
+    if path.suffix not in kinds:
+        raise ConfigError(
+            f"--in {printable(str(path))}: no table of embeddings", allowed=".parquet, .csv, .npz, folder"
+        )
+    if not path.exists():
+        raise DataError(
+            f"there is no {printable(str(path))}", fix=f"cgdmer embed PATHS --output {printable(str(path))}"
+        )
+    try:
+        if path.suffix:
+            check_regular(path, MAX_BYTES)
+        meta, blocks = kinds[path.suffix](path, feature)
+    except (OSError, ValueError, KeyError, TypeError, RecursionError, zipfile.BadZipFile) as error:
+        raise _damaged(path, error) from error
+    return EmbeddingTable(path, feature, meta if isinstance(meta, dict) else {}, lambda: _guarded(path, blocks))
+
+
+def _guarded(path: Path, blocks: Callable[[], Iterable[Block]]) -> Iterator[Block]:
+    try:
+        yield from blocks()
+    except (OSError, ValueError, KeyError, TypeError, csv.Error, zipfile.BadZipFile) as error:
+        raise _damaged(path, error) from error
+
+
+def _damaged(path: Path, error: Exception) -> DataError:
+    reason = printable(str(error).splitlines()[0] if str(error) else type(error).__name__)[:200]
+    return DataError(f"{printable(str(path))} cannot be read: {reason}", fix="write it again: cgdmer embed")
+
+
+def _check_feature(path: Path, feature: str, available: Iterable[str]) -> None:
+    names = sorted(available)
+    if feature not in names:
+        hint = did_you_mean(feature, names)
+        raise ConfigError(
+            f"--feature {printable(feature)}: {printable(str(path))} has none of that name{hint}",
+            allowed=", ".join(names)[:500] or "a table of embeddings",
+        )
+
+
+def _parquet(path: Path, feature: str) -> tuple[Any, Callable[[], Iterable[Block]]]:
+    import pyarrow as pa
+    from pyarrow.parquet import ParquetFile
+
+    with ParquetFile(path) as file:
+        schema = file.schema_arrow
+    kinds = {field.name: field.type for field in schema}
+    lists = [name for name, kind in kinds.items() if pa.types.is_fixed_size_list(kind) or pa.types.is_list(kind)]
+    _check_feature(path, feature, [name for name in lists if pa.types.is_floating(kinds[name].value_type)])
+    if "id" not in kinds:
+        raise ValueError("it has no column id")
+
+    def blocks() -> Iterator[Block]:
+        with ParquetFile(path) as opened:
+            for batch in opened.iter_batches(BLOCK, columns=["id", feature]):
+                vectors = batch.column(feature)
+                if vectors.null_count or batch.column("id").null_count:
+                    raise ValueError("a cell is empty")
+                flat = vectors.flatten().to_numpy(zero_copy_only=False).astype(np.float32, copy=False)
+                yield [str(name) for name in batch.column("id").to_pylist()], flat.reshape(len(vectors), -1)
+
+    return json.loads((schema.metadata or {}).get(KEY.encode(), b"{}")), blocks
+
+
+def _csv(path: Path, feature: str) -> tuple[Any, Callable[[], Iterable[Block]]]:
+    with path.open(encoding="utf-8-sig", newline="") as stream:
+        header = next(csv.reader(stream), [])
+    numbered = [name.rpartition("_") for name in header]
+    _check_feature(path, feature, {stem for stem, _, number in numbered if stem and number.isdecimal()})
+    columns = [header.index(f"{feature}_{number}") for number in range(sum(stem == feature for stem, _, _ in numbered))]
+    place = header.index("id")
+
+    def blocks() -> Iterator[Block]:
+        with path.open(encoding="utf-8-sig", newline="") as stream:
+            rows = csv.reader(stream)
+            next(rows)
+            while part := list(islice(rows, BLOCK)):
+                if any(len(row) != len(header) for row in part):
+                    raise ValueError("a row has too few or too many cells")
+                yield [row[place] for row in part], np.array([[row[c] for c in columns] for row in part], np.float32)
+
+    beside = metadata_beside(path)
+    return read_json(beside, SMALL) if beside.is_file() else {}, blocks
+
+
+def _npz(path: Path, feature: str) -> tuple[Any, Callable[[], Iterable[Block]]]:
+    with np.load(path, allow_pickle=False) as arrays:
+        _check_feature(path, feature, set(arrays.files) - {"id", KEY})
+        ids, meta = arrays["id"], json.loads(str(arrays[KEY])) if KEY in arrays.files else {}
+
+    def blocks() -> Iterator[Block]:
+        with np.load(path, allow_pickle=False) as arrays:
+            vectors = arrays[feature]
+        if vectors.ndim != 2 or len(vectors) != len(ids) or ids.ndim != 1:
+            raise ValueError(f"{vectors.shape} vectors for {ids.shape} ids")
+        for begin in range(0, len(ids), BLOCK):
+            part = slice(begin, begin + BLOCK)
+            yield [str(name) for name in ids[part].tolist()], vectors[part].astype(np.float32, copy=False)
+
+    return meta, blocks
+
+
+def _folder(path: Path, feature: str) -> tuple[Any, Callable[[], Iterable[Block]]]:
+    stored = embeddings.read(path)
+    _check_feature(path, feature, stored.features)
+
+    def blocks() -> Iterator[Block]:
+        for begin in range(0, len(stored.ids), BLOCK):
+            part = slice(begin, begin + BLOCK)
+            yield stored.ids[part], stored.features[feature][part]
+
+    return stored.meta, blocks

@@ -1,0 +1,139 @@
+"""`cgdmer measure`: rhythm, intervals, axes, ST levels and voltages of any number of recordings, one row for each."""
+
+import sys
+from collections.abc import Iterable, Sequence
+from contextlib import closing
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from tqdm import tqdm
+
+import cgdmer
+from cgdmer.commands import destinations
+from cgdmer.commands.embed import SOME_REJECTED, Request, claim
+from cgdmer.commands.outputs import Columns, Rejects, Writer, open_output
+from cgdmer.delineation.measurements import NAMES, measure
+from cgdmer.delineation.recording import delineate
+from cgdmer.errors import ConfigError, DataError, printable
+from cgdmer.recordings import find_recordings, plausibility
+from cgdmer.recordings.batches import Job, decode, map_batches
+from cgdmer.recordings.discovery import Rejected
+from cgdmer.settings import Signal
+
+FORMATS = (".parquet", ".csv", ".xlsx")
+SECONDS = (2.0, 60.0)
+"""Shortest and longest part of a recording that is measured."""
+FORM = Signal(fs=500.0, seconds=SECONDS[1], high=100.0)
+"""In which form recordings are measured: at a rate at which 2 ms are a sample."""
+DECIMALS = 4
+
+
+@dataclass(frozen=True, eq=False)
+class Measured:
+    """The measurements of a batch, and the recordings that were rejected."""
+
+    ids: list[str]
+    valid: list[int]
+    missing: list[tuple[str, ...]]
+    quality: list[str]
+    values: list[dict[str, float | None]]
+    rejected: list[Rejected]
+
+    def columns(self) -> Columns:
+        """Return the columns of the table; masked where there is no evidence for a measurement."""
+        numbers = {name: [row[name] for row in self.values] for name in NAMES}
+        return {
+            "id": self.ids,
+            "seconds": np.array(self.valid, np.float32) / np.float32(FORM.fs),
+            "missing": self.missing,
+            "quality": self.quality,
+            **{name: masked(values) for name, values in numbers.items()},
+        }
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """How many recordings were measured, how many were rejected, in how many no beats were found."""
+
+    written: int
+    rejected: int
+    doubtful: int
+    without_beats: int
+    request: Request
+
+    @property
+    def code(self) -> int:
+        return SOME_REJECTED if self.rejected else 0
+
+    def __str__(self) -> str:
+        text = f"{self.written} recordings measured in {self.request.output}"
+        text += f", {self.rejected} rejected: {self.request.rejects}" if self.rejected else ""
+        text += f", {self.doubtful} doubtful (column quality)" if self.doubtful else ""
+        return text + (f", {self.without_beats} without beats" if self.without_beats else "")
+
+
+def measure_all(request: Request) -> Outcome:
+    """Write one row per readable recording; list the others.
+
+    ConfigError for an impossible request. DataError, without an output, if no recording could be used.
+    """
+    seconds = 10.0 if request.seconds is None else request.seconds
+    if not SECONDS[0] <= seconds <= SECONDS[1]:
+        raise ConfigError(f"--seconds {seconds:g}", allowed=f"{SECONDS[0]:g} to {SECONDS[1]:g}", fix="--seconds 10")
+    claim(request, FORMATS)
+    meta = {destinations.KEY: cgdmer.__version__, "signal": FORM.model_dump(), "start": request.start,
+            "seconds": seconds, "measurements": list(NAMES)}  # fmt: skip
+    recordings = find_recordings(request.paths, request.metadata, sys.stdin.buffer)
+    bar = tqdm(unit="record", desc=printable(str(request.output)), file=sys.stderr, disable=None)
+    with Rejects(request.rejects) as rejects, open_output(request.output, meta) as write, bar:
+        results = map_batches(recordings, request.metadata, FORM, seconds, measure_batch, request.start)
+        with closing(results):
+            counts = _write(results, rejects, write, bar)
+        if not counts[0]:
+            raise _nothing(request, rejects)
+    return Outcome(counts[0], rejects.count, counts[1], counts[2], request)
+
+
+def _write(results: Iterable[Measured], rejects: Rejects, write: Writer, bar: Any) -> tuple[int, int, int]:
+    """Write batches and return how many recordings were written, are doubtful, have no beats."""
+    written, doubtful, without = 0, 0, 0
+    for batch in results:
+        rejects.add(batch.rejected)
+        if batch.ids:
+            write(batch.columns())
+        written += len(batch.ids)
+        doubtful += sum(text != plausibility.NOTHING for text in batch.quality)
+        without += sum(not row["beats"] for row in batch.values)
+        bar.update(len(batch.ids) + len(batch.rejected))
+    return written, doubtful, without
+
+
+def measure_batch(job: Job) -> Measured:
+    """Read and measure the recordings of a job, in a worker."""
+    batch = decode(job)
+    values = [
+        measure(delineate(signal[:, :valid].astype(np.float64) / 1000, FORM.fs), missing)
+        for signal, valid, missing in zip(batch.signal, batch.valid, batch.missing, strict=True)
+    ]
+    return Measured(batch.ids, batch.valid, batch.missing, batch.quality, values, batch.rejected)
+
+
+def masked(values: Sequence[float | None]) -> np.ma.MaskedArray:
+    """Return numbers rounded to what they are good for, float64 (n,), masked where there is None."""
+    numbers = [np.nan if value is None else round(value, DECIMALS) for value in values]
+    return np.ma.masked_invalid(np.array(numbers, np.float64))
+
+
+def _nothing(request: Request, rejects: Rejects) -> DataError:
+    if not rejects.count:
+        return DataError(
+            f"no recording was found in {', '.join(map(printable, request.paths[:3]))}",
+            allowed=".hea, .mat, .dat, .npy, .csv, .edf, .dcm; folders, zips, or - for a list of paths",
+            fix="for arrays, pass --fs, --unit and --leads, or write a .json beside each",
+        )
+    reasons = "; ".join(f"{printable(reason)} ({count})" for reason, count in rejects.reasons.most_common(3))
+    return DataError(
+        f"all {rejects.count} recordings could not be used; nothing is written. Most frequent reasons: {reasons}",
+        fix=f"see {request.rejects}",
+    )
