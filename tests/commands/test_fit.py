@@ -184,6 +184,14 @@ def test_a_probe_of_another_encoder_or_another_form_is_refused(fitted, capsys):
     assert "another sampling rate, length or filter" in capsys.readouterr().err
 
 
+def test_other_seconds_are_a_warning_and_the_metadata_say_what_was_done(fitted, caplog):
+    assert score("--probe", "my.probe", "--seconds", "2", "--recalibrate", "0.25", "-o", "out.csv") == 0
+    assert "fitted on 4 seconds from second 0, and 2 seconds" in caplog.text
+    (about,) = json.loads(Path("out.csv.cgdmer.json").read_text())["probes"]
+    assert about["prevalence"] == {"tall": 0.5}
+    assert about["recalibrated"] == {"tall": 0.25}
+
+
 def test_a_damaged_probe_is_named(fitted, capsys):
     layer = Path("my.probe/layer.probe.safetensors")
     content = layer.read_bytes()
