@@ -27,7 +27,7 @@ from cgdmer.evaluation.cross_validation import FOLDS
 from cgdmer.external import benchmarks, code15, ludb, scoring
 from cgdmer.external.external_set import ExternalSet
 from cgdmer.external.results import RealResult, RealSet
-from cgdmer.files import read_json, sha256, work_key, write_json
+from cgdmer.files import named, read_json, sha256, work_key, write_json
 from cgdmer.models import weights
 from cgdmer.settings import Signal
 from cgdmer.version import __version__
@@ -100,7 +100,9 @@ def open_methods(names: Sequence[str]) -> dict[str, Method]:
             )
         folder = FOLDERS[name]()
         encoder = open_folder(folder, name)
-        methods[name] = Method(encoder, folder / weights.WEIGHTS, _seen(read_json(folder / weights.CONFIG)["facts"]))
+        with named(config := folder / weights.CONFIG, f"dvc checkout --force {folder}"):
+            seen = _seen(read_json(config)["facts"])
+        methods[name] = Method(encoder, folder / weights.WEIGHTS, seen)
     forms = {method.encoder.form for method in methods.values()}
     if len(forms) > 1:
         raise ConfigError(f"{', '.join(methods)} read signals in different forms", fix="evaluate one after the other")
@@ -159,19 +161,30 @@ def find_root(root: Path | None) -> Path:
     return root
 
 
+def read(name: str, copies: list[Path], config: settings.Settings, form: Signal) -> ExternalSet:
+    """Read one set; DataError if it is damaged or none of its records can be used."""
+    work, fix = paths.scratch("real", name), f"get {name} again, or take it out of the folder"
+    shutil.rmtree(work, ignore_errors=True)
+    with named(copies[0], fix):
+        real = SOURCES[name].read(copies, config, form, work)
+    shutil.rmtree(work, ignore_errors=True)
+    if not len(real.signals):
+        lost = "; ".join(f"{count} {reason}" for reason, count in real.left_out.items() if count)
+        raise DataError(f"no record of {copies[0]} can be used: {lost}", fix=fix)
+    return real
+
+
 def evaluate(name: str, copies: list[Path], config: settings.Settings, methods: Mapping[str, Method]) -> RealSet:
     """Read one set, encode it with all encoders, and score its tasks and measurements, unless that was done before."""
-    work, form = paths.scratch("real", name), next(iter(methods.values())).encoder.form
-    shutil.rmtree(work, ignore_errors=True)
-    real = SOURCES[name].read(copies, config, form, work)
-    shutil.rmtree(work, ignore_errors=True)
+    real = read(name, copies, config, next(iter(methods.values())).encoder.form)
     sections = [section.model_dump() for section in (config.probe, config.embed, config.model)]
     signals = hashlib.sha256(real.signals.tobytes()).hexdigest()
     digests = {name: method.encoder.digest for name, method in methods.items()}
     key = work_key(digests, signals, real.patients, config.matrix.controls, *sections)
     done = paths.scratch("real") / f"{name}-{key}.json"
     if done.is_file():
-        return RealSet.from_json(read_json(done))
+        with named(done, f"rm {done}"):
+            return RealSet.from_json(read_json(done))
     pretrained_on = {seen for method in methods.values() for seen in method.pretrained_on}
     result = score(name, real, encode(real, config, methods), config, pretrained_on)
     write_json(done, result.to_json())

@@ -19,7 +19,7 @@ from cgdmer.errors import ConfigError, DataError
 from cgdmer.evaluation import packaged_probes
 from cgdmer.external.results import RealResult
 from cgdmer.external.scoring import MAIN
-from cgdmer.files import read_json, sha256, write_text
+from cgdmer.files import named, read_json, sha256, write_text
 from cgdmer.models import weights
 from cgdmer.probing import linear_probe_io
 from cgdmer.results import Interval
@@ -111,12 +111,14 @@ def renew_card(folder: Path) -> str:
     if stated is None:
         raise DataError(f"{folder} holds no packaged encoder", fix="python -m cgdmer package")
     command = f"python -m cgdmer external-validation --encoders {cgdmer_base.NAME}"
-    if not paths.real().is_file():
+    if not paths.real().exists():
         raise DataError(f"{paths.real()} is missing", fix=command)
-    result = RealResult.from_json(read_json(paths.real()))
+    with named(paths.real(), command):
+        result = RealResult.from_json(read_json(paths.real()))
     if result.encoder != (actual := sha256(folder / weights.WEIGHTS)[:16]):
         raise DataError(f"{paths.real()} is of the weights {result.encoder}", allowed=actual, fix=command)
-    stated = replace(stated, real=dict(_real_rows(result)))
+    with named(paths.real(), command):
+        stated = replace(stated, real=dict(_real_rows(result)))
     _write(folder, stated)
     return _described(folder, stated)
 

@@ -23,7 +23,10 @@ def holds(folder: Path) -> bool:
 def read(folder: Path, form: Signal) -> ExternalSet:
     """Read the exams below `folder` that have a record; DataError if the table lacks a column or names no record."""
     archive = open_archive(folder)
-    exams = pl.read_csv(archive.read(TABLE), infer_schema=False)
+    try:
+        exams = pl.read_csv(archive.read(TABLE), infer_schema=False)
+    except pl.exceptions.PolarsError as error:
+        raise DataError(f"{folder / TABLE} is damaged: {error}", fix="download it again") from error
     if missing := set(COLUMNS) - set(exams.columns):
         raise DataError(f"{folder / TABLE} lacks {', '.join(sorted(missing))}", allowed=", ".join(COLUMNS))
     present = [f"records/{name}.hea" in archive for name in exams["exam_id"]]

@@ -9,11 +9,10 @@ from cgdmer.files import named, read_json, write_text
 from cgdmer.metrics_json import Metrics
 from cgdmer.publishing import card, findings, gate
 from cgdmer.settings import Settings
-from cgdmer.tracking import aliases, record, registry, state
+from cgdmer.tracking import aliases, record, registry, server, state
 
 __all__ = ["Published", "decide", "promote", "publish", "rollback"]
 
-decide = gate.decide
 FOLDER = paths.scratch("publish")
 CARD = "model_card.md"
 FIX = "dvc repro --force --single-item report"
@@ -47,9 +46,10 @@ def publish(settings: Settings) -> Published:
         ablations=findings.ablations(),
         note=text,
     )
-    run = record.record(here, results)
     tags = findings.version_tags(here, metrics, corpora)
-    versions = registry.register(run, paths.MODEL, findings.example(settings), tags, card.fitting(text))
+    with server.explained():
+        run = record.record(here, results)
+        versions = registry.register(run, paths.MODEL, findings.example(settings), tags, card.fitting(text))
     return Published(run, versions)
 
 
@@ -61,12 +61,19 @@ def _predictions() -> list[Path]:
     return [folder]
 
 
-def promote() -> str:
+def decide() -> gate.Decision:
     """Promote the candidate to champion if it passes the gate; return the decision and its reasons."""
-    return gate.decide().text
+    with server.explained():
+        return gate.decide()
+
+
+def promote() -> str:
+    """Promote the candidate to champion if it passes the gate; return the reasons."""
+    return decide().text
 
 
 def rollback() -> str:
     """Make the previous champion champion again."""
-    back = aliases.rollback()
+    with server.explained():
+        back = aliases.rollback()
     return "champion again: " + ", ".join(f"{name} version {version}" for name, version in back.items())

@@ -105,5 +105,8 @@ def _now() -> str:
 
 
 def _who() -> str:
-    """Return the account name on the MLflow server, else the name of the local user."""
-    return os.environ.get("MLFLOW_TRACKING_USERNAME") or getpass.getuser()
+    """Return the account name on the MLflow server, else the name of the local user, or their number if none."""
+    try:
+        return os.environ.get("MLFLOW_TRACKING_USERNAME") or getpass.getuser()
+    except (KeyError, OSError):
+        return f"user {os.getuid()}"

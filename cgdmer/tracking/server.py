@@ -3,15 +3,19 @@
 import logging
 import os
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
+import requests
 from mlflow.entities import Experiment, Metric, Param
 from mlflow.exceptions import MlflowException
 from mlflow.tracking import MlflowClient, set_registry_uri, set_tracking_uri
+from sqlalchemy.exc import SQLAlchemyError
 
-from cgdmer.errors import ConfigError
+from cgdmer.errors import EXTRAS, ConfigError, DataError, Unavailable
 
 EXPERIMENT = "cgdmer"
 SECRET = re.compile("PASSWORD|SECRET|TOKEN|CREDENTIAL|API_KEY|ACCESS_KEY")
@@ -20,16 +24,80 @@ PARAMS, METRICS = 100, 1000
 """Most params and metrics that MLflow accepts in one request."""
 
 
+ANSWER_SECONDS = 5.0
+"""How long a server may take to answer anything at all."""
+ADDRESS = re.compile(r"(https?|sqlite|postgresql|mysql|mssql|databricks)(\+\w+)?://[^\s\x00-\x1f]{0,2000}")
+
+
 def uri() -> str:
-    """Return MLFLOW_TRACKING_URI, or a SQLite file in the project; ConfigError for the retired file store."""
-    address = os.environ.get("MLFLOW_TRACKING_URI") or f"sqlite:///{Path('mlflow.db').resolve()}"
-    if address.startswith("file:") or "://" not in address:
+    """Return MLFLOW_TRACKING_URI, or a SQLite file in the project; ConfigError for what cannot be a store of MLflow."""
+    address = os.environ.get("MLFLOW_TRACKING_URI")
+    if not address:
+        return f"sqlite:///{Path('mlflow.db').resolve()}"
+    if problem := _problem(address):
         raise ConfigError(
-            f"MLFLOW_TRACKING_URI={redact(address)}: MLflow 3 refuses file stores",
-            allowed="sqlite:///FILE, http://HOST:PORT, postgresql://...",
+            f"MLFLOW_TRACKING_URI={redact(address)[:200]}: {problem}",
+            allowed="sqlite:///FILE, http://HOST:PORT, postgresql+psycopg2://...",
             fix="unset MLFLOW_TRACKING_URI to use sqlite:///mlflow.db in the project folder",
         )
     return address
+
+
+def _problem(address: str) -> str:
+    """Return why an address cannot be a store of MLflow, or nothing."""
+    if address.startswith("file:") or "://" not in address:
+        return "MLflow 3 refuses file stores"
+    if not ADDRESS.fullmatch(address):
+        return "no address of a server or a database"
+    file = Path(address.partition(":///")[2] or ".")
+    if address.startswith("sqlite:///") and os.path.lexists(file) and not file.is_file():
+        return "not a database file"
+    try:
+        named = urlsplit(address).port != 0 and bool(urlsplit(address).hostname)
+    except ValueError:
+        named = False
+    return "" if named or not address.startswith("http") else "no host and port"
+
+
+@contextmanager
+def explained() -> Iterator[None]:
+    """Raise an error without traceback and password where MLflow's server or database fails, or does not answer.
+
+    Unavailable if nothing answers within ANSWER_SECONDS.
+    """
+    where = f"MLflow at {redact(uri())}"
+    _require_answer(where)
+    try:
+        yield
+    except (MlflowException, SQLAlchemyError) as error:
+        kind = Unavailable if uri().startswith("http") else DataError
+        why = redact(str(error).strip().partition("\n")[0])[:300]
+        raise kind(f"{where}: {why}", fix="python -m cgdmer doctor; look at the server's log") from error
+    except ModuleNotFoundError as error:
+        if any(error.name in modules for modules in EXTRAS.values()):
+            raise
+        raise ConfigError(
+            f"{where}: its driver {error.name} is not installed",
+            fix=f"pip install {error.name}; or pip install 'cgdmer[postgres]' and postgresql+psycopg2://...",
+        ) from error
+
+
+def _require_answer(where: str) -> None:
+    """Raise Unavailable if the address is that of a server which does not answer; any answer will do."""
+    if not uri().startswith("http"):
+        return
+    try:
+        requests.get(uri().rstrip("/") + "/health", timeout=ANSWER_SECONDS, stream=True).close()
+    except requests.exceptions.SSLError:  # MLflow may know the certificate
+        return
+    except (requests.ConnectionError, requests.Timeout) as error:
+        raise Unavailable(
+            f"{where} does not answer: {type(error).__name__}", fix="start the server; or unset MLFLOW_TRACKING_URI"
+        ) from error
+    except (requests.RequestException, ValueError) as error:
+        raise ConfigError(
+            f"{where}: {type(error).__name__}", fix="export MLFLOW_TRACKING_URI=http://HOST:PORT"
+        ) from error
 
 
 def redact(text: str) -> str:

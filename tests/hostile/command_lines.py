@@ -5,10 +5,11 @@ from hostile.cases import Case
 from hostile.file_cases import checkpoints, exports, models, prompts, settings
 from hostile.option_cases import lists, options, outputs, paths
 from hostile.project_cases import checks, profiles, tables, variables
+from hostile.registry_cases import external, packages, registries
 
 KINDS = (
     options, outputs, prompts, models, settings, lists, paths, checkpoints, exports,
-    variables, profiles, tables, checks,
+    variables, profiles, tables, checks, registries, external, packages,
     label_cases.tables, label_cases.outputs, label_cases.probes,
 )  # fmt: skip
 

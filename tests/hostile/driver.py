@@ -2,9 +2,9 @@
 
 `python driver.py CASES` reads a JSON list of `{"name", "words", "folder", "stdin", "environment", "full"}`. It runs
 each in its own folder, with its environment variables, and on a disk without space if it is `full`. A case that takes
-longer than SECONDS is a hang, a traceback is a fault, and the process may never need more than MEMORY beyond what it has
-first. The line goes to the standard output before the next case begins, so the last one names the case that ended the
-process.
+longer than SECONDS is a hang, a traceback is a fault, and the process may never need more than MEMORY beyond what it
+has first. The line goes to the standard output before the next case begins, so the last one names the case that ended
+the process.
 """
 
 import contextlib
