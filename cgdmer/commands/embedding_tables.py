@@ -89,15 +89,27 @@ def _parquet(path: Path, feature: str) -> tuple[Any, Callable[[], Iterable[Block
         raise ValueError("it has no column id")
 
     def blocks() -> Iterator[Block]:
-        with ParquetFile(path) as opened:
-            for batch in opened.iter_batches(BLOCK, columns=["id", feature]):
-                vectors = batch.column(feature)
-                if vectors.null_count or batch.column("id").null_count:
-                    raise ValueError("a cell is empty")
-                flat = vectors.flatten().to_numpy(zero_copy_only=False).astype(np.float32, copy=False)
-                yield [str(name) for name in batch.column("id").to_pylist()], flat.reshape(len(vectors), -1)
+        for batch in _batches(path, ["id", feature]):
+            vectors = batch.column(feature)
+            if vectors.null_count or batch.column("id").null_count:
+                raise ValueError("a cell is empty")
+            flat = vectors.flatten().to_numpy(zero_copy_only=False).astype(np.float32, copy=False)
+            yield [str(name) for name in batch.column("id").to_pylist()], flat.reshape(len(vectors), -1)
 
     return json.loads((schema.metadata or {}).get(KEY.encode(), b"{}")), blocks
+
+
+def _batches(path: Path, columns: list[str]) -> Iterator[Any]:
+    """Yield record batches; each row group is opened by itself, because a reader keeps what it has read."""
+    from pyarrow.parquet import ParquetFile
+
+    with ParquetFile(path) as file:
+        groups = file.num_row_groups
+    for group in range(groups):
+        with ParquetFile(path, pre_buffer=False) as file:
+            for batch in file.iter_batches(BLOCK, row_groups=[group], columns=columns, use_threads=False):
+                if batch.num_rows:
+                    yield batch
 
 
 def _csv(path: Path, feature: str) -> tuple[Any, Callable[[], Iterable[Block]]]:
