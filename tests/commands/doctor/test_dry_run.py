@@ -114,7 +114,8 @@ def test_the_bytes_that_a_profile_needs_are_computed(chosen):
     assert need.simulated == 50
     assert need.shards == 110 * 12 * 1000 * 2
     encoders = len(chosen.matrix.encoders) + len(chosen.matrix.controls)
-    assert need.embeddings == 110 * encoders * (4 * 32 + 16) * 4
+    assert chosen.model.pooling == "statistics"  # three values per dimension of the model
+    assert need.embeddings == 110 * encoders * (4 * 3 * 32 + 16) * 4
     state, weights = 4 * (3 * 100 + 11), 4 * 111
     assert (need.checkpoints, need.model) == (3 * state + weights, weights)
     once = need.simulated + need.shards + need.embeddings + need.model
