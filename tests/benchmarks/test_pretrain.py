@@ -37,7 +37,7 @@ def test_the_plain_loop_encodes_every_token_and_learns(bench):
     task.model.ecg_encoder.forward = count
     before = {name: parameter.detach().clone() for name, parameter in task.model.named_parameters()}
     pretrain.plain_step(task, optimiser, batch, torch.Generator())
-    tokens = 12 * bench.plan.chosen().signal.samples // bench.plan.chosen().model.patch
+    tokens = len(task.model.token_leads) * bench.plan.chosen().signal.samples // bench.plan.chosen().model.patch
     assert seen == [(4, tokens)]
     moved = {name for name, parameter in task.model.named_parameters() if not torch.equal(before[name], parameter)}
     assert {name.split(".")[0] for name in moved} == {name.split(".")[0] for name in before}
