@@ -41,6 +41,22 @@ def test_no_module_imports_itself_through_others(package):
     TopologicalSorter({name: graph.find_modules_directly_imported_by(name) for name in graph.modules}).prepare()
 
 
+BY_NAME = ("cgdmer.stages.", "cgdmer.encoders.", "cgdmer.datasets.", "cgdmer.demo_corpora.", "cgdmer.tracking.served_")
+"""Modules that are loaded by their name, from dvc.yaml, params.yaml or a served model."""
+PROGRAMS = {
+    "cgdmer.__main__", "cgdmer.settings.manual", "cgdmer.sharing.hub", "cgdmer.tracking.follower",
+    "flows.ablations", "flows.pipeline", "flows.serving",
+}  # fmt: skip
+"""Modules that are called from outside: `python -m`, a fresh process, Prefect, or an import that a name decides."""
+
+
+def test_every_module_is_used():
+    graph = grimp.build_graph("cgdmer", "flows", cache_dir=None)
+    leaves = [name for name in graph.modules if not graph.find_children(name)]
+    unused = {name for name in leaves if not graph.find_modules_that_directly_import(name)}
+    assert {name for name in unused if not name.startswith(BY_NAME)} == PROGRAMS
+
+
 def test_import_of_the_package_is_instant():
     script = "import sys, cgdmer; print(sorted(n for n in sys.modules if n.split('.')[0] in ('cgdmer', 'numpy')))"
     done = subprocess.run([sys.executable, "-c", script], cwd=ROOT, capture_output=True, text=True, check=True)
