@@ -5,6 +5,8 @@ from pathlib import Path
 import pytest
 
 from cgdmer import settings
+from cgdmer.errors import ConfigError
+from cgdmer.settings import profiles
 
 ROOT = Path(__file__).resolve().parents[1]
 
@@ -15,3 +17,12 @@ def test_profiles_of_real_corpora_use_the_published_splits(profile):
     chosen = settings.parse(settings.merge(settings.read(ROOT / "params/demo.yaml"), overlay))
     assert {chosen.corpora[source].splits for source in chosen.matrix.benchmarks} == {"published"}
     assert chosen.matrix.benchmarks == ["ptb_xl", "cpsc2018", "csn"]
+
+
+def test_an_unknown_profile_names_the_others_and_a_folder_without_any_is_the_wrong_one(tmp_path, monkeypatch):
+    monkeypatch.chdir(ROOT)
+    with pytest.raises(ConfigError, match=r"(?s)did you mean 'paper'.*allowed: .*demo.*fix: cgdmer profile demo"):
+        profiles.read("papre")
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(ConfigError, match=r"(?s)has no params.*run from the project's root"):
+        profiles.read("paper")

@@ -96,8 +96,8 @@ def read(name: str) -> Content:
     if name not in names():
         raise ConfigError(
             f"no profile is called '{name}'{did_you_mean(name, names())}",
-            allowed=", ".join(names()),
-            fix="cgdmer profile demo",
+            allowed=", ".join(names()) or "none: this folder has no params/",
+            fix="cgdmer profile demo" if names() else "run from the project's root",
         )
     overlay = PROFILES / f"{name}.yaml"
     content = settings.merge(settings.read(BASE), settings.read(overlay))
