@@ -5,12 +5,19 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from hypothesis import settings
+
+settings.register_profile("project", derandomize="CGDMER_FUZZ_CASES" not in os.environ)
+settings.load_profile("project")
+"""The same examples in every run, so that a failure concerns the change at hand; `make fuzz` looks for new ones."""
 
 pytest_plugins = ["support.process_state", "support.recording_fixtures", "support.task_fixtures"]
 
 SHARED = Path(os.environ.get("CGDMER_TEST_SHARED", Path(__file__).resolve().parents[2] / "shared"))
 
-for name in [key for key in os.environ if key.startswith("CGDMER_") and key != "CGDMER_TEST_SHARED"]:
+KEPT = {"CGDMER_TEST_SHARED", "CGDMER_FUZZ_CASES"}
+"""Variables for the tests themselves; all others of the project would change what is tested."""
+for name in [key for key in os.environ if key.startswith("CGDMER_") and key not in KEPT]:
     del os.environ[name]
 os.environ.update(
     CGDMER_TRACKING="off",

@@ -86,7 +86,7 @@ def scan(archive: "Archive", rows: pl.DataFrame, source: str) -> Scan:
 def usable(scan: Scan, source: str, expected: str) -> pl.DataFrame:
     """Return the usable rows; if there are none, raise DataError with the first reason and the `expected` files."""
     if scan.frame.is_empty():
-        reasons = scan.quarantine.select("reason", "member").head(1).rows()
+        reasons = scan.quarantine.select("reason", pl.col("member").fill_null("")).head(1).rows()
         raise DataError(
             f"no record of {source} can be used: {redacted(*reasons[0])}"
             if reasons

@@ -7,6 +7,7 @@ import pytest
 
 from cgdmer.archives import open_archive
 from cgdmer.datasets import headers
+from cgdmer.errors import DataError
 
 
 @pytest.fixture
@@ -73,3 +74,9 @@ def test_comments_are_found_by_key_whatever_their_spelling():
     frame = pl.DataFrame({"comments": lines}, schema={"comments": pl.List(pl.String)})
     assert frame.select(headers.comment("Dx")).to_series().to_list() == ["1,2", "3", None, None]
     assert frame.select(headers.comment("Age")).to_series().to_list() == ["61", None, "", None]
+
+
+def test_a_table_that_names_no_file_says_so(archive):
+    rows = pl.DataFrame({"id": ["1"], "member": [None]}, schema={"id": pl.String, "member": pl.String})
+    with pytest.raises(DataError, match="no record of csn can be used: the table names no file"):
+        headers.usable(headers.scan(archive, rows, "csn"), "csn", "records")

@@ -47,17 +47,18 @@ def hang(_signal: int, _frame: FrameType | None) -> None:
 def run(name: str, seed: int, folder: Path) -> bool:
     """Run one case and return True if it was refused; any other error ends the program."""
     signal.setitimer(signal.ITIMER_REAL, SECONDS)
+    refused = False
     try:
         TARGETS[name][0](random.Random(seed), folder)
-        return False
     except CgdmerError:
-        return True
+        refused = True
     except BaseException:
         sys.exit(f"target {name}, seed {seed}:\n{traceback.format_exc()}")
     finally:
         signal.setitimer(signal.ITIMER_REAL, 0)
-        if OPENED:
-            sys.exit(f"target {name}, seed {seed} opened {OPENED}")
+    if OPENED:
+        sys.exit(f"target {name}, seed {seed} opened {OPENED}")
+    return refused
 
 
 def main(cases: int, seed: int) -> None:
