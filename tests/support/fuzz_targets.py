@@ -8,7 +8,7 @@ import wfdb  # noqa: F401  # imported before memory is bounded
 
 from cgdmer import datasets, report_text, settings
 from cgdmer.archives import open_archive
-from cgdmer.commands.score import check_prompts
+from cgdmer.commands.scorer import check_prompts
 from cgdmer.evaluation import zero_shot
 from cgdmer.recordings.array_metadata import from_sidecar
 from cgdmer.recordings.arrays import read_csv, read_npy
