@@ -155,7 +155,8 @@ def _embed(options: argparse.Namespace) -> tuple[int, str]:
 
 
 def _score(options: argparse.Namespace) -> tuple[int, str]:
-    from cgdmer.commands.score import ScoreOptions, score
+    from cgdmer.commands.score import score
+    from cgdmer.commands.scorer import ScoreOptions
 
     classes = None if options.classes is None else tuple(options.classes.split(","))
     prompts = None if options.prompts is None else Path(options.prompts)

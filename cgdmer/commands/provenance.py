@@ -37,15 +37,20 @@ class Provenance:
 
     def warn(self) -> None:
         """Log a warning if the encoder or a probe has seen simulated recordings only."""
+        if warning := self.warning():
+            log.warning("%s", warning)
+
+    def warning(self) -> str:
+        """Return what to know of scores if the encoder or a probe has seen simulated recordings only, else ''."""
         named = ["the encoder"] if self.encoder == SIMULATED else []
         tasks = [task for task, origin in self.probes.items() if origin == SIMULATED]
         named += [f"the probe{'s' if len(tasks) > 1 else ''} of {', '.join(tasks)}"] if tasks else []
-        if named:
-            log.warning(
-                "%s saw SIMULATED recordings only: on real recordings the scores are neither calibrated nor valid, "
-                "and most healthy people get a low probability of NORM",
-                " and ".join(named),
-            )
+        if not named:
+            return ""
+        return (
+            f"{' and '.join(named)} saw SIMULATED recordings only: on real recordings the scores are neither calibrated "
+            "nor valid, and most healthy people get a low probability of NORM"
+        )
 
 
 def of_model(model: str) -> str:
