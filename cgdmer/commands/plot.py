@@ -3,14 +3,10 @@
 from dataclasses import dataclass
 from pathlib import Path
 
-import numpy as np
-
 from cgdmer.commands import destinations, outputs
-from cgdmer.errors import ConfigError, DataError, RecordError, printable
+from cgdmer.errors import ConfigError, DataError, printable
 from cgdmer.files import atomic
-from cgdmer.page import printout
-from cgdmer.recordings import ArrayMetadata, Recording, read_file
-from cgdmer.signals.leads import LEADS, canonical_leads, standard_rows
+from cgdmer.recordings import ArrayMetadata, read_file, sheet
 
 DPI = 200
 SECONDS = 10.0
@@ -48,7 +44,7 @@ def plot(path: str, drawing: Drawing, metadata: ArrayMetadata) -> Picture:
     """
     target = _target(path, drawing)
     recording = read_file(path, metadata=metadata, start=drawing.start)
-    picture = printout.standalone(_caption(path, recording, drawing), *_sheet(recording, drawing.seconds), LEADS)
+    picture = sheet.draw(printable(Path(path).name), recording, drawing.start, drawing.seconds)
     content = _png(picture) if target.suffix == ".png" else f"{picture}{destinations.SVG_MARK}".encode()
     try:
         with atomic(target) as temporary:
@@ -72,28 +68,6 @@ def _target(path: str, drawing: Drawing) -> Path:
     outputs.check_format(target, (".svg", ".png"))
     destinations.claim(target, [path], overwrite=drawing.overwrite)
     return target
-
-
-def _sheet(recording: Recording, seconds: float) -> tuple[np.ndarray, float]:
-    """Return the twelve leads in microvolt, NaN for those that were not recorded, and the rate; RecordError if none."""
-    rows = standard_rows(recording.leads)
-    leads = canonical_leads([recording.leads[row] for row in rows])
-    if not leads or not recording.signal.shape[1]:
-        raise RecordError(f"it holds no sample of a standard lead, but {', '.join(recording.leads)[:80]}")
-    microvolt = np.full((len(LEADS), min(recording.signal.shape[1], round(seconds * recording.fs))), np.nan)
-    for row, lead in zip(rows, leads, strict=True):
-        microvolt[LEADS.index(lead)] = recording.signal[row, : microvolt.shape[1]].astype(np.float64) * 1000
-    return microvolt, recording.fs
-
-
-def _caption(path: str, recording: Recording, drawing: Drawing) -> str:
-    """Return the line below the sheet: name, seconds, scale, and what is doubtful."""
-    length = recording.signal.shape[1] / recording.fs
-    shown = f"first {drawing.seconds:g} of {length:g} s" if length > drawing.seconds else f"{length:g} s"
-    shown += f" from {drawing.start:g} s" if drawing.start else ""
-    facts = [printable(Path(path).name), f"{shown} at {recording.fs:g} Hz", "25 mm/s", "10 mm/mV", "as recorded"]
-    facts += [f"doubtful: {', '.join(recording.doubts)[:120]}"] if recording.doubts else []
-    return " · ".join(facts)
 
 
 def _png(picture: str) -> bytes:

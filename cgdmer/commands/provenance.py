@@ -48,8 +48,8 @@ class Provenance:
         if not named:
             return ""
         return (
-            f"{' and '.join(named)} saw SIMULATED recordings only: on real recordings the scores are neither calibrated "
-            "nor valid, and most healthy people get a low probability of NORM"
+            f"{' and '.join(named)} saw SIMULATED recordings only: on real recordings the scores are neither "
+            "calibrated nor valid, and most healthy people get a low probability of NORM"
         )
 
 
