@@ -2,6 +2,7 @@
 
 from cgdmer.recordings.array_metadata import ArrayMetadata
 from cgdmer.recordings.discovery import RecordingPath, find_recordings
-from cgdmer.recordings.reading import Recording, read, read_file
+from cgdmer.recordings.reading import read
+from cgdmer.recordings.single import Recording, read_file
 
 __all__ = ["ArrayMetadata", "Recording", "RecordingPath", "find_recordings", "read", "read_file"]

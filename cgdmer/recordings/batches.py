@@ -14,8 +14,9 @@ from cgdmer.errors import DataError, RecordError
 from cgdmer.recordings import limits, plausibility
 from cgdmer.recordings.array_metadata import ArrayMetadata
 from cgdmer.recordings.discovery import RecordingPath, Rejected
-from cgdmer.recordings.reading import read
+from cgdmer.recordings.sources import Source, open_source
 from cgdmer.settings import Signal
+from cgdmer.waveforms import Record
 
 log = logging.getLogger(__name__)
 
@@ -55,21 +56,17 @@ class Batch:
 
 def decode(job: Job) -> Batch:
     """Read the recordings of a job and bring them into canonical form; one that fails is listed with its reason."""
-    batch, rows = Batch(), []
+    batch, rows, opened = Batch(), [], LastOpened(job.metadata)
     for path in job.paths:
         if isinstance(path, Rejected):
             batch.rejected.append(path)
             continue
         try:
             with limits.per_file():
-                canonical, doubts = plausibility.checked(read(path, job.metadata), job.form, job.seconds, job.start)
-        except DataError as error:
-            batch.rejected.append(Rejected(path.id, _reason(error, path.member)))
-        except MemoryError:
-            batch.rejected.append(Rejected(path.id, "too large for the memory of a worker"))
-        except Exception as error:  # a bug that one file triggers must not stop the other files
-            log.error("reading a file failed with %s; the list of rejects names it", type(error).__name__)
-            batch.rejected.append(Rejected(path.id, f"{type(error).__name__}: {error}"[:MAX_REASON]))
+                record = opened.part(path, job.start, job.seconds)
+                canonical, doubts = plausibility.checked(record, job.form, job.seconds)
+        except Exception as error:
+            batch.rejected.append(rejection(path, error))
         else:
             batch.ids.append(path.id)
             batch.valid.append(canonical.valid)
@@ -78,6 +75,33 @@ def decode(job: Job) -> Batch:
             rows.append(canonical.signal)
     batch.signal = np.stack(rows) if rows else batch.signal
     return batch
+
+
+class LastOpened:
+    """The recording that was read last, so that its further windows do not open it again."""
+
+    def __init__(self, metadata: ArrayMetadata) -> None:
+        self._metadata, self._key = metadata, ("", "")
+        self._source: Source | None = None
+
+    def part(self, path: RecordingPath, start: float, seconds: float) -> Record:
+        """Return a recording from its own second on, or else from `start`; RecordError if it cannot be read."""
+        source = self._source if self._key == (path.root, path.member) else None
+        if source is None:
+            self._source = None  # two long recordings need not fit into memory
+            source = open_source(path, self._metadata)
+            self._source, self._key = (source, (path.root, path.member)) if path.start is not None else (None, ("", ""))
+        return source.part(start if path.start is None else path.start, seconds)
+
+
+def rejection(path: RecordingPath, error: Exception) -> Rejected:
+    """Return a recording as rejected with the reason; a bug that one file triggers must not stop the other files."""
+    if isinstance(error, DataError):
+        return Rejected(path.id, _reason(error, path.member))
+    if isinstance(error, MemoryError):
+        return Rejected(path.id, "too large for the memory of a worker")
+    log.error("reading a file failed with %s; the list of rejects names it", type(error).__name__)
+    return Rejected(path.id, f"{type(error).__name__}: {error}"[:MAX_REASON])
 
 
 def map_batches(

@@ -39,6 +39,8 @@ class RecordingPath:
     id: str
     root: str
     member: str
+    start: float | None = None
+    """The second at which its used part begins, for one of several windows; None for that of the command."""
 
 
 @dataclass(frozen=True, slots=True)
