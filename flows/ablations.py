@@ -25,7 +25,7 @@ from cgdmer.errors import CgdmerError, ConfigError, did_you_mean
 from cgdmer.evaluation import ablation_rows
 from cgdmer.evaluation import ablations as study
 from cgdmer.files import write_json
-from flows import dvc, output, run_cache
+from flows import dvc, output, run_cache, run_names
 from flows.dvc import Log
 
 Run = tuple[str, int]
@@ -227,7 +227,7 @@ def in_tasks(runs: Sequence[Run], log: Log) -> Failures:
 
 
 @flow(
-    name="cgdmer", flow_run_name="ablations", persist_result=False,
+    name="cgdmer", flow_run_name=run_names.of_this_run, persist_result=False,
     task_runner=ThreadPoolTaskRunner(max_workers=jobs()),  # type: ignore[arg-type]
 )  # fmt: skip
 def ablations(

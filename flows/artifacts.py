@@ -18,6 +18,7 @@ from prefect.cache_policies import NO_CACHE
 
 from cgdmer import paths
 from cgdmer.files import read_json
+from cgdmer.tracking.server import redact
 from flows.dvc import Log
 
 STEPS = re.compile(r"training: (\d+)/(\d+) steps(.*)")
@@ -54,11 +55,16 @@ def headline() -> None:
     )
 
 
+def mlflow_page(run: str) -> str:
+    """Return the address of a run in the MLflow UI; empty if no server has one."""
+    server = os.environ.get("MLFLOW_TRACKING_URI", "")
+    return f"{redact(server)}/#/runs/{run}" if server.startswith("http") else ""
+
+
 def mlflow_run(run: str) -> None:
     """Link to a run in the MLflow UI, if a server has one."""
-    server = os.environ.get("MLFLOW_TRACKING_URI", "")
-    if server.startswith("http"):
-        create_link_artifact(f"{server}/#/runs/{run}", key="mlflow-run", link_text="The run in MLflow")
+    if address := mlflow_page(run):
+        create_link_artifact(address, key="mlflow-run", link_text="The run in MLflow")
 
 
 class Training:

@@ -58,7 +58,6 @@ class Running:
 
     def __init__(self) -> None:
         self.processes: set[subprocess.Popen[str]] = set()
-        self.changed: set[str] | None = None
         self.lock, self.stopped = threading.Lock(), False
         self.data_slots = threading.BoundedSemaphore(DATA_SLOTS)
         self.compute_slots = threading.BoundedSemaphore(compute_slots())
@@ -80,20 +79,6 @@ class Running:
             self.processes.add(process)
         return process
 
-    def read_status(self) -> None:
-        """Ask DVC once which stages have changed, so that unchanged stages need no DVC process of their own."""
-        code, lines = execute(["dvc", "--wait-for-lock", "status", "--json"], lambda line: None)
-        try:
-            self.changed = set(json.loads("\n".join(lines))) if code == 0 else None
-        except (json.JSONDecodeError, TypeError):
-            self.changed = None
-
-    def is_unchanged(self, stage: str) -> bool:
-        """Return True if DVC reported no change in a stage. After the first stage that runs, the report is outdated."""
-        unchanged = self.changed is not None and stage not in self.changed
-        self.changed = self.changed if unchanged else None
-        return unchanged
-
     def stop(self) -> None:
         """Stop every stage now."""
         with self.lock:
@@ -108,12 +93,21 @@ running = Running()
 @contextmanager
 def stopping() -> Iterator[None]:
     """Let no stage outlive the block: any exception, cancellation included, stops all of them."""
-    running.stopped, running.changed = False, None
+    running.stopped = False
     try:
         yield
     except BaseException:
         running.stop()
         raise
+
+
+def changed_stages() -> set[str] | None:
+    """Ask DVC which stages have changed; None if it does not say."""
+    code, lines = execute(["dvc", "--wait-for-lock", "status", "--json"], lambda line: None)
+    try:
+        return set(json.loads("\n".join(lines))) if code == 0 else None
+    except (json.JSONDecodeError, TypeError):
+        return None
 
 
 def release(process: subprocess.Popen[str]) -> None:
@@ -129,8 +123,6 @@ def reproduce(stage: str, log: Log, timeout: float | None = None, options: Seque
     process uses the same paths. When this thread or process ends, the stage is stopped and has GRACE seconds to save
     its work. `timeout` is in seconds.
     """
-    if running.is_unchanged(stage):
-        return False
     deadline = time.monotonic() + LOCK_WAIT
     while True:
         with running.slots(stage):

@@ -4,21 +4,47 @@ from collections.abc import Sequence
 from typing import Literal
 
 from prefect import Task, flow, get_run_logger
+from prefect.client.schemas.objects import State
 from prefect.futures import PrefectFuture
+from prefect.states import Completed
 from prefect.task_runners import ThreadPoolTaskRunner
 
 from cgdmer import settings
-from flows import artifacts, dvc, output, provision, tasks
+from flows import artifacts, checkpoints, dvc, output, provision, remote, run_names, summary, tasks
 
 Until = Literal["validate", "pretrain", "report"]
-Future = PrefectFuture[bool]
+Future = PrefectFuture[tasks.Result]
 Futures = dict[str, Future]
 THREADS = 64
 """Number of tasks submitted at once. Most of them wait for others; `dvc.Running` limits how many stages run."""
 
 
-@flow(name="cgdmer", task_runner=ThreadPoolTaskRunner(max_workers=THREADS), persist_result=False)  # type: ignore[arg-type]
-def cgdmer(until: Until = "report", record: bool = True, promote: bool = True) -> str:
+class Submission:
+    """Submits the tasks of one flow run, and knows which stages DVC will not have to run."""
+
+    def __init__(self, changed: set[str] | None) -> None:
+        """`changed` holds the stages that DVC reported as changed at the start of the run; None if it did not say."""
+        self.changed = changed
+        self.skipped: list[Future] = []
+
+    def start(self, task: Task[[str], tasks.Result], stage: str, after: Sequence[Future] = ()) -> Future:
+        """Submit a stage's task, which starts once all tasks in `after` have succeeded.
+
+        A stage is skipped at once if DVC reported no change and all tasks before it are skipped: they are all that it
+        reads from. Such a task waits for no device.
+        """
+        unchanged = self.changed is not None and stage not in self.changed and remote.is_shared(stage)
+        if unchanged and all(any(one is other for other in self.skipped) for one in after):
+            self.skipped.append(tasks.unchanged.submit(stage, wait_for=list(after), return_state=False))
+            return self.skipped[-1]
+        return task.submit(stage, wait_for=list(after), return_state=False)
+
+
+@flow(
+    name="cgdmer", flow_run_name=run_names.of_this_run, persist_result=False,
+    task_runner=ThreadPoolTaskRunner(max_workers=THREADS),  # type: ignore[arg-type]
+)  # fmt: skip
+def cgdmer(until: Until = "report", record: bool = True, promote: bool = True) -> State[str]:
     """Reproduce the pipeline stage by stage; DVC skips what has not changed.
 
     The settings are those in `params.yaml`, so a run and `dvc repro` give the same results.
@@ -29,39 +55,38 @@ def cgdmer(until: Until = "report", record: bool = True, promote: bool = True) -
         promote: Promote the candidate to champion if it passes the gate; only with `record`.
     """
     output.outlive_reader()
+    log = get_run_logger()
     provision.crash_orphaned_tasks()
+    for line in checkpoints.clean():
+        log.info(line)
     with dvc.stopping():
-        dvc.running.read_status()
-        _pipeline(until)
-    get_run_logger().info("the pipeline is up to date to '%s'", until)
-    if until == "report" and record:
-        tasks.publish(promote)
-    return until
+        _pipeline(until, Submission(dvc.changed_stages()))
+    recorded = tasks.publish(promote) if until == "report" and record else None
+    message, *lines = summary.lines(until, recorded)
+    if lines:
+        log.info("\n".join(lines))
+    return Completed(data=until, message=message)
 
 
-def _pipeline(until: Until) -> None:
+def _pipeline(until: Until, submission: Submission) -> None:
     """Submit all tasks, each waiting for those it depends on, and wait for the last ones."""
     matrix = settings.load().matrix
-    validated = _data(matrix)
+    validated = _data(matrix, submission)
     artifacts.validation(matrix.sources, wait_for=list(validated.values()))
     last = list(validated.values())
     if until != "validate":
-        last = [_pretraining(last)]
+        last = [_pretraining(last, submission)]
     if until == "report":
-        last = [_benchmark(matrix, validated, last[0])]
+        last = [_benchmark(matrix, validated, last[0], submission)]
     for future in last:
         future.result()
     if until == "report":
         artifacts.headline()
 
 
-def start(task: Task[[str], bool], stage: str, after: Sequence[Future] = ()) -> Future:
-    """Submit a stage's task, which starts once all tasks in `after` have succeeded."""
-    return task.submit(stage, wait_for=list(after), return_state=False)
-
-
-def _data(matrix: settings.Matrix) -> Futures:
+def _data(matrix: settings.Matrix, submission: Submission) -> Futures:
     """Submit acquire, index, shards and validate of every source; return source to its last task."""
+    start = submission.start
     protocol = start(tasks.stage, "protocol")
     validated: Futures = {}
     for source in matrix.sources:
@@ -72,13 +97,17 @@ def _data(matrix: settings.Matrix) -> Futures:
     return validated
 
 
-def _pretraining(validated: list[Future]) -> Future:
+def _pretraining(validated: list[Future], submission: Submission) -> Future:
+    start = submission.start
     pretraining_set = start(tasks.stage, "pretraining_set", validated)
     return start(tasks.pretrain, "pretrain", [pretraining_set])
 
 
-def _benchmark(matrix: settings.Matrix, validated: Futures, pretrained: Future) -> Future:
+def _benchmark(
+    matrix: settings.Matrix, validated: Futures, pretrained: Future, submission: Submission
+) -> Future:  # fmt: skip
     """Submit all stages of the benchmark; return the stage `report`, which waits for them."""
+    start = submission.start
     ends = [start(tasks.stage, name, [pretrained]) for name in ("retrieval", "disentanglement")]
     features: list[Future] = []
     for source in matrix.benchmarks:

@@ -61,6 +61,11 @@ def reproduce(stage: str, log: Log, timeout: float | None = None) -> bool:
     return ran
 
 
+def is_shared(stage: str) -> bool:
+    """Return True if no result of a stage that was made here waits to be pushed."""
+    return not (os.environ.get(REMOTE) and _unshared(stage).exists())
+
+
 def _unshared(stage: str) -> Path:
     """Return the file that marks a result of this machine as not pushed yet; it survives a kill."""
     return paths.STATE / "unshared" / stage

@@ -30,6 +30,9 @@ PREFECT_SERVER = {
     # concurrency limit, and Prefect cancels a run that cannot.
     "PREFECT_SERVER_CONCURRENCY_LEASE_STORAGE": "prefect.server.concurrency.lease_storage.filesystem",
     "PREFECT_SERVER_TASKS_TAG_CONCURRENCY_SLOT_WAIT_SECONDS": "1",  # do not leave a GPU idle
+    # `prefect deployment run --watch` shows the log of a run only if the server streams it.
+    "PREFECT_SERVER_LOGS_STREAM_PUBLISHING_ENABLED": "true",
+    "PREFECT_SERVER_LOGS_STREAM_OUT_ENABLED": "true",
 }
 
 

@@ -1,10 +1,13 @@
 """The tasks of the flow: each runs one DVC stage, with its retries, time limit and concurrency tag."""
 
 from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Any
 
 from prefect import get_run_logger, task
 from prefect.cache_policies import NO_CACHE
+from prefect.client.schemas.objects import State
+from prefect.states import Completed
 from prefect.tasks import exponential_backoff
 
 from cgdmer.errors import CgdmerError, Unavailable
@@ -12,8 +15,20 @@ from flows import artifacts, dvc, remote
 from flows.dvc import Log
 
 HOUR = 3600.0
+UNCHANGED = "nothing had changed"
+Result = State[bool]
+"""The final state of a stage's task; its data is True if the stage ran."""
 GPU = "gpu"
 """Tag of tasks that need an accelerator; `make deploy` allows one running task per device."""
+
+
+@dataclass(frozen=True)
+class Recorded:
+    """What MLflow has of a pipeline state."""
+
+    run: str
+    verdict: str
+    """The gate's decision with its reasons; empty if it was not asked."""
 
 
 def may_succeed_later(_task: Any, _run: Any, state: Any) -> bool:
@@ -44,11 +59,16 @@ RETRIES: dict[str, Any] = {
 }
 
 
-def _reproduce(name: str, timeout: float, show: Callable[[Log], Log]) -> bool:
+def _reproduce(name: str, timeout: float, show: Callable[[Log], Log]) -> Result:
     log = get_run_logger()
     ran = remote.reproduce(name, show(log.info), timeout)
-    log.info("%s: %s", name, "done" if ran else "nothing had changed")
-    return ran
+    log.info("%s: %s", name, "done" if ran else UNCHANGED)
+    return Completed(data=True, message="done") if ran else skipped()
+
+
+def skipped() -> Result:
+    """Return the final state of a task whose stage had nothing to do: completed, and called `Skipped`."""
+    return Completed(name="Skipped", data=False, message=UNCHANGED)
 
 
 def plain(log: Log) -> Log:
@@ -57,38 +77,42 @@ def plain(log: Log) -> Log:
 
 
 @task(retries=2, task_run_name="{name}", **RETRIES)
-def stage(name: str) -> bool:
-    """Run one DVC stage; return True if it ran, False if nothing had changed."""
+def stage(name: str) -> Result:
+    """Run one DVC stage; the result is True if it ran, False if nothing had changed."""
     return _reproduce(name, 6 * HOUR, plain)
 
 
 @task(retries=5, task_run_name="{name}", **RETRIES)
-def acquire(name: str) -> bool:
+def acquire(name: str) -> Result:
     """Acquire a corpus; an interrupted download resumes where it stopped."""
     return _reproduce(name, 72 * HOUR, plain)
 
 
 @task(retries=10, task_run_name="{name}", tags=[GPU], **RETRIES)
-def pretrain(name: str) -> bool:
+def pretrain(name: str) -> Result:
     """Pretrain; an interrupted training resumes from its last checkpoint."""
     return _reproduce(name, 30 * 24 * HOUR, artifacts.Training)
 
 
 @task(retries=2, task_run_name="{name}", tags=[GPU], **RETRIES)
-def gpu_stage(name: str) -> bool:
+def gpu_stage(name: str) -> Result:
     """Run one DVC stage on an accelerator."""
     return _reproduce(name, 24 * HOUR, plain)
 
 
+@task(task_run_name="{name}", cache_policy=NO_CACHE, persist_result=False)
+def unchanged(name: str) -> Result:
+    """Show a stage as skipped; this starts no process and takes no slot."""
+    return skipped()
+
+
 @task(retries=3, task_run_name="record, register, promote", **RETRIES)
-def publish(promote: bool) -> str:
-    """Record the pipeline state in MLflow, register its encoders, maybe promote them; return the run's id."""
+def publish(promote: bool) -> Recorded:
+    """Record the pipeline state in MLflow, register its encoders, and maybe ask the gate to promote them."""
     from cgdmer import publishing, settings
 
     log = get_run_logger()
     published = publishing.publish(settings.load())
     log.info("MLflow run %s, versions %s", published.run, published.versions)
     artifacts.mlflow_run(published.run)
-    if promote:
-        log.info(publishing.promote())
-    return published.run
+    return Recorded(published.run, publishing.promote() if promote else "")

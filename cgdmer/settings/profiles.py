@@ -105,10 +105,15 @@ def read(name: str) -> Content:
     return content
 
 
+def name_of(text: str) -> str:
+    """Return the profile that the first line of a `params.yaml` names; the demo by default."""
+    match = re.match(r"# Profile (\S+):", text)
+    return match[1] if match and match[1] in names() else BASE.stem
+
+
 def written_from(text: str) -> Content:
     """Return the settings from which a `params.yaml` was written, as its first lines name them; the demo by default."""
-    match = re.match(r"# Profile (\S+):", text)
-    content = read(match[1] if match and match[1] in names() else BASE.stem)
+    content = read(name_of(text))
     adapted = re.search(f"^{re.escape(ADAPTED)}(.*)$", text, re.MULTILINE)
     try:
         values = bounded_yaml.load(adapted[1]) if adapted else {}

@@ -39,37 +39,17 @@ def test_says_each_line_and_whether_the_stage_ran(fake):
     assert dvc.reproduce("index@csn", lines.append) is False
 
 
-STATUS = """case "$*" in *status*) echo '{"pretrain": [{"changed deps": {"a": "modified"}}]}';; *) exit 0;; esac"""
-
-
-def test_what_had_not_changed_starts_no_dvc_until_a_stage_has_begun(fake):
-    folder = fake(STATUS)
-    with dvc.stopping():
-        dvc.running.read_status()
-        assert [dvc.reproduce(name, lambda _: None) for name in ("index@csn", "pretraining_set")] == [False, False]
-        assert (folder / "n").read_text().strip() == "1"
-        dvc.reproduce("pretrain", lambda _: None)
-        dvc.reproduce("pretraining_set", lambda _: None)  # it comes before pretrain, but a run cannot know that
-        assert (folder / "n").read_text().strip() == "3"
+def test_dvc_is_asked_once_which_stages_have_changed(fake):
+    fake("""echo '{"pretrain": [{"changed deps": {"a": "modified"}}]}'""")
+    assert dvc.changed_stages() == {"pretrain"}
+    fake("echo '{}'")
+    assert dvc.changed_stages() == set()
 
 
 @pytest.mark.parametrize("body", ["exit 255", "echo no JSON", "echo 7", "echo"])
-def test_without_an_answer_every_stage_is_asked(fake, body):
-    folder = fake(f"""case "$*" in *status*) {body};; *) exit 0;; esac""")
-    with dvc.stopping():
-        dvc.running.read_status()
-        dvc.reproduce("pretraining_set", lambda _: None)
-    assert (folder / "n").read_text().strip() == "2"
-
-
-def test_what_dvc_said_holds_for_one_flow_run(fake):
-    folder = fake(STATUS)
-    with dvc.stopping():
-        dvc.running.read_status()
-    dvc.running.changed = set()
-    with dvc.stopping():
-        dvc.reproduce("pretraining_set", lambda _: None)
-    assert (folder / "n").read_text().strip() == "2"
+def test_without_an_answer_nothing_is_known_to_be_unchanged(fake, body):
+    fake(body)
+    assert dvc.changed_stages() is None
 
 
 def test_a_failed_stage_is_final_and_names_its_code_and_words(fake):

@@ -1,0 +1,40 @@
+"""The name of a flow run says what runs: its deployment, the profile of params.yaml, and the commit."""
+
+import subprocess
+
+from prefect import runtime
+
+from cgdmer import settings
+from cgdmer.errors import CgdmerError
+from cgdmer.settings import profiles
+
+
+def of_this_run() -> str:
+    """Return a name such as `benchmark paper 3f2a1c8`, or `benchmark paper, 2 settings changed, 3f2a1c8`.
+
+    Prefect calls this when a run starts. A run without a deployment is named by its flow.
+    """
+    what = runtime.deployment.name or runtime.flow_run.flow_name or "run"
+    return " ".join(filter(None, [what, profile(), commit()]))
+
+
+def profile() -> str:
+    """Return the profile that params.yaml was written for, and how many of its settings were changed since.
+
+    A file that cannot be read gives an empty text; the run itself fails with the reason.
+    """
+    try:
+        content = profiles.flat(settings.read(profiles.PARAMS))
+        text = profiles.PARAMS.read_text(encoding="utf-8")
+        base = profiles.flat(profiles.written_from(text))
+    except (CgdmerError, OSError):
+        return ""
+    changed = sum(content.get(key, profiles.ABSENT) != base.get(key, profiles.ABSENT) for key in {**base, **content})
+    name = profiles.name_of(text)
+    return f"{name}, {changed} setting{'s' if changed > 1 else ''} changed," if changed else name
+
+
+def commit() -> str:
+    """Return the first seven digits of the commit that is checked out; empty without one."""
+    done = subprocess.run(["git", "rev-parse", "--short=7", "HEAD"], capture_output=True, text=True, check=False)
+    return done.stdout.strip() if done.returncode == 0 else ""
