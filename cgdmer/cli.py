@@ -5,7 +5,7 @@ import logging
 import sys
 from collections.abc import Callable, Sequence
 
-from cgdmer.commands import model_files, own_recordings
+from cgdmer.commands import model_files, operations, own_recordings
 from cgdmer.errors import CgdmerError, DataError, not_installed, printable
 from cgdmer.version import __version__
 
@@ -66,6 +66,7 @@ def parser() -> argparse.ArgumentParser:
     )  # fmt: skip
     own_recordings.add_commands(commands)
     model_files.add_commands(commands)
+    operations.add_commands(commands)
     doctor = commands.add_parser("doctor", help="check this machine and show which command fixes each problem")
     doctor.add_argument("--profile", metavar="NAME", help="prove too that this machine can run params/NAME.yaml")
     commands.add_parser("publish", help="log the results to MLflow and register the encoders as candidates")
@@ -224,6 +225,7 @@ COMMANDS: dict[str, Callable[[argparse.Namespace], int]] = {
     "convert": models,
     "export": models,
     "package": models,
+    "serve": operations.run,
     "doctor": doctor,
     "publish": publish,
     "promote": promote,

@@ -50,6 +50,16 @@ def checked(record: Record, form: Signal, seconds: float, start: float = 0.0) ->
     return result, doubts(result)
 
 
+def check_millivolt(signal: np.ndarray, limit: float) -> None:
+    """Raise RecordError if a filtered signal (L, T) is not finite or cannot be mV; `limit` is the largest amplitude."""
+    if not np.isfinite(signal).all():
+        raise RecordError("missing or infinite samples in a signal that should be filtered", fix="state fs")
+    _check_span(signal)
+    amplitude = float(np.abs(signal).max(initial=0.0))
+    if amplitude > limit:
+        raise _too_large(amplitude, limit)
+
+
 def doubts(recording: Canonical) -> tuple[str, ...]:
     """Return what is doubtful about a recording, each as a short phrase without a semicolon."""
     quality, named = recording.quality, []

@@ -93,10 +93,12 @@ def _signature(name: str, example: Example) -> ModelSignature:
         assert example.vectors is not None
         vectors = TensorSpec(np.dtype(np.float32), (-1, example.vectors.shape[1]))
         return ModelSignature(Schema([ColSpec(DataType.string)]), Schema([vectors]))
-    signals = Schema([TensorSpec(np.dtype(np.float32), (-1, -1, -1))])
+    signals = Schema([TensorSpec(np.dtype(object), (-1,))])  # records of mixed lengths fit no other type of MLflow
     outputs: list[Any] = [
         TensorSpec(np.dtype(np.float32), (-1, v.shape[1]), k) for k, v in sorted(example.features.items())
     ]
+    outputs += [TensorSpec(np.dtype(bool), (-1,), "valid")]
+    outputs += [TensorSpec(np.dtype(object), (-1,), name) for name in ("reason", "quality")]
     params = [ParamSpec("fs", DataType.double, 0.0), ParamSpec("leads", DataType.string, list(Pretrained.leads), (-1,))]
     return ModelSignature(signals, Schema(outputs), ParamSchema(params))
 

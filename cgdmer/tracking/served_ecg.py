@@ -2,18 +2,17 @@
 
 from typing import Any
 
-import numpy as np
 from mlflow.models import set_model
 from mlflow.pyfunc.model import PythonModel
 
 
 class EcgEncoder(PythonModel):
-    """Maps ECGs `(B, L, T)` in mV to the encoder's representations; values that cannot be mV are an error.
+    """Maps ECGs in mV to the encoder's representations; a record that cannot be used is answered with its reason.
 
-    With the parameter `fs` (Hz) the input is taken as recordings from WFDB: filtered, resampled and cut like every
-    record the encoder was trained on. Without `fs` the input must be filtered already and have the encoder's own
+    The input is a list of records: `(L, T)` each, as nested lists, arrays, or base64 of an `.npy` file; they may differ
+    in length. With the parameter `fs` (Hz) they are taken as recordings from WFDB: filtered, resampled and cut like
+    every record the encoder was trained on. Without `fs` they must be filtered already and have the encoder's own
     sampling rate. The parameter `leads` names the L rows if they are not the twelve standard leads in standard order.
-    With `fs`, the answer also holds `quality`: what is doubtful about each recording, or `ok`.
     """
 
     def load_context(self, context: Any) -> None:
@@ -22,19 +21,11 @@ class EcgEncoder(PythonModel):
         self.encoder = load_encoder(context.artifacts["model"])
 
     def predict(self, context: Any, model_input, params: dict[str, Any] | None = None) -> Any:  # type: ignore[no-untyped-def] # noqa: ANN001
-        """Return a dictionary from representation to features `(B, D)` float32."""
-        signal, options = np.asarray(model_input, dtype=np.float32), params or {}
-        leads = [str(name) for name in options.get("leads", self.encoder.leads)]
-        if not options.get("fs"):
-            return dict(self.encoder.encode(signal, leads))
-        from cgdmer.recordings import plausibility
-        from cgdmer.waveforms import Record
+        """Return representation to features `(B, D)` float32, and `valid`, `reason` and `quality` of each record."""
+        from cgdmer.tracking import served_errors, served_records
 
-        form, fs = self.encoder.form, float(options["fs"])
-        checked = [plausibility.checked(Record(one, fs, tuple(leads), []), form, form.seconds) for one in signal]
-        microvolt = np.stack([row.signal for row, _ in checked]).astype(np.float32)
-        features = self.encoder.encode(microvolt / 1000, valid=np.array([row.valid for row, _ in checked]))
-        return {**features, "quality": np.array([plausibility.text(doubts) for _, doubts in checked])}
+        with served_errors.refusals():
+            return served_records.answer(self.encoder, model_input, params or {})
 
 
 set_model(EcgEncoder())

@@ -17,8 +17,11 @@ class ReportEncoder(PythonModel):
 
     def predict(self, context: Any, model_input, params: dict[str, Any] | None = None) -> Any:  # type: ignore[no-untyped-def] # noqa: ANN001
         """Return unit vectors `(n, projection)` float32 for a column or list of texts."""
-        texts = np.asarray(model_input, dtype=object).ravel()
-        return self.encoder.encode_reports([str(text) for text in texts])
+        from cgdmer.tracking import served_errors
+
+        with served_errors.refusals():
+            texts = np.asarray(model_input, dtype=object).ravel()
+            return self.encoder.encode_reports([str(text) for text in texts])
 
 
 set_model(ReportEncoder())

@@ -6,6 +6,7 @@ import sys
 import urllib.error
 import urllib.request
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -36,6 +37,15 @@ def test_a_served_encoder_answers_a_request_of_a_recording(project, tmp_path):
         running.wait(lambda: answers(f"http://127.0.0.1:{port}/ping"))
         first = ask(running, port, {"inputs": signal.tolist(), "params": {"fs": 500.0}})
         second = ask(running, port, {"inputs": swapped.tolist(), "params": {"fs": 500.0, "leads": order}})
+        records = [signal[0].tolist(), signal[0, :, :4000].tolist(), (1e5 * signal[1]).tolist()]
+        mixed = ask(running, port, {"inputs": records, "params": {"fs": 500.0}})
+        refusal = refused(port, {"inputs": signal.tolist()})
+    assert mixed["valid"] == [True, True, False]
+    assert "mV" in mixed["reason"][2]
+    assert mixed["pooled"][2] is None
+    assert np.allclose(mixed["pooled"][0], first["pooled"][0], atol=1e-4)
+    assert "without a sampling rate" in refusal["message"]
+    assert set(refusal) == {"error_code", "message", "sqlstate", "error_class"}
     form = example_report.SIGNAL
     rows = [canonical(one.astype(np.float32), 500.0, LEADS, form, form.seconds).signal for one in signal]
     expected = cgdmer.load_encoder(paths.MODEL).encode(np.stack(rows).astype(np.float32) / 1000)
@@ -43,14 +53,24 @@ def test_a_served_encoder_answers_a_request_of_a_recording(project, tmp_path):
         assert all(np.allclose(answer[name], expected[name], atol=1e-4) for name in expected)
 
 
-def ask(running: ServerProcess, port: int, body: dict[str, object]) -> dict[str, list[list[float]]]:
+def refused(port: int, body: dict[str, object]) -> dict[str, str]:
+    """Post a request that the server refuses with status 400, and return its answer."""
+    content, kind = json.dumps(body).encode(), {"Content-Type": "application/json"}
+    request = urllib.request.Request(f"http://127.0.0.1:{port}/invocations", content, kind)
+    with pytest.raises(urllib.error.HTTPError, match="400") as caught:
+        urllib.request.urlopen(request, timeout=PATIENCE)
+    answer: dict[str, str] = json.loads(caught.value.read())
+    return answer
+
+
+def ask(running: ServerProcess, port: int, body: dict[str, object]) -> dict[str, list[Any]]:
     """Post a request and return its predictions; a failure shows the server's output."""
     request = urllib.request.Request(
         f"http://127.0.0.1:{port}/invocations", json.dumps(body).encode(), {"Content-Type": "application/json"}
     )
     try:
         with urllib.request.urlopen(request, timeout=PATIENCE) as answer:
-            predictions: dict[str, list[list[float]]] = json.loads(answer.read())["predictions"]
+            predictions: dict[str, list[Any]] = json.loads(answer.read())["predictions"]
             return predictions
     except OSError as error:
         detail = error.read()[:2000] if isinstance(error, urllib.error.HTTPError) else error
