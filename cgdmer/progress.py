@@ -1,5 +1,6 @@
 """Progress display: a bar on a terminal, a plain line every few seconds in a log."""
 
+import logging
 import sys
 from typing import Any
 
@@ -35,4 +36,12 @@ def progress(*arguments: Any, shown: bool = True, at_once: bool = False, **optio
         options["delay"] = 0.0 if at_once else SECONDS
     kind: Any = tqdm
     bar: tqdm[Any] = kind(*arguments, disable=not shown, **options)
+    return bar
+
+
+def terminal_bar(*arguments: Any, **options: Any) -> "tqdm[Any]":
+    """Return a tqdm for a command: shown on a terminal, unless --quiet is set, and never in a log."""
+    shown = sys.stderr.isatty() and logging.getLogger("cgdmer").isEnabledFor(logging.INFO)
+    kind: Any = tqdm
+    bar: tqdm[Any] = kind(*arguments, file=sys.stderr, disable=not shown, **options)
     return bar

@@ -9,16 +9,17 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from tqdm import tqdm
 
 import cgdmer
 from cgdmer.api import load_encoder
 from cgdmer.commands import destinations, encoder_choice, provenance
 from cgdmer.commands.encoding import Encoded, encoding
 from cgdmer.commands.outputs import ALL_FORMATS, Columns, Rejects, check_format, open_output
+from cgdmer.commands.window_rows import MEANS, Table, WindowChoice
 from cgdmer.encoders.pretrained import Pretrained
 from cgdmer.errors import ConfigError, DataError, printable
-from cgdmer.recordings import ArrayMetadata, find_recordings, plausibility
+from cgdmer.progress import terminal_bar
+from cgdmer.recordings import ArrayMetadata, find_recordings
 from cgdmer.recordings.batches import map_batches
 
 log = logging.getLogger(__name__)
@@ -44,6 +45,8 @@ class Request:
     """The second of each recording at which they begin."""
     overwrite: bool = False
     """Whether files that this program did not write may be replaced; an input never is."""
+    windows: WindowChoice = field(default_factory=WindowChoice)
+    """Whether recordings are cut into windows of `seconds`, and what a row stands for."""
 
     @property
     def rejects(self) -> Path:
@@ -67,7 +70,7 @@ class Outcome:
         return SOME_REJECTED if self.rejected else 0
 
     def __str__(self) -> str:
-        text = f"{self.written} recordings in {self.request.output}, encoded by {self.encoder}"
+        text = f"{self.written} {self.request.windows.word} in {self.request.output}, encoded by {self.encoder}"
         text += f", {self.rejected} rejected: {self.request.rejects}" if self.rejected else ""
         return text + (f", {self.doubtful} doubtful (column quality)" if self.doubtful else "")
 
@@ -76,7 +79,7 @@ def encode_all(
     request: Request, encoder: Pretrained, columns: Callable[[dict[str, np.ndarray]], Columns], meta: dict[str, Any],
     seen: Callable[[Columns], None] = lambda _: None, *, measurements: bool = False,
 ) -> Outcome:  # fmt: skip
-    """Write one row per readable recording, with what `columns` computes from its features; list the others.
+    """Write one row per readable recording or window, with what `columns` computes from its features; list the others.
 
     `seen` receives the columns of each batch once they are written. With `measurements`, the features hold those too.
     The caller has claimed the output.
@@ -98,6 +101,7 @@ def claim(request: Request, formats: Sequence[str] = ALL_FORMATS) -> None:
     """Check format and place of an output before anything is read; ConfigError if it may not be written."""
     if not 0 <= request.start <= MAX_START:
         raise ConfigError(f"--start {request.start:g}", allowed=f"seconds from 0 to {MAX_START:,}", fix="--start 0")
+    request.windows.check()
     check_format(request.output, formats)
     inputs = [path for path in request.paths if path != "-"]
     destinations.claim(request.output, inputs, overwrite=request.overwrite)
@@ -113,6 +117,7 @@ def output_metadata(request: Request, encoder: Pretrained) -> dict[str, Any]:
         "start": request.start,
         "seconds": _seconds(request, encoder),
         "dims": encoder.dims,
+        **request.windows.metadata(),
     }
 
 
@@ -127,27 +132,24 @@ def _write(
     request: Request, encoder: Pretrained, columns: Callable[[dict[str, np.ndarray]], Columns], meta: dict[str, Any],
     rejects: Rejects, seen: Callable[[Columns], None], measurements: bool,
 ) -> tuple[int, int]:  # fmt: skip
-    recordings = find_recordings(request.paths, request.metadata, sys.stdin.buffer)
-    count, doubtful = 0, 0
-    bar = tqdm(unit="record", desc=printable(str(request.output)), file=sys.stderr, disable=None)
+    paths = find_recordings(request.paths, request.metadata, sys.stdin.buffer)
+    bar = terminal_bar(unit="window" if request.windows.every else "record", desc=printable(str(request.output)))
     at_work = encoding(encoder, measurements=measurements)
     with open_output(request.output, meta) as write, at_work as (work, finish), bar:
         settings = (request.metadata, encoder.form, meta["seconds"])
+        recordings = request.windows.cut(paths, *settings, request.start)
+        table = Table(request.windows, MEANS, rejects, write, seen)
         with closing(map_batches(recordings, *settings, work, request.start)) as results:
             for encoded in map(finish, results):
-                rejects.add(encoded.rejected)
-                if encoded.ids:
-                    row = {**common_columns(encoded, encoder.fs), **columns(encoded.features)}
-                    write(row)
-                    seen(row)
-                count += len(encoded.ids)
-                doubtful += sum(text != plausibility.NOTHING for text in encoded.quality)
+                row = {**common_columns(encoded, encoder.fs), **columns(encoded.features)} if encoded.ids else None
+                table.add(row, encoded.rejected)
                 bar.update(len(encoded.ids) + len(encoded.rejected))
-                if not count and rejects.count >= GIVE_UP_AFTER:
+                if not table.written and rejects.count >= GIVE_UP_AFTER and request.windows.every is None:
                     raise _nothing_written(request, rejects, f"the first {rejects.count} recordings")
-        if not count:
-            raise _nothing_written(request, rejects, f"all {rejects.count} recordings")
-    return count, doubtful
+        table.finish()
+        if not table.written:
+            raise _nothing_written(request, rejects, f"all {rejects.count} {request.windows.word}")
+    return table.written, table.doubtful
 
 
 def common_columns(encoded: Encoded, fs: float) -> Columns:

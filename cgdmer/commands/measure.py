@@ -1,22 +1,22 @@
 """`cgdmer measure`: rhythm, intervals, axes, ST levels and voltages of any number of recordings, one row for each."""
 
 import sys
-from collections.abc import Iterable, Sequence
+from collections.abc import Generator, Sequence
 from contextlib import closing
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
-from tqdm import tqdm
 
 import cgdmer
 from cgdmer.commands import destinations
 from cgdmer.commands.embed import SOME_REJECTED, Request, claim
-from cgdmer.commands.outputs import Columns, Rejects, Writer, open_output
+from cgdmer.commands.outputs import Columns, Rejects, open_output
+from cgdmer.commands.window_rows import Summary, Table
 from cgdmer.delineation.measurements import NAMES, measure
 from cgdmer.delineation.recording import delineate
 from cgdmer.errors import ConfigError, DataError, printable
-from cgdmer.recordings import find_recordings, plausibility
+from cgdmer.progress import terminal_bar
+from cgdmer.recordings import find_recordings
 from cgdmer.recordings.batches import Job, decode, map_batches
 from cgdmer.recordings.discovery import Rejected
 from cgdmer.settings import Signal
@@ -27,6 +27,11 @@ SECONDS = (2.0, 60.0)
 FORM = Signal(fs=500.0, seconds=SECONDS[1], high=100.0)
 """In which form recordings are measured: at a rate at which 2 ms are a sample."""
 DECIMALS = 4
+MEDIANS = Summary(
+    lambda values: round(float(np.median(values)), DECIMALS),
+    lambda name: ("min", "max") if name == "heart_rate" else (),
+)
+"""Of a recording that is cut into windows: the median of each measurement, and the extremes of the rate."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -67,14 +72,14 @@ class Outcome:
         return SOME_REJECTED if self.rejected else 0
 
     def __str__(self) -> str:
-        text = f"{self.written} recordings measured in {self.request.output}"
+        text = f"{self.written} {self.request.windows.word} measured in {self.request.output}"
         text += f", {self.rejected} rejected: {self.request.rejects}" if self.rejected else ""
         text += f", {self.doubtful} doubtful (column quality)" if self.doubtful else ""
         return text + (f", {self.without_beats} without beats" if self.without_beats else "")
 
 
 def measure_all(request: Request) -> Outcome:
-    """Write one row per readable recording; list the others.
+    """Write one row per readable recording or window; list the others.
 
     ConfigError for an impossible request. DataError, without an output, if no recording could be used.
     """
@@ -83,30 +88,35 @@ def measure_all(request: Request) -> Outcome:
         raise ConfigError(f"--seconds {seconds:g}", allowed=f"{SECONDS[0]:g} to {SECONDS[1]:g}", fix="--seconds 10")
     claim(request, FORMATS)
     meta = {destinations.KEY: cgdmer.__version__, "signal": FORM.model_dump(), "start": request.start,
-            "seconds": seconds, "measurements": list(NAMES)}  # fmt: skip
-    recordings = find_recordings(request.paths, request.metadata, sys.stdin.buffer)
-    bar = tqdm(unit="record", desc=printable(str(request.output)), file=sys.stderr, disable=None)
+            "seconds": seconds, "measurements": list(NAMES), **request.windows.metadata()}  # fmt: skip
+    without = _Without()
+    bar = terminal_bar(unit="window" if request.windows.every else "record", desc=printable(str(request.output)))
     with Rejects(request.rejects) as rejects, open_output(request.output, meta) as write, bar:
-        results = map_batches(recordings, request.metadata, FORM, seconds, measure_batch, request.start)
-        with closing(results):
-            counts = _write(results, rejects, write, bar)
-        if not counts[0]:
+        table = Table(request.windows, MEDIANS, rejects, write, without)
+        with closing(_measured(request, seconds)) as results:
+            for batch in results:
+                table.add(batch.columns() if batch.ids else None, batch.rejected)
+                bar.update(len(batch.ids) + len(batch.rejected))
+        table.finish()
+        if not table.written:
             raise _nothing(request, rejects)
-    return Outcome(counts[0], rejects.count, counts[1], counts[2], request)
+    return Outcome(table.written, rejects.count, table.doubtful, without.count, request)
 
 
-def _write(results: Iterable[Measured], rejects: Rejects, write: Writer, bar: Any) -> tuple[int, int, int]:
-    """Write batches and return how many recordings were written, are doubtful, have no beats."""
-    written, doubtful, without = 0, 0, 0
-    for batch in results:
-        rejects.add(batch.rejected)
-        if batch.ids:
-            write(batch.columns())
-        written += len(batch.ids)
-        doubtful += sum(text != plausibility.NOTHING for text in batch.quality)
-        without += sum(not row["beats"] for row in batch.values)
-        bar.update(len(batch.ids) + len(batch.rejected))
-    return written, doubtful, without
+def _measured(request: Request, seconds: float) -> Generator[Measured, None, None]:
+    paths = find_recordings(request.paths, request.metadata, sys.stdin.buffer)
+    recordings = request.windows.cut(paths, request.metadata, FORM, seconds, request.start)
+    return map_batches(recordings, request.metadata, FORM, seconds, measure_batch, request.start)
+
+
+class _Without:
+    """Counts the rows without beats."""
+
+    def __init__(self) -> None:
+        self.count = 0
+
+    def __call__(self, columns: Columns) -> None:
+        self.count += int((np.asarray(columns["beats"]) == 0).sum())
 
 
 def measure_batch(job: Job) -> Measured:

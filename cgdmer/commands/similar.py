@@ -122,6 +122,11 @@ def _encoded(search: Search, meta: dict[str, Any], model: str | None, metadata: 
             f"{printable(str(search.table))} does not say which encoder wrote it, so no recording can be compared",
             allowed="an id of the table as QUERY, or a table that `cgdmer embed` wrote, with its metadata",
         )
+    if meta.get("row") == "recording":
+        raise DataError(
+            f"{printable(str(search.table))} holds means over windows, with which a single window cannot be compared",
+            allowed="an id of the table as QUERY, or a table without --every or with --windows",
+        )
     encoder = _encoder_of(digest, model, search)
     if search.feature not in encoder.dims:
         raise ConfigError(f"--feature {search.feature}: the encoder has none", allowed=", ".join(sorted(encoder.dims)))

@@ -17,7 +17,7 @@ from cgdmer.recordings.array_metadata import ArrayMetadata, sidecar_of
 
 log = logging.getLogger(__name__)
 
-SELF_DESCRIBING = (".hea", ".edf", ".dcm", ".dicom")
+SELF_DESCRIBING = (".hea", ".edf", ".dcm", ".dicom", ".xml", ".scp", ".ecg")
 """Files that state their own rate, unit and leads."""
 ARRAYS = (".npy", ".csv")
 """Files that need metadata; a folder search skips one that has none, because it may hold something else."""
@@ -49,6 +49,8 @@ class Rejected:
 
     id: str
     reason: str
+    whole: bool = False
+    """Whether it was rejected before its windows were cut."""
 
 
 class UserFolder(Archive):

@@ -49,7 +49,8 @@ def windows(
     """Yield the windows of each recording in order, as recordings; one that cannot be read is yielded as rejected."""
     for several in map_batches(paths, metadata, form, sliding.seconds, lengths, sliding.start):
         for path, seconds in several:
-            yield from [path] if isinstance(path, Rejected) else _cut(path, seconds, sliding)
+            for window in [path] if isinstance(path, Rejected) else _cut(path, seconds, sliding):
+                yield replace(window, whole=True) if isinstance(window, Rejected) else window
 
 
 def lengths(job: Job) -> list[tuple[RecordingPath | Rejected, float]]:
