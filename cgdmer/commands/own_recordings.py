@@ -42,7 +42,13 @@ def add_commands(commands: Any) -> None:
         "default: data/models/pretrain if there is one below the working directory, else cgdmer-base",
     )
     inputs.add_argument("--seconds", type=float, help="use SECONDS of each recording; default: the encoder's length")
-    embed = commands.add_parser("embed", parents=[inputs], help="compute the features of recordings")
+    windows = argparse.ArgumentParser(add_help=False)
+    windows.add_argument(
+        "--every", type=float, metavar="SECONDS",
+        help="for long recordings: use a window each SECONDS, and write their mean (of measurements the median)",
+    )  # fmt: skip
+    windows.add_argument("--windows", action="store_true", help="with --every: write a row per window instead")
+    embed = commands.add_parser("embed", parents=[inputs, windows], help="compute the features of recordings")
     embed.add_argument(
         "-o",
         "--output",
@@ -50,7 +56,9 @@ def add_commands(commands: Any) -> None:
         default="embeddings.parquet",
         help=".parquet, .csv, or a folder for .npy arrays; default: %(default)s",
     )
-    score = commands.add_parser("score", parents=[inputs], help="score recordings with prompts and fitted probes")
+    score = commands.add_parser(
+        "score", parents=[inputs, windows], help="score recordings with prompts and fitted probes"
+    )
     score.add_argument(
         "-o", "--output", metavar="FILE", default="scores.parquet", help=".parquet or .csv; default: %(default)s"
     )
@@ -72,14 +80,16 @@ def add_commands(commands: Any) -> None:
     score.add_argument("--representation", help="input of the probes of tasks: pooled (default), shared or specific")
     fit_arguments.add_to_score(score)
     fit_arguments.add(commands, inputs)
-    _add_measure(commands, searched)
+    _add_measure(commands, searched, windows)
     _add_similar(commands, metadata)
     _add_plot(commands, metadata)
 
 
-def _add_measure(commands: Any, searched: argparse.ArgumentParser) -> None:
+def _add_measure(commands: Any, searched: argparse.ArgumentParser, windows: argparse.ArgumentParser) -> None:
     measure = commands.add_parser(
-        "measure", parents=[searched], help="measure rate, intervals, axes, ST levels and voltages of recordings"
+        "measure",
+        parents=[searched, windows],
+        help="measure rate, intervals, axes, ST levels and voltages of recordings",
     )
     measure.add_argument("--seconds", type=float, default=10.0, help="measure SECONDS, 2 to 60; default: 10")
     measure.add_argument(
@@ -192,12 +202,13 @@ def _fit(options: argparse.Namespace) -> tuple[int, str]:
 
 def _request(options: argparse.Namespace) -> "Request":
     from cgdmer.commands.embed import Request
+    from cgdmer.commands.window_rows import WindowChoice
     from cgdmer.recordings.array_metadata import from_options
 
     metadata = from_options(options.fs, options.unit, options.leads)
-    return Request(
-        options.paths, _output_path(options.output), metadata, options.seconds, options.start, options.overwrite
-    )
+    windows = WindowChoice(getattr(options, "every", None), getattr(options, "windows", False))  # `fit` has neither
+    output = _output_path(options.output)
+    return Request(options.paths, output, metadata, options.seconds, options.start, options.overwrite, windows)
 
 
 def _output_path(name: str) -> Path:
