@@ -31,7 +31,7 @@ folds: .venv/installed ## cross-validate on a real PTB-XL, after make demo: make
 
 external: .venv/installed ## evaluate on every set of real recordings, after make demo: make external CGDMER_RAW_ROOT=/data
 	@test -n "$(CGDMER_RAW_ROOT)" || { echo "make external CGDMER_RAW_ROOT=/folder/with/ptbxl/ludb/code15"; exit 2; }
-	HF_HUB_OFFLINE=1 python -m cgdmer external-validation
+	HF_HUB_OFFLINE=1 python -m cgdmer external-validation --encoders cgdmer_base,cgdmer
 
 encoder: .venv/installed ## train the encoder that the package ships, and package it; on two cores: make encoder CGDMER_DEVICES=2
 	python -m cgdmer train-encoder

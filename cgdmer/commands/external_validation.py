@@ -8,35 +8,28 @@ that is not there is left out. After a kill, sets that were done are reused.
 import hashlib
 import logging
 import shutil
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from importlib.metadata import version
 from pathlib import Path
-from typing import Any
-
-import numpy as np
 
 from cgdmer import environment, paths, settings
 from cgdmer.commands.encoder_choice import check_device
-from cgdmer.encoders import Setup, cgdmer_base, load
-from cgdmer.encoders.crops import cropped
-from cgdmer.encoders.pretrained import Pretrained, open_folder
-from cgdmer.errors import ConfigError, DataError, did_you_mean
+from cgdmer.commands.real_methods import Method, open_methods, probe_files
+from cgdmer.commands.real_tasks import encode, score
+from cgdmer.errors import ConfigError, DataError
 from cgdmer.evaluation.cross_validation import FOLDS
-from cgdmer.external import benchmarks, code15, ludb, scoring
+from cgdmer.external import benchmarks, code15, few_labels, ludb, scoring
 from cgdmer.external.external_set import ExternalSet
 from cgdmer.external.results import RealResult, RealSet
 from cgdmer.files import named, read_json, sha256, work_key, write_json
-from cgdmer.models import weights
 from cgdmer.settings import Signal
 from cgdmer.version import __version__
 
 log = logging.getLogger(__name__)
 
 LIBRARIES = ("numpy", "scipy", "torch")
-FOLDERS: dict[str, Callable[[], Path]] = {"cgdmer": lambda: paths.MODEL, cgdmer_base.NAME: cgdmer_base.require}
-"""The folders of the pretrained encoders that can be evaluated, by name."""
 
 
 @dataclass(frozen=True)
@@ -72,47 +65,6 @@ SOURCES = {
     "code15": Source(f"{code15.TABLE} and records/", partial(_below, code15.holds), partial(_read_first, code15.read)),
 }
 """In the order of tables."""
-
-
-@dataclass(frozen=True)
-class Method:
-    """A pretrained encoder that is evaluated."""
-
-    encoder: Pretrained
-    weights: Path
-    """The file of its weights."""
-    pretrained_on: list[str]
-    """Names of what pretraining read."""
-
-
-def open_methods(names: Sequence[str]) -> dict[str, Method]:
-    """Open pretrained encoders by name, in the order given.
-
-    ConfigError for another name, or for encoders that read signals in different forms.
-    """
-    methods = {}
-    for name in names:
-        if name not in FOLDERS:
-            raise ConfigError(
-                f"--encoders: '{name}' is no pretrained encoder{did_you_mean(name, list(FOLDERS))}",
-                allowed=", ".join(FOLDERS),
-                fix="--encoders cgdmer,cgdmer_base; other encoders are matrix.controls in params.yaml",
-            )
-        folder = FOLDERS[name]()
-        encoder = open_folder(folder, name)
-        with named(config := folder / weights.CONFIG, f"dvc checkout --force {folder}"):
-            seen = _seen(read_json(config)["facts"])
-        methods[name] = Method(encoder, folder / weights.WEIGHTS, seen)
-    forms = {method.encoder.form for method in methods.values()}
-    if len(forms) > 1:
-        raise ConfigError(f"{', '.join(methods)} read signals in different forms", fix="evaluate one after the other")
-    return methods
-
-
-def _seen(facts: Mapping[str, Any]) -> list[str]:
-    """Return what pretraining read: corpora, sets of recordings without report, records simulated meanwhile."""
-    drawn = ["records that were simulated meanwhile"] if facts.get("simulated") else []
-    return [*sorted(facts.get("pool", [])), *facts.get("recordings", []), *drawn]
 
 
 def validate(
@@ -180,55 +132,15 @@ def evaluate(name: str, copies: list[Path], config: settings.Settings, methods: 
     sections = [section.model_dump() for section in (config.probe, config.embed, config.model)]
     signals = hashlib.sha256(real.signals.tobytes()).hexdigest()
     digests = {name: method.encoder.digest for name, method in methods.items()}
-    key = work_key(digests, signals, real.patients, config.matrix.controls, *sections)
+    controls = config.matrix.controls
+    fitted = {task: {name: sha256(path) for name, path in probe_files(task, methods, controls).items()}
+              for task in real.tasks}  # fmt: skip
+    few = few_labels.SIZES, few_labels.DRAWS
+    key = work_key(digests, signals, real.patients, controls, fitted, few, *sections)
     done = paths.scratch("real") / f"{name}-{key}.json"
     if done.is_file():
         with named(done, f"rm {done}"):
             return RealSet.from_json(read_json(done))
-    pretrained_on = {seen for method in methods.values() for seen in method.pretrained_on}
-    result = score(name, real, encode(real, config, methods), config, pretrained_on)
+    result = score(name, real, encode(real, config, methods), config, methods)
     write_json(done, result.to_json())
     return result
-
-
-def score(
-    name: str, real: ExternalSet, encoders: scoring.Encoders, config: settings.Settings, pretrained_on: Collection[str]
-) -> RealSet:  # fmt: skip
-    """Score the tasks and measurements of one set."""
-    tasks = {
-        task: scoring.score_task(labels, real.patients, encoders, config.probe.C, config.probe.bootstrap)
-        for task, labels in real.tasks.items()
-    }
-    first = next(iter(encoders))
-    for task, scored in tasks.items():
-        measured = scored.encoders[first]["pooled"].text() if scored else "too few records"
-        log.info("%s %s: %s", name, task, measured)
-    return RealSet(
-        *(real.origin.title, real.origin.version, real.origin.licence, real.origin.link),
-        records=len(real.signals),
-        patients=len(set(real.patients)),
-        left_out={reason: count for reason, count in real.left_out.items() if count},
-        in_pretraining=name in pretrained_on,
-        tasks={task: scored for task, scored in tasks.items() if scored},
-        measurements=scoring.score_measurements(real, encoders, config.probe.bootstrap),
-    )
-
-
-def encode(
-    real: ExternalSet, config: settings.Settings, methods: Mapping[str, Method]
-) -> dict[str, list[dict[str, np.ndarray]]]:
-    """Return the features of the pretrained encoders and the controls, each with all its sets of weights."""
-    form = next(iter(methods.values())).encoder.form
-    crops = config.embed.crops, config.embed.crop_seconds
-    encoders = {
-        name: [scoring.encode(cropped(method.encoder, *crops), real, config.embed.batch)]
-        for name, method in methods.items()
-    }
-    for name in [control for control in config.matrix.controls if control not in encoders]:
-        sets = []
-        for number in range(config.embed.sets_of_weights(name)):
-            setup = Setup.of(form, config.model, config.embed, config.embed.seed + number)
-            features = scoring.encode(load(name, setup), real, config.embed.batch)
-            sets.append({"pooled": features["pooled"]})
-        encoders[name] = sets
-    return encoders

@@ -5,7 +5,7 @@ measured, and a model card. The probes are fitted on the simulated corpora of th
 """
 
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from pathlib import Path
 
@@ -128,9 +128,17 @@ def _real_rows(result: RealResult) -> Iterator[tuple[str, about.RealRow]]:
     for one in result.sets.values():
         for task, scored in one.tasks.items():
             cells = {name: kinds[MAIN] for name, kinds in scored.encoders.items() if MAIN in kinds}
-            intervals = {name: Interval(cell.mean, cell.low, cell.high) for name, cell in cells.items()}
-            gaps = {name: Interval(gap.mean, gap.low, gap.high) for name, gap in scored.differences.items()}
-            yield f"{one.title}, {task}", about.RealRow(scored.records, intervals, gaps)
+            few = {
+                kind: about.Compared(_intervals(each.encoders), _intervals(each.differences))
+                for kind, each in scored.few.items()
+            }
+            row = about.RealRow(scored.records, _intervals(cells), _intervals(scored.differences), few)
+            yield f"{one.title}, {task}", row
+
+
+def _intervals(values: Mapping[str, Interval]) -> dict[str, Interval]:
+    """Return only value and ends, without what else a result holds."""
+    return {name: Interval(one.mean, one.low, one.high) for name, one in values.items()}
 
 
 def _described(folder: Path, stated: About) -> str:

@@ -18,10 +18,26 @@ class RealCell(Interval):
 
 @dataclass(frozen=True)
 class RealDifference(Interval):
-    """Macro AUROC of CG-DMER minus that of a control, pooled features, on the same records."""
+    """Macro AUROC of one encoder minus that of another, on the same records."""
 
     share_above: float
-    """Share of replicates in which CG-DMER is better."""
+    """Share of replicates in which the first is better."""
+
+
+ZERO_SHOT = "zero-shot"
+"""No label at all: cosine of the ECG's aligned vector and the prompt of a class."""
+SIMULATED = "simulated"
+"""No label of a real recording: the probe was fitted on the simulated corpus of the same task."""
+
+
+@dataclass(frozen=True)
+class FewLabels(Json):
+    """One task with the same few labels for every encoder, pooled features; aligned ones for zero-shot."""
+
+    encoders: dict[str, RealCell]
+    """The mean over draws of the labelled records."""
+    differences: dict[str, RealDifference] = field(default_factory=dict)
+    """By every other encoder: what is subtracted from `RealResult.method`."""
 
 
 @dataclass(frozen=True)
@@ -38,6 +54,8 @@ class RealTask(Json):
     """By encoder, then representation; the first is `RealResult.method`."""
     differences: dict[str, RealDifference]
     """By every other encoder: what is subtracted."""
+    few: dict[str, FewLabels] = field(default_factory=dict)
+    """With few labels of these recordings or none: by ZERO_SHOT, SIMULATED, or the number of labelled records."""
 
 
 @dataclass(frozen=True)

@@ -27,6 +27,8 @@ log = logging.getLogger(__name__)
 FEWEST = 5
 """Fewest records that must have a class, and fewest that must not: one per fold."""
 MAIN = "pooled"
+ALIGNED = "aligned"
+"""Features in the space of reports, which prompts are compared with; they are not probed."""
 Features = Mapping[str, np.ndarray]
 """(N, D) by representation."""
 Encoders = Mapping[str, Sequence[Features]]
@@ -35,65 +37,91 @@ Encoders = Mapping[str, Sequence[Features]]
 
 @dataclass(frozen=True)
 class Scored:
-    """Out-of-fold scores of one encoder and representation."""
+    """AUROC of one encoder and representation."""
 
     points: np.ndarray
-    """AUROC (W, C) of each set of weights and class."""
+    """(W, C): by set of weights or draw of labelled records, and class."""
     trainings: seeds.Trainings
 
 
 def encode(encoder: Encoder, real: ExternalSet, batch: int) -> dict[str, np.ndarray]:
-    """Return the features of all records of a set by representation."""
-    features = encode_stored(encoder, real.signals.__getitem__, real.valid, batch, names=REPRESENTATIONS)
-    return {name: features[name] for name in REPRESENTATIONS if name in features}
+    """Return the features of all records of a set by representation, and `aligned` if the encoder has it."""
+    names = (*REPRESENTATIONS, ALIGNED)
+    features = encode_stored(encoder, real.signals.__getitem__, real.valid, batch, names=names)
+    return {name: features[name] for name in names if name in features}
 
 
-def score_task(
-    labels: Labels, patients: Sequence[str], encoders: Encoders, C: Sequence[float], replicates: int
-) -> RealTask | None:
-    """Cross-validate every encoder on the members of a task; None if too few records have or lack every class.
+@dataclass(frozen=True)
+class Members:
+    """The records of a task, and the classes that enough of them have and lack."""
 
-    The first encoder is the one from which the others are subtracted.
-    """
+    rows: np.ndarray
+    """Positions (n,) among the records of the set."""
+    names: list[str]
+    """Of the C classes that are scored."""
+    matrix: np.ndarray
+    """Labels (n, C) in {0, 1}."""
+    left_out: dict[str, int]
+    """Positives of the other classes that occur."""
+    patients: list[str]
+    """Of each record."""
+    counts: np.ndarray
+    """How often each record occurs in each replicate (n, B); patients are resampled."""
+
+
+def members(labels: Labels, patients: Sequence[str], replicates: int) -> Members | None:
+    """Return what of a task can be scored; None if too few records have or lack every class."""
     rows = np.flatnonzero(labels.members)
     positives = labels.matrix[rows].sum(axis=0, dtype=np.int64)
     usable = (positives >= FEWEST) & (len(rows) - positives >= FEWEST)
     owners = [patients[row] for row in rows.tolist()]
     if not usable.any() or len(set(owners)) < FOLDS:
         return None
-    matrix = labels.matrix[rows][:, usable]
-    names = [name for name, keep in zip(labels.classes, usable, strict=True) if keep]
-    counts = validation.resampled(owners, replicates)
-    first = next(iter(encoders))
-    scored = {
-        encoder: {kind: _score([each[kind][rows] for each in sets], matrix, owners, C, counts) for kind in sets[0]}
-        for encoder, sets in encoders.items()
-    }
-    return RealTask(
-        records=len(rows),
-        patients=len(set(owners)),
-        positives=dict(zip(names, positives[usable].tolist(), strict=True)),
-        left_out={n: int(k) for n, k, keep in zip(labels.classes, positives, usable, strict=True) if k and not keep},
-        encoders={e: {kind: _cell(one, names) for kind, one in kinds.items()} for e, kinds in scored.items()},
-        differences={e: _difference(scored[first][MAIN], kinds[MAIN]) for e, kinds in scored.items() if e != first},
+    return Members(
+        rows,
+        [name for name, keep in zip(labels.classes, usable, strict=True) if keep],
+        labels.matrix[rows][:, usable],
+        {n: int(k) for n, k, keep in zip(labels.classes, positives, usable, strict=True) if k and not keep},
+        owners,
+        validation.resampled(owners, replicates),
     )
 
 
-def _score(
-    sets: Sequence[np.ndarray], labels: np.ndarray, patients: Sequence[str], C: Sequence[float], counts: np.ndarray
-) -> Scored:
-    """Score every record by the probe of its fold, with each set of weights."""
-    folds = validation.deal(patients, labels)
-    points, drawn = [], []
-    for features in sets:
-        logits = validation.out_of_fold([features] * FOLDS, labels, folds, C).logits
-        points.append(metrics.auroc(logits, labels))
-        drawn.append(bootstrap.macro(bootstrap.auroc(logits, labels, counts)))
-    macros = np.array([metrics.macro(each) for each in points])
-    return Scored(np.array(points), seeds.Trainings(macros, np.array(drawn), len(labels)))
+def score_task(task: Members, encoders: Encoders, C: Sequence[float]) -> RealTask:
+    """Cross-validate every encoder; the first is the one from which the others are subtracted."""
+    first = next(iter(encoders))
+    scored = {
+        encoder: {kind: _score([each[kind][task.rows] for each in sets], task, C) for kind in sets[0]}
+        for encoder, sets in encoders.items()
+    }
+    return RealTask(
+        records=len(task.rows),
+        patients=len(set(task.patients)),
+        positives=dict(zip(task.names, task.matrix.sum(axis=0, dtype=np.int64).tolist(), strict=True)),
+        left_out=task.left_out,
+        encoders={e: {kind: cell(one, task.names) for kind, one in kinds.items()} for e, kinds in scored.items()},
+        differences={e: difference(scored[first][MAIN], kinds[MAIN]) for e, kinds in scored.items() if e != first},
+    )
 
 
-def _cell(scored: Scored, names: Sequence[str]) -> RealCell:
+def _score(sets: Sequence[np.ndarray], task: Members, C: Sequence[float]) -> Scored:
+    """Score every record by the probe of its fold, with each set of weights (n, D)."""
+    folds = validation.deal(task.patients, task.matrix)
+    return score_logits(
+        [validation.out_of_fold([features] * FOLDS, task.matrix, folds, C).logits for features in sets], task
+    )
+
+
+def score_logits(each: Sequence[np.ndarray], task: Members) -> Scored:
+    """Return the AUROC of several sets of scores (n, C) for the same records, and of their replicates."""
+    points = [metrics.auroc(logits, task.matrix) for logits in each]
+    drawn = [bootstrap.macro(bootstrap.auroc(logits, task.matrix, task.counts)) for logits in each]
+    macros = np.array([metrics.macro(one) for one in points])
+    return Scored(np.array(points), seeds.Trainings(macros, np.array(drawn), len(task.matrix)))
+
+
+def cell(scored: Scored, names: Sequence[str]) -> RealCell:
+    """Return the mean over the sets of scores with its interval, and by class."""
     overall = seeds.estimate(scored.trainings)
     values = [rounded(value) for value in scored.trainings.points]
     return RealCell(
@@ -103,7 +131,8 @@ def _cell(scored: Scored, names: Sequence[str]) -> RealCell:
     )  # fmt: skip
 
 
-def _difference(first: Scored, second: Scored) -> RealDifference:
+def difference(first: Scored, second: Scored) -> RealDifference:
+    """Return the first minus the second on the same records."""
     gap = seeds.difference(first.trainings, second.trainings)
     return RealDifference(rounded(gap.mean), rounded(gap.low), rounded(gap.high), rounded(gap.share_above))
 

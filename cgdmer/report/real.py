@@ -1,9 +1,7 @@
 """The section on sets of real recordings, and the same table for a terminal, Markdown and the README."""
 
-from collections.abc import Sequence
-
 from cgdmer.evaluation.intervals import MEASUREMENTS, Measured
-from cgdmer.external.results import RealDifference, RealResult, RealTask
+from cgdmer.external.results import SIMULATED, ZERO_SHOT, RealDifference, RealResult, RealTask
 from cgdmer.page import Html, el, number, section
 from cgdmer.report import table
 from cgdmer.report.headline import ENCODER_NAMES, MAIN, TASK_NAMES, encoder_order, name_of
@@ -13,6 +11,7 @@ from cgdmer.results import Interval
 
 TITLE = "Real recordings"
 SET_NAMES = {"ptb_xl": "PTB-XL", "ludb": "LUDB", "cpsc2018": "CPSC2018", "csn": "CSN", "code15": "CODE-15%"}
+FEW_NAMES = {ZERO_SHOT: "no label: zero-shot", SIMULATED: "no label: probe of simulated recordings"}
 SEEN_NOTE = (
     f"{SEEN_MARK} The corpus is in the pretraining set, so pretraining has read recordings and reports of it. "
     "For a run without it: take it out of pretraining_set.sources in params.yaml, then dvc repro pretrain."
@@ -81,6 +80,25 @@ def _gap(gap: RealDifference | None) -> Content:
     return None if gap is None else stacked(gap.value(signed=True), gap.bounds(signed=True))
 
 
+def few_label_table(result: RealResult) -> list[Table]:
+    """Return macro AUROC with no label and with few: a row per task and number of labels; none if nothing is known."""
+    told = [(name, kind, few) for _, name, task in tasks(result) for kind, few in task.few.items()]
+    encoders = sorted({encoder for _, _, few in told for encoder in few.encoders}, key=encoder_order)
+    controls = sorted({encoder for _, _, few in told for encoder in few.differences}, key=encoder_order)
+    rows: list[list[Content]] = [
+        [f"{name}, {FEW_NAMES.get(kind, f'{kind} records')}", *(few.encoders.get(encoder) for encoder in encoders),
+         *(_gap(few.differences.get(control)) for control in controls)]
+        for name, kind, few in told
+    ]  # fmt: skip
+    heads = ["Labels", *map(name_of, encoders), *(f"minus {ENCODER_NAMES.get(one, one)}" for one in controls)]
+    about = (
+        "Macro AUROC with 95% intervals over patients, with few labels of these recordings or none: zero-shot by the "
+        "prompts of the package; probes that were fitted on simulated recordings only; probes of each fold on few "
+        f"records, the same for all encoders. Differences are those of {name_of(result.method)}."
+    )
+    return [Table(about, heads, rows)] if rows else []
+
+
 def measurement_table(result: RealResult) -> list[Table]:
     """Return R² and error of pooled features on the known measurements of each set; none if nothing is known."""
     encoders = sorted({e for one in result.sets.values() for m in one.measurements.values() for e in m.encoders},
@@ -119,27 +137,31 @@ def tables(result: RealResult | None) -> list[Table]:
     """Return all tables; none without a result."""
     if result is None or not tasks(result):
         return []
-    return [task_table(result), difference_table(result), *measurement_table(result), sources_table(result)]
+    return [table for _, table in _titled(result)]
+
+
+def _titled(result: RealResult) -> list[tuple[str, Table]]:
+    return [
+        (TITLE, task_table(result)),
+        ("Differences", difference_table(result)),
+        *(("Few labels or none", one) for one in few_label_table(result)),
+        *(("Measurements", one) for one in measurement_table(result)),
+        ("The sets", sources_table(result)),
+    ]
 
 
 def real_section(result: RealResult | None, model: str) -> Html | None:
     """Draw the tables, the second and later ones folded; None without a result. `model` is the digest of the page's."""
-    made = tables(result)
-    if not made or result is None:
+    if result is None or not tasks(result):
         return None
-    titles = _titles(made)
-    folded = [el("details", el("summary", title), table.html(one)) for title, one in zip(titles, made[1:], strict=True)]
+    (_, first), *others = _titled(result)
+    folded = [el("details", el("summary", title), table.html(one)) for title, one in others]
     same = "the encoder of this page" if result.encoder == model else f"another encoder than this page's ({model})"
     lead = (
         f"{name_of(result.method)} on recordings of people: frozen features, five folds by patient, paired with the "
         f"controls. Written by the command external-validation with weights {result.encoder}, {same}."
     )
-    return section("real", TITLE, table.html(made[0]), folded, lead=lead)
-
-
-def _titles(made: Sequence[Table]) -> list[str]:
-    names = ["Differences", "Measurements", "The sets"]
-    return names if len(made) == len(names) + 1 else [names[0], names[-1]]
+    return section("real", TITLE, table.html(first), folded, lead=lead)
 
 
 def headline(result: RealResult) -> str:

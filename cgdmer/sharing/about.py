@@ -37,12 +37,22 @@ class Half(Json):
 
 
 @dataclass(frozen=True)
+class Compared(Json):
+    """Macro AUROC by encoder, and paired differences of the packaged one by control."""
+
+    encoders: dict[str, Interval]
+    differences: dict[str, Interval] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
 class RealRow(Json):
-    """Macro AUROC on one task of a set of real recordings, by encoder, and paired differences by control."""
+    """One task of a set of real recordings."""
 
     records: int
     encoders: dict[str, Interval]
     differences: dict[str, Interval]
+    few: dict[str, Compared] = field(default_factory=dict)
+    """With few labels or none, as `external.results.RealTask` names them."""
 
 
 @dataclass(frozen=True)

@@ -31,6 +31,7 @@ CLINICAL = (
     "tests."
 )
 """Said where an encoder was trained on clinical patients."""
+HAND_CRAFTED = "handcrafted"
 LIMITS = (
     "Probabilities come from probes fitted on simulated records: on real recordings they are neither calibrated nor "
     "valid, and most healthy people get a low probability of NORM. Fit a probe on your own labels.",
@@ -50,6 +51,7 @@ def text(folder: Path, name: str, about: About, licence: str) -> str:
         "Data": data(config["facts"], about),
         "Simulated records": _simulated(about),
         "Real recordings": _real(about),
+        "Real recordings with few labels or none": _few(about),
         "Half precision": _half(about),
         "Limits": "\n".join(f"- {line}" for line in LIMITS),
     }
@@ -140,6 +142,28 @@ def _real(about: About) -> str:
     )
     first, second = _table(["Task", *names, "Records"], rows), _table(["Task", *names[1:]], gaps)
     return f"{intro}\n\n{first}\n\n{second}" if len(names) > 1 else f"{intro}\n\n{first}"
+
+
+def _few(about: About) -> str:
+    """Return the scores with few labels or none; '' if they were not measured."""
+    told = [(task, kind, few) for task, row in (about.real or {}).items() for kind, few in row.few.items()]
+    names = list(dict.fromkeys(name for _, _, few in told for name in few.encoders))
+    rows = [
+        [task, _labels(kind), *(_cell(few.encoders.get(name)) for name in names),
+         _cell(few.differences.get(HAND_CRAFTED), signed=True)]
+        for task, kind, few in told
+    ]  # fmt: skip
+    intro = (
+        "Macro AUROC with 95% intervals over patients. Zero-shot compares with the prompts of this package; the probes "
+        "of simulated labels have seen no real recording; the others were fitted on so many records of the other "
+        "folds, the same for all encoders, in three draws. The last column is this encoder minus hand-crafted features."
+    )
+    return f"{intro}\n\n{_table(['Task', 'Labels', *names, 'minus hand-crafted'], rows)}" if rows else ""
+
+
+def _labels(kind: str) -> str:
+    names = {"zero-shot": "none, zero-shot", "simulated": "none, probe of simulated labels"}
+    return names.get(kind, f"{kind} records")
 
 
 def _cell(interval: Interval | None, *, signed: bool = False) -> str:

@@ -9,6 +9,8 @@ from support.example_task import TINY_MODEL
 
 from cgdmer import cli, paths, settings
 from cgdmer.commands import external_validation as command
+from cgdmer.commands import real_tasks
+from cgdmer.commands.real_methods import open_methods
 from cgdmer.encoders import Setup, cgdmer_base, load
 from cgdmer.errors import ConfigError, DataError
 from cgdmer.external.external_set import ExternalSet, Labels, Origin
@@ -107,7 +109,8 @@ def test_the_page_marks_a_seen_corpus_and_names_the_run_without_it(project):
     assert "LUDB rhythm<" in html
     assert "pretraining_set.sources" in html
     assert "CC0" in html
-    assert len(page.tables(result)) == 4
+    assert len(page.tables(result)) == 5
+    assert "LUDB rhythm, 20 records" in html
     assert page.real_section(None, "x") is None
     clean = RealResult.from_json(result.to_json() | {"sets": {"ludb": result.sets["ludb"].to_json()}})
     assert "pretraining_set.sources" not in page.headline(clean)
@@ -155,11 +158,11 @@ def test_encoders_that_read_other_signals_are_not_compared(project, tmp_path, mo
 
 
 def test_all_encoders_read_the_crops_that_the_settings_ask_for(project):
-    real, methods = planted("ludb"), command.open_methods(["cgdmer"])
+    real, methods = planted("ludb"), open_methods(["cgdmer"])
     embed = {"crops": 2, "crop_seconds": 0.5, "control_seeds": {"random": 1}}
     config = settings.parse(PARAMS | {"embed": embed}, name="test").model_copy(update={"model": TINY_MODEL})
     form = methods["cgdmer"].encoder.form
-    for name, sets in command.encode(real, config, methods).items():
+    for name, sets in real_tasks.encode(real, config, methods).encoders.items():
         whole = methods[name].encoder if name in methods else load(name, Setup(form, TINY_MODEL, config.embed.seed))
         millivolt = real.signals.astype(np.float32) / 1000
         halves = [whole.encode(np.ascontiguousarray(millivolt[:, :, half]))["pooled"]

@@ -34,7 +34,7 @@ def planted():
 
 def test_a_task_is_scored_on_its_members_and_classes_with_enough_records(planted):
     labels, patients, encoders = planted
-    task = scoring.score_task(labels, patients, encoders, C, 100)
+    task = scoring.score_task(scoring.members(labels, patients, 100), encoders, C)
     assert isinstance(task, RealTask)
     assert (task.records, task.patients) == (135, 75)
     assert list(task.positives) == ["a", "b"]
@@ -54,7 +54,7 @@ def test_a_task_is_scored_on_its_members_and_classes_with_enough_records(planted
 def test_the_scores_are_out_of_fold(planted):
     labels, patients, encoders = planted
     rows = np.flatnonzero(labels.members)
-    task = scoring.score_task(labels, patients, {"cgdmer": encoders["cgdmer"]}, [0.1], 20)
+    task = scoring.score_task(scoring.members(labels, patients, 20), {"cgdmer": encoders["cgdmer"]}, [0.1])
     matrix, owners = labels.matrix[rows][:, :2], [patients[row] for row in rows]
     folds = cross_validation.deal(owners, matrix)
     features = [encoders["cgdmer"][0]["pooled"][rows]] * 5
@@ -64,9 +64,9 @@ def test_the_scores_are_out_of_fold(planted):
 
 
 def test_with_too_few_records_there_is_no_task(planted):
-    labels, patients, encoders = planted
+    labels, patients, _ = planted
     few = Labels(labels.classes, labels.matrix, np.arange(N) < 8)
-    assert scoring.score_task(few, patients, encoders, C, 10) is None
+    assert scoring.members(few, patients, 10) is None
 
 
 def test_records_are_encoded_in_batches_with_their_lengths_and_measured():
@@ -84,9 +84,9 @@ def test_records_are_encoded_in_batches_with_their_lengths_and_measured():
     real = ExternalSet(Origin("t", "1", "l", "x"), [str(i) for i in range(N)], signals, np.arange(N),
                        measurements={"age": ages})  # fmt: skip
     features = scoring.encode(Counting(), real, 32)
-    assert set(features) == {"pooled"}
+    assert set(features) == {"pooled", "aligned"}
     np.testing.assert_allclose(features["pooled"][:, 0], ages / 10, atol=0.01)
     np.testing.assert_array_equal(features["pooled"][:, 1], np.arange(N))
-    measured = scoring.score_measurements(real, {"cgdmer": [features]}, 50)
+    measured = scoring.score_measurements(real, {"cgdmer": [{"pooled": features["pooled"]}]}, 50)
     assert measured["age"].encoders["cgdmer"]["pooled"].r2.low > 0.99
     assert measured["age"].n_test == N
