@@ -9,10 +9,16 @@ from cgdmer.recordings.arrays import read_csv, read_npy
 from cgdmer.recordings.dicom import read_dicom
 from cgdmer.recordings.discovery import RecordingPath, open_root
 from cgdmer.recordings.edf import read_edf
+from cgdmer.recordings.scp import read_scp
+from cgdmer.recordings.xml_formats import read_xml
 from cgdmer.waveforms import Record, read_record
 from cgdmer.waveforms.record import SIGNAL_LIMIT
 
 SIDECAR_LIMIT = 1 << 16
+FILES = {
+    ".edf": read_edf, ".dcm": read_dicom, ".dicom": read_dicom, ".xml": read_xml, ".scp": read_scp, ".ecg": read_scp
+}  # fmt: skip
+"""Suffixes of the files that state everything about a recording, with their readers."""
 
 
 def read(path: RecordingPath, metadata: ArrayMetadata) -> Record:
@@ -23,10 +29,8 @@ def read(path: RecordingPath, metadata: ArrayMetadata) -> Record:
     if kind in (".npy", ".csv"):
         data = archive.read(member, SIGNAL_LIMIT)
         return (read_npy if kind == ".npy" else read_csv)(data, member, _with_sidecar(archive, stem, metadata))
-    if kind == ".edf":
-        return read_edf(archive.read(member, SIGNAL_LIMIT), member)
-    if kind in (".dcm", ".dicom"):
-        return read_dicom(archive.read(member, SIGNAL_LIMIT), member)
+    if kind in FILES:
+        return FILES[kind](archive.read(member, SIGNAL_LIMIT), member)
     if kind == ".dat":
         raise RecordError(f"{member} has no header {stem}.hea beside it, which states its format")
     return read_record(archive, member)
