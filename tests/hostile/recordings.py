@@ -2,11 +2,12 @@
 
 from hostile.array_cases import csv, npy, sidecars
 from hostile.clinical_cases import dicom, edf, zips
+from hostile.device_cases import aecg, muse, philips, scp, xml
 from hostile.mat_cases import mat
 from hostile.records import Files
 from hostile.wfdb_cases import wfdb
 
-KINDS = (wfdb, mat, npy, sidecars, csv, edf, dicom, zips)
+KINDS = (wfdb, mat, npy, sidecars, csv, edf, dicom, xml, aecg, muse, philips, scp, zips)
 
 
 def all_cases() -> dict[str, Files]:

@@ -67,7 +67,7 @@ def place(folder: Path, files: dict[str, bytes]) -> Path:
 
 def main_file(files: dict[str, bytes]) -> str:
     """Return the file of a case that is given to `plot`: the header before its signal, the array before its sidecar."""
-    order = [".hea", ".edf", ".dcm", ".npy", ".csv", ".mat", ".zip", ".dat"]
+    order = [".hea", ".edf", ".dcm", ".xml", ".scp", ".npy", ".csv", ".mat", ".zip", ".dat"]
     return min((name for name in files if not name.endswith(".json")), key=lambda name: order.index(Path(name).suffix))
 
 

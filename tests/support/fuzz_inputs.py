@@ -14,6 +14,7 @@ from cgdmer.errors import DataError
 from cgdmer.recordings import ArrayMetadata
 from cgdmer.signals import LEADS
 from cgdmer.waveforms import record_bytes
+from support import ecg_xml, scp_ecg
 from support.clinical import dicom_bytes, edf_bytes
 
 WORDS = [
@@ -123,6 +124,17 @@ SEGMENTS: Files = {
 STRUCTS = [struct(compressed=True), struct(compressed=False)]
 ZIP = zipped({"a/RECORDS": b"x" * 400, "a/b/r.dat": bytes(9000), "é.hea": b"r 1"})
 EDF, DICOM = edf_bytes(), dicom_bytes()
+SHORT = ecg_xml.microvolt(seconds=2)
+XML = [
+    ecg_xml.aecg(SHORT[:, :60]),
+    ecg_xml.muse(SHORT[[0, 1, *range(6, 12)]]),
+    *(ecg_xml.philips(SHORT, version=version, encoding="utf-8") for version in ("1.03", "1.04")),
+]
+XLI = ecg_xml.xli(ecg_xml.residuals(SHORT))
+SCP = [
+    scp_ecg.contents(SHORT[[0, 1, *range(6, 12)]], differences=order, compressed=packed, beats=beats)
+    for order, packed, beats in ((0, False, ()), (2, True, (205, 600)))
+]
 STATED = ArrayMetadata(500.0, "mV", LEADS)
 TABLE = "\n".join([",".join(LEADS), *(",".join(map(str, row)) for row in DIGITAL.T / 1000)]).encode()
 ARRAY = (

@@ -1,6 +1,7 @@
 """The readers that the fuzzer feeds: one function per reader, which draws a damaged input and reads it."""
 
 import random
+import re
 from collections.abc import Callable
 from pathlib import Path
 
@@ -14,8 +15,11 @@ from cgdmer.recordings.array_metadata import from_sidecar
 from cgdmer.recordings.arrays import read_csv, read_npy
 from cgdmer.recordings.dicom import read_dicom
 from cgdmer.recordings.edf import read_edf
+from cgdmer.recordings.scp import read_scp
+from cgdmer.recordings.xml_formats import read_xml
 from cgdmer.waveforms import parse_header, read_record
 from cgdmer.waveforms.matlab import read_struct
+from support import ecg_xml, scp_ecg
 from support.fuzz_inputs import (
     ARRAY,
     CORPORA,
@@ -25,16 +29,24 @@ from support.fuzz_inputs import (
     PARAMS,
     PROMPTS,
     RECORDS,
+    SCP,
     SEGMENTS,
+    SHORT,
     SIDECAR,
     STATED,
     STRUCTS,
     TABLE,
+    XLI,
+    XML,
     ZIP,
     archive_of,
     mutate,
     one_of,
 )
+
+VALUES = re.compile(rb'(?<==")[^"]*|(?<=>)[^<>]+(?=<)')
+"""Attributes and texts of a document."""
+FOREIGN_VALUES = [b"", b"-1", b"0", b"1e-300", b"1e308", b"nan", b"x", b"9" * 400, b"0 " * 70, b"2", b"V6", b"AAAA"]
 
 
 def header(draw: random.Random, _: Path) -> None:
@@ -99,6 +111,30 @@ def dicom(draw: random.Random, _: Path) -> None:
     read_dicom(mutate(DICOM, draw, head=4000), "r.dcm")
 
 
+def xml(draw: random.Random, _: Path) -> None:
+    """Read a damaged document, one with a foreign value, or one whose compressed waveforms are damaged."""
+    document, kind = draw.choice(XML), draw.random()
+    if kind < 0.2:
+        document = ecg_xml.philips(SHORT, data=mutate(XLI, draw), encoding="utf-8")
+    elif kind < 0.6:
+        document = mutate(document, draw, head=draw.choice([3000, len(document)]))
+    else:
+        begin, end = draw.choice([match.span() for match in VALUES.finditer(document)])
+        document = document[:begin] + draw.choice(FOREIGN_VALUES) + document[end:]
+    read_xml(document, "r.xml")
+
+
+def scp(draw: random.Random, _: Path) -> None:
+    """Read a damaged file, or one whose checksum is right over a damaged section."""
+    sections = draw.choice(SCP)
+    if draw.random() < 0.2:
+        read_scp(mutate(scp_ecg.seal(sections), draw), "r.scp")
+    else:
+        number = draw.choice([number for number in sorted(sections) if number > 1])
+        damaged = mutate(sections[number], draw, head=draw.choice([60, 1 << 20]))
+        read_scp(scp_ecg.seal(sections | {number: damaged}), "r.scp")
+
+
 def numbers(draw: random.Random, _: Path) -> None:
     """Read a damaged table, or a damaged array."""
     if draw.random() < 0.5:
@@ -123,9 +159,9 @@ def params(draw: random.Random, folder: Path) -> None:
 
 
 TARGETS: dict[str, tuple[Callable[[random.Random, Path], None], int]] = {
-    "header": (header, 15), "decoder": (decoder, 18), "fallback": (fallback, 3), "matlab": (matlab, 12),
-    "zip_directory": (zip_directory, 10), "tree": (tree, 4), "table": (table, 2), "report": (report, 6),
-    "edf": (edf, 9), "dicom": (dicom, 6), "numbers": (numbers, 8), "sidecar": (sidecar, 4), "prompts": (prompts, 2),
-    "params": (params, 1),
+    "header": (header, 13), "decoder": (decoder, 15), "fallback": (fallback, 3), "matlab": (matlab, 10),
+    "zip_directory": (zip_directory, 8), "tree": (tree, 4), "table": (table, 2), "report": (report, 6),
+    "edf": (edf, 7), "dicom": (dicom, 6), "xml": (xml, 6), "scp": (scp, 6), "numbers": (numbers, 7),
+    "sidecar": (sidecar, 4), "prompts": (prompts, 2), "params": (params, 1),
 }  # fmt: skip
 """Each target with its number of cases in a hundred."""
