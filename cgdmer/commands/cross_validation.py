@@ -28,6 +28,7 @@ from cgdmer.files import sha256, work_key, write_json, write_text
 from cgdmer.models import weights
 from cgdmer.models.cgdmer import CGDMER
 from cgdmer.objectives import Objective
+from cgdmer.probing.patients import FOLDS, deal, resampled
 from cgdmer.probing.representations import REPRESENTATIONS
 from cgdmer.report.cross_validation import markdown
 from cgdmer.shards import Shards, concatenate, open_shards
@@ -129,7 +130,7 @@ def read_corpus(config: settings.Settings, form: settings.Signal, work: Path) ->
         "without a class of the task": len(shards) - labelled.height,
         "same recording as another": labelled.height - frame.height,
     }
-    folds = validation.deal(frame["patient"].to_list(), matrix)
+    folds = deal(frame["patient"].to_list(), matrix)
     rows = frame["row"].to_numpy().astype(np.int64)
     return LabelledRecords(shards, rows, frame, classes, matrix, folds, excluded)
 
@@ -188,11 +189,11 @@ def score(
     encoders: dict[str, Callable[[int], Features]], records: LabelledRecords, config: settings.Settings
 ) -> dict[str, Any]:
     """Probe every encoder and compare the first with the others on `pooled`."""
-    counts = validation.resampled(records.frame["patient"].to_list(), config.probe.bootstrap)
+    counts = resampled(records.frame["patient"].to_list(), config.probe.bootstrap)
     scores: dict[str, validation.Scores] = {}
     results: dict[str, dict[str, Any]] = {}
     for name, features_of in encoders.items():
-        features = [features_of(fold) for fold in range(validation.FOLDS)]
+        features = [features_of(fold) for fold in range(FOLDS)]
         results[name] = {}
         for kind in features[0]:
             by_fold = [each[kind] for each in features]
@@ -205,10 +206,10 @@ def score(
     first = next(iter(encoders))
     return {
         "task": TASK,
-        "folds": validation.FOLDS,
+        "folds": FOLDS,
         "records": len(records.rows),
         "patients": records.frame["patient"].n_unique(),
-        "records_by_fold": np.bincount(records.folds, minlength=validation.FOLDS).tolist(),
+        "records_by_fold": np.bincount(records.folds, minlength=FOLDS).tolist(),
         "positives": dict(zip(records.classes, records.labels.sum(axis=0).tolist(), strict=True)),
         "left_out": records.excluded,
         "bootstrap": config.probe.bootstrap,
@@ -226,7 +227,7 @@ def describe_training(config: settings.Settings, records: LabelledRecords, simul
     return {
         "begins_from": f"{paths.MODEL}, pretrained on {', '.join(config.pretraining_set.sources)}",
         "simulated_records": simulated,
-        "real_records": (len(records.rows) - np.bincount(records.folds, minlength=validation.FOLDS)).tolist(),
+        "real_records": (len(records.rows) - np.bincount(records.folds, minlength=FOLDS)).tolist(),
         "params": config.train.model_dump(include={"epochs", "batch", "lr", "warmup", "weight_decay", "seed"}),
     }
 

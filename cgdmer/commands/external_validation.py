@@ -19,11 +19,11 @@ from cgdmer.commands.encoder_choice import check_device
 from cgdmer.commands.real_methods import Method, open_methods, probe_files
 from cgdmer.commands.real_tasks import encode, score
 from cgdmer.errors import ConfigError, DataError
-from cgdmer.evaluation.cross_validation import FOLDS
 from cgdmer.external import benchmarks, code15, few_labels, ludb, scoring
 from cgdmer.external.external_set import ExternalSet
 from cgdmer.external.results import RealResult, RealSet
 from cgdmer.files import named, read_json, sha256, work_key, write_json
+from cgdmer.probing.patients import FOLDS
 from cgdmer.settings import Signal
 from cgdmer.version import __version__
 

@@ -4,20 +4,17 @@ The C of a probe is chosen by cross-validation within its training folds, so no 
 that scores it. Intervals resample patients, because recordings of one patient resemble each other.
 """
 
-import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
-from cgdmer.errors import DataError
 from cgdmer.probing import bootstrap, logistic, metrics
 from cgdmer.probing.cohort import scorable
 from cgdmer.probing.linear_probe import choose, class_intervals
+from cgdmer.probing.patients import FOLDS
 from cgdmer.results import rounded
-
-FOLDS = 5
 
 
 @dataclass(frozen=True)
@@ -28,21 +25,6 @@ class Scores:
     """(n, C) float32, each row from the probe of its fold."""
     C: list[float]
     """Chosen inverse L2 strength of each fold."""
-
-
-def deal(patients: Sequence[str], labels: np.ndarray) -> np.ndarray:
-    """Return the fold of each record (n,): patients with equal labels are dealt out in the order of a hash.
-
-    `labels` is (n, C) in {0, 1}. DataError for fewer patients than folds.
-    """
-    together: dict[str, np.ndarray] = {}
-    for patient, row in zip(patients, labels, strict=True):
-        together[patient] = together.get(patient, np.zeros_like(row)) | row
-    if len(together) < FOLDS:
-        raise DataError(f"{len(together)} patients for {FOLDS} folds", fix="add records to the local copy")
-    ordered = sorted(together, key=lambda name: (together[name].tolist(), hashlib.sha256(name.encode()).hexdigest()))
-    fold = {patient: position % FOLDS for position, patient in enumerate(ordered)}
-    return np.array([fold[patient] for patient in patients])
 
 
 def out_of_fold(features: Sequence[np.ndarray], labels: np.ndarray, folds: np.ndarray, C: Sequence[float]) -> Scores:
@@ -80,14 +62,6 @@ def best_c(
         for step, score in enumerate(scores):
             score[folds == fold] = fitted[key].decision(features[folds == fold], step)
     return choose([score[train] for score in scores], labels[train])
-
-
-def resampled(patients: Sequence[str], replicates: int) -> np.ndarray:
-    """Return how often each record occurs in each replicate (n, replicates), patients drawn with replacement."""
-    names = sorted(set(patients))
-    number = {name: position for position, name in enumerate(names)}
-    counts: np.ndarray = bootstrap.draws(len(names), replicates)[[number[patient] for patient in patients]]
-    return counts
 
 
 def summary(

@@ -10,9 +10,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from cgdmer.evaluation.cross_validation import resampled
 from cgdmer.evaluation.intervals import ANGLE, BINARY, MEASUREMENTS, Measured, MeasuredBy
 from cgdmer.probing import bootstrap, logistic, ridge
+from cgdmer.probing.patients import resampled
 from cgdmer.results import Interval, rounded
 
 LEAST = 30

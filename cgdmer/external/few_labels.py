@@ -16,11 +16,11 @@ from cgdmer import report_text
 from cgdmer.encoders.pretrained import Pretrained
 from cgdmer.evaluation import cross_validation as validation
 from cgdmer.evaluation import zero_shot
-from cgdmer.evaluation.cross_validation import FOLDS
 from cgdmer.external.results import FewLabels
 from cgdmer.external.scoring import MAIN, Encoders, Members, Scored, cell, difference, score_logits
 from cgdmer.probing import linear_probe_io, logistic
 from cgdmer.probing.linear_probe_io import FittedProbe
+from cgdmer.probing.patients import FOLDS, deal
 
 log = logging.getLogger(__name__)
 
@@ -77,7 +77,7 @@ def by_simulated_labels(task: Members, encoders: Encoders, probes: Probes, metho
 
 def learning_curve(task: Members, encoders: Encoders, C: Sequence[float], method: str) -> dict[str, FewLabels]:
     """Return the scores by number of labelled records. Draw number d uses set of weights d of a random control."""
-    folds = validation.deal(task.patients, task.matrix)
+    folds = deal(task.patients, task.matrix)
     curve = {}
     for size in (size for size in SIZES if 2 * size <= len(task.rows)):
         drawn = [[draw(task.patients, folds != fold, size, number) for fold in range(FOLDS)] for number in range(DRAWS)]

@@ -14,11 +14,11 @@ from cgdmer.encoders import Encoder
 from cgdmer.encoders.encoding import encode_stored
 from cgdmer.evaluation import cross_validation as validation
 from cgdmer.evaluation import measurements
-from cgdmer.evaluation.cross_validation import FOLDS
 from cgdmer.evaluation.intervals import Measured
 from cgdmer.external.external_set import ExternalSet, Labels
 from cgdmer.external.results import RealCell, RealDifference, RealTask
 from cgdmer.probing import bootstrap, metrics, seeds
+from cgdmer.probing.patients import FOLDS, deal, resampled
 from cgdmer.probing.representations import REPRESENTATIONS
 from cgdmer.results import rounded
 
@@ -83,7 +83,7 @@ def members(labels: Labels, patients: Sequence[str], replicates: int) -> Members
         labels.matrix[rows][:, usable],
         {n: int(k) for n, k, keep in zip(labels.classes, positives, usable, strict=True) if k and not keep},
         owners,
-        validation.resampled(owners, replicates),
+        resampled(owners, replicates),
     )
 
 
@@ -106,7 +106,7 @@ def score_task(task: Members, encoders: Encoders, C: Sequence[float]) -> RealTas
 
 def _score(sets: Sequence[np.ndarray], task: Members, C: Sequence[float]) -> Scored:
     """Score every record by the probe of its fold, with each set of weights (n, D)."""
-    folds = validation.deal(task.patients, task.matrix)
+    folds = deal(task.patients, task.matrix)
     return score_logits(
         [validation.out_of_fold([features] * FOLDS, task.matrix, folds, C).logits for features in sets], task
     )
@@ -141,6 +141,6 @@ def score_measurements(real: ExternalSet, encoders: Encoders, replicates: int) -
     """Probe the known measurements of a set by cross-validation; none if it has fewer patients than folds."""
     if len(set(real.patients)) < FOLDS:
         return {}
-    folds = validation.deal(real.patients, np.zeros((len(real.patients), 1), np.uint8))
+    folds = deal(real.patients, np.zeros((len(real.patients), 1), np.uint8))
     records = measurements.Records(real.measurements, real.patients)
     return measurements.measure(records, encoders, measurements.folds(folds), replicates)

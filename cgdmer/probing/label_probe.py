@@ -13,7 +13,7 @@ import numpy as np
 from cgdmer.errors import DataError
 from cgdmer.json_dataclass import Json
 from cgdmer.probing import bootstrap, calibration, logistic, metrics, solver
-from cgdmer.probing.patient_folds import patient_folds
+from cgdmer.probing.patients import deal_one_label, resampled
 from cgdmer.results import Interval, rounded
 from cgdmer.settings import Probe
 
@@ -74,12 +74,12 @@ def fit_label(
     defaults = Probe()
     C, owner = list(C or defaults.C), np.asarray(patients, dtype=str)
     check_enough(labels, owner)
-    folds = patient_folds(owner, labels, FOLDS)
+    folds = deal_one_label(owner, labels, FOLDS)
     paths = held_out(features, labels, folds, C)
     scores = np.zeros(len(labels))
     for fold in range(FOLDS):
         train = folds != fold
-        inner = patient_folds(owner[train], labels[train], FOLDS)
+        inner = deal_one_label(owner[train], labels[train], FOLDS)
         best = choose(held_out(features[train], labels[train], inner, C), labels[train])
         scores[~train] = paths[best, ~train]
     slope, offset = calibration.platt(scores, labels)
@@ -121,9 +121,7 @@ def choose(logits: np.ndarray, labels: np.ndarray) -> int:
 
 def over_patients(scores: np.ndarray, labels: np.ndarray, patients: np.ndarray, replicates: int) -> np.ndarray:
     """Return the AUROC in each bootstrap replicate (B,): patients are drawn, each with all their recordings."""
-    names, owner = np.unique(patients, return_inverse=True)
-    counts = bootstrap.draws(len(names), replicates)[owner]
-    return bootstrap.auroc(scores[:, None], labels[:, None], counts)[:, 0]
+    return bootstrap.auroc(scores[:, None], labels[:, None], resampled(patients.tolist(), replicates))[:, 0]
 
 
 def _numbers(

@@ -2,15 +2,12 @@
 
 import numpy as np
 import pytest
-from hypothesis import given
-from hypothesis import settings as limits
-from hypothesis import strategies as st
 from sklearn.linear_model import LogisticRegression
 from sklearn.metrics import roc_auc_score
 from sklearn.preprocessing import StandardScaler
 
-from cgdmer.errors import DataError
 from cgdmer.evaluation import cross_validation
+from cgdmer.probing.patients import deal, resampled
 
 CLASSES = ["a", "b"]
 
@@ -23,27 +20,9 @@ def cohort(records=120, seed=0):
     return patients, labels, features
 
 
-@limits(max_examples=40, deadline=None)
-@given(seed=st.integers(0, 10**6))
-def test_patients_stay_together_and_folds_are_alike(seed):
-    patients, labels, _ = cohort(seed=seed)
-    dealt = cross_validation.deal(patients, labels)
-    assert len({(patient, fold) for patient, fold in zip(patients, dealt, strict=True)}) == len(set(patients))
-    kinds = {patient: tuple(labels[[p == patient for p in patients]].max(0)) for patient in patients}
-    for kind in set(kinds.values()):
-        each = [sum(kinds[p] == kind for p in set(patients) if dealt[patients.index(p)] == f) for f in range(5)]
-        assert max(each) - min(each) <= 1
-    assert np.array_equal(dealt[::-1], cross_validation.deal(patients[::-1], labels[::-1]))
-
-
-def test_too_few_patients_are_refused():
-    with pytest.raises(DataError, match="4 patients for 5 folds"):
-        cross_validation.deal(["a", "b", "c", "d", "d"], np.ones((5, 1), np.uint8))
-
-
 def test_scores_are_those_of_scikit_learn_and_of_the_fold_s_own_encoder():
     patients, labels, features = cohort()
-    dealt = cross_validation.deal(patients, labels)
+    dealt = deal(patients, labels)
     own = [features + fold for fold in range(5)]  # an encoder a fold; a shift is no information
     scores = cross_validation.out_of_fold(own, labels, dealt, [0.1])
     assert scores.C == [0.1] * 5
@@ -60,7 +39,7 @@ def test_scores_are_those_of_scikit_learn_and_of_the_fold_s_own_encoder():
 
 def test_labels_of_a_fold_do_not_touch_its_scores_nor_its_strength():
     patients, labels, features = cohort()
-    dealt = cross_validation.deal(patients, labels)
+    dealt = deal(patients, labels)
     C = [1e-4, 1e-2, 1.0]
     before = cross_validation.out_of_fold([features] * 5, labels, dealt, C)
     changed = labels.copy()
@@ -73,10 +52,10 @@ def test_labels_of_a_fold_do_not_touch_its_scores_nor_its_strength():
 
 def test_summary_and_difference_are_those_of_a_plain_bootstrap_of_patients():
     patients, labels, features = cohort()
-    dealt = cross_validation.deal(patients, labels)
+    dealt = deal(patients, labels)
     good = cross_validation.out_of_fold([features] * 5, labels, dealt, [1.0])
     poor = cross_validation.out_of_fold([features[:, :1]] * 5, labels, dealt, [1.0])
-    counts = cross_validation.resampled(patients, 200)
+    counts = resampled(patients, 200)
     summary, gap = (
         cross_validation.summary(good, labels, dealt, CLASSES, counts),
         cross_validation.difference(good, poor, labels, counts),
@@ -95,18 +74,10 @@ def test_summary_and_difference_are_those_of_a_plain_bootstrap_of_patients():
     assert len(summary["by_fold"]) == 5
 
 
-def test_a_patient_s_records_are_resampled_together():
-    patients = ["x", "y", "x", "z", "y", "x"]
-    counts = cross_validation.resampled(patients, 300)
-    assert np.array_equal(counts[0], counts[2])
-    assert np.array_equal(counts[1], counts[4])
-    assert (counts[[0, 1, 3]].sum(0) == 3).all()
-
-
 def test_the_c_of_a_fold_is_chosen_without_it_by_the_probes_of_the_other_folds():
     """A probe without two folds serves both; the choice is that of fitting each of them anew."""
     patients, labels, features = cohort(seed=3)
-    dealt, grid = cross_validation.deal(patients, labels), [1e-4, 0.01, 1.0]
+    dealt, grid = deal(patients, labels), [1e-4, 0.01, 1.0]
     chosen = cross_validation.out_of_fold([features] * 5, labels, dealt, grid).C
     for fold in range(5):
         train = np.flatnonzero(dealt != fold)

@@ -5,11 +5,11 @@ import pytest
 from sklearn.linear_model import LogisticRegression
 from sklearn.metrics import roc_auc_score
 
-from cgdmer.evaluation import cross_validation
 from cgdmer.external import few_labels, scoring
 from cgdmer.external.external_set import Labels
 from cgdmer.probing import linear_probe_io
 from cgdmer.probing.linear_probe_io import FittedLayer, FittedProbe
+from cgdmer.probing.patients import FOLDS, deal
 
 N = 200
 
@@ -53,12 +53,12 @@ def test_the_learning_curve_rises_and_stops_at_half_of_the_records(planted):
 def test_probes_are_fitted_on_the_drawn_records_alone(planted):
     task, encoders = planted
     curve = few_labels.learning_curve(task, {"cgdmer": encoders["cgdmer"]}, [0.1], "cgdmer")
-    folds = cross_validation.deal(task.patients, task.matrix)
+    folds = deal(task.patients, task.matrix)
     features = encoders["cgdmer"][0]["pooled"].astype(np.float64)
     expected = []
     for number in range(few_labels.DRAWS):
         logits = np.zeros((N, 2))
-        for fold in range(cross_validation.FOLDS):
+        for fold in range(FOLDS):
             rows = few_labels.draw(task.patients, folds != fold, 20, number)
             mean, scale = features[rows].mean(0), features[rows].std(0)
             for c in range(2):

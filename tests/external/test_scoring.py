@@ -10,6 +10,7 @@ from cgdmer.evaluation import cross_validation
 from cgdmer.external import scoring
 from cgdmer.external.external_set import ExternalSet, Labels, Origin
 from cgdmer.external.results import RealTask
+from cgdmer.probing.patients import deal
 
 N = 150
 C = [0.01, 1.0]
@@ -56,7 +57,7 @@ def test_the_scores_are_out_of_fold(planted):
     rows = np.flatnonzero(labels.members)
     task = scoring.score_task(scoring.members(labels, patients, 20), {"cgdmer": encoders["cgdmer"]}, [0.1])
     matrix, owners = labels.matrix[rows][:, :2], [patients[row] for row in rows]
-    folds = cross_validation.deal(owners, matrix)
+    folds = deal(owners, matrix)
     features = [encoders["cgdmer"][0]["pooled"][rows]] * 5
     logits = cross_validation.out_of_fold(features, matrix, folds, [0.1]).logits
     expected = [roc_auc_score(matrix[:, c], logits[:, c]) for c in range(2)]

@@ -2,8 +2,6 @@
 
 import numpy as np
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 from sklearn.calibration import CalibratedClassifierCV
 from sklearn.linear_model import LogisticRegression
 from sklearn.metrics import log_loss, roc_auc_score
@@ -13,7 +11,7 @@ from sklearn.preprocessing import StandardScaler
 
 from cgdmer.probing import label_probe
 from cgdmer.probing.label_probe import FOLDS, Unfit, fit_label
-from cgdmer.probing.patient_folds import patient_folds
+from cgdmer.probing.patients import deal_one_label
 from cgdmer.probing.solver import sigmoid
 
 GRID = [0.001, 0.1, 10.0]
@@ -42,7 +40,7 @@ def test_scores_and_choice_of_strength_are_those_of_nested_cross_validation_in_s
     fitted = fit_label(features, labels, patients, GRID, replicates=20)
     for fold in range(FOLDS):
         train = fitted.folds != fold
-        inner = patient_folds(patients[train], labels[train], FOLDS)
+        inner = deal_one_label(patients[train], labels[train], FOLDS)
         losses = [log_loss(labels[train], sigmoid(predicted(features[train], labels[train], inner, c))) for c in GRID]
         own = model(GRID[int(np.argmin(losses))]).fit(features[train], labels[train])
         np.testing.assert_allclose(fitted.scores[~train], own.decision_function(features[~train]), atol=2e-3)
@@ -57,28 +55,6 @@ def test_the_kept_layer_is_scikit_learns_calibrated_classifier():
     calibrated = CalibratedClassifierCV(model(0.1), method="sigmoid", cv=PredefinedSplit(fitted.folds), ensemble=False)
     expected = calibrated.fit(features, labels).predict_proba(features)[:, 1]
     np.testing.assert_allclose(sigmoid(features @ fitted.coef + fitted.intercept), expected, atol=2e-3)
-
-
-@given(st.integers(0, 1000), st.integers(20, 120), st.integers(2, 6))
-def test_no_patient_is_in_two_folds_and_each_fold_has_its_share(seed, n, folds):
-    draw = np.random.default_rng(seed)
-    patients = [f"p{number}" for number in draw.integers(0, n // 2, n)]
-    labels = draw.integers(0, 2, n).astype(float)
-    chosen = patient_folds(patients, labels, folds)
-    for patient in set(patients):
-        assert len({fold for fold, one in zip(chosen, patients, strict=True) if one == patient}) == 1
-    alone = patient_folds([str(number) for number in range(n)], labels, folds)
-    for value in (0, 1):
-        sizes = np.bincount(alone[labels == value], minlength=folds)
-        assert sizes.max() - sizes.min() <= 1
-
-
-def test_folds_do_not_depend_on_the_order_of_the_rows():
-    _, labels, patients = cohort()
-    order = np.random.default_rng(1).permutation(len(labels))
-    np.testing.assert_array_equal(
-        patient_folds(patients, labels, 5)[order], patient_folds(patients[order], labels[order], 5)
-    )
 
 
 def test_the_interval_draws_patients():
