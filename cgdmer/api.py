@@ -93,8 +93,9 @@ def read_record(
     unit: str | None = None,
     leads: Sequence[str] | None = None,
 ) -> "Recording":
-    """Read one recording (WFDB, .mat, .npy, .csv, EDF, DICOM) into `.signal`, float32 mV (leads, samples) at `.fs` Hz.
+    """Read one recording of any format into `.signal`, float32 mV (leads, samples) at `.fs` Hz.
 
+    Formats: WFDB, .mat, .npy, .csv, EDF, DICOM, SCP-ECG, and XML of HL7 aECG, GE MUSE and Philips.
     With an encoder, return the signal in the form it expects: its twelve leads in order, its sampling rate, filter and
     length. Without one, return the signal as recorded. Only arrays and tables need `fs`, `unit` and `leads`, because
     they do not state them.

@@ -6,6 +6,7 @@ import logging
 from pathlib import Path
 
 import pytest
+from support import ecg_xml
 from support import example_recordings as example
 
 from cgdmer import cli, datasets, settings
@@ -88,6 +89,11 @@ def test_no_file_of_the_user_is_logged(tmp_path, caplog, monkeypatch):
     (folder / f"{NAME}.npy").write_bytes(b"\x93NUMPY" + NAME.encode())
     (folder / f"{NAME}.edf").write_bytes(NAME.encode() * 100)
     (folder / f"{NAME}.dcm").write_bytes(b"\0" * 128 + b"DICM" + NAME.encode() * 100)
+    for number, (old, new) in enumerate(
+        ((b"LEAD_V6", b"LEAD_%s"), (b'unit="uV"', b'unit="%s"'), (b"<digits>", b"<%s>"))
+    ):
+        (folder / f"{NAME}{number}.xml").write_bytes(ecg_xml.aecg().replace(old, new % NAME.encode()))
+    (folder / f"{NAME}.scp").write_bytes(NAME.encode() * 100)
     with caplog.at_level(logging.DEBUG):
         assert cli.main(["embed", "in", "--model", str(example.model())]) == 6
     assert NAME not in caplog.text
