@@ -3,9 +3,10 @@
 import argparse
 import logging
 import sys
+from argparse import ArgumentParser
 from collections.abc import Callable, Sequence
 
-from cgdmer.commands import model_files, operations, own_recordings
+from cgdmer.commands import completion, help_page, model_files, operations, own_recordings
 from cgdmer.errors import CgdmerError, DataError, not_installed, printable
 from cgdmer.version import __version__
 
@@ -39,12 +40,34 @@ def fail(error: CgdmerError) -> int:
     return error.code
 
 
-def parser() -> argparse.ArgumentParser:
+def parser() -> help_page.TopParser:
     """Build the parser without importing anything heavy, so that --help is instant."""
-    top = argparse.ArgumentParser(prog="cgdmer", description="Disentangled ECG and report encoders, end to end.")
-    top.add_argument("--version", action="version", version=f"cgdmer {__version__}")
-    top.add_argument("--quiet", action="store_true", help="warnings and errors only")
-    commands = top.add_subparsers(dest="command", required=True, metavar="COMMAND")
+    top = help_page.TopParser(prog="cgdmer", description="Disentangled ECG and report encoders, end to end.")
+    top.add_argument("-V", "--version", action="version", version=f"cgdmer {__version__}")
+    top.add_argument("-q", "--quiet", action="store_true", help=help_page.QUIET_HELP)
+    subparsers = top.add_subparsers(dest="command", required=True, metavar="COMMAND", parser_class=ArgumentParser)
+    top.commands = commands = help_page.Commands(subparsers)
+    own_recordings.add_commands(commands)
+    _add_pipeline(commands)
+    _add_evaluation(commands)
+    model_files.add_commands(commands)
+    operations.add_commands(commands)
+    doctor = commands.add_parser("doctor", help="check this machine and show which command fixes each problem")
+    doctor.add_argument("--profile", metavar="NAME", help="prove too that this machine can run params/NAME.yaml")
+    commands.add_parser("publish", help="log the results to MLflow and register the encoders as candidates")
+    commands.add_parser("promote", help="make the candidate champion if it passes the gate; exit with 1 if not")
+    commands.add_parser("rollback", help="make the previous champion champion again")
+    commands.add_parser(
+        "train-encoder", help="train the encoder that the package ships, from params/encoder.yaml; resumes after a kill"
+    )
+    replay = commands.add_parser("replay", help="repeat a pretraining step whose loss was not finite")
+    replay.add_argument("folder", metavar="FOLDER", help="the dump that the error message names")
+    shell = commands.add_parser("completion", help="print a script that completes commands and options in a shell")
+    shell.add_argument("shell", choices=completion.SHELLS, help='for example: eval "$(cgdmer completion bash)"')
+    return top
+
+
+def _add_pipeline(commands: help_page.Commands) -> None:
     run = commands.add_parser("run", help="run one stage of the pipeline outside DVC")
     run.add_argument("stage", metavar="STAGE", help="acquire, index, shards, validate, pretrain, ...")
     run.add_argument("items", metavar="ITEM", nargs="*", help="the source of the stage, or its encoder and source")
@@ -64,14 +87,10 @@ def parser() -> argparse.ArgumentParser:
         "--discard", dest="resolution", action="store_const", const="discard",
         help="take the profile's value of a key that both you and the profile set",
     )  # fmt: skip
-    own_recordings.add_commands(commands)
-    model_files.add_commands(commands)
-    operations.add_commands(commands)
-    doctor = commands.add_parser("doctor", help="check this machine and show which command fixes each problem")
-    doctor.add_argument("--profile", metavar="NAME", help="prove too that this machine can run params/NAME.yaml")
-    commands.add_parser("publish", help="log the results to MLflow and register the encoders as candidates")
-    commands.add_parser("promote", help="make the candidate champion if it passes the gate; exit with 1 if not")
-    commands.add_parser("rollback", help="make the previous champion champion again")
+    commands.add_parser("table", help="print the main table, and how far it is from the committed one")
+
+
+def _add_evaluation(commands: help_page.Commands) -> None:
     commands.add_parser(
         "cross-validation", aliases=["folds"], help="cross-validate on a local PTB-XL, with a new pretraining per fold"
     )
@@ -86,13 +105,6 @@ def parser() -> argparse.ArgumentParser:
         help="pretrained encoders: cgdmer (data/models/pretrain) and cgdmer_base (shipped); the first is compared with "
         "the others; default: %(default)s",
     )  # fmt: skip
-    commands.add_parser(
-        "train-encoder", help="train the encoder that the package ships, from params/encoder.yaml; resumes after a kill"
-    )
-    replay = commands.add_parser("replay", help="repeat a pretraining step whose loss was not finite")
-    replay.add_argument("folder", metavar="FOLDER", help="the dump that the error message names")
-    commands.add_parser("table", help="print the main table, and how far it is from the committed one")
-    return top
 
 
 def run(options: argparse.Namespace) -> int:
@@ -122,6 +134,12 @@ def own(options: argparse.Namespace) -> int:
     code, text = own_recordings.run(options)
     print(printable(text))
     return code
+
+
+def complete(options: argparse.Namespace) -> int:
+    top = parser()
+    print(completion.script(options.shell, top, top.commands.parsers, __version__), end="")
+    return 0
 
 
 def models(options: argparse.Namespace) -> int:
@@ -236,4 +254,5 @@ COMMANDS: dict[str, Callable[[argparse.Namespace], int]] = {
     "train-encoder": train_encoder,
     "replay": replay,
     "table": table,
+    "completion": complete,
 }

@@ -6,6 +6,7 @@ import sys
 import pytest
 
 from cgdmer import cli
+from cgdmer.commands import help_page
 
 HEAVY = {"torch", "mlflow", "prefect", "great_expectations", "transformers", "polars", "pydantic", "sklearn", "wfdb"}
 
@@ -35,14 +36,35 @@ def test_every_command_is_in_the_table():
     assert set(actions) == set(cli.COMMANDS)
 
 
-@pytest.mark.parametrize("command", ["embed", "score", "plot"])
+@pytest.mark.parametrize("command", sorted(cli.parser().commands.parsers))
 def test_what_a_person_types_has_a_long_option(command):
-    options = cli.parser()._subparsers._group_actions[0].choices[command]
-    assert vars(options.parse_args(["x", "--output", "y"]))["output"] == "y"
-    assert vars(options.parse_args(["x", "-o", "y"]))["output"] == "y"
-    assert not [
-        action for action in options._actions if action.option_strings and action.option_strings[-1][:2] != "--"
-    ]
+    options = cli.parser().commands.parsers[command]
+    named = [action.option_strings for action in options._actions if action.option_strings]
+    assert all(strings[-1].startswith("--") for strings in named)
+    for short, long in [("-o", "--output"), ("-m", "--model"), ("-p", "--probe"), ("-k", "--count"), ("-q", "--quiet")]:
+        assert all(short in strings for strings in named if long in strings), f"{long} has no {short}"
+
+
+def test_the_help_page_lists_every_command_in_a_group():
+    commands = cli.parser().commands.help
+    groups = help_page.grouped(commands)
+    assert help_page.OTHER not in groups, "each command belongs into a group of help_page.GROUPS"
+    listed = [name for names in groups.values() for name in names]
+    assert sorted(listed) == sorted(commands)
+    page = cli.parser().format_help()
+    places = [page.index(f"\n{title}:") for title in groups]
+    assert places == sorted(places)
+    assert all(f"\n  {name}" in page for name in commands)
+
+
+def test_a_command_of_no_group_is_listed_all_the_same():
+    assert help_page.grouped({"embed": "", "new": ""})[help_page.OTHER] == ["new"]
+
+
+@pytest.mark.parametrize("words", [["-q", "table"], ["table", "--quiet"], ["--quiet", "table", "-q"]])
+def test_quiet_stands_anywhere(words):
+    assert cli.parser().parse_args(words).quiet is True
+    assert cli.parser().parse_args(["table"]).quiet is False
 
 
 def test_cross_validation_is_another_name_of_folds():

@@ -14,7 +14,15 @@ import cgdmer
 from cgdmer.api import load_encoder
 from cgdmer.commands import destinations, encoder_choice, provenance
 from cgdmer.commands.encoding import Encoded, encoding
-from cgdmer.commands.outputs import ALL_FORMATS, Columns, Rejects, check_format, open_output
+from cgdmer.commands.outputs import (
+    ALL_FORMATS,
+    SOME_REJECTED,
+    Columns,
+    Rejects,
+    check_format,
+    nothing_written,
+    open_output,
+)
 from cgdmer.commands.window_rows import MEANS, Table, WindowChoice
 from cgdmer.encoders.pretrained import Pretrained
 from cgdmer.errors import ConfigError, DataError, printable
@@ -28,8 +36,6 @@ GIVE_UP_AFTER = 1024
 """Recordings after which the command stops if none of them could be used."""
 MAX_START = 10_000_000
 """Seconds from the start of a recording, 115 days."""
-SOME_REJECTED = 6
-"""Exit code if some recordings were rejected and the others were written."""
 
 
 @dataclass(frozen=True)
@@ -145,10 +151,10 @@ def _write(
                 table.add(row, encoded.rejected)
                 bar.update(len(encoded.ids) + len(encoded.rejected))
                 if not table.written and rejects.count >= GIVE_UP_AFTER and request.windows.every is None:
-                    raise _nothing_written(request, rejects, f"the first {rejects.count} recordings")
+                    raise nothing_written(request.paths, rejects, f"the first {rejects.count} recordings")
         table.finish()
         if not table.written:
-            raise _nothing_written(request, rejects, f"all {rejects.count} {request.windows.word}")
+            raise nothing_written(request.paths, rejects, f"all {rejects.count} {request.windows.word}")
     return table.written, table.doubtful
 
 
@@ -160,21 +166,6 @@ def common_columns(encoded: Encoded, fs: float) -> Columns:
         "missing": encoded.missing,
         "quality": encoded.quality,
     }
-
-
-def _nothing_written(request: Request, rejects: Rejects, which: str) -> DataError:
-    if not rejects.count:
-        return DataError(
-            f"no recording was found in {', '.join(map(printable, request.paths[:3]))}",
-            allowed=".hea, .mat, .dat, .npy, .csv, .edf, .dcm; folders, zips, or - for a list of paths",
-            fix="for arrays, pass --fs, --unit and --leads, or write a .json beside each",
-        )
-    reasons = rejects.reasons.most_common(3)
-    return DataError(
-        f"{which} could not be used; nothing is written. Most frequent reasons: "
-        + "; ".join(f"{printable(reason)} ({count})" for reason, count in reasons),
-        fix=f"see {request.rejects}",
-    )
 
 
 def embed(request: Request, model: str | None) -> Outcome:

@@ -13,10 +13,10 @@ from tqdm import tqdm
 import cgdmer
 from cgdmer.api import load_encoder
 from cgdmer.commands import destinations, encoder_choice, label_probe_text, provenance
-from cgdmer.commands.embed import MAX_START, SOME_REJECTED, Request, output_metadata
+from cgdmer.commands.embed import MAX_START, Request, output_metadata
 from cgdmer.commands.encoding import encoding
 from cgdmer.commands.label_matching import Matches, match
-from cgdmer.commands.outputs import Rejects
+from cgdmer.commands.outputs import SOME_REJECTED, Rejects
 from cgdmer.encoders.pretrained import Pretrained
 from cgdmer.errors import ConfigError, DataError, did_you_mean, printable
 from cgdmer.files import sha256

@@ -9,12 +9,12 @@ import numpy as np
 
 import cgdmer
 from cgdmer.commands import destinations
-from cgdmer.commands.embed import SOME_REJECTED, Request, claim
-from cgdmer.commands.outputs import Columns, Rejects, open_output
+from cgdmer.commands.embed import Request, claim
+from cgdmer.commands.outputs import SOME_REJECTED, Columns, Rejects, nothing_written, open_output
 from cgdmer.commands.window_rows import Summary, Table
 from cgdmer.delineation.measurements import NAMES, measure
 from cgdmer.delineation.recording import delineate
-from cgdmer.errors import ConfigError, DataError, printable
+from cgdmer.errors import ConfigError, printable
 from cgdmer.progress import terminal_bar
 from cgdmer.recordings import find_recordings
 from cgdmer.recordings.batches import Job, decode, map_batches
@@ -99,7 +99,7 @@ def measure_all(request: Request) -> Outcome:
                 bar.update(len(batch.ids) + len(batch.rejected))
         table.finish()
         if not table.written:
-            raise _nothing(request, rejects)
+            raise nothing_written(request.paths, rejects, f"all {rejects.count} {request.windows.word}")
     return Outcome(table.written, rejects.count, table.doubtful, without.count, request)
 
 
@@ -133,17 +133,3 @@ def masked(values: Sequence[float | None]) -> np.ma.MaskedArray:
     """Return numbers rounded to what they are good for, float64 (n,), masked where there is None."""
     numbers = [np.nan if value is None else round(value, DECIMALS) for value in values]
     return np.ma.masked_invalid(np.array(numbers, np.float64))
-
-
-def _nothing(request: Request, rejects: Rejects) -> DataError:
-    if not rejects.count:
-        return DataError(
-            f"no recording was found in {', '.join(map(printable, request.paths[:3]))}",
-            allowed=".hea, .mat, .dat, .npy, .csv, .edf, .dcm; folders, zips, or - for a list of paths",
-            fix="for arrays, pass --fs, --unit and --leads, or write a .json beside each",
-        )
-    reasons = "; ".join(f"{printable(reason)} ({count})" for reason, count in rejects.reasons.most_common(3))
-    return DataError(
-        f"all {rejects.count} recordings could not be used; nothing is written. Most frequent reasons: {reasons}",
-        fix=f"see {request.rejects}",
-    )

@@ -14,15 +14,17 @@ import numpy as np
 from cgdmer import embeddings
 from cgdmer.commands import spreadsheet
 from cgdmer.commands.destinations import KEY, REJECTS_HEADER, metadata_beside, written_here
-from cgdmer.errors import ConfigError, printable
+from cgdmer.errors import ConfigError, DataError, printable
 from cgdmer.files import atomic, sha256, with_digest, write_json
-from cgdmer.recordings.discovery import Rejected
+from cgdmer.recordings.discovery import SUFFIXES, Rejected
 
 Columns: TypeAlias = Mapping[str, Sequence[Any] | np.ndarray]
 Writer: TypeAlias = Callable[[Columns], None]
 """Takes columns of equal length: `id`, other lists, and numeric arrays (B,) or (B, D)."""
 COUNTED = 2048
 """Rejected recordings whose reasons are counted for the error message."""
+SOME_REJECTED = 6
+"""Exit code if some recordings were rejected and the others were written."""
 ALL_FORMATS = (".parquet", ".csv", "")
 """Suffixes of outputs; without one, the output is a folder."""
 
@@ -165,6 +167,20 @@ class Rejects:
         if self._stream is None and written_here(self.path):
             self.path.unlink()
         self._stack.close()
+
+
+def nothing_written(paths: Sequence[str], rejects: Rejects, which: str) -> DataError:
+    """Return the error of a command that could use no recording of `paths`: why, or that there is none."""
+    if not rejects.count:
+        return DataError(
+            f"no recording was found in {', '.join(map(printable, paths[:3]))}",
+            allowed=f"{', '.join(SUFFIXES)}; folders, zips, or - for a list of paths",
+            fix="for arrays, pass --fs, --unit and --leads, or write a .json beside each",
+        )
+    reasons = "; ".join(f"{printable(reason)} ({count})" for reason, count in rejects.reasons.most_common(3))
+    return DataError(
+        f"{which} could not be used; nothing is written. Most frequent reasons: {reasons}", fix=f"see {rejects.path}"
+    )
 
 
 def _arrow(values: Sequence[Any] | np.ndarray) -> Any:

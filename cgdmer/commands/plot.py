@@ -43,9 +43,9 @@ def plot(path: str, drawing: Drawing, metadata: ArrayMetadata) -> Picture:
     suffix other than .svg and .png, or a file that may not be replaced.
     """
     target = _target(path, drawing)
-    recording = read_file(path, metadata=metadata, start=drawing.start)
+    recording = read_file(path, metadata=metadata, start=drawing.start, seconds=drawing.seconds)
     picture = sheet.draw(printable(Path(path).name), recording, drawing.start, drawing.seconds)
-    content = _png(picture) if target.suffix == ".png" else f"{picture}{destinations.SVG_MARK}".encode()
+    content = marked(picture, target.suffix)
     try:
         with atomic(target) as temporary:
             temporary.write_bytes(content)
@@ -56,14 +56,24 @@ def plot(path: str, drawing: Drawing, metadata: ArrayMetadata) -> Picture:
     return Picture(target, recording.doubts)
 
 
-def _target(path: str, drawing: Drawing) -> Path:
-    """Return the path of the picture; ConfigError if it may not be written."""
-    if not (0 <= drawing.start <= MAX_START and 1 <= drawing.seconds <= MAX_SECONDS):
+def marked(picture: str, suffix: str) -> bytes:
+    """Return the content of a file `.svg` or `.png` of a picture, with the mark by which it is recognised later."""
+    return _png(picture) if suffix == ".png" else f"{picture}{destinations.SVG_MARK}".encode()
+
+
+def check_part(start: float, seconds: float) -> None:
+    """Raise ConfigError for an impossible part of a recording."""
+    if not (0 <= start <= MAX_START and 1 <= seconds <= MAX_SECONDS):
         raise ConfigError(
-            f"--start {drawing.start:g} --seconds {drawing.seconds:g}",
+            f"--start {start:g} --seconds {seconds:g}",
             allowed=f"a start from 0 to {MAX_START:,} and 1 to {MAX_SECONDS:g} seconds",
             fix=f"--start 0 --seconds {SECONDS:g}",
         )
+
+
+def _target(path: str, drawing: Drawing) -> Path:
+    """Return the path of the picture; ConfigError if it may not be written."""
+    check_part(drawing.start, drawing.seconds)
     target = drawing.output if drawing.output is not None else Path(f"{Path(path).stem}.svg")
     outputs.check_format(target, (".svg", ".png"))
     destinations.claim(target, [path], overwrite=drawing.overwrite)

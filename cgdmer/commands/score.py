@@ -7,7 +7,7 @@ from cgdmer.commands.embed import Outcome, Request, claim, encode_all, output_me
 from cgdmer.commands.findings import Findings
 from cgdmer.commands.scorer import ScoreOptions
 
-FORMATS = (".parquet", ".csv")
+FORMATS = (".parquet", ".csv", ".xlsx")
 
 
 def score(request: Request, model: str | None, options: ScoreOptions) -> Outcome:

@@ -111,12 +111,16 @@ def map_batches(
     seconds: float,
     work: Callable[[Job], Result],
     start: float = 0.0,
+    size: int | None = None,
 ) -> Generator[Result, None, None]:
     """Run `work` on each batch of recordings in the workers and yield the results in order, one batch at a time.
 
+    A batch has `size` recordings, by default `BATCH`.
+
     A file that ends its worker, because it needs too much time or memory, becomes a rejected one; the others are used.
     """
-    jobs, pending = (Job(batch, metadata, form, seconds, start) for batch in _batches(paths)), deque[Job]()
+    batches = _batches(paths, size or BATCH)
+    jobs, pending = (Job(batch, metadata, form, seconds, start) for batch in batches), deque[Job]()
 
     def handed_out() -> Iterator[Job]:
         for job in jobs:
@@ -163,9 +167,9 @@ def _without_culprit(work: Callable[[Job], Result], job: Job) -> Job:
     return job
 
 
-def _batches(paths: Iterable[RecordingPath | Rejected]) -> Iterator[tuple[RecordingPath | Rejected, ...]]:
+def _batches(paths: Iterable[RecordingPath | Rejected], size: int) -> Iterator[tuple[RecordingPath | Rejected, ...]]:
     remaining = iter(paths)
-    while batch := tuple(islice(remaining, BATCH)):
+    while batch := tuple(islice(remaining, size)):
         yield batch
 
 

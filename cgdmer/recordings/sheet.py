@@ -30,9 +30,10 @@ def _twelve_leads(recording: Recording, seconds: float) -> tuple[np.ndarray, flo
 
 def _caption(name: str, recording: Recording, start: float, seconds: float) -> str:
     """Return the line below the sheet: name, seconds, scale, and what is doubtful."""
-    length = recording.signal.shape[1] / recording.fs
+    length = recording.stored - start if recording.stored else recording.signal.shape[1] / recording.fs
     shown = f"first {seconds:g} of {length:g} s" if length > seconds else f"{length:g} s"
-    shown += f" from {start:g} s" if start else ""
+    if start:
+        shown = f"{start:g} to {start + min(seconds, length):g} s of {start + length:g} s"
     facts = [name, f"{shown} at {recording.fs:g} Hz", "25 mm/s", "10 mm/mV", "as recorded"]
     facts += [f"doubtful: {', '.join(recording.doubts)[:120]}"] if recording.doubts else []
     return " · ".join(facts)
