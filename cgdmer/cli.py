@@ -6,7 +6,7 @@ import sys
 from argparse import ArgumentParser
 from collections.abc import Callable, Sequence
 
-from cgdmer.commands import completion, help_page, model_files, operations, own_recordings
+from cgdmer.commands import completion, help_page, model_files, operations, own_recordings, pipeline_results
 from cgdmer.errors import CgdmerError, DataError, not_installed, printable
 from cgdmer.version import __version__
 
@@ -54,9 +54,7 @@ def parser() -> help_page.TopParser:
     operations.add_commands(commands)
     doctor = commands.add_parser("doctor", help="check this machine and show which command fixes each problem")
     doctor.add_argument("--profile", metavar="NAME", help="prove too that this machine can run params/NAME.yaml")
-    commands.add_parser("publish", help="log the results to MLflow and register the encoders as candidates")
-    commands.add_parser("promote", help="make the candidate champion if it passes the gate; exit with 1 if not")
-    commands.add_parser("rollback", help="make the previous champion champion again")
+    pipeline_results.add_commands(commands)
     commands.add_parser(
         "train-encoder", help="train the encoder that the package ships, from params/encoder.yaml; resumes after a kill"
     )
@@ -155,28 +153,10 @@ def doctor(options: argparse.Namespace) -> int:
     return 0 if healthy else 1
 
 
-def publish(_: argparse.Namespace) -> int:
-    from cgdmer import publishing, settings
-
-    published = publishing.publish(settings.load())
-    for name, version in published.versions.items():
-        print(f"candidate: {name} version {version}, of run {published.run}")
-    return 0
-
-
-def promote(_: argparse.Namespace) -> int:
-    from cgdmer import publishing
-
-    decision = publishing.decide()
-    print(decision.text)
-    return 0 if decision.passed else 1
-
-
-def rollback(_: argparse.Namespace) -> int:
-    from cgdmer import publishing
-
-    print(publishing.rollback())
-    return 0
+def results(options: argparse.Namespace) -> int:
+    code, text = pipeline_results.run(options)
+    print(text)
+    return code
 
 
 def cross_validation(_: argparse.Namespace) -> int:
@@ -245,9 +225,10 @@ COMMANDS: dict[str, Callable[[argparse.Namespace], int]] = {
     "package": models,
     "serve": operations.run,
     "doctor": doctor,
-    "publish": publish,
-    "promote": promote,
-    "rollback": rollback,
+    "publish": results,
+    "promote": results,
+    "rollback": results,
+    "costs": results,
     "cross-validation": cross_validation,
     "folds": cross_validation,
     "external-validation": external_validation,

@@ -55,6 +55,19 @@ def headline() -> None:
     )
 
 
+@task(cache_policy=NO_CACHE, task_run_name="show the costs")
+def costs() -> None:
+    """Show what the present results cost, as far as this machine measured it."""
+    from cgdmer import settings
+    from cgdmer.commands import costs
+    from cgdmer.report.costs import by_stage
+    from cgdmer.report.table import markdown
+
+    if present := costs.of_results(settings.load()):
+        text = markdown(by_stage(present))
+        create_markdown_artifact(text, key="costs", description="Time, memory and bytes by stage")
+
+
 def mlflow_page(run: str) -> str:
     """Return the address of a run in the MLflow UI; empty if no server has one."""
     server = os.environ.get("MLFLOW_TRACKING_URI", "")

@@ -60,8 +60,10 @@ def cgdmer(until: Until = "report", record: bool = True, promote: bool = True) -
     for line in checkpoints.clean():
         log.info(line)
     with dvc.stopping():
-        _pipeline(until, Submission(dvc.changed_stages()))
-    recorded = tasks.publish(promote) if until == "report" and record else None
+        submission = Submission(dvc.changed_stages())
+        _pipeline(until, submission)
+    artifacts.costs()
+    recorded = tasks.publish(promote, submission.changed == set()) if until == "report" and record else None
     message, *lines = summary.lines(until, recorded)
     if lines:
         log.info("\n".join(lines))

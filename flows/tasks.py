@@ -107,12 +107,17 @@ def unchanged(name: str) -> Result:
 
 
 @task(retries=3, task_run_name="record, register, promote", **RETRIES)
-def publish(promote: bool) -> Recorded:
-    """Record the pipeline state in MLflow, register its encoders, and maybe ask the gate to promote them."""
+def publish(promote: bool, checked: bool) -> Recorded:
+    """Record the pipeline state in MLflow, register its encoders, and maybe ask the gate to promote them.
+
+    `checked`: DVC has just said that nothing had changed, so it need not be asked again.
+    """
     from cgdmer import publishing, settings
+    from cgdmer.commands import costs
 
     log = get_run_logger()
-    published = publishing.publish(settings.load())
+    chosen = settings.load()
+    published = publishing.publish(chosen, costs.of_results(chosen), checked=checked)
     log.info("MLflow run %s, versions %s", published.run, published.versions)
     artifacts.mlflow_run(published.run)
     return Recorded(published.run, publishing.promote() if promote else "")

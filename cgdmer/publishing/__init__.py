@@ -1,20 +1,25 @@
 """Publishing: record a pipeline state in MLflow, register its encoders, promote them or roll them back."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from cgdmer import paths, tables
+from cgdmer import costs, paths, tables
+from cgdmer.costs import Cost
 from cgdmer.errors import DataError
 from cgdmer.files import named, read_json, write_text
 from cgdmer.metrics_json import Metrics
-from cgdmer.publishing import card, findings, gate
+from cgdmer.models import weights
+from cgdmer.publishing import card, findings, gate, lineage
+from cgdmer.report.costs import by_stage
+from cgdmer.report.table import markdown
 from cgdmer.settings import Settings
 from cgdmer.tracking import aliases, record, registry, server, state
 
 __all__ = ["Published", "decide", "promote", "publish", "rollback"]
 
 FOLDER = paths.scratch("publish")
-CARD = "model_card.md"
+CARD, COSTS = "model_card.md", "costs.md"
 FIX = "dvc repro --force --single-item report"
 """Writes the metrics again."""
 
@@ -27,10 +32,17 @@ class Published:
     versions: dict[str, str]
 
 
-def publish(settings: Settings) -> Published:
-    """Record the state of the pipeline and register its encoders as candidates; a second call changes nothing."""
-    if not paths.METRICS.exists():
-        raise DataError(f"{paths.METRICS} is missing", fix="dvc repro")
+def publish(settings: Settings, spent: Sequence[Cost] = (), *, checked: bool = False) -> Published:
+    """Record the state of the pipeline and register its encoders as candidates; a second call changes nothing.
+
+    `spent` is what the results cost. DataError if results are missing or are not those of dvc.lock; the latter is left
+    out with `checked`, for a caller whom DVC has just told so.
+    """
+    for path in (paths.METRICS, paths.MODEL / weights.WEIGHTS):
+        if not path.is_file():
+            raise DataError(f"{path} is missing: there is nothing to publish", fix="dvc checkout; or dvc repro")
+    if not checked:
+        lineage.require_reproduced()
     here = state.current(settings.model_dump())
     with named(paths.METRICS, FIX):
         metrics = Metrics.from_json(read_json(paths.METRICS))
@@ -38,19 +50,32 @@ def publish(settings: Settings) -> Published:
     with named(paths.METRICS, FIX):
         text = card.write(settings, metrics, corpora)
     write_text(FOLDER / CARD, text)
+    extra = [_costs(spent)] if spent else []
     results = record.Results(
         metrics=metrics,
         corpora=corpora,
-        artifacts=[FOLDER / CARD, *_predictions(), *findings.pages(corpora)],
+        artifacts=[
+            *(FOLDER / CARD, lineage.write(FOLDER / lineage.FOLDER)),
+            *extra,
+            *_predictions(),
+            *findings.pages(corpora),
+        ],
         pretraining=findings.pretraining(settings, here),
         ablations=findings.ablations(),
         note=text,
+        spent=costs.numbers(spent),
     )
     tags = findings.version_tags(here, metrics, corpora)
     with server.explained():
         run = record.record(here, results)
         versions = registry.register(run, paths.MODEL, findings.example(settings), tags, card.fitting(text))
     return Published(run, versions)
+
+
+def _costs(spent: Sequence[Cost]) -> Path:
+    """Write the table of what the results cost."""
+    write_text(FOLDER / COSTS, markdown(by_stage(spent)) + "\n")
+    return FOLDER / COSTS
 
 
 def _predictions() -> list[Path]:

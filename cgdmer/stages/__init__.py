@@ -6,8 +6,11 @@ from collections.abc import Callable
 from contextlib import nullcontext
 from importlib import import_module
 from pathlib import Path
+from typing import Any
 
-from cgdmer import paths
+from pydantic_core import to_jsonable_python
+
+from cgdmer import costs, paths
 from cgdmer.errors import ConfigError, did_you_mean
 from cgdmer.files import exclusive_lock, write_error
 from cgdmer.settings import Settings
@@ -82,10 +85,11 @@ def call(name: str, items: list[str], settings: Settings) -> None:
             )
     values = dict(zip(names, items, strict=True))
     sections = {section: _section(section, values, settings) for section in section_names(stage)}
-    lock = paths.STATE / "locks" / "-".join([name, *items])
     first = os.environ.get("RANK", "0") == "0"  # torchrun's other processes share the work, so only rank 0 locks
+    meter = costs.measured(" ".join([name, *items]), _digest(sections))
+    lock = paths.STATE / "locks" / "-".join([name, *items])
     try:
-        with exclusive_lock(lock) if first else nullcontext():
+        with exclusive_lock(lock) if first else nullcontext(), meter if first else nullcontext():
             stage(*items, **sections)
     except OSError as error:
         if refusal := write_error(Path(error.filename or paths.DATA), error):
@@ -93,7 +97,12 @@ def call(name: str, items: list[str], settings: Settings) -> None:
         raise
 
 
-def _section(section: str, items: dict[str, str], settings: Settings) -> object:
+def _digest(sections: dict[str, Any]) -> str:
+    """Return the digest of the settings that a call reads; `commands.costs` computes the same from dvc.yaml."""
+    return costs.digest(to_jsonable_python(sections))
+
+
+def _section(section: str, items: dict[str, str], settings: Settings) -> Any:
     """Return a settings section; `corpus` is the entry of `corpora` for the source among the items."""
     if section != "corpus":
         return getattr(settings, section)

@@ -43,6 +43,8 @@ class Results:
     """By profile."""
     note: str = ""
     """Markdown shown on the run's page."""
+    spent: Mapping[str, float] = field(default_factory=dict)
+    """What the results cost, as `cost/<stage>/<what>`."""
     headline: tuple[str, str] = ("cgdmer", "pooled")
     """Encoder and representation whose numbers the parent run has as metrics."""
 
@@ -62,7 +64,7 @@ def record(state: PipelineState, results: Results) -> str:
     name, tags = f"benchmark {state.lock[:7]}", _tags(state, results)
     parent = str(client.create_run(experiment, run_name=name, tags=tags).info.run_id)
     log_params(client, parent, state.params)
-    log_numbers(client, parent, headline(results))
+    log_numbers(client, parent, {**headline(results), **results.spent})
     datasets = [_dataset(corpus) for corpus in results.corpora]
     if datasets:
         client.log_inputs(parent, datasets=datasets)

@@ -14,8 +14,11 @@ from typing import Any
 from cgdmer.errors import DataError
 
 LIBRARIES = ("cgdmer", "dvc", "mlflow", "numpy", "polars", "prefect", "scipy", "torch", "transformers", "wfdb")
-PIPELINE_OUTPUTS = (":!dvc.lock", ":!reports", ":!*.gitignore")
-"""Files that the pipeline itself writes; a change in them does not make the code count as changed."""
+NO_CODE = (":!dvc.lock", ":!params.yaml", ":!reports", ":!*.gitignore")
+"""Files that the pipeline itself writes, and those that go with the run; a change in them does not make the code count
+as changed."""
+CODE = ("cgdmer", "flows", "params")
+"""Folders in which a file that git does not know counts as a change too."""
 
 
 @dataclass(frozen=True)
@@ -40,11 +43,17 @@ def current(params: Mapping[str, Any], lock: Path = Path("dvc.lock")) -> Pipelin
     return PipelineState(
         lock=hashlib.sha256(lock.read_bytes()).hexdigest()[:16],
         commit=_git("rev-parse", "HEAD"),
-        dirty=bool(_git("status", "--porcelain", "--untracked-files=no", "--", ".", *PIPELINE_OUTPUTS)),
+        dirty=_is_dirty(),
         params=flatten(params),
         versions={name: metadata.version(name) for name in LIBRARIES} | {"python": platform.python_version()},
         environment=_environment(),
     )
+
+
+def _is_dirty() -> bool:
+    """Return True if the commit does not hold the code: a file was changed, or is new and unknown to git."""
+    changed = _git("status", "--porcelain", "--untracked-files=no", "--", ".", *NO_CODE)
+    return bool(changed or _git("status", "--porcelain", "--untracked-files=all", "--", *CODE))
 
 
 def _environment() -> dict[str, str]:

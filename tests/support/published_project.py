@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from cgdmer import publishing, settings, stages
+from cgdmer import costs, publishing, settings, stages
 from cgdmer.publishing import groups
 from support import example_report
 
@@ -20,6 +20,9 @@ SETTINGS = settings.Settings(
     model=example_report.TINY_MODEL,
     signal=example_report.SIGNAL,
 )
+
+PARAMS = "corpora: {ptb_xl: {root: /private/folder, url: 'https://ann:sentinel-three-1@host/x'}}\n"
+SPENT = [costs.Cost("pretrain", "a1", "2026-01-01T00:00:00+00:00", "finished", 90.0, 170.0, 80.0, 10**9, 10**6, 10**5)]
 
 
 def use_database(patch: pytest.MonkeyPatch, database: Path) -> None:
@@ -39,4 +42,5 @@ def publish(folder: Path, empty_database: Path) -> publishing.Published:
         example_report.write()
         stages.find("report")(report=settings.Report(), matrix=example_report.MATRIX)
         Path("dvc.lock").write_text("one")
-        return publishing.publish(SETTINGS)
+        Path("params.yaml").write_text(PARAMS)
+        return publishing.publish(SETTINGS, SPENT, checked=True)

@@ -178,13 +178,23 @@ def test_a_state_needs_results_and_changes_with_them(here):
 def test_only_a_change_of_code_makes_a_state_dirty(here):
     for words in (["init", "-q"], ["config", "user.email", "a@example.org"], ["config", "user.name", "a"]):
         subprocess.run(["git", *words], check=True)
-    for name in ("dvc.lock", "code.py"):
+    for name in ("dvc.lock", "params.yaml", "code.py"):
         (here / name).write_text("a")
-    subprocess.run(["git", "add", "dvc.lock", "code.py"], check=True)
+    subprocess.run(["git", "add", "dvc.lock", "params.yaml", "code.py"], check=True)
     subprocess.run(["git", "commit", "-qm", "first"], check=True)
-    (here / "dvc.lock").write_text("b")
+    for name in ("dvc.lock", "params.yaml", "notes.txt"):  # the first two go with the run, the third is no code
+        (here / name).write_text("b")
     assert not state.current({}).dirty
     (here / "code.py").write_text("b")
+    assert state.current({}).dirty
+
+
+def test_code_that_git_does_not_know_makes_a_state_dirty(here):
+    subprocess.run(["git", "init", "-q"], check=True)
+    (here / "dvc.lock").write_text("a")
+    (here / "cgdmer").mkdir()
+    assert not state.current({}).dirty
+    (here / "cgdmer/new.py").write_text("a")
     assert state.current({}).dirty
 
 
