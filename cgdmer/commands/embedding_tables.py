@@ -2,7 +2,10 @@
 
 import csv
 import json
+import lzma
+import math
 import zipfile
+import zlib
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from itertools import islice
@@ -19,6 +22,11 @@ from cgdmer.files import check_regular, read_json
 BLOCK = 1 << 15
 """Rows of a block: 25 MB of 192 numbers."""
 MAX_BYTES = 1 << 40
+MAX_RATIO = 200
+"""How many times its compressed size an array of an .npz may have."""
+DAMAGE = (OSError, ValueError, KeyError, TypeError, EOFError, RuntimeError, MemoryError, ArithmeticError,
+          csv.Error, lzma.LZMAError, zipfile.BadZipFile, zlib.error)  # fmt: skip
+"""What the readers of the four kinds of tables raise at a damaged file."""
 Block = tuple[list[str], np.ndarray]
 """The ids of rows, and their vectors float32 (b, D)."""
 
@@ -49,7 +57,7 @@ def open_table(path: Path, feature: str) -> EmbeddingTable:
         if path.suffix:
             check_regular(path, MAX_BYTES)
         meta, blocks = kinds[path.suffix](path, feature)
-    except (OSError, ValueError, KeyError, TypeError, RecursionError, zipfile.BadZipFile) as error:
+    except DAMAGE as error:
         raise _damaged(path, error) from error
     return EmbeddingTable(path, feature, meta if isinstance(meta, dict) else {}, lambda: _guarded(path, blocks))
 
@@ -57,7 +65,7 @@ def open_table(path: Path, feature: str) -> EmbeddingTable:
 def _guarded(path: Path, blocks: Callable[[], Iterable[Block]]) -> Iterator[Block]:
     try:
         yield from blocks()
-    except (OSError, ValueError, KeyError, TypeError, csv.Error, zipfile.BadZipFile) as error:
+    except DAMAGE as error:
         raise _damaged(path, error) from error
 
 
@@ -117,8 +125,11 @@ def _csv(path: Path, feature: str) -> tuple[Any, Callable[[], Iterable[Block]]]:
         header = next(csv.reader(stream), [])
     numbered = [name.rpartition("_") for name in header]
     _check_feature(path, feature, {stem for stem, _, number in numbered if stem and number.isdecimal()})
-    columns = [header.index(f"{feature}_{number}") for number in range(sum(stem == feature for stem, _, _ in numbered))]
-    place = header.index("id")
+    places = {name: place for place, name in reversed(list(enumerate(header)))}
+    wanted = ["id", *(f"{feature}_{number}" for number in range(sum(stem == feature for stem, _, _ in numbered)))]
+    if absent := [name for name in wanted if name not in places]:
+        raise ValueError(f"the column {absent[0]} is missing, or another one occurs twice")
+    place, *columns = (places[name] for name in wanted)
 
     def blocks() -> Iterator[Block]:
         with path.open(encoding="utf-8-sig", newline="") as stream:
@@ -127,6 +138,8 @@ def _csv(path: Path, feature: str) -> tuple[Any, Callable[[], Iterable[Block]]]:
             while part := list(islice(rows, BLOCK)):
                 if any(len(row) != len(header) for row in part):
                     raise ValueError("a row has too few or too many cells")
+                if any("\0" in row[place] for row in part):
+                    raise ValueError("an id holds a NUL character")
                 yield [row[place] for row in part], np.array([[row[c] for c in columns] for row in part], np.float32)
 
     beside = metadata_beside(path)
@@ -134,9 +147,13 @@ def _csv(path: Path, feature: str) -> tuple[Any, Callable[[], Iterable[Block]]]:
 
 
 def _npz(path: Path, feature: str) -> tuple[Any, Callable[[], Iterable[Block]]]:
+    with zipfile.ZipFile(path) as file:
+        stored = {name.removesuffix(".npy") for name in file.namelist()}
+        _check_feature(path, feature, stored - {"id", KEY})
+        for name in ("id", feature, *stored & {KEY}):
+            _check_array(file, name, "iuf" if name == feature else "iuUS")
     with np.load(path, allow_pickle=False) as arrays:
-        _check_feature(path, feature, set(arrays.files) - {"id", KEY})
-        ids, meta = arrays["id"], json.loads(str(arrays[KEY])) if KEY in arrays.files else {}
+        ids, meta = arrays["id"], json.loads(str(arrays[KEY])) if KEY in stored else {}
 
     def blocks() -> Iterator[Block]:
         with np.load(path, allow_pickle=False) as arrays:
@@ -150,8 +167,37 @@ def _npz(path: Path, feature: str) -> tuple[Any, Callable[[], Iterable[Block]]]:
     return meta, blocks
 
 
+def _check_array(file: zipfile.ZipFile, name: str, kinds: str) -> None:
+    """Raise ValueError unless an array of an .npz has one of the kinds and the size that its header states.
+
+    It is not decompressed before.
+    """
+    member = file.getinfo(f"{name}.npy")
+    with file.open(member) as stream:
+        version = np.lib.format.read_magic(stream)
+        read = np.lib.format.read_array_header_1_0 if version == (1, 0) else np.lib.format.read_array_header_2_0
+        shape, _, kind = read(stream, max_header_size=10_000)
+        stated = stream.tell() + kind.itemsize * math.prod(shape)
+    if kind.kind not in kinds:
+        raise ValueError(f"the array {name} holds {kind}")
+    if stated != member.file_size or stated > MAX_RATIO * (member.compress_size + MAX_RATIO):
+        raise ValueError(
+            f"the array {name} of {shape} {kind} needs {stated:,} bytes; {member.file_size:,} are stated and "
+            f"{member.compress_size:,} compressed"
+        )
+
+
 def _folder(path: Path, feature: str) -> tuple[Any, Callable[[], Iterable[Block]]]:
-    stored = embeddings.read(path)
+    if not (path / embeddings.META).is_file():
+        raise DataError(
+            f"--in {printable(str(path))}: no table of embeddings",
+            allowed=".parquet, .csv, .npz, or a folder that `cgdmer embed` wrote",
+            fix="cgdmer embed PATHS --output embeddings.parquet",
+        )
+    try:
+        stored = embeddings.read(path)
+    except DataError as error:  # its remedy is for the pipeline's own folders
+        raise DataError(error.problem, fix="write it again: cgdmer embed") from error
     _check_feature(path, feature, stored.features)
 
     def blocks() -> Iterator[Block]:

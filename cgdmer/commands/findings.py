@@ -58,7 +58,12 @@ class Findings:
         return "\n".join([*lines, *([f"and {hidden} more in the output"] if hidden > 0 else [])])
 
 
+def without_controls(text: str) -> str:
+    """Return a text in which question marks replace control characters, which could act on the terminal."""
+    return re.sub(r"[^ -~\u00a0-\ud7ff\ue000-\ufffd]", "?", text)
+
+
 def _short(name: Any) -> str:
-    """Return the end of an id without control characters, which could act on the terminal."""
-    text = re.sub(r"[^ -~\u00a0-\ud7ff\ue000-\ufffd]", "?", str(name))
+    """Return the end of an id without control characters."""
+    text = without_controls(str(name))
     return text if len(text) <= MAX_ID else f"...{os.path.basename(text)[-MAX_ID + 3 :]}"

@@ -13,10 +13,12 @@ from cgdmer.api import BASE, load_encoder
 from cgdmer.commands import destinations
 from cgdmer.commands.embed import MAX_START
 from cgdmer.commands.embedding_tables import EmbeddingTable, open_table
+from cgdmer.commands.findings import without_controls
 from cgdmer.commands.outputs import check_format, open_output
 from cgdmer.encoders.pretrained import Pretrained
 from cgdmer.errors import ConfigError, DataError, printable
 from cgdmer.models import weights
+from cgdmer.progress import terminal_bar
 from cgdmer.recordings import ArrayMetadata, read_file
 from cgdmer.similarity import Nearest
 
@@ -52,7 +54,7 @@ class Similar:
 
     def __str__(self) -> str:
         rows = zip(self.ids, self.found.similarity.tolist(), strict=True)
-        lines = [f"{value:8.5f}  {printable(name)}" for name, value in rows]
+        lines = [f"{value:8.5f}  {without_controls(printable(name))}" for name, value in rows]
         told = f"{len(self.ids)} of {self.found.searched:,} recordings, by the cosine of {self.search.feature}"
         return "\n".join([*lines, told + (f", in {self.search.output}" if self.search.output else "")])
 
@@ -102,7 +104,7 @@ def _row_of(table: EmbeddingTable, query: str) -> tuple[int | None, np.ndarray |
 def _search(search: Search, table: EmbeddingTable, found: Nearest) -> Similar:
     """Compare all rows; of their ids, only those of the best so far are kept."""
     kept: dict[int, str] = {}
-    for ids, vectors in table.blocks():
+    for ids, vectors in terminal_bar(table.blocks(), unit="block", desc="comparing"):
         first = found.searched
         found.add(vectors)
         kept = {row: kept[row] if row < first else ids[row - first] for row in found.rows.tolist()}

@@ -2,6 +2,8 @@
 
 import json
 import os
+import shutil
+from pathlib import Path
 
 import numpy as np
 import polars as pl
@@ -186,3 +188,35 @@ def test_another_kind_of_file_is_no_table(tmp_path, capsys):
     assert run("a", "t.txt") == 2
     os.mkfifo(tmp_path / "t.csv")
     assert run("a", "t.csv") == 3
+
+
+def test_ids_cannot_act_on_the_terminal(capsys):
+    table_of("t.parquet", ["a", "b\x1b[2J", "c\x9b2J"], np.eye(3))
+    assert run("a", "t.parquet") == 0
+    said = capsys.readouterr().out
+    assert "b?[2J" in said
+    assert not {"\x1b", "\x9b"} & set(said)
+
+
+@pytest.mark.parametrize("name", ["", "in", "."])
+def test_a_folder_of_the_user_is_no_table_and_nobody_is_told_to_remove_it(name, capsys):
+    example.wfdb(Path("in"), "r0")
+    assert run("a", name) == 3
+    said = capsys.readouterr().err
+    assert "no table of embeddings" in said
+    assert "rm " not in said
+
+
+def test_a_damaged_folder_is_to_be_written_again(embedded, tmp_path, capsys):
+    shutil.copytree(embedded / "e", tmp_path / "e")
+    (tmp_path / "e/shared.npy").write_bytes(b"x")
+    assert run("a", "e") == 3
+    said = capsys.readouterr().err
+    assert "differs from its sha256" in said
+    assert "rm " not in said
+
+
+def test_an_array_is_as_large_as_its_header_states_before_it_is_read(capsys):
+    np.savez_compressed("t.npz", id=np.array(["a", "b"]), shared=np.zeros((2, 1 << 22), np.float32))
+    assert run("a", "t.npz") == 3
+    assert "compressed" in capsys.readouterr().err
