@@ -6,8 +6,9 @@ import sys
 from argparse import ArgumentParser
 from collections.abc import Callable, Sequence
 
-from cgdmer.commands import completion, help_page, model_files, operations, own_recordings, pipeline_results
+from cgdmer.commands import completion, help_page, model_files, own_recordings, pipeline_results
 from cgdmer.errors import CgdmerError, DataError, not_installed, printable
+from cgdmer.operations import arguments as operations
 from cgdmer.version import __version__
 
 

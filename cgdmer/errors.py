@@ -121,6 +121,7 @@ EXTRAS = {
     "onnx": ("onnx", "onnxruntime", "onnxscript"),
     "png": ("resvg_py",),
     "dask": ("distributed",),
+    "s3": ("boto3", "botocore"),
 }
 """Extras of pyproject.toml, with the modules that each installs; `pip install cgdmer` alone installs none of them."""
 

@@ -121,14 +121,14 @@ def connect() -> MlflowClient:
     return MlflowClient()
 
 
-def experiment(client: MlflowClient) -> str:
-    """Return the id of the experiment `cgdmer`. The first call creates it; two processes may do so at once."""
-    existing: Experiment | None = client.get_experiment_by_name(EXPERIMENT)
+def experiment(client: MlflowClient, name: str = EXPERIMENT) -> str:
+    """Return the id of an experiment. The first call creates it; two processes may do so at once."""
+    existing: Experiment | None = client.get_experiment_by_name(name)
     if existing is None:
         try:
-            return str(client.create_experiment(EXPERIMENT, artifact_location=_artifacts()))
+            return str(client.create_experiment(name, artifact_location=_artifacts()))
         except MlflowException:
-            existing = client.get_experiment_by_name(EXPERIMENT)
+            existing = client.get_experiment_by_name(name)
             if existing is None:
                 raise
     return str(existing.experiment_id)

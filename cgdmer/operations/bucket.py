@@ -1,0 +1,124 @@
+"""Recordings below an S3 prefix: those that are new or changed are downloaded, and forgotten once they are encoded."""
+
+import logging
+import os
+import shutil
+from collections import defaultdict
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from cgdmer.archives.members import UNSAFE
+from cgdmer.errors import ConfigError, DataError, Unavailable
+from cgdmer.files import atomic, read_json, write_json
+from cgdmer.waveforms.record import SIGNAL_LIMIT
+
+log = logging.getLogger(__name__)
+SCHEME = "s3://"
+THREADS = 8
+TRIES = 5
+MAX_ZIP = 1 << 40
+Objects = dict[str, tuple[str, int]]
+"""Key below the prefix to entity tag and size in bytes."""
+
+
+@contextmanager
+def downloaded(address: str, folder: Path) -> Iterator[Path]:
+    """Yield a folder, or a zip, with all objects that changed since the last call that succeeded.
+
+    Objects whose names differ only in the suffix are downloaded together, because a header and its signals belong
+    together. The names of what has been done are kept in `folder/objects.json`; a call that fails leaves its downloads
+    for the next one. ConfigError for a malformed address; Unavailable if the store does not answer.
+    """
+    name, _, prefix = address.removeprefix(SCHEME).partition("/")
+    if not name:
+        raise ConfigError(f"source {address}", allowed="s3://BUCKET/PREFIX", fix="-p source=s3://recordings/2026")
+    record, local = folder / "objects.json", folder / "download"
+    done: dict[str, str] = read_json(record) if record.exists() else {}
+    with _explained(address):
+        client = _client()
+        objects = _listed(client, name, prefix)
+        if not objects:
+            raise DataError(f"there is no object below {address}", fix="check bucket and prefix")
+        wanted = _changed(objects, done)
+        with ThreadPoolExecutor(THREADS) as pool:
+            for _ in pool.map(lambda key: _download(client, name, prefix, key, objects[key], local), wanted):
+                pass
+    local.mkdir(parents=True, exist_ok=True)
+    single = len(objects) == 1 and prefix.lower().endswith(".zip")
+    yield local / os.path.basename(prefix) if single and wanted else local
+    write_json(record, {key: tag for key, (tag, _) in objects.items()})
+    shutil.rmtree(local)
+
+
+def _client() -> Any:
+    """Return a client with the address and keys of AWS_* variables; ConfigError if boto3 is not installed."""
+    import boto3
+    from botocore.config import Config
+
+    retries = Config(
+        retries={"max_attempts": TRIES, "mode": "standard"}, connect_timeout=10, max_pool_connections=THREADS
+    )
+    return boto3.client("s3", config=retries)
+
+
+@contextmanager
+def _explained(address: str) -> Iterator[None]:
+    """Turn errors of the store into errors that say what to do; they quote no key."""
+    from botocore.exceptions import BotoCoreError, ClientError, ConnectionError, HTTPClientError
+
+    try:
+        yield
+    except ClientError as error:
+        code = str(error.response.get("Error", {}).get("Code", "error"))
+        kind = Unavailable if code in ("SlowDown", "InternalError", "ServiceUnavailable", "503", "500") else DataError
+        raise kind(f"{address}: the store answers {code}", fix="check bucket, prefix and AWS_ACCESS_KEY_ID") from error
+    except (ConnectionError, HTTPClientError) as error:
+        raise Unavailable(f"{address}: the store does not answer", fix="check AWS_ENDPOINT_URL, run again") from error
+    except BotoCoreError as error:
+        raise ConfigError(f"{address}: {type(error).__name__}", fix="export AWS_ACCESS_KEY_ID and the like") from error
+
+
+def _listed(client: Any, name: str, prefix: str) -> Objects:
+    """Return the objects below a prefix by safe name; a prefix that names one object is that object."""
+    objects: Objects = {}
+    unsafe = 0
+    for page in client.get_paginator("list_objects_v2").paginate(Bucket=name, Prefix=prefix):
+        for entry in page.get("Contents", []):
+            key = str(entry["Key"])
+            below = key.removeprefix(prefix).lstrip("/") if key != prefix else os.path.basename(key)
+            beside = key != prefix and prefix and not prefix.endswith("/") and key[len(prefix)] != "/"
+            if not below or key.endswith("/") or beside:
+                continue
+            if UNSAFE.search(below):
+                unsafe += 1
+            else:
+                objects[below] = (str(entry["ETag"]), int(entry["Size"]))
+    if unsafe:
+        log.warning("%d objects are left out: their names lead out of the prefix, or no file can have them", unsafe)
+    return objects
+
+
+def _changed(objects: Objects, done: dict[str, str]) -> list[str]:
+    """Return the keys of all groups in which an object is new or has another tag."""
+    groups: dict[str, list[str]] = defaultdict(list)
+    for key in objects:
+        groups[os.path.splitext(key)[0]].append(key)
+    return [key for keys in groups.values() if any(done.get(one) != objects[one][0] for one in keys) for key in keys]
+
+
+def _download(client: Any, name: str, prefix: str, key: str, entry: tuple[str, int], local: Path) -> None:
+    """Download one object unless an earlier call left it complete; a larger one than any recording is skipped."""
+    target, (tag, size) = local / key, entry
+    stamp = target.with_name(f".{target.name}.etag")
+    if size > (MAX_ZIP if key.lower().endswith(".zip") else SIGNAL_LIMIT):
+        log.warning("an object of %d bytes is larger than any recording and is left out", size)
+        return
+    if target.exists() and stamp.exists() and stamp.read_text() == tag:
+        return
+    whole = prefix if os.path.basename(prefix) == key else f"{prefix.rstrip('/')}/{key}".lstrip("/")
+    with atomic(target) as temporary:
+        client.download_file(name, whole, str(temporary))
+    stamp.write_text(tag)

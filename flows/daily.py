@@ -1,0 +1,80 @@
+"""The flows of every day: features and scores of new recordings, with a run in MLflow and a table in Prefect."""
+
+from pathlib import Path
+from typing import Annotated, Any
+
+from prefect import flow, get_run_logger, task
+from prefect.artifacts import create_markdown_artifact
+from pydantic import Field
+
+from cgdmer.operations import batch
+from flows import artifacts, dvc, run_names, tasks
+from flows.output import outlive_reader
+
+Source = Annotated[str, Field(description="A folder, a zip, a recording, or s3://BUCKET/PREFIX.")]
+ModelName = Annotated[str, Field(description="An alias or version of cgdmer-ecg-encoder, cgdmer-base, or a folder.")]
+Output = Annotated[str, Field(description="The folder that keeps the results of all runs.")]
+Rate = Annotated[float | None, Field(description="Sampling rate of .npy and .csv files in Hz.")]
+Unit = Annotated[str | None, Field(description="Unit of .npy and .csv files: mV, V or uV.")]
+Leads = Annotated[list[str] | None, Field(description="Lead names of .npy files and of .csv files without a header.")]
+Probes = Annotated[list[str], Field(description="Tasks or probes; none for those packaged with the encoder.")]
+RESULTS = ".cgdmer/inference"
+
+
+@flow(name="cgdmer", flow_run_name=run_names.of_this_run, persist_result=False)
+def embed(
+    source: Source, model: ModelName = "champion", output: Output = RESULTS,
+    fs: Rate = None, unit: Unit = None, leads: Leads = None,
+) -> dict[str, Any]:  # fmt: skip
+    """Compute the features of the recordings of a source that have none yet."""
+    return _run(_request("embed", source, model, output, fs, unit, leads))
+
+
+@flow(name="cgdmer", flow_run_name=run_names.of_this_run, persist_result=False)
+def score(
+    source: Source, model: ModelName = "champion", output: Output = RESULTS, probes: Probes = [],  # noqa: B006
+    fs: Rate = None, unit: Unit = None, leads: Leads = None,
+) -> dict[str, Any]:  # fmt: skip
+    """Score the recordings of a source that have no score yet with prompts and fitted probes."""
+    from cgdmer.commands.scorer import ScoreOptions
+
+    options = ScoreOptions(probes=tuple(probes))
+    return _run(_request("score", source, model, output, fs, unit, leads, options=options))
+
+
+def _request(
+    kind: str, source: str, model: str, folder: str, fs: float | None, unit: str | None, leads: list[str] | None,
+    **more: Any,
+) -> batch.Request:  # fmt: skip
+    from cgdmer.recordings.array_metadata import from_options
+
+    metadata = from_options(fs, unit, ",".join(leads) if leads else None)
+    return batch.Request(kind, source, Path(folder), model, metadata, **more)
+
+
+def _run(request: batch.Request) -> dict[str, Any]:
+    outlive_reader()
+    on_gpu = [tasks.GPU] if dvc.compute_slots() > 1 else []
+    counts: dict[str, Any] = new_recordings.with_options(tags=on_gpu)(request)
+    return counts
+
+
+@task(retries=3, task_run_name="{request.kind} new recordings", **tasks.RETRIES)
+def new_recordings(request: batch.Request) -> dict[str, Any]:
+    """Encode or score what is new, log the counts to MLflow and show them; return the counts and the MLflow run."""
+    from cgdmer.tracking import operation_runs
+
+    log = get_run_logger()
+    done = batch.run(request, log.info)
+    counts = {"found": done.found, "known": done.known, "written": done.written, "rejected": done.rejected,
+              "doubtful": done.doubtful}  # fmt: skip
+    tags = {"kind": request.kind, "model": done.model.label, "model_version": done.model.version}
+    run = operation_runs.record(
+        operation_runs.INFERENCE, f"{request.kind} {done.written} recordings", tags,
+        {**counts, "seconds": done.seconds}, texts={"rejects.json": operation_runs.counted(done.reasons)},
+    )  # fmt: skip
+    rows = "\n".join(f"| {name} | {count:,} |" for name, count in counts.items())
+    text = f"By {done.model.label}, in `{done.folder}`\n\n| recordings | |\n|---|---:|\n{rows}\n"
+    create_markdown_artifact(text, key=f"{request.kind}-new", description="What this run found and wrote")
+    artifacts.mlflow_run(run)
+    return counts | {"mlflow_run": run}

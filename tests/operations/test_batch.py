@@ -1,0 +1,165 @@
+"""Batch inference: only new content is computed, a stopped run goes on, another model starts anew, buckets work too."""
+
+import shutil
+
+import boto3
+import numpy as np
+import polars as pl
+import pytest
+from moto import mock_aws
+from support import example_recordings as example
+
+import cgdmer
+from cgdmer.errors import ConfigError, DataError, Unavailable
+from cgdmer.operations import batch, bucket
+from cgdmer.recordings import ArrayMetadata
+
+CREDENTIALS = {"AWS_ACCESS_KEY_ID": "a", "AWS_SECRET_ACCESS_KEY": "b", "AWS_DEFAULT_REGION": "us-east-1"}
+
+
+@pytest.fixture
+def source(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("CGDMER_EXECUTOR", "serial")
+    for number in range(3):
+        example.wfdb(tmp_path / "in/ward", f"rec{number}", number)
+    example.npy(tmp_path / "in", "array", 7)
+    (tmp_path / "in/broken.edf").write_bytes(b"nothing")
+    return tmp_path / "in"
+
+
+def request(source, **more):
+    return batch.Request("embed", str(source), source.parent / "out", str(example.model()), **more)
+
+
+def counts(outcome):
+    return outcome.found, outcome.known, outcome.written, outcome.rejected
+
+
+def rows(outcome, name="part"):
+    return pl.concat([pl.read_parquet(path) for path in sorted(outcome.folder.glob(f"{name}-*.parquet"))])
+
+
+def test_a_second_run_computes_only_what_is_new(source):
+    first = batch.run(request(source))
+    assert counts(first) == (5, 0, 4, 1)
+    example.wfdb(source / "ward", "rec9", 9)
+    shutil.copytree(source / "ward", source / "copy")
+    again = batch.run(request(source))
+    assert counts(again) == (10, 9, 1, 0)
+    table = rows(again)
+    assert table.height == table["sha256"].n_unique() == 5
+    record = cgdmer.read_record(source / "ward/rec9.hea", encoder := cgdmer.load_encoder(example.model()))
+    expected = encoder.encode(record.signal[None])["pooled"][0]
+    row = table.filter(pl.col("id").str.ends_with("rec9.hea"))
+    np.testing.assert_allclose(row["pooled"].to_numpy()[0], expected, atol=1e-5)
+
+
+def test_changed_content_is_computed_again_and_so_is_a_reject_that_was_mended(source):
+    batch.run(request(source))
+    np.save(source / "array.npy", example.millivolt(8))
+    example.edf(source, "broken", 3)
+    again = batch.run(request(source))
+    assert counts(again) == (5, 3, 2, 0)
+    (source / "array.json").write_text((source / "array.json").read_text().replace("500", "400"))
+    assert counts(batch.run(request(source))) == (5, 4, 1, 0)
+
+
+def test_a_header_without_its_signals_is_rejected_until_they_arrive(source):
+    signals = (source / "ward/r0.dat").read_bytes()
+    (source / "ward/r0.dat").unlink()
+    assert counts(batch.run(request(source))) == (5, 0, 3, 2)
+    (source / "ward/r0.dat").write_bytes(signals)
+    assert counts(batch.run(request(source))) == (5, 4, 1, 0)
+
+
+def test_a_stopped_run_goes_on_after_its_last_part(source, monkeypatch):
+    monkeypatch.setattr(batch, "CHUNK", 2)
+
+    def stop(_line):
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        batch.run(request(source), stop)
+    resumed = batch.run(request(source))
+    assert resumed.known == 2
+    assert (rows(resumed).height, rows(resumed, "rejects").height) == (4, 1)
+
+
+def test_another_model_and_other_metadata_have_results_of_their_own(source):
+    first = batch.run(request(source))
+    stated = batch.run(request(source, metadata=ArrayMetadata(500.0, "mV")))
+    shipped = batch.run(batch.Request("embed", str(source), source.parent / "out", "cgdmer-base"))
+    assert len({first.folder, stated.folder, shipped.folder}) == 3
+    assert shipped.known == 0
+
+
+def test_scores_have_the_columns_of_the_command(source):
+    scored = batch.run(batch.Request("score", str(source), source.parent / "out", "cgdmer-base"))
+    assert scored.written == 4
+    assert any(name.startswith("probe/ptb_xl_super/") for name in rows(scored).columns)
+
+
+def test_what_cannot_be_done_is_named(source, tmp_path):
+    (tmp_path / "empty").mkdir()
+    with pytest.raises(DataError, match="no recording"):
+        batch.run(request(tmp_path / "empty"))
+    with pytest.raises(ConfigError, match="nowhere"):
+        batch.run(request(tmp_path / "nowhere"))
+    (tmp_path / "out2").write_text("")
+    with pytest.raises(ConfigError, match="no folder"):
+        batch.run(batch.Request("embed", str(source), tmp_path / "out2", str(example.model())))
+    with pytest.raises(ConfigError, match="kind"):
+        batch.run(batch.Request("guess", str(source), tmp_path / "out", str(example.model())))
+
+
+@pytest.fixture
+def store(source, monkeypatch):
+    """An S3 store with the recordings in the bucket `ecg`, below `ward/`."""
+    for name, value in CREDENTIALS.items():
+        monkeypatch.setenv(name, value)
+    monkeypatch.delenv("AWS_ENDPOINT_URL", raising=False)
+    with mock_aws():
+        client = boto3.client("s3")
+        client.create_bucket(Bucket="ecg")
+        for path in sorted(path for path in source.rglob("*") if path.is_file()):
+            client.upload_file(str(path), "ecg", f"ward/{path.relative_to(source)}")
+        client.put_object(Bucket="ecg", Key="ward2/rec.edf", Body=b"of another ward")
+        yield client
+
+
+def test_a_bucket_is_read_once_and_then_only_where_it_changed(source, store, monkeypatch):
+    bucket_request = batch.Request("embed", "s3://ecg/ward", source.parent / "out", str(example.model()))
+    first = batch.run(bucket_request)
+    assert counts(first) == (5, 0, 4, 1)
+    assert "s3://ecg/ward/array.npy" in rows(first)["id"].to_list()
+    downloads = []
+    plain = bucket._download
+    monkeypatch.setattr(bucket, "_download", lambda *words: (downloads.append(words[3]), plain(*words)))
+    assert counts(batch.run(bucket_request)) == (0, 0, 0, 0)
+    example.wfdb(source / "new", "rec", 5)
+    for name in ("rec.hea", "r5.dat"):
+        store.upload_file(str(source / "new" / name), "ecg", f"ward/new/{name}")
+    assert counts(batch.run(bucket_request))[2] == 1
+    assert sorted(downloads) == ["new/r5.dat", "new/rec.hea"]
+    assert not (first.folder / "bucket/download").exists()
+
+
+def test_errors_of_a_bucket_say_what_to_do(source, store):
+    def ask(address):
+        return batch.run(batch.Request("embed", address, source.parent / "out", str(example.model())))
+
+    with pytest.raises(DataError, match="NoSuchBucket"):
+        ask("s3://absent/ward")
+    with pytest.raises(DataError, match="no object"):
+        ask("s3://ecg/nothing")
+    with pytest.raises(ConfigError, match="s3://"):
+        ask("s3://")
+
+
+def test_a_store_that_does_not_answer_may_answer_later(source, monkeypatch):
+    for name, value in (CREDENTIALS | {"AWS_ENDPOINT_URL": "http://127.0.0.1:9"}).items():
+        monkeypatch.setenv(name, value)
+    monkeypatch.setattr(bucket, "TRIES", 1)
+    with pytest.raises(Unavailable, match="does not answer"):
+        batch.run(batch.Request("embed", "s3://ecg/ward", source.parent / "out", str(example.model())))
