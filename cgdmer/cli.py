@@ -104,6 +104,13 @@ def _add_evaluation(commands: help_page.Commands) -> None:
         help="pretrained encoders: cgdmer (data/models/pretrain) and cgdmer_base (shipped); the first is compared with "
         "the others; default: %(default)s",
     )  # fmt: skip
+    attentive = commands.add_parser(
+        "attentive-probe", help="probe frozen encoders with a learned attention pool over their tokens"
+    )
+    attentive.add_argument(
+        "--encoders", metavar="NAME,NAME", help="default: those of matrix.probed in params.yaml that give tokens"
+    )
+    attentive.add_argument("--tasks", metavar="TASK,TASK", help="default: all tasks of matrix.benchmarks")
 
 
 def run(options: argparse.Namespace) -> int:
@@ -179,6 +186,15 @@ def external_validation(options: argparse.Namespace) -> int:
     return 0
 
 
+def attentive_probe(options: argparse.Namespace) -> int:
+    from cgdmer.commands.attentive_probe import probe
+    from cgdmer.report.attentive import headline
+
+    encoders, tasks = (given.split(",") if given else () for given in (options.encoders, options.tasks))
+    print(headline(probe(encoders, tasks)))
+    return 0
+
+
 def train_encoder(_: argparse.Namespace) -> int:
     from cgdmer.commands import train_encoder
 
@@ -233,6 +249,7 @@ COMMANDS: dict[str, Callable[[argparse.Namespace], int]] = {
     "cross-validation": cross_validation,
     "folds": cross_validation,
     "external-validation": external_validation,
+    "attentive-probe": attentive_probe,
     "train-encoder": train_encoder,
     "replay": replay,
     "table": table,

@@ -113,6 +113,11 @@ def real() -> Path:
     return REPORTS / "real.json"
 
 
+def attentive() -> Path:
+    """Return the results of the attentive-pooling probe, which a command writes and no stage."""
+    return REPORTS / "attentive.json"
+
+
 def recordings(key: str) -> Path:
     """Return the file of recordings without report that pretraining reads, in canonical form."""
     return STATE / "recordings" / f"{key}.npz"

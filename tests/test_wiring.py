@@ -48,7 +48,7 @@ def test_every_stage_function_is_wired_and_in_order():
 def test_every_section_is_read_by_some_stage():
     read = {section for name in stages.STAGES for section in stages.section_names(stages.find(name))}
     sections = set(settings.Settings.model_fields) | {"corpus"}
-    assert read == sections - {"ablations"}  # flows/ablations.py runs the study beside the pipeline
+    assert read == sections - {"ablations", "attentive"}  # flows/ablations.py and a command run beside the pipeline
 
 
 CALLS = [(name, items) for name, stage in PIPELINE.items() for items in closure.calls(stage, MATRIX) or [{}]]

@@ -12,6 +12,7 @@ import polars as pl
 
 from cgdmer import embeddings, paths, settings
 from cgdmer.ablation_results import Ablation
+from cgdmer.attentive.results import AttentiveReport
 from cgdmer.errors import DataError
 from cgdmer.evaluation import ablations
 from cgdmer.evaluation.intervals import MeasurementResult
@@ -70,6 +71,8 @@ class Findings:
     measurements: MeasurementResult | None
     real: RealResult | None
     """Of `cgdmer external-validation`, which may be of another run."""
+    attentive: AttentiveReport | None
+    """Of `cgdmer attentive-probe`, which may be of another run."""
     finetuning: dict[str, ProbeResult]
     """By task; empty while fine-tuning is off."""
     ablations: dict[str, Ablation]
@@ -119,6 +122,7 @@ def gather(matrix: settings.Matrix) -> Findings:
         disentanglement=_optional(paths.disentanglement(), DisentanglementResult),
         measurements=_optional(paths.measurements(), MeasurementResult),
         real=_optional(paths.real(), RealResult),
+        attentive=_optional(paths.attentive(), AttentiveReport),
         finetuning=_read({task: paths.finetuning(task) for task in tasks}, ProbeResult),
         ablations=ablations.read(),
         outdated_ablations=[str(path) for path in ablations.outdated()],

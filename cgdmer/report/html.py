@@ -5,6 +5,7 @@ from cgdmer.page import Html, document, el, tiles
 from cgdmer.page.elements import safe
 from cgdmer.report import (
     ablations,
+    attentive,
     compatibility,
     corpora,
     disentanglement,
@@ -27,6 +28,7 @@ from cgdmer.settings import Report
 LINKS = {
     "results": "Results", "encoders": "Encoders", "differences": "Differences", "fractions": "Few labels",
     "classes": "Classes", "frequent": "Frequent classes", "efficiency": "Label efficiency",
+    "attentive": "Attentive pooling",
     "finetuning": "Fine-tuning", "fewer-leads": "Fewer leads", "disturbance": "Disturbance",
     "zero-shot": "Zero-shot", "retrieval": "Retrieval", "ablations": "Ablations",
     "compatibility": "Protocols", "like-for-like": "Like for like",
@@ -48,6 +50,7 @@ def render(findings: Findings, metrics: Metrics, drawn: pictures.Pictures, repor
         numbers.fraction_section(metrics),
         numbers.class_section(findings.probes, metrics, fraction),
         extras.sections(extra, fraction, report),
+        attentive.attentive_section(findings.attentive, metrics),
         finetuning.finetuning_section(findings.finetuning),
         robustness.robustness_sections(findings.robustness),
         numbers.zero_shot_section(metrics),

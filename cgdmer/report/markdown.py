@@ -6,6 +6,7 @@ from html import escape
 from cgdmer.metrics_json import Metrics
 from cgdmer.report import (
     ablations,
+    attentive,
     compatibility,
     corpora,
     disentanglement,
@@ -35,6 +36,7 @@ def write(findings: Findings, metrics: Metrics, report: Report, extra: extras.Ex
                for name, one in protocols]  # fmt: skip
     ablated = ablations.tables(findings.ablations)
     finetuned = finetuning.tables(findings.finetuning)
+    pooled = attentive.tables(findings.attentive, metrics)
     parts = [
         f"# {escape(report.title, quote=False)}",
         summary(metrics, fractions[0]),
@@ -43,6 +45,7 @@ def write(findings: Findings, metrics: Metrics, report: Report, extra: extras.Ex
         _section(encoders.TITLE, [encoders.table_of(findings.probes, findings.seen)], encoders.LEAD),
         _section("Differences", paired.paired_tables(metrics.differences, findings.ablations.get(ablations.FULL))),
         *(_section(title, [one]) for title, one in extras.tables(findings, extra, fractions[0], report)),
+        _section(attentive.TITLE, pooled, attentive.LEAD if pooled else ""),
         _section("Fine-tuning", finetuned, finetuning.LEAD if finetuned else finetuning.OFF),
         _section("Fewer leads and disturbances", robustness.tables(findings.robustness)),
         _section("Zero-shot", numbers.zero_shot_tables(metrics)),

@@ -25,6 +25,7 @@ from cgdmer.settings.data import (
     Validation,
 )
 from cgdmer.settings.evaluation import (
+    Attentive,
     Disentanglement,
     Drop,
     Embed,
@@ -42,6 +43,7 @@ from cgdmer.settings.method import Ablations, Augmentation, Masking, Model, Obje
 
 __all__ = [
     "Ablations",
+    "Attentive",
     "Augmentation",
     "Corpus",
     "Disentanglement",
@@ -117,6 +119,7 @@ class Settings(Section):
     probe: Probe = Field(default_factory=Probe)
     robustness: Robustness = Field(default_factory=Robustness)
     finetune: Finetune = Field(default_factory=Finetune)
+    attentive: Attentive = Field(default_factory=Attentive)
     zero_shot: ZeroShot = Field(default_factory=ZeroShot)
     retrieval: Retrieval = Field(default_factory=Retrieval)
     disentanglement: Disentanglement = Field(default_factory=Disentanglement)

@@ -160,6 +160,39 @@ class Finetune(Section):
     """Bootstrap replicates of the test split, for confidence intervals."""
 
 
+class Attentive(Section):
+    """The attentive-pooling probe: a learned query over the tokens of a frozen encoder, with a linear layer. No stage
+    runs it; `python -m cgdmer attentive-probe` does. Beside it, the same training holds the query at zero, which is the
+    mean over tokens."""
+
+    fractions: list[Annotated[float, Field(gt=0, le=1)]] = Field(default=[0.01, 0.1, 1.0], min_length=1)
+    """Fractions of the training split, above 0 and at most 1. The subsets are those of the linear probe."""
+    seeds: int = Field(default=3, ge=1)
+    """Runs per fraction. Each has its own subset (below 1) and batch order."""
+    epochs: int = Field(default=40, ge=1)
+    """Most epochs of a run. The epoch with the highest macro AUROC on the validation split is used."""
+    batch: int = Field(default=64, ge=1)
+    """Records per update."""
+    min_updates: int = Field(default=20, ge=1)
+    """Fewest updates per epoch. With few labels, one epoch is several passes over them."""
+    lr: float = Field(default=0.01, gt=0)
+    """Learning rate (Adam)."""
+    weight_decay: list[Annotated[float, Field(ge=0)]] = Field(default=[0.03, 0.3, 3.0, 30.0], min_length=1)
+    """Candidates for the decoupled weight decay of query and linear layer, each at least 0 and below 1 / `lr`. They are
+    trained side by side, and the best on the validation split is used."""
+    patience: int = Field(default=8, ge=1)
+    """Epochs without a better macro AUROC on the validation split after which a run stops."""
+    bootstrap: int = Field(default=1000, ge=10)
+    """Bootstrap replicates of the test split, for confidence intervals."""
+
+    @model_validator(mode="after")
+    def decays_keep_the_sign(self) -> "Attentive":
+        """Require that no weight decay takes more from a weight than the whole weight in one update."""
+        if max(self.weight_decay) * self.lr >= 1:
+            raise ValueError("expected every weight_decay times lr to be below 1")
+        return self
+
+
 class Retrieval(Section):
     """Retrieval from ECG to report and back, on held-out records of the pretraining corpora."""
 

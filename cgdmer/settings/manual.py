@@ -46,7 +46,7 @@ def write(root: Path) -> str:
         for path, section in sections(name, field.annotation):
             parts.append(f"## `{path}`\n\n{paragraph(section.__doc__)}\n")
             if path in (name, f"{name}.<source>"):
-                parts.append(f"DVC stages: {', '.join(f'`{stage}`' for stage in stages[name])}.\n")
+                parts.append(f"DVC stages: {', '.join(f'`{stage}`' for stage in stages[name]) or 'none'}.\n")
             parts.append(table(section, examples(path, demo)))
     return "\n".join(parts)
 
