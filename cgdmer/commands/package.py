@@ -17,7 +17,7 @@ from cgdmer.encoders import cgdmer_base
 from cgdmer.encoders.pretrained import open_folder
 from cgdmer.errors import ConfigError, DataError
 from cgdmer.evaluation import packaged_probes
-from cgdmer.external.results import RealResult
+from cgdmer.external.results import SIMULATED, ZERO_SHOT, RealResult
 from cgdmer.external.scoring import MAIN
 from cgdmer.files import named, read_json, sha256, write_text
 from cgdmer.models import weights
@@ -32,6 +32,7 @@ COMPARED = 256
 """Records on which half precision is compared with fp32."""
 LICENCE = "mit"
 """Of the packaged weights: that of this package."""
+LABELS = {ZERO_SHOT: "none, zero-shot", SIMULATED: "none, probe of simulated labels"}
 
 
 def package(model: Path, target: Path, params: Path = Path("params.yaml")) -> str:
@@ -128,10 +129,12 @@ def _real_rows(result: RealResult) -> Iterator[tuple[str, about.RealRow]]:
     for one in result.sets.values():
         for task, scored in one.tasks.items():
             cells = {name: kinds[MAIN] for name, kinds in scored.encoders.items() if MAIN in kinds}
-            few = {
-                kind: about.Compared(_intervals(each.encoders), _intervals(each.differences))
-                for kind, each in scored.few.items()
-            }
+            few = [
+                about.FewRow(
+                    LABELS.get(kind, f"{kind} records"), _intervals(each.encoders), _intervals(each.differences)
+                )
+                for kind, each in scored.by_labels()
+            ]
             row = about.RealRow(scored.records, _intervals(cells), _intervals(scored.differences), few)
             yield f"{one.title}, {task}", row
 

@@ -1,7 +1,9 @@
 """Cross-validation on a small labelled corpus: patient-disjoint folds, one linear probe per fold, pooled scores.
 
 The C of a probe is chosen by cross-validation within its training folds, so no record of a fold influences the probe
-that scores it. Intervals resample patients, because recordings of one patient resemble each other.
+that scores it. Probes with different C have logits of different spread, so the scores of a fold are standardised before
+they are pooled (docs/protocols.md F). Intervals resample patients, because recordings of one patient resemble each
+other.
 """
 
 from collections.abc import Sequence
@@ -23,8 +25,26 @@ class Scores:
 
     logits: np.ndarray
     """(n, C) float32, each row from the probe of its fold."""
+    folds: np.ndarray
+    """(n,)"""
     C: list[float]
     """Chosen inverse L2 strength of each fold."""
+
+    @property
+    def pooled(self) -> np.ndarray:
+        """Scores (n, C) that are comparable between folds: the logits of a fold and class have mean 0 and spread 1."""
+        return comparable(self.logits, self.folds)
+
+
+def comparable(logits: np.ndarray, folds: np.ndarray) -> np.ndarray:
+    """Standardise logits (n, C) within each fold (n,) and class; those of a constant probe become 0."""
+    scores = np.zeros(logits.shape, np.float32)
+    for fold in np.unique(folds).tolist():
+        rows = logits[folds == fold].astype(np.float64)
+        spread = rows.std(axis=0)
+        constant = spread <= 1e-12 * np.maximum(np.abs(rows).max(axis=0), 1.0)
+        scores[folds == fold] = (rows - rows.mean(axis=0)) / np.where(constant, np.inf, spread)
+    return scores
 
 
 def out_of_fold(features: Sequence[np.ndarray], labels: np.ndarray, folds: np.ndarray, C: Sequence[float]) -> Scores:
@@ -38,7 +58,7 @@ def out_of_fold(features: Sequence[np.ndarray], labels: np.ndarray, folds: np.nd
         path = logistic.fit(logistic.principal_axes(matrix[train]), labels[train], C)
         logits[folds == fold] = path.decision(matrix[folds == fold], best)
         chosen.append(C[best])
-    return Scores(logits, chosen)
+    return Scores(logits, folds, chosen)
 
 
 Fitted = dict[tuple[int, frozenset[int]], logistic.Path]
@@ -70,8 +90,8 @@ def summary(
     """Return pooled macro AUROC with its interval, by class and by fold."""
     scored = scorable(labels)
     names = [name for name, keep in zip(classes, scored, strict=True) if keep]
-    points = metrics.auroc(scores.logits[:, scored], labels[:, scored])
-    replicated = bootstrap.auroc(scores.logits[:, scored], labels[:, scored], counts)
+    points = metrics.auroc(scores.pooled[:, scored], labels[:, scored])
+    replicated = bootstrap.auroc(scores.pooled[:, scored], labels[:, scored], counts)
     overall = bootstrap.interval(metrics.macro(points), bootstrap.macro(replicated))
     each = [metrics.macro(metrics.auroc(scores.logits[folds == f], labels[folds == f])) for f in range(FOLDS)]
     return {
@@ -86,9 +106,9 @@ def summary(
 def difference(first: Scores, second: Scores, labels: np.ndarray, counts: np.ndarray) -> dict[str, float]:
     """Return the macro AUROC of the first minus that of the second, on the same replicates."""
     scored = scorable(labels)
-    points = [metrics.macro(metrics.auroc(each.logits[:, scored], labels[:, scored])) for each in (first, second)]
+    points = [metrics.macro(metrics.auroc(each.pooled[:, scored], labels[:, scored])) for each in (first, second)]
     drawn = [
-        bootstrap.macro(bootstrap.auroc(each.logits[:, scored], labels[:, scored], counts)) for each in (first, second)
+        bootstrap.macro(bootstrap.auroc(each.pooled[:, scored], labels[:, scored], counts)) for each in (first, second)
     ]
     gaps = drawn[0] - drawn[1]
     gap = bootstrap.interval(points[0] - points[1], gaps).rounded()

@@ -110,13 +110,16 @@ def draw(patients: Sequence[str], allowed: np.ndarray, size: int, number: int) -
 def _out_of_fold(
     features: np.ndarray, drawn: Sequence[np.ndarray], labels: np.ndarray, folds: np.ndarray, C: Sequence[float]
 ) -> np.ndarray:
-    """Score every record (n, C) by a probe on the drawn rows of the other folds; they also choose its C."""
+    """Score every record (n, C) by a probe on the drawn rows of the other folds; they also choose its C.
+
+    The scores are comparable between folds.
+    """
     logits = np.zeros(labels.shape, np.float32)
     for fold, train in enumerate(drawn):
         best = validation.best_c(features[train], labels[train], folds[train], fold, C, {})
         path = logistic.fit(logistic.principal_axes(features[train]), labels[train], C)
         logits[folds == fold] = path.decision(features[folds == fold], best)
-    return logits
+    return validation.comparable(logits, folds)
 
 
 def _compared(scored: Mapping[str, Scored], task: Members, method: str) -> FewLabels:

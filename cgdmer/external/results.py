@@ -30,6 +30,11 @@ SIMULATED = "simulated"
 """No label of a real recording: the probe was fitted on the simulated corpus of the same task."""
 
 
+def by_labels(kind: str) -> int:
+    """Sort key of ZERO_SHOT, SIMULATED and numbers of labelled records."""
+    return -1 if kind == ZERO_SHOT else 0 if kind == SIMULATED else int(kind)
+
+
 @dataclass(frozen=True)
 class FewLabels(Json):
     """One task with the same few labels for every encoder, pooled features; aligned ones for zero-shot."""
@@ -56,6 +61,10 @@ class RealTask(Json):
     """By every other encoder: what is subtracted."""
     few: dict[str, FewLabels] = field(default_factory=dict)
     """With few labels of these recordings or none: by ZERO_SHOT, SIMULATED, or the number of labelled records."""
+
+    def by_labels(self) -> list[tuple[str, FewLabels]]:
+        """Return `few` in the order of the number of labels."""
+        return sorted(self.few.items(), key=lambda item: by_labels(item[0]))
 
 
 @dataclass(frozen=True)

@@ -108,7 +108,7 @@ def _score(sets: Sequence[np.ndarray], task: Members, C: Sequence[float]) -> Sco
     """Score every record by the probe of its fold, with each set of weights (n, D)."""
     folds = deal(task.patients, task.matrix)
     return score_logits(
-        [validation.out_of_fold([features] * FOLDS, task.matrix, folds, C).logits for features in sets], task
+        [validation.out_of_fold([features] * FOLDS, task.matrix, folds, C).pooled for features in sets], task
     )
 
 

@@ -82,7 +82,7 @@ def _gap(gap: RealDifference | None) -> Content:
 
 def few_label_table(result: RealResult) -> list[Table]:
     """Return macro AUROC with no label and with few: a row per task and number of labels; none if nothing is known."""
-    told = [(name, kind, few) for _, name, task in tasks(result) for kind, few in task.few.items()]
+    told = [(name, kind, few) for _, name, task in tasks(result) for kind, few in task.by_labels()]
     encoders = sorted({encoder for _, _, few in told for encoder in few.encoders}, key=encoder_order)
     controls = sorted({encoder for _, _, few in told for encoder in few.differences}, key=encoder_order)
     rows: list[list[Content]] = [

@@ -37,9 +37,11 @@ class Half(Json):
 
 
 @dataclass(frozen=True)
-class Compared(Json):
-    """Macro AUROC by encoder, and paired differences of the packaged one by control."""
+class FewRow(Json):
+    """Macro AUROC by encoder with few labels or none, and paired differences of the packaged one by control."""
 
+    labels: str
+    """How many labels of real recordings were used, in words."""
     encoders: dict[str, Interval]
     differences: dict[str, Interval] = field(default_factory=dict)
 
@@ -51,8 +53,8 @@ class RealRow(Json):
     records: int
     encoders: dict[str, Interval]
     differences: dict[str, Interval]
-    few: dict[str, Compared] = field(default_factory=dict)
-    """With few labels or none, as `external.results.RealTask` names them."""
+    few: list[FewRow] = field(default_factory=list)
+    """By ascending number of labels."""
 
 
 @dataclass(frozen=True)

@@ -146,12 +146,12 @@ def _real(about: About) -> str:
 
 def _few(about: About) -> str:
     """Return the scores with few labels or none; '' if they were not measured."""
-    told = [(task, kind, few) for task, row in (about.real or {}).items() for kind, few in row.few.items()]
-    names = list(dict.fromkeys(name for _, _, few in told for name in few.encoders))
+    told = [(task, few) for task, row in (about.real or {}).items() for few in row.few]
+    names = list(dict.fromkeys(name for _, few in told for name in few.encoders))
     rows = [
-        [task, _labels(kind), *(_cell(few.encoders.get(name)) for name in names),
+        [task, few.labels, *(_cell(few.encoders.get(name)) for name in names),
          _cell(few.differences.get(HAND_CRAFTED), signed=True)]
-        for task, kind, few in told
+        for task, few in told
     ]  # fmt: skip
     intro = (
         "Macro AUROC with 95% intervals over patients. Zero-shot compares with the prompts of this package; the probes "
@@ -159,11 +159,6 @@ def _few(about: About) -> str:
         "folds, the same for all encoders, in three draws. The last column is this encoder minus hand-crafted features."
     )
     return f"{intro}\n\n{_table(['Task', 'Labels', *names, 'minus hand-crafted'], rows)}" if rows else ""
-
-
-def _labels(kind: str) -> str:
-    names = {"zero-shot": "none, zero-shot", "simulated": "none, probe of simulated labels"}
-    return names.get(kind, f"{kind} records")
 
 
 def _cell(interval: Interval | None, *, signed: bool = False) -> str:

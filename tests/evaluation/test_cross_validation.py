@@ -62,7 +62,7 @@ def test_summary_and_difference_are_those_of_a_plain_bootstrap_of_patients():
     )
 
     def plain(scores, weight):
-        return np.mean([roc_auc_score(labels[:, c], scores.logits[:, c], sample_weight=weight) for c in range(2)])
+        return np.mean([roc_auc_score(labels[:, c], scores.pooled[:, c], sample_weight=weight) for c in range(2)])
 
     assert summary["mean"] == pytest.approx(plain(good, None), abs=1e-6)
     assert gap["mean"] == pytest.approx(plain(good, None) - plain(poor, None), abs=2e-6)
@@ -94,3 +94,17 @@ def test_the_c_of_a_fold_is_chosen_without_it_by_the_probes_of_the_other_folds()
                     scores[held_out, k] = head.decision_function(scale.transform(features[train][held_out]))
             auroc.append(np.mean([roc_auc_score(labels[train][:, k], scores[:, k]) for k in range(2)]))
         assert auroc[grid.index(chosen[fold])] == pytest.approx(max(auroc), abs=1e-4)
+
+
+def test_scores_of_folds_whose_probes_differ_in_spread_are_comparable():
+    """Logits of a fold may be a hundred times as large as those of another, or all equal."""
+    draw = np.random.default_rng(5)
+    folds, truth = np.arange(500) % 5, draw.integers(0, 2, (500, 1)).astype(np.uint8)
+    logits = (truth + draw.normal(size=(500, 1))) * np.array([0.01, 1, 1, 1, 100.0])[folds][:, None]
+    shifted = logits + 50 * (folds == 4)[:, None]
+    fair = roc_auc_score(truth, cross_validation.comparable(logits, folds))
+    each = np.mean([roc_auc_score(truth[folds == f], logits[folds == f]) for f in range(5)])
+    assert fair == pytest.approx(each, abs=0.02)
+    assert roc_auc_score(truth, shifted) < fair - 0.05
+    assert roc_auc_score(truth, cross_validation.comparable(shifted, folds)) == pytest.approx(fair, abs=1e-9)
+    assert not cross_validation.comparable(np.full((500, 1), 0.1, np.float32), folds).any()

@@ -59,7 +59,7 @@ def test_the_scores_are_out_of_fold(planted):
     matrix, owners = labels.matrix[rows][:, :2], [patients[row] for row in rows]
     folds = deal(owners, matrix)
     features = [encoders["cgdmer"][0]["pooled"][rows]] * 5
-    logits = cross_validation.out_of_fold(features, matrix, folds, [0.1]).logits
+    logits = cross_validation.out_of_fold(features, matrix, folds, [0.1]).pooled
     expected = [roc_auc_score(matrix[:, c], logits[:, c]) for c in range(2)]
     assert list(task.encoders["cgdmer"]["pooled"].per_class.values()) == pytest.approx(expected, abs=1e-5)
 
