@@ -45,3 +45,9 @@ def terminal_bar(*arguments: Any, **options: Any) -> "tqdm[Any]":
     kind: Any = tqdm
     bar: tqdm[Any] = kind(*arguments, file=sys.stderr, disable=not shown, **options)
     return bar
+
+
+def grow(bar: "tqdm[Any]", count: int) -> None:
+    """Add to the total of a bar, for work whose amount becomes known bit by bit."""
+    bar.total = (bar.total or 0) + count
+    bar.refresh()

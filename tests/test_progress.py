@@ -1,6 +1,9 @@
 """Progress in a log: whole lines, few of them, and none for quick loops."""
 
+import logging
 import sys
+
+import pytest
 
 from cgdmer import progress
 
@@ -42,3 +45,23 @@ def test_a_terminal_gets_a_bar(capsys, monkeypatch):
     monkeypatch.setattr(sys.stderr, "isatty", lambda: True)
     list(progress.progress(range(3), desc="simulating"))
     assert "\r" in capsys.readouterr().err
+
+
+def bar_of_a_command(monkeypatch, *, terminal, level):
+    monkeypatch.setattr(sys.stderr, "isatty", lambda: terminal)
+    logging.getLogger("cgdmer").setLevel(level)
+    with progress.terminal_bar(unit="window", desc="out.csv", mininterval=0) as bar:
+        progress.grow(bar, 2)
+        progress.grow(bar, 3)
+        bar.update(5)
+
+
+@pytest.mark.parametrize(("terminal", "level"), [(False, logging.INFO), (True, logging.WARNING)])
+def test_a_command_shows_no_bar_in_a_log_or_with_quiet(terminal, level, capsys, monkeypatch):
+    bar_of_a_command(monkeypatch, terminal=terminal, level=level)
+    assert capsys.readouterr().err == ""
+
+
+def test_a_command_shows_how_much_is_left_on_a_terminal(capsys, monkeypatch):
+    bar_of_a_command(monkeypatch, terminal=True, level=logging.INFO)
+    assert "out.csv: 100%" in capsys.readouterr().err.split("\r")[-1]

@@ -143,7 +143,7 @@ def _write(
     at_work = encoding(encoder, measurements=measurements)
     with open_output(request.output, meta) as write, at_work as (work, finish), bar:
         settings = (request.metadata, encoder.form, meta["seconds"])
-        recordings = request.windows.cut(paths, *settings, request.start)
+        recordings = request.windows.cut(paths, *settings, request.start, bar)
         table = Table(request.windows, MEANS, rejects, write, seen)
         with closing(map_batches(recordings, *settings, work, request.start)) as results:
             for encoded in map(finish, results):

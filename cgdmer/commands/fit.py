@@ -8,7 +8,6 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import numpy as np
-from tqdm import tqdm
 
 import cgdmer
 from cgdmer.api import load_encoder
@@ -25,6 +24,7 @@ from cgdmer.probing.label_probe import LabelFit, Unfit, fit_label
 from cgdmer.probing.label_probe_io import MEASUREMENTS, MEASUREMENTS_VERSION, LabelCard
 from cgdmer.probing.label_table import ColumnNames, LabelTable
 from cgdmer.probing.linear_probe_io import FittedLayer
+from cgdmer.progress import terminal_bar
 from cgdmer.recordings import find_recordings
 from cgdmer.recordings.batches import map_batches
 
@@ -160,7 +160,7 @@ def _encode(request: Request, encoder: Pretrained, names: Sequence[str], matches
     row_of = {one.id: row for one, row in zip(matches.recordings, matches.rows, strict=True)}
     seconds = output_metadata(request, encoder)["seconds"]
     features, rows = [], []
-    bar = tqdm(total=len(row_of), unit="record", desc="encoding", file=sys.stderr, disable=None)
+    bar = terminal_bar(total=len(row_of), unit="record", desc="encoding")
     at_work = encoding(encoder, measurements=MEASUREMENTS in names)
     with Rejects(request.rejects) as rejects, at_work as (work, finish), bar:
         rejects.add(matches.unreadable)
@@ -191,7 +191,7 @@ def _fit_labels(
 ) -> tuple[dict[str, LabelFit], dict[str, str]]:
     """Return the fit of each label, and the reason for each that has none; DataError if none could be fitted."""
     fits, left_out = {}, {}
-    for name, values in tqdm(table.labels.items(), unit="label", desc="fitting", file=sys.stderr, disable=None):
+    for name, values in terminal_bar(table.labels.items(), unit="label", desc="fitting"):
         labels = values[labelled.rows]
         known = ~np.isnan(labels)
         try:

@@ -4,8 +4,10 @@ import sys
 from collections.abc import Generator, Sequence
 from contextlib import closing
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
+from tqdm import tqdm
 
 import cgdmer
 from cgdmer.commands import destinations
@@ -93,7 +95,7 @@ def measure_all(request: Request) -> Outcome:
     bar = terminal_bar(unit="window" if request.windows.every else "record", desc=printable(str(request.output)))
     with Rejects(request.rejects) as rejects, open_output(request.output, meta) as write, bar:
         table = Table(request.windows, MEDIANS, rejects, write, without)
-        with closing(_measured(request, seconds)) as results:
+        with closing(_measured(request, seconds, bar)) as results:
             for batch in results:
                 table.add(batch.columns() if batch.ids else None, batch.rejected)
                 bar.update(len(batch.ids) + len(batch.rejected))
@@ -103,9 +105,9 @@ def measure_all(request: Request) -> Outcome:
     return Outcome(table.written, rejects.count, table.doubtful, without.count, request)
 
 
-def _measured(request: Request, seconds: float) -> Generator[Measured, None, None]:
+def _measured(request: Request, seconds: float, bar: "tqdm[Any]") -> Generator[Measured, None, None]:
     paths = find_recordings(request.paths, request.metadata, sys.stdin.buffer)
-    recordings = request.windows.cut(paths, request.metadata, FORM, seconds, request.start)
+    recordings = request.windows.cut(paths, request.metadata, FORM, seconds, request.start, bar)
     return map_batches(recordings, request.metadata, FORM, seconds, measure_batch, request.start)
 
 

@@ -10,9 +10,11 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
+from tqdm import tqdm
 
 from cgdmer.commands.outputs import Columns, Rejects, Writer
 from cgdmer.errors import ConfigError
+from cgdmer.progress import grow
 from cgdmer.recordings import ArrayMetadata, plausibility, sliding
 from cgdmer.recordings.discovery import RecordingPath, Rejected
 from cgdmer.settings import Signal
@@ -57,12 +59,14 @@ class WindowChoice:
 
     def cut(
         self, paths: Iterator[RecordingPath | Rejected], metadata: ArrayMetadata, form: Signal, seconds: float,
-        start: float,
+        start: float, bar: "tqdm[Any]",
     ) -> Iterator[RecordingPath | Rejected]:  # fmt: skip
-        """Yield the windows of `seconds` of each recording, or the recordings themselves."""
+        """Yield the windows of `seconds` of each recording, or the recordings themselves; `bar` gets their number."""
         if self.every is None:
             return paths
-        return sliding.windows(paths, metadata, form, sliding.Sliding(seconds, self.every, start))
+        return sliding.windows(
+            paths, metadata, form, sliding.Sliding(seconds, self.every, start), lambda count: grow(bar, count)
+        )
 
     def metadata(self) -> dict[str, Any]:
         """Return what the metadata of an output say of windows: nothing if there is one per recording."""

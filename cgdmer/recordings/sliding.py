@@ -5,7 +5,7 @@ used; a recording shorter than one is a single window. Two passes find them: the
 for its length, the second reads the windows.
 """
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, replace
 
 from cgdmer.errors import ConfigError, DataError
@@ -44,12 +44,18 @@ def check_every(every: float | None) -> None:
 
 
 def windows(
-    paths: Iterable[RecordingPath | Rejected], metadata: ArrayMetadata, form: Signal, sliding: Sliding
-) -> Iterator[RecordingPath | Rejected]:
-    """Yield the windows of each recording in order, as recordings; one that cannot be read is yielded as rejected."""
+    paths: Iterable[RecordingPath | Rejected], metadata: ArrayMetadata, form: Signal, sliding: Sliding,
+    planned: Callable[[int], None] = lambda _: None,
+) -> Iterator[RecordingPath | Rejected]:  # fmt: skip
+    """Yield the windows of each recording in order, as recordings; one that cannot be read is yielded as rejected.
+
+    `planned` receives the number of windows of each recording before the first of them is yielded.
+    """
     for several in map_batches(paths, metadata, form, sliding.seconds, lengths, sliding.start):
         for path, seconds in several:
-            for window in [path] if isinstance(path, Rejected) else _cut(path, seconds, sliding):
+            count = 1 if isinstance(path, Rejected) else count_windows(seconds, sliding)
+            planned(count)
+            for window in [path] if isinstance(path, Rejected) else _cut(path, seconds, count, sliding):
                 yield replace(window, whole=True) if isinstance(window, Rejected) else window
 
 
@@ -74,8 +80,12 @@ def _length(path: RecordingPath | Rejected, metadata: ArrayMetadata) -> tuple[Re
         return rejection(path, error), 0.0
 
 
-def _cut(path: RecordingPath, seconds: float, sliding: Sliding) -> Iterator[RecordingPath | Rejected]:
-    count = 1 + max(0, int((seconds - sliding.start - sliding.seconds) / sliding.every + 1e-9))
+def count_windows(seconds: float, sliding: Sliding) -> int:
+    """Return how many windows a recording has; one that is too short or cannot be used counts as one."""
+    return 1 + max(0, int((seconds - sliding.start - sliding.seconds) / sliding.every + 1e-9))
+
+
+def _cut(path: RecordingPath, seconds: float, count: int, sliding: Sliding) -> Iterator[RecordingPath | Rejected]:
     if sliding.start >= seconds:
         allowed = "a start before the end of the recording"
         yield rejection(path, DataError(f"it ends at {seconds:g} s, before --start {sliding.start:g}", allowed=allowed))
