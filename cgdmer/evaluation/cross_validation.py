@@ -2,7 +2,7 @@
 
 The C of a probe is chosen by cross-validation within its training folds, so no record of a fold influences the probe
 that scores it. Probes with different C have logits of different spread, so the scores of a fold are standardised before
-they are pooled (docs/protocols.md F). Intervals resample patients, because recordings of one patient resemble each
+they are pooled (docs/protocols.md G.28). Intervals resample patients, because recordings of one patient resemble each
 other.
 """
 
