@@ -7,7 +7,7 @@ from cgdmer.embeddings import Origin
 from cgdmer.page import Html, el, section
 from cgdmer.report import table
 from cgdmer.report.headline import METHOD, SOURCE_NAMES, encoder_order, name_of
-from cgdmer.report.table import Content, Table
+from cgdmer.report.table import Content, Table, stacked
 from cgdmer.tables import TASKS
 
 TITLE = "Encoders"
@@ -15,6 +15,28 @@ SEEN, NOT_SEEN, UNKNOWN, UNTRAINED = "seen", "not seen", "unknown", "no training
 TRAINING_SPLIT = "training split"
 UNTRAINED_ENCODERS = ("random", "random_resnet18", "handcrafted")
 """Controls that learned from no recording."""
+
+
+@dataclass(frozen=True)
+class Records:
+    """How many recordings a published encoder was trained on."""
+
+    number: str
+    """As its source has it; UNKNOWN where none was found."""
+    source: str
+    """Where the number was read, or what is known instead."""
+
+
+RECORDS = {
+    "merl_resnet18": Records("771,693", "the authors' preprocessing notebook"),
+    "merl_vit_tiny": Records("771,693", "the authors' preprocessing notebook"),
+    "melp": Records("at most 771,693", "MERL's filter, less invalid records that its authors do not count"),
+    "heartlang": Records(UNKNOWN, "all that its code can read of the 800,035 of the corpus"),
+    "ecg_fm": Records("888,288", "sizes of the corpora; how many were used is not stated"),
+    "ecgfounder": Records("10,771,552", "abstract, NEJM AI 2 (7), 2025"),
+    "ecg_jepa": Records("about 180,000", "abstract, arXiv 2410.08559"),
+}
+"""Of the published encoders; docs/peers.md has the same numbers."""
 LEAD = (
     "Who trained each encoder, on what, and under which licence. 'Seen' means that its training used recordings of the "
     "corpus, those of test patients among them, with or without labels: its scores there do not say how it does on "
@@ -31,6 +53,8 @@ class Seen:
     """Of published encoders, by encoder."""
     pretraining: Sequence[str]
     """Sources whose training split the method of this package was pretrained on."""
+    records: int | None = None
+    """Records that the pretraining of the method read; None if it is not known."""
 
     def of(self, encoder: str, source: str) -> str:
         """Return whether the training of an encoder used a source."""
@@ -51,20 +75,33 @@ def encoders_table(encoders: Sequence[str], benchmarks: Sequence[str], seen: See
         [*_who(encoder, seen), *(seen.of(encoder, source) for source in sources)]
         for encoder in sorted(encoders, key=encoder_order)
     ]
-    head = ("Encoder", "Published as", "Licence", "Trained on", *(SOURCE_NAMES[source] for source in sources))
+    head = (
+        "Encoder",
+        "Published as",
+        "Licence",
+        "Trained on",
+        "Records",
+        *(SOURCE_NAMES[source] for source in sources),
+    )
     return Table("Encoders by origin and by what their training saw.", head, rows, text=tuple(range(len(head))))
 
 
 def _who(encoder: str, seen: Seen) -> list[Content]:
-    """Return name, publication, licence and training data."""
+    """Return name, publication, licence, training data and the number of their records."""
     if encoder == METHOD:
-        return [name_of(encoder), "this package", "MIT", _corpora(seen.pretraining)]
+        return [name_of(encoder), "this package", "MIT", _corpora(seen.pretraining), _own_records(seen.records)]
     if encoder in UNTRAINED_ENCODERS:
-        return [name_of(encoder), "this package", "MIT", "nothing"]
+        return [name_of(encoder), "this package", "MIT", "nothing", "0"]
     origin = seen.origins.get(encoder)
     if origin is None:
-        return [name_of(encoder), UNKNOWN, UNKNOWN, UNKNOWN]
-    return [name_of(encoder), origin.citation, origin.licence, _corpora(origin.trained_on)]
+        return [name_of(encoder), UNKNOWN, UNKNOWN, UNKNOWN, UNKNOWN]
+    counted = RECORDS.get(encoder)
+    records: Content = stacked(counted.number, counted.source) if counted else UNKNOWN
+    return [name_of(encoder), origin.citation, origin.licence, _corpora(origin.trained_on), records]
+
+
+def _own_records(records: int | None) -> Content:
+    return UNKNOWN if records is None else stacked(f"{records:,}", "this run")
 
 
 def _corpora(names: Sequence[str]) -> str:

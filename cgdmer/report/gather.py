@@ -97,7 +97,7 @@ class Findings:
     @property
     def seen(self) -> Seen:
         """What the encoders learned from."""
-        return Seen(self.origins, self.pretrained_on)
+        return Seen(self.origins, self.pretrained_on, self.summary.get("records"))
 
     @property
     def pretrained_on(self) -> list[str]:

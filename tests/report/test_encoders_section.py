@@ -12,8 +12,9 @@ from cgdmer.embeddings import Origin
 from cgdmer.encoders import published
 from cgdmer.metrics_json import Metrics
 from cgdmer.report import corpora, encoders, table
-from cgdmer.report.encoders import NOT_SEEN, SEEN, TRAINING_SPLIT, UNKNOWN, UNTRAINED, Seen
+from cgdmer.report.encoders import NOT_SEEN, RECORDS, SEEN, TRAINING_SPLIT, UNKNOWN, UNTRAINED, Seen
 from cgdmer.report.gather import gather
+from cgdmer.report.table import stacked
 from cgdmer.tracking import children
 
 
@@ -21,7 +22,9 @@ def origin(*corpora):
     return Origin("Title", "Author 2024", "https://example.org", "https://example.org/code", "MIT", list(corpora))
 
 
-SEEING = Seen({"saw": origin("ptb_xl", "csn"), "did_not": origin("mimic_iv_ecg"), "silent": origin()}, ["mimic_iv_ecg"])
+SEEING = Seen(
+    {"saw": origin("ptb_xl", "csn"), "did_not": origin("mimic_iv_ecg"), "silent": origin()}, ["mimic_iv_ecg"], 2690
+)
 
 
 @pytest.mark.parametrize(
@@ -36,12 +39,12 @@ def test_what_an_encoder_has_seen_follows_from_its_card(encoder, source, answer)
 
 def test_the_table_has_licence_training_data_and_a_column_per_benchmark():
     made = encoders.encoders_table(["saw", "cgdmer", "random", "without_card"], ["ptb_xl", "csn"], SEEING)
-    assert list(made.head) == ["Encoder", "Published as", "Licence", "Trained on", "PTB-XL", "CSN"]
+    assert list(made.head) == ["Encoder", "Published as", "Licence", "Trained on", "Records", "PTB-XL", "CSN"]
     rows = {row[0]: list(row[1:]) for row in made.rows}
-    assert rows["saw"] == ["Author 2024", "MIT", "PTB-XL, CSN", SEEN, SEEN]
-    assert rows["without_card"] == [UNKNOWN, UNKNOWN, UNKNOWN, UNKNOWN, UNKNOWN]
-    assert rows["CG-DMER"] == ["this package", "MIT", "MIMIC-IV-ECG", NOT_SEEN, NOT_SEEN]
-    assert rows["Random transformer"][2:] == ["nothing", UNTRAINED, UNTRAINED]
+    assert rows["saw"] == ["Author 2024", "MIT", "PTB-XL, CSN", UNKNOWN, SEEN, SEEN]
+    assert rows["without_card"] == [UNKNOWN] * 6
+    assert rows["CG-DMER"] == ["this package", "MIT", "MIMIC-IV-ECG", stacked("2,690", "this run"), NOT_SEEN, NOT_SEEN]
+    assert rows["Random transformer"][2:] == ["nothing", "0", UNTRAINED, UNTRAINED]
 
 
 @pytest.mark.parametrize("name", published.names())
@@ -55,6 +58,16 @@ def test_every_published_encoder_says_what_it_was_trained_on(name):
         assert (seen.of(name, source) == SEEN) == (source in card.origin().trained_on)
 
 
+@pytest.mark.parametrize("name", published.names())
+def test_every_published_encoder_has_its_number_of_records_with_a_source(name):
+    counts = [corpus.records for corpus in published.card(name).trained_on]
+    assert RECORDS[name].source
+    if None not in counts:
+        assert RECORDS[name].number == f"{sum(counts):,}"
+    else:
+        assert RECORDS[name].number == UNKNOWN or RECORDS[name].number.startswith(("about ", "at most "))
+
+
 def test_ecg_fm_has_seen_the_benchmark_and_says_so(run):
     findings = gather(MATRIX)
     assert findings.seen.pretraining == [SOURCE]
@@ -63,6 +76,8 @@ def test_ecg_fm_has_seen_the_benchmark_and_says_so(run):
     assert [row[-1] for row in made.rows if row[0] == "ECG-FM"] == [SEEN]
     [line] = [line for line in table.grid(made).splitlines() if line.startswith("| ECG-FM")]
     assert "MIT" in line
+    assert "888,288" in line
+    assert [row[4] for row in made.rows if row[0] == "CG-DMER"] == [stacked("72", "this run")]
     assert line in paths.REPORT_MD.read_text()
     assert 'id="encoders"' in paths.REPORT_HTML.read_text()
 
