@@ -6,6 +6,7 @@ from pathlib import Path
 
 from cgdmer import costs, paths, tables
 from cgdmer.costs import Cost
+from cgdmer.encoders.pretrained import open_folder
 from cgdmer.errors import DataError
 from cgdmer.files import named, read_json, write_text
 from cgdmer.metrics_json import Metrics
@@ -68,7 +69,9 @@ def publish(settings: Settings, spent: Sequence[Cost] = (), *, checked: bool = F
     tags = findings.version_tags(here, metrics, corpora)
     with server.explained():
         run = record.record(here, results)
-        versions = registry.register(run, paths.MODEL, findings.example(settings), tags, card.fitting(text))
+        versions = registry.register(
+            run, paths.MODEL, findings.example(open_folder(paths.MODEL)), tags, card.fitting(text)
+        )
     return Published(run, versions)
 
 

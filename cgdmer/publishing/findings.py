@@ -8,7 +8,7 @@ import polars as pl
 
 from cgdmer import paths
 from cgdmer.ablation_results import Ablation
-from cgdmer.api import load_encoder
+from cgdmer.encoders.pretrained import Pretrained
 from cgdmer.errors import ConfigError
 from cgdmer.evaluation import ablations as stored
 from cgdmer.files import named, read_json, sha256
@@ -72,10 +72,9 @@ def probed() -> list[str]:
     return [task for task in TASKS if paths.predictions(ENCODER, task).is_file()]
 
 
-def example(settings: Settings) -> registry.Example:
+def example(encoder: Pretrained) -> registry.Example:
     """Return synthetic input, so that no patient's recording reaches the registry, and the encoder's output for it."""
-    encoder = load_encoder(paths.MODEL)
-    time = np.arange(settings.signal.samples) / settings.signal.fs
+    time = np.arange(encoder.samples) / encoder.fs
     beats = np.sin(2 * np.pi * 1.2 * time) ** 15
     signal = np.stack([np.outer(np.linspace(-1, 1, 12), beats), np.outer(np.linspace(1, 0.1, 12), beats)])
     signal = signal.astype(np.float32)

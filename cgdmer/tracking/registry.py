@@ -28,6 +28,8 @@ ABOUT = {
     REPORT: "Maps ECG reports to the space of the aligned ECG features.",
 }
 CANDIDATE = "candidate"
+SHIPPED = {ECG: "cgdmer-base-ecg-encoder", REPORT: "cgdmer-base-report-encoder"}
+SHIPPED_ALIAS = "shipped"
 REQUIREMENTS = ("mlflow", "numpy", "polars", "pydantic", "pyyaml", "safetensors", "scipy", "tokenizers", "torch",
                 "transformers")  # fmt: skip
 """What the served encoders import, pinned to the versions installed here."""
@@ -48,23 +50,29 @@ class Example:
     """None if the model has no report encoder."""
 
 
-def register(run: str, folder: Path, example: Example, tags: Mapping[str, str], card: str) -> dict[str, str]:
-    """Register the encoders of a run once, with the alias `candidate`; return name to version."""
+def register(
+    run: str, folder: Path, example: Example, tags: Mapping[str, str], card: str, *, shipped: bool = False
+) -> dict[str, str]:  # fmt: skip
+    """Register the encoders of a run once, with the alias `candidate`; return name to version.
+
+    The encoder that the package ships has names and an alias of its own, so that it is no candidate of the pipeline.
+    """
     client = server.connect()
     versions = {}
-    for name in (ECG, REPORT) if example.vectors is not None else (ECG,):
-        version = _version_of(client, name, run) or _log(run, name, folder, example)
+    for kind in (ECG, REPORT) if example.vectors is not None else (ECG,):
+        name, alias = (SHIPPED[kind], SHIPPED_ALIAS) if shipped else (kind, CANDIDATE)
+        version = _version_of(client, name, run) or _log(run, kind, name, folder, example)
         for key, value in tags.items():
             client.set_model_version_tag(name, version, key, value)
-        client.update_registered_model(name, ABOUT[name])
+        client.update_registered_model(name, ABOUT[kind])
         client.update_model_version(name, version, card)
-        client.set_registered_model_alias(name, CANDIDATE, version)
+        client.set_registered_model_alias(name, alias, version)
         versions[name] = version
     return versions
 
 
-def _log(run: str, name: str, folder: Path, example: Example) -> str:
-    """Log a model into a run, register it and return its version; it includes this package's code."""
+def _log(run: str, kind: str, name: str, folder: Path, example: Example) -> str:
+    """Log a model into a run, register it as `name` and return its version; it includes this package's code."""
     package = Path(__file__).parents[1]
     with tempfile.TemporaryDirectory() as scratch, warnings.catch_warnings(), mlflow.start_run(run_id=run):
         warnings.filterwarnings("ignore", message=".*type hints", category=UserWarning)
@@ -72,11 +80,11 @@ def _log(run: str, name: str, folder: Path, example: Example) -> str:
         _write_example(example_file, example)
         info = mlflow.pyfunc.log_model(
             name=name,
-            python_model=str(Path(__file__).with_name(SERVED[name])),
+            python_model=str(Path(__file__).with_name(SERVED[kind])),
             artifacts={"model": str(folder), "example": str(example_file)},
             code_paths=[str(package)],
-            signature=_signature(name, example),
-            input_example=example.signal[:1] if name == ECG else example.reports,
+            signature=_signature(kind, example),
+            input_example=example.signal[:1] if kind == ECG else example.reports,
             pip_requirements=[_pinned(library) for library in REQUIREMENTS],
             registered_model_name=name,
         )

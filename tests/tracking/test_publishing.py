@@ -11,6 +11,7 @@ from support.published_project import SECRETS, SETTINGS
 
 import cgdmer
 from cgdmer import paths, publishing, tables
+from cgdmer.encoders.pretrained import open_folder
 from cgdmer.errors import ConfigError
 from cgdmer.publishing import card, findings, groups
 from cgdmer.signals import LEADS, canonical
@@ -123,4 +124,4 @@ def test_the_page_is_logged_only_where_every_corpus_is_simulated(project):
 def test_a_model_without_reports_has_no_report_encoder(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     example_report.write_model(example_report.index(), contrastive=0.0, report_reconstruction=0.0)
-    assert findings.example(SETTINGS).vectors is None
+    assert findings.example(open_folder(paths.MODEL)).vectors is None
