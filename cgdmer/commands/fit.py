@@ -25,8 +25,9 @@ from cgdmer.probing.label_probe_io import MEASUREMENTS, MEASUREMENTS_VERSION, La
 from cgdmer.probing.label_table import ColumnNames, LabelTable
 from cgdmer.probing.linear_probe_io import FittedLayer
 from cgdmer.progress import terminal_bar
-from cgdmer.recordings import find_recordings
+from cgdmer.recordings import RecordingPath, find_recordings
 from cgdmer.recordings.batches import map_batches
+from cgdmer.recordings.discovery import Rejected
 
 FEATURES = ("learned", "measurements", "both")
 
@@ -144,15 +145,22 @@ def _matches(request: Request, table_file: Path, table: LabelTable) -> Matches:
     ]
     matches = match(table.recordings, recordings)
     if not matches.recordings:
-        found = f"{len(recordings):,} recordings were found, for example {printable(recordings[0].id)}" if (
-            recordings) else "no recording was found"  # fmt: skip
         raise DataError(
             f"no row of {printable(str(table_file))} names a recording: its first row is "
-            f"'{printable(table.recordings[0][:80])}', and {found}",
+            f"'{printable(table.recordings[0][:80])}', and {_found(recordings)}",
             allowed="an id of `cgdmer embed`, a path, a file name, or a name without suffix",
             fix="name the right column with --recording COLUMN; for arrays, pass --fs, --unit and --leads",
         )
     return matches
+
+
+def _found(recordings: Sequence[RecordingPath | Rejected]) -> str:
+    """Say how many recordings were found, or why the first path is none."""
+    named = [one for one in recordings if isinstance(one, RecordingPath)]
+    if named:
+        return f"{len(named):,} recordings were found, for example {printable(named[0].id)}"
+    refused = [f"{one.id[-80:]} is refused: {one.reason[:80]}" for one in recordings if isinstance(one, Rejected)]
+    return f"no recording was found{f'; {refused[0]}' if refused else ''}"
 
 
 def _encode(request: Request, encoder: Pretrained, names: Sequence[str], matches: Matches) -> Labelled:
