@@ -10,52 +10,84 @@ from cgdmer.evaluation import zero_shot
 
 ROWS, CLASSES = 10, 3
 """Recordings that are shown, and classes of each."""
-MAX_ID = 40
-"""Characters of an id that are shown, from its end."""
+MAX_ID, MAX_QUALITY = 40, 60
+"""Characters of an id that are shown, from its end, and of what is doubtful."""
+LARGEST, PLACE = "/max", "/max_at"
+"""Endings of the columns of a recording that was cut into windows."""
 
 
 class Findings:
-    """Collects the first recordings of an output; its text is the table.
+    """Collects the first recordings of an output; its text is the table, with a line for each of the top classes.
 
     Columns of `probabilities` are shown by the text of their class, columns of `own` labels by the name of the label.
+    Of a recording that was cut into windows, the largest probability and its time are shown beside the mean.
     """
 
     def __init__(self, probabilities: Sequence[str], own: Sequence[str] = ()) -> None:
         self._columns, self._own = [*own, *probabilities], frozenset(own)
-        self._rows: list[tuple[str, str, str]] = []
-        self._more = 0
-        self._names: dict[str, str] = {}
-        if probabilities:
-            prompts = zero_shot.read_prompts(zero_shot.STATEMENTS, zero_shot.STATEMENTS.stem, ensemble=False)
-            self._names = {name: texts[0] for name, texts in prompts.texts.items()}
+        self._rows: list[tuple[str, ...]] = []
+        self._shown, self._more, self._windows = 0, 0, False
+        self._names = class_texts() if probabilities else {}
 
     def add(self, columns: Columns) -> None:
         """Take the rows of a batch; only the first ones are kept."""
         count = len(columns["id"])
-        for row in range(min(count, ROWS - len(self._rows))):
-            self._rows.append((_short(columns["id"][row]), self._top(columns, row), str(columns["quality"][row])))
+        self._windows = any(f"{name}{LARGEST}" in columns for name in self._columns)
+        for row in range(min(count, ROWS - self._shown)):
+            lines = self._lines(columns, row)
+            quality = str(columns["quality"][row])
+            firsts = (_short(columns["id"][row]), quality if len(quality) <= MAX_QUALITY else f"{quality[:57]}...")
+            for number, (name, *values) in enumerate(lines or [("", "")]):
+                first, last = firsts if not number else ("", "")
+                self._rows.append((first, name, *values, last))
+            self._shown += 1
         self._more += count
 
-    def _top(self, columns: Columns, row: int) -> str:
-        likeliest: dict[str, float] = {}
-        for name in sorted(self._columns, key=lambda name: -float(columns[name][row])):
-            likeliest.setdefault(self._readable(name), float(columns[name][row]))  # several tasks may have a class
-        return ", ".join(f"{name} {value:.2f}" for name, value in list(likeliest.items())[:CLASSES])
+    def _lines(self, columns: Columns, row: int) -> list[tuple[str, ...]]:
+        """Return name, probability and, for windows, its maximum and time of the likeliest classes."""
+        ending = LARGEST if self._windows else ""
+        likeliest: dict[str, str] = {}  # several tasks may have a class
+        for column in sorted(self._columns, key=lambda name: -float(columns[f"{name}{ending}"][row])):
+            likeliest.setdefault(self._readable(column), column)
+        lines = []
+        for name, column in list(likeliest.items())[:CLASSES]:
+            values = [f"{float(columns[column][row]):.2f}"]
+            if self._windows:
+                at = clock(float(columns[f"{column}{PLACE}"][row]))
+                values.append(f"{float(columns[f'{column}{LARGEST}'][row]):.2f} at {at}")
+            lines.append((name, *values))
+        return lines
 
     def _readable(self, column: str) -> str:
-        name = column.rsplit("/", 1)[-1]
+        name = column.split("/", 2)[-1]
         text = "" if column in self._own else self._names.get(name, "")
         return f"{text} ({name})" if text and len(text) <= MAX_ID else name
 
     def __str__(self) -> str:
         if not self._rows:
             return ""
-        heads = ("recording", "likeliest classes" if self._columns else "(no --probe: no probabilities)", "quality")
+        heads: tuple[str, ...] = ("recording", "likeliest classes", "probability", "quality")
+        if not self._columns:
+            heads = ("recording", "(no --probe: no probabilities)", "", "quality")
+        elif self._windows:
+            heads = ("recording", "likeliest classes", "mean", "largest", "quality")
         widths = [max(len(row[place]) for row in [heads, *self._rows]) for place in range(len(heads))]
         lines = ["  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip()
                  for row in [heads, *self._rows]]  # fmt: skip
-        hidden = self._more - len(self._rows)
+        hidden = self._more - self._shown
         return "\n".join([*lines, *([f"and {hidden} more in the output"] if hidden > 0 else [])])
+
+
+def class_texts() -> dict[str, str]:
+    """Return the text of each class of the package's prompts."""
+    prompts = zero_shot.read_prompts(zero_shot.STATEMENTS, zero_shot.STATEMENTS.stem, ensemble=False)
+    return {name: texts[0] for name, texts in prompts.texts.items()}
+
+
+def clock(seconds: float) -> str:
+    """Return a time from the beginning of a recording as H:MM:SS."""
+    whole = int(seconds)
+    return f"{whole // 3600}:{whole // 60 % 60:02}:{whole % 60:02}"
 
 
 def without_controls(text: str) -> str:

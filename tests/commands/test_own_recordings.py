@@ -102,12 +102,28 @@ def test_the_table_shows_the_likeliest_classes_by_name():
     for _ in range(8):
         findings.add(columns)
     lines = str(findings).splitlines()
-    assert "(NORM) 0.90" in lines[1]
-    assert lines[1].endswith("ok")
-    assert "own 0.80" in lines[2]
-    assert lines[2].endswith("flat V3")
+    assert lines[1].split()[-3:] == ["(NORM)", "0.90", "ok"]
+    assert [line.split()[-1] for line in lines[2:4]] == ["0.05", "0.01"]
+    assert lines[4].split() == ["b?[2J", "own", "0.80", "flat", "V3"]
     assert "\x1b" not in str(findings)
     assert lines[-1] == "and 6 more in the output"
+    assert len(lines) == 1 + 10 * 3 + 1
+
+
+def test_of_windows_the_table_shows_mean_and_largest_with_its_time():
+    findings = Findings(["probe/ptb_xl_sub/LAFB/LPFB", "probe/ptb_xl_super/MI"])
+    columns = {"id": ["holter.edf"], "quality": ["3 of 9 windows are doubtful, most often: " + "x" * 40]}
+    for name, mean, largest, at in [("ptb_xl_sub/LAFB/LPFB", 0.1, 0.9, 11_560), ("ptb_xl_super/MI", 0.2, 0.3, 0)]:
+        columns |= {
+            f"probe/{name}{end}": np.array([value]) for end, value in [("", mean), ("/max", largest), ("/max_at", at)]
+        }
+    findings.add(columns)
+    lines = str(findings).splitlines()
+    assert lines[0].split() == ["recording", "likeliest", "classes", "mean", "largest", "quality"]
+    assert "LAFB/LPFB" in lines[1]
+    assert "0.10  0.90 at 3:12:40" in lines[1]
+    assert lines[1].endswith("...")
+    assert lines[2].split()[-4:] == ["0.20", "0.30", "at", "0:00:00"]
 
 
 def test_tall_waves_stay_on_the_paper_and_taller_ones_are_cut_with_a_note(tmp_path):
