@@ -88,8 +88,10 @@ def table(path: Path, meta: dict[str, Any]) -> Iterator[Writer]:
 
 @contextmanager
 def workbook(path: Path, meta: dict[str, Any]) -> Iterator[Writer]:
-    """Write a workbook with one column per number, and its metadata in a second sheet."""
-    with spreadsheet.workbook(path, meta) as write:
+    """Write a workbook with one column per number under readable titles, and its metadata in a second sheet."""
+    from cgdmer.commands.column_labels import label
+
+    with spreadsheet.workbook(path, meta, label) as write:
         yield lambda columns: write(dict(_flat(columns)))
 
 

@@ -54,7 +54,7 @@ def test_every_format_holds_the_same_numbers(tmp_path):
     for name in NAMES:
         assert binary.schema[name] == pl.Float64
         np.testing.assert_allclose(text[name].cast(pl.Float64).to_numpy(), binary[name].to_numpy())
-    assert [row[0] for row in sheet("m.xlsx")] == ["id", *text["id"]]
+    assert [row[0] for row in sheet("m.xlsx")] == ["recording", *text["id"]]
     assert sheet("m.xlsx")[1][4] == text["beats"][0]
     meta = json.loads(pq.read_schema("m.parquet").metadata[b"cgdmer"])
     assert meta["signal"]["fs"] == 500

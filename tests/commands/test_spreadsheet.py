@@ -8,7 +8,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from cgdmer.commands import spreadsheet
+from cgdmer.commands import column_labels, spreadsheet
+from cgdmer.delineation.measurements import NAMES
 from cgdmer.errors import DataError
 
 SPACE = {"m": "http://schemas.openxmlformats.org/spreadsheetml/2006/main"}
@@ -65,6 +66,43 @@ def test_characters_that_xml_cannot_hold_are_replaced(tmp_path):
 def test_metadata_are_in_the_second_sheet(tmp_path):
     meta = {"signal": {"fs": 500.0}, "seconds": 10}
     assert {key: json.loads(text) for key, text in cells(written(tmp_path, {"id": ["a"]}, meta=meta), 2)} == meta
+
+
+def test_titles_are_bold_and_the_metadata_name_their_columns(tmp_path):
+    path = tmp_path / "out.xlsx"
+    with spreadsheet.workbook(path, {"start": 0}, column_labels.label) as write:
+        write({"id": ["a"], "pr_ms": [140.5], "beats": [12]})
+    assert cells(path) == [["recording", "PR (ms)", "beats"], ["a", 140.5, 12]]
+    assert cells(path, 2) == [["start", "0"], ["column 'recording'", '"id"'], ["column 'PR (ms)'", '"pr_ms"']]
+    with zipfile.ZipFile(path) as archive:
+        rows = ElementTree.fromstring(archive.read("xl/worksheets/sheet1.xml")).findall(".//m:row", SPACE)
+        styles = ElementTree.fromstring(archive.read("xl/styles.xml"))
+    assert [[cell.get("s") for cell in row] for row in rows] == [["1"] * 3, [None] * 3]
+    fonts = styles.findall("m:fonts/m:font", SPACE)
+    bold = styles.findall("m:cellXfs/m:xf", SPACE)[1]
+    assert fonts[int(bold.get("fontId"))].find("m:b", SPACE) is not None
+
+
+@pytest.mark.parametrize(
+    ("column", "title"),
+    [
+        ("qtc_bazett_ms", "QTc Bazett (ms)"),
+        ("st_aVR_mv", "ST aVR (mV)"),
+        ("qrs_axis", "QRS axis (°)"),
+        ("heart_rate/max_at", "heart rate (1/min), second of the largest"),
+        ("probe/ptb_xl_sub/LAFB/LPFB/max", "LAFB/LPFB: probability (ptb_xl_sub), largest"),
+        ("probe/my/AF", "AF: probability (my)"),
+        ("zero_shot/AFIB", "atrial fibrillation (AFIB): cosine with the prompt"),
+        ("windows_unused", "windows not used"),
+    ],
+)
+def test_titles_are_words(column, title):
+    assert column_labels.label(column) == title
+
+
+def test_titles_of_measurements_and_scores_are_unique():
+    columns = [*NAMES, *(f"{name}/{end}" for name in NAMES for end in ("min", "min_at", "max", "max_at"))]
+    assert len({column_labels.label(column) for column in columns}) == len(columns)
 
 
 def test_more_rows_than_a_sheet_holds_are_an_error_without_a_file(tmp_path, monkeypatch):

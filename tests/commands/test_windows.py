@@ -2,6 +2,8 @@
 
 import json
 import os
+import zipfile
+from xml.etree import ElementTree
 
 import numpy as np
 import polars as pl
@@ -24,6 +26,15 @@ def here(tmp_path, monkeypatch):
     signal = example.millivolt(2, 40.0)
     signal[:, 10_000:] = 0
     array("c#1", signal)
+
+
+def sheet(path):
+    """Return the cells of the first sheet."""
+    space = "{http://schemas.openxmlformats.org/spreadsheetml/2006/main}"
+    with zipfile.ZipFile(path) as archive:
+        rows = ElementTree.fromstring(archive.read("xl/worksheets/sheet1.xml")).iter(f"{space}row")
+    return [[float(number.text) if (number := cell.find(f"{space}v")) is not None else "".join(cell.itertext())
+             for cell in row] for row in rows]  # fmt: skip
 
 
 def array(name, signal):
@@ -78,6 +89,14 @@ def test_scores_are_the_mean_and_the_maximum_with_its_time():
     assert whole["zero_shot/AFIB/max_at"][0] == 4 * scores.argmax()
     meta = json.loads(pl.read_parquet_metadata("whole.parquet")["cgdmer"])
     assert (meta["every"], meta["row"]) == (4.0, "recording")
+
+
+def test_a_workbook_of_scores_holds_numbers_below_titles(tmp_path):
+    words = ["--classes", "AFIB", "--every", 4]
+    assert run("score", *words, "-o", "s.xlsx") == run("score", *words, "-o", "s.csv") == 0
+    head, first, *_ = sheet("s.xlsx")
+    assert head[6] == "atrial fibrillation (AFIB): cosine with the prompt"
+    assert first[6:9] == [pl.read_csv("s.csv")[name][0] for name in pl.read_csv("s.csv").columns[6:9]]
 
 
 def test_measurements_are_medians_and_the_rate_has_extremes():
