@@ -148,6 +148,13 @@ def complete(options: argparse.Namespace) -> int:
     return 0
 
 
+def view(options: argparse.Namespace) -> int:
+    from cgdmer.commands import page_arguments
+
+    with own_recordings.ending_cleanly():
+        return page_arguments.run_view(options, lambda text: print(printable(text), flush=True))
+
+
 def models(options: argparse.Namespace) -> int:
     print(model_files.run(options))
     return 0
@@ -237,6 +244,8 @@ COMMANDS: dict[str, Callable[[argparse.Namespace], int]] = {
     "plot": own,
     "measure": own,
     "similar": own,
+    "report": own,
+    "view": view,
     "convert": models,
     "export": models,
     "package": models,

@@ -9,7 +9,7 @@ from pathlib import Path
 from types import FrameType
 from typing import TYPE_CHECKING, Any
 
-from cgdmer.commands import fit_arguments, own_arguments, plot_arguments
+from cgdmer.commands import fit_arguments, own_arguments, page_arguments, plot_arguments
 from cgdmer.errors import ConfigError
 
 if TYPE_CHECKING:
@@ -23,6 +23,7 @@ def add_commands(commands: Any) -> None:
     searched = own_arguments.searched()
     fit_arguments.add(commands, own_arguments.inputs())
     plot_arguments.add(commands, searched)
+    page_arguments.add(commands, searched)
 
 
 def run(options: argparse.Namespace) -> tuple[int, str]:
@@ -120,4 +121,5 @@ COMMANDS: dict[str, Callable[[argparse.Namespace], tuple[int, str]]] = {
     "measure": _measure,
     "similar": _similar,
     "plot": plot_arguments.run,
+    "report": page_arguments.run_report,
 }

@@ -146,6 +146,15 @@ def load(choice: Choice) -> Scorer:
     return Scorer(encoder, choice, probes, classes, vectors, prompts, origin)
 
 
+def prepare(model: str | None, probes: Sequence[str], start: float) -> Scorer:
+    """Return what pages score with: an encoder, and the named probes or else those packaged with it."""
+    scorer = load(choose(model, ScoreOptions(probes=tuple(probes))))
+    scorer.own.check(scorer.encoder, scorer.encoder.seconds, start)
+    if scorer.probes or scorer.classes:
+        scorer.origin.warn()
+    return scorer
+
+
 def _check_representation(name: str, encoder: Pretrained) -> None:
     if name not in encoder.dims:
         names = sorted(encoder.dims)
