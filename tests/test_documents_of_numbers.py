@@ -67,13 +67,16 @@ def test_the_means_over_the_tasks_are_those_of_the_reports():
     assert "With 10 % of the labels they are {}, {} and {}, with 1 % {}, {} and {}".format(*tenth, *hundredth) in text
 
 
+REAL_COLUMNS = ("cgdmer_base", "cgdmer", "random", "random_resnet18", "handcrafted")
+
+
 def test_the_table_of_real_recordings_holds_the_numbers_of_its_report():
     result = RealResult.from_json(committed("reports/real.json"))
     rows = re.findall(r"^\| ([\w -]+) \| (0\.\d+ \[.*\]) \| (\d+), (\d+) \|$", README, re.M)
     scored = real.tasks(result)
     assert [name for name, *_ in rows] == [name for _, name, _ in scored]
     for (_, columns, records, classes), (_, _, task) in zip(rows, scored, strict=True):
-        cells = [task.encoders[name]["pooled"] for name in ("cgdmer", "random", "random_resnet18", "handcrafted")]
+        cells = [task.encoders[name]["pooled"] for name in REAL_COLUMNS]
         assert columns.split(" | ") == [shown(cell.to_json()) for cell in cells]
         assert (int(records), int(classes)) == (task.records, len(task.positives))
 
@@ -93,10 +96,11 @@ def test_sentences_about_real_recordings_hold_the_numbers_of_their_reports():
     for words, name in (
         ("RR interval", "rr"),
         ("QRS duration", "qrs"),
+        ("QT interval", "qt"),
         ("QRS axis", "qrs_axis"),
         ("PR interval", "pr"),
     ):
-        ours, control = (measured[name].encoders[e]["pooled"].r2.mean for e in ("cgdmer", "handcrafted"))
+        ours, control = (measured[name].encoders[e]["pooled"].r2.mean for e in ("cgdmer_base", "handcrafted"))
         assert f"{words} {ours:.2f} ({control:.2f})" in text
     folds = committed("reports/folds/ptb_xl_super.json")
     with_reports, without = (folds["encoders"][n]["pooled"] for n in ("cgdmer", "cgdmer, simulated corpora only"))
@@ -121,20 +125,61 @@ def test_the_flow_of_data_names_every_stage():
     assert {name for name in stages if not re.search(rf"\b{name}\b", flow)} == set()
 
 
-def test_the_table_of_the_shipped_encoder_is_that_of_its_card():
-    """It leaves out the sets with less than 100 records."""
-    rows = re.findall(r"^\| ([\w -]+) \| (\d+) \| ([\d.]+ \[[^|]*) \| ([^|]*) \| ([^|]*) \|$", README, re.M)
-    about = json.loads((ROOT / "cgdmer/base/about.json").read_text())["real"]
-    words = {name: re.split(r"[ ,_]+", name) for name, row in about.items() if row["records"] >= 100}
-    wanted = {(parts[0], parts[-1]): about[name] for name, parts in words.items()}
-    assert len(rows) == len(wanted)
-    for name, records, value, hand_crafted, resnet18 in rows:
-        row = wanted[name.split()[0], name.split()[-1].lower()]
-        assert int(records) == row["records"]
-        assert value == interval(row["encoders"]["cgdmer_base"])
-        gaps = row["differences"]
-        assert hand_crafted == interval(gaps["handcrafted"], 3, "+")
-        assert resnet18 == interval(gaps["random_resnet18"], 3, "+")
+FEW_LABELS = {"none: zero-shot": "zero-shot", "none: probe of simulated recordings": "simulated"}
+FEW_COLUMNS = ("cgdmer_base", "cgdmer", "random_resnet18", "handcrafted")
+
+
+def test_the_table_of_few_labels_holds_the_numbers_of_its_report():
+    task = RealResult.from_json(committed("reports/real.json")).sets["ptb_xl"].tasks["ptb_xl_super"]
+    table = README.split("| labels of real recordings, PTB-XL Super |")[1].split("\n\n")[0]
+    *rows, with_all = [line.strip("| ").split(" | ") for line in table.splitlines()[2:]]
+    assert [FEW_LABELS.get(row[0], row[0]) for row in rows] == [kind for kind, _ in task.by_labels()]
+    for row, (_, few) in zip(rows, task.by_labels(), strict=True):
+        cells = [few.encoders.get(name) for name in FEW_COLUMNS]
+        assert row[1:5] == [shown(cell.to_json()) if cell else "–" for cell in cells]
+        gap = few.differences.get("handcrafted")
+        assert row[5] == (interval(gap.to_json(), 3, "+") if gap else "–")
+    cells = [task.encoders[name]["pooled"] for name in FEW_COLUMNS]
+    assert with_all[0] == f"all, {task.records * 4 // 5} a fold"
+    assert with_all[1:5] == [shown(cell.to_json()) for cell in cells]
+    assert with_all[5] == interval(task.differences["handcrafted"].to_json(), 3, "+")
+
+
+def test_what_is_said_of_few_labels_follows_from_the_report():
+    result, text = RealResult.from_json(committed("reports/real.json")), " ".join(README.split())
+    ptb_xl, csn = result.sets["ptb_xl"].tasks, result.sets["csn"].tasks["csn"]
+    few = ptb_xl["ptb_xl_super"].few
+    ours = [few[kind].encoders["cgdmer_base"].mean for kind in ("zero-shot", "simulated")]
+    assert few["100"].encoders["handcrafted"].mean < min(ours)  # "need 100 to 200 labels for"
+    assert max(ours) < few["200"].encoders["handcrafted"].mean
+    gap = ptb_xl["ptb_xl_super"].differences["handcrafted"]
+    assert gap.low < 0 < gap.mean  # "its lead is small, and its interval contains zero"
+    prompts = [one.few["zero-shot"].encoders["cgdmer_base"].mean
+               for one in (ptb_xl["ptb_xl_rhythm"], csn, ptb_xl["ptb_xl_sub"])]  # fmt: skip
+    assert "reaches {:.3f} on Rhythm and {:.3f} on CSN".format(*prompts) in text
+    assert f"and {prompts[2]:.3f} on Sub, where the probe is better" in text
+    probes = [one.encoders["cgdmer_base"]["pooled"].mean for one in (ptb_xl["ptb_xl_rhythm"], csn)]
+    assert all(prompt >= probe for prompt, probe in zip(prompts, probes, strict=False))
+    assert prompts[2] < ptb_xl["ptb_xl_sub"].encoders["cgdmer_base"]["pooled"].mean
+
+
+def test_the_comparisons_with_hand_crafted_features_are_told_as_they_are():
+    result = RealResult.from_json(committed("reports/real.json"))
+    gaps = {name: task.differences["handcrafted"] for _, name, task in real.tasks(result)}
+    assert {name for name, gap in gaps.items() if gap.low > 0} == {"PTB-XL Sub", "LUDB rhythm", "CPSC2018"}
+    assert {name for name, gap in gaps.items() if gap.high < 0} == {"LUDB diagnosis"}
+    assert len(gaps) == 9
+
+
+def test_the_results_on_the_card_are_those_of_the_report():
+    result = RealResult.from_json(committed("reports/real.json"))
+    card = json.loads((ROOT / "cgdmer/base/about.json").read_text())["real"]
+    for source, _, task in real.tasks(result):
+        name = next(name for name in result.sets[source].tasks if result.sets[source].tasks[name] is task)
+        row = card[f"{result.sets[source].title}, {name}"]
+        cell = task.encoders["cgdmer_base"]["pooled"]
+        assert row["encoders"]["cgdmer_base"] == {"mean": cell.mean, "low": cell.low, "high": cell.high}
+        assert len(row.get("few", [])) == len(task.few)
 
 
 def interval(of, digits=2, sign=""):

@@ -148,7 +148,7 @@ def _described(folder: Path, stated: About) -> str:
     """Return what the folder holds, and the line that pins a shipped encoder."""
     lines = [f"{folder}: {stated.half.bytes / 1e6:.1f} MB of weights, digest {stated.digest}"]
     lines += [f"{task}: probe {cell.text()}" for task, cell in stated.probes.items()]
-    lines += [f"{task}: {row.encoders[next(iter(row.encoders))].text()}" for task, row in (stated.real or {}).items()]
+    lines += [f"{task}: {row.encoders[cgdmer_base.NAME].text()}" for task, row in (stated.real or {}).items()]
     if folder.resolve() == cgdmer_base.FOLDER.resolve() and stated.digest != cgdmer_base.DIGEST:
         lines.append(f'to pin it: set DIGEST = "{stated.digest}" in cgdmer/encoders/cgdmer_base.py')
     return "\n".join(lines)

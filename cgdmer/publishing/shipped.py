@@ -62,7 +62,7 @@ def numbers(stated: About) -> dict[str, float]:
     """Return the macro AUROCs of the card: probes and zero-shot on simulated corpora, probes on real recordings."""
     probes = {f"auroc/{task}": cell.mean for task, cell in stated.probes.items()}
     prompts = {f"zero_shot/{task}": cell.mean for task, cell in stated.zero_shot.items()}
-    real = {f"real/{_key(name)}": next(iter(row.encoders.values())).mean for name, row in (stated.real or {}).items()}
+    real = {f"real/{_key(name)}": row.encoders[cgdmer_base.NAME].mean for name, row in (stated.real or {}).items()}
     return {**probes, **prompts, **real}
 
 

@@ -1,10 +1,12 @@
 """The model card of a packaged encoder: every number comes from `about.json` and `config.json`."""
 
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
 import yaml
 
+from cgdmer.encoders import cgdmer_base
 from cgdmer.files import read_json
 from cgdmer.models import weights
 from cgdmer.results import Cell, Interval
@@ -127,7 +129,7 @@ def _real(about: About) -> str:
     """Return the tables of `external-validation`; a sentence if it has not run."""
     if not about.real:
         return "Not measured. `python -m cgdmer external-validation --encoders cgdmer_base` measures it."
-    names = list(dict.fromkeys(name for row in about.real.values() for name in row.encoders))
+    names = _names(name for row in about.real.values() for name in row.encoders)
     rows = [
         [task, *(_cell(row.encoders.get(name)) for name in names), f"{row.records:,}"]
         for task, row in about.real.items()
@@ -144,10 +146,15 @@ def _real(about: About) -> str:
     return f"{intro}\n\n{first}\n\n{second}" if len(names) > 1 else f"{intro}\n\n{first}"
 
 
+def _names(encoders: Iterable[str]) -> list[str]:
+    """Return the encoders once each, the packaged one first."""
+    return sorted(set(encoders), key=lambda name: (name != cgdmer_base.NAME, name))
+
+
 def _few(about: About) -> str:
     """Return the scores with few labels or none; '' if they were not measured."""
     told = [(task, few) for task, row in (about.real or {}).items() for few in row.few]
-    names = list(dict.fromkeys(name for _, few in told for name in few.encoders))
+    names = _names(name for _, few in told for name in few.encoders)
     rows = [
         [task, few.labels, *(_cell(few.encoders.get(name)) for name in names),
          _cell(few.differences.get(HAND_CRAFTED), signed=True)]
