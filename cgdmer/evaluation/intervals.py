@@ -1,7 +1,10 @@
 """Definitions of the measurements: units, heart-rate corrections of QT, frontal axes, and the types of results."""
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
+
+import numpy as np
 
 from cgdmer.json_dataclass import Json
 from cgdmer.results import Interval
@@ -21,6 +24,8 @@ class Measurement:
 
 MEASUREMENTS = {
     "rr": Measurement("RR interval", "ms"),
+    "rr_sd": Measurement("SD of RR", "ms"),
+    "rmssd": Measurement("RMSSD", "ms"),
     "pr": Measurement("PR interval", "ms"),
     "qrs": Measurement("QRS duration", "ms"),
     "qt": Measurement("QT interval", "ms"),
@@ -32,7 +37,8 @@ MEASUREMENTS = {
     "age": Measurement("Age", "years"),
     "male": Measurement("Sex", "AUROC", BINARY),
 }
-"""In the order of tables. RR is the mean over the record. An axis is the direction of the area in I and aVF."""
+"""In the order of tables. RR is the mean over the record; its standard deviation and the root mean square of successive
+differences (RMSSD) are heart rate variability over ten seconds. An axis is the direction of the area in I and aVF."""
 
 
 @dataclass(frozen=True)
@@ -68,6 +74,16 @@ class MeasurementResult(Json):
     sources: dict[str, str]
     """Where the truth of each corpus comes from: the simulator, or the metadata of the corpus."""
     bootstrap: int
+
+
+def variability(gaps: Sequence[float] | np.ndarray) -> dict[str, float | None]:
+    """Return standard deviation and RMSSD of the RR intervals of a record (n,), in their unit; None below three beats.
+
+    All beats count, ectopic ones too.
+    """
+    if len(gaps) < 2:
+        return {"rr_sd": None, "rmssd": None}
+    return {"rr_sd": float(np.std(gaps)), "rmssd": float(np.sqrt(np.mean(np.square(np.diff(gaps)))))}
 
 
 def corrected(qt: float | None, rr: float | None) -> dict[str, float | None]:

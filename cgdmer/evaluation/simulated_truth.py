@@ -13,7 +13,7 @@ import polars as pl
 
 from cgdmer.demo_corpora import drawing
 from cgdmer.errors import DataError
-from cgdmer.evaluation.intervals import axis, corrected
+from cgdmer.evaluation.intervals import axis, corrected, variability
 from cgdmer.settings import Corpus
 from cgdmer.simulator import Case, atria, draw_cases, heart, torso
 from cgdmer.simulator.draws import Draws
@@ -64,11 +64,13 @@ def measure(case: Case, seed: int, number: int, seconds: float = SECONDS) -> dic
     rhythm = beats(case, seconds, random)
     waves = heart.ventricular_waves(case, random, random.normal(0, 11))
     inside = rhythm.onset[(rhythm.onset >= 0) & (rhythm.onset < seconds)]
-    rr = float(np.diff(inside).mean() * 1000) if len(inside) > 1 else None
+    gaps = np.diff(inside) * 1000  # ms
+    rr = float(gaps.mean()) if len(gaps) else None
     with_p = case.rhythm in SINUS or bool(np.isfinite(rhythm.p_onset).any())
     repolarised = case.qt_ms - 80  # the centre of the T wave in `simulator.repolarisation`
     return {
         "rr": rr,
+        **variability(gaps),
         "pr": case.pr_ms if with_p else None,
         "qrs": case.qrs_ms,
         "qt": case.qt_ms,

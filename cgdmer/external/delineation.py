@@ -5,7 +5,7 @@ from collections.abc import Iterable, Mapping, Sequence
 
 import numpy as np
 
-from cgdmer.evaluation.intervals import axis, corrected
+from cgdmer.evaluation.intervals import axis, corrected, variability
 from cgdmer.external.annotations import Wave
 
 Delineated = Mapping[str, Sequence[Wave]]
@@ -15,16 +15,20 @@ Delineated = Mapping[str, Sequence[Wave]]
 def measure(delineated: Delineated, signal: Mapping[str, np.ndarray], fs: float) -> dict[str, float | None]:
     """Return the intervals in milliseconds and the axes in degrees; None where no lead has the waves.
 
-    An interval is the median over leads of the median over beats. `signal` holds leads I and aVF (T,) in mV. The PR
-    interval runs from the onset of the P wave to that of the QRS complex.
+    An interval is the median over leads of the median over beats; so is the variability of the RR intervals, of each
+    lead's. `signal` holds leads I and aVF (T,) in mV. The PR interval runs from the onset of the P wave to that of the
+    QRS complex.
     """
     rr = _median(_gaps(waves) for waves in delineated.values())
     pr = _median([q.onset - p.onset for p, q in _pairs(waves, "p", "qrs")] for waves in delineated.values())
     qt = _median([t.offset - q.onset for q, t in _pairs(waves, "qrs", "t")] for waves in delineated.values())
     qrs = _median([w.offset - w.onset for w in waves if w.kind == "qrs"] for waves in delineated.values())
+    varied = [variability(np.diff(_peaks(waves))) for waves in delineated.values()]
+    spread = {name: _median([value] for one in varied if (value := one[name]) is not None)
+              for name in ("rr_sd", "rmssd")}  # fmt: skip
     milliseconds = {
         name: None if samples is None else samples / fs * 1000
-        for name, samples in {"rr": rr, "pr": pr, "qrs": qrs, "qt": qt}.items()
+        for name, samples in {"rr": rr, **spread, "pr": pr, "qrs": qrs, "qt": qt}.items()
     }
     axes = {f"{kind}_axis": _axis(delineated, signal, kind) for kind in ("p", "qrs", "t")}
     return {**milliseconds, **corrected(milliseconds["qt"], milliseconds["rr"]), **axes}
@@ -32,8 +36,13 @@ def measure(delineated: Delineated, signal: Mapping[str, np.ndarray], fs: float)
 
 def _gaps(waves: Sequence[Wave]) -> list[float]:
     """Return the mean RR interval of a lead in samples, as a list of one; empty with fewer than two beats."""
-    peaks = [wave.peak for wave in waves if wave.kind == "qrs"]
+    peaks = _peaks(waves)
     return [(peaks[-1] - peaks[0]) / (len(peaks) - 1)] if len(peaks) > 1 else []
+
+
+def _peaks(waves: Sequence[Wave]) -> list[int]:
+    """Return the samples of the peaks of the QRS complexes."""
+    return [wave.peak for wave in waves if wave.kind == "qrs"]
 
 
 def _pairs(waves: Sequence[Wave], first: str, second: str) -> Iterable[tuple[Wave, Wave]]:

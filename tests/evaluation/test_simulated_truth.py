@@ -8,7 +8,7 @@ from cgdmer.demo_corpora import drawing, ptb_xl
 from cgdmer.encoders.handcrafted import find_beats, mean_beat
 from cgdmer.errors import DataError
 from cgdmer.evaluation import simulated_truth
-from cgdmer.evaluation.intervals import axis
+from cgdmer.evaluation.intervals import axis, variability
 from cgdmer.settings import Corpus
 from cgdmer.signals import LEADS
 
@@ -27,16 +27,22 @@ def indexed(source):
 def test_rate_and_axes_are_those_of_the_recording(source):
     known = simulated_truth.truth(source, CORPUS, indexed(source))
     assert known["id"].to_list() == indexed(source)["id"].to_list()
-    gaps, turns = [], {"p_axis": [], "qrs_axis": [], "t_axis": []}
+    gaps, varied, turns = [], [], {"p_axis": [], "qrs_axis": [], "t_axis": []}
     for (_, number, case), row in zip(simulated_truth.cases(source, CORPUS), known.iter_rows(named=True), strict=True):
         signal = drawing.signal(case, CORPUS.seed, number).astype(float)
         peaks = find_beats(signal, drawing.FS)
         if case.rhythm != "paced" and not case.findings & {"premature_ventricular", "bigeminy", "low_voltage"}:
-            gaps.append(np.diff(peaks).mean() * 1000 / drawing.FS / row["rr"] - 1)
+            measured = np.diff(peaks) * 1000 / drawing.FS
+            gaps.append(measured.mean() / row["rr"] - 1)
+            varied.append((variability(measured), row))
         if "normal" in case.findings:  # the windows below are those of a normal beat
             for name, turn in measured_turns(signal, peaks, row).items():
                 turns[name].append((row[name], turn))
     assert np.median(np.abs(gaps)) < 0.01
+    for name in ("rr_sd", "rmssd"):
+        off = np.abs([measured[name] - row[name] for measured, row in varied])  # ms
+        assert np.median(off) < 0.5, name
+        assert np.mean(off < 10) > 0.95, name  # the others have a beat that was missed
     for name, most, least in (("qrs_axis", 2.5, 0.98), ("t_axis", 5, 0.8), ("p_axis", 5, 0.3)):
         known_axis, turn = np.array(turns[name]).T
         assert np.median(np.abs(turn)) < most, name
@@ -58,6 +64,15 @@ def measured_turns(signal, peaks, row):
         first, avf = wave[LEADS.index("I")].sum(), wave[LEADS.index("aVF")].sum()
         turns[name] = (axis(first, avf) - row[name] + 180) % 360 - 180
     return turns
+
+
+def test_variability_is_that_of_all_beats_and_needs_three():
+    assert variability([800.0, 1000.0, 600.0]) == {
+        "rr_sd": pytest.approx(np.std([800, 1000, 600])),
+        "rmssd": pytest.approx(np.sqrt((200**2 + 400**2) / 2)),
+    }
+    assert variability([800.0, 800.0]) == {"rr_sd": 0.0, "rmssd": 0.0}
+    assert variability([800.0]) == variability([]) == {"rr_sd": None, "rmssd": None}
 
 
 def test_records_of_another_seed_are_refused():

@@ -58,6 +58,7 @@ def test_a_planted_record_is_measured_and_labelled(planted):
     assert read.patients == ["1"]
     value = {name: values[0] for name, values in read.measurements.items()}
     assert value["rr"] == 800
+    assert (value["rr_sd"], value["rmssd"]) == (0, 0)
     assert value["pr"] == 180
     assert value["qrs"] == 100
     assert value["qt"] == 400
