@@ -16,6 +16,7 @@ PREFIX = "MDC_ECG_LEAD_"
 """Start of the codes of leads (ISO/IEEE 11073-10102)."""
 TIMES = ("TIME_ABSOLUTE", "TIME_RELATIVE")
 SECONDS = {"s": 1.0, "ms": 1e-3, "us": 1e-6}
+DIGITS = frozenset("0123456789+- \t\r\n")
 DIGITS_LIMIT = 1 << 23
 """Characters of the longest lead: about an hour at 500 Hz."""
 MAX_VALUE = 1e9
@@ -76,10 +77,12 @@ def _millivolt(sequence: Element, lead: str) -> np.ndarray:
 def _digits(text: str, lead: str) -> np.ndarray:
     if len(text) > DIGITS_LIMIT:
         raise RecordError(f"lead {lead} has {len(text):,} characters", allowed=f"at most {DIGITS_LIMIT:,}")
+    if not set(text) <= DIGITS:
+        raise RecordError(f"lead {lead} holds digits that are no whole numbers", allowed="whole numbers")
     words = text.split()
     if max(map(len, words), default=0) > len(str(int(MAX_VALUE))):
         raise RecordError(f"lead {lead} holds digits that are too long", allowed=f"at most {MAX_VALUE:,.0f}")
     try:
         return np.array(words, dtype=np.str_).astype(np.int64)
     except ValueError as error:
-        raise RecordError(f"lead {lead} holds digits that are no whole numbers") from error
+        raise RecordError(f"lead {lead} holds digits that are no whole numbers", allowed="whole numbers") from error

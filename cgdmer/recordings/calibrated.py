@@ -40,7 +40,7 @@ def named(name: str) -> Iterator[None]:
 def number(text: str, what: str, low: float, high: float) -> float:
     """Return a decimal number from `low` to `high`; RecordError for anything else."""
     try:
-        value = float(text) if 0 < len(text) <= MAX_NUMBER and "_" not in text else math.nan
+        value = float(text) if len(text) <= MAX_NUMBER and text.isascii() and "_" not in text else math.nan
     except ValueError:
         value = math.nan
     if not low <= value <= high:

@@ -18,6 +18,8 @@ TYPES, VERSIONS = ("SierraECG", "PhilipsECG"), ("1.03", "1.04", "1.04.01", "1.04
 STANDARD = ("STD-12", "10-WIRE")
 """Acquisition types whose channels are the twelve standard leads, in canonical order."""
 MAX_LEADS, MAX_MILLISECONDS = 32, 3_600_000
+MAX_SAMPLES = 1 << 25
+"""Samples of all leads together: an hour of 16 leads at 500 Hz is a little less."""
 SIZE = 2
 """Bytes of a sample."""
 
@@ -30,7 +32,10 @@ def read_philips(root: Element) -> Record:
     duration = number(waves.attribute("durationperchannel"), "durationperchannel", 1, MAX_MILLISECONDS)
     names = _names(details, waves)
     _check_plain(details, waves)
-    stored = _samples(waves, len(names), round(rate * duration / 1000))
+    count = round(rate * duration / 1000)
+    if not 1 <= count * len(names) <= MAX_SAMPLES:
+        raise RecordError(f"{len(names)} leads of {count:,} samples", allowed=f"1 to {MAX_SAMPLES:,} samples in all")
+    stored = _samples(waves, len(names), count)
     step = number(_resolution(details, waves), "the resolution", 1e-3, 1e4) / 1000
     if _compression(waves):
         stored = xli.restore_limb_leads(stored, names)
