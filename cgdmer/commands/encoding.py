@@ -9,7 +9,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from tempfile import TemporaryDirectory
+from tempfile import TemporaryDirectory, gettempdir
 from typing import Any
 
 import numpy as np
@@ -18,6 +18,7 @@ import torch
 from cgdmer import environment
 from cgdmer.encoders.handcrafted import Handcrafted
 from cgdmer.encoders.pretrained import Pretrained, open_folder
+from cgdmer.errors import CgdmerError, DataError
 from cgdmer.models import weights
 from cgdmer.probing.label_probe_io import MEASUREMENTS
 from cgdmer.recordings.batches import Batch, Job, decode
@@ -50,12 +51,25 @@ def encoding(
         yield decode, partial(encode, encoder=encoder, measurements=measurements)
         return
     with TemporaryDirectory(prefix="cgdmer-") as folder:
-        weights.save(Path(folder), encoder.model, encoder.form, {})
+        _copy(encoder, Path(folder))
         _encoders[folder] = encoder
         try:
             yield partial(_decode_and_encode, folder=folder, measurements=measurements), _unchanged
         finally:
             del _encoders[folder]
+
+
+def _copy(encoder: Pretrained, folder: Path) -> None:
+    """Save an encoder for the workers; DataError if the folder for temporary files is full."""
+    try:
+        weights.save(folder, encoder.model, encoder.form, {})
+    except CgdmerError:
+        raise
+    except Exception as error:  # the library of the tokenizer raises bare Exception
+        raise DataError(
+            f"{gettempdir()} cannot hold a copy of the encoder: {error}"[:300],
+            fix="free space there, or export TMPDIR=/another/folder",
+        ) from error
 
 
 def _decode_and_encode(job: Job, folder: str, measurements: bool) -> Encoded:

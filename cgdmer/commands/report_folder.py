@@ -25,7 +25,7 @@ def claim(folder: Path, inputs: Sequence[str], *, overwrite: bool) -> None:
     With `overwrite`, pages that were edited since are replaced too; files of others never are, nor an input.
     """
     shown = printable(str(folder))
-    if folder.name in ("", "..") or ((folder.is_symlink() or folder.exists()) and not _is_folder(folder)):
+    if folder.name in ("", "..", "-") or ((folder.is_symlink() or folder.exists()) and not _is_folder(folder)):
         raise ConfigError(f"--output: {shown} is no folder", allowed="a new or empty folder", fix="--output pages")
     real = os.path.realpath(folder)
     for path in inputs:
@@ -38,7 +38,7 @@ def claim(folder: Path, inputs: Sequence[str], *, overwrite: bool) -> None:
     present = {
         path.relative_to(folder).as_posix() for path in folder.rglob("*") if path.is_symlink() or not path.is_dir()
     }
-    others = sorted(present - set(written) - {MANIFEST})
+    others = sorted(present - set(written) - ({MANIFEST} if written else set()))
     if others:
         raise ConfigError(
             f"--output: {shown} holds other files, for example {printable(others[0])[:200]}",

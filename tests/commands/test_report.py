@@ -130,11 +130,20 @@ def test_files_of_others_are_never_replaced_and_edited_pages_only_on_request(one
         assert "holds other files, for example recordings/mine.txt" in capsys.readouterr().err
 
 
+@pytest.mark.parametrize("manifest", [b"{}", b"mine", b'{"files": {"../in/r.hea": "0"}}', b"[" * 100_000])
+def test_a_folder_whose_manifest_is_not_this_programs_is_left_alone(one, tmp_path, manifest, capsys):
+    (tmp_path / "pages").mkdir()
+    (tmp_path / "pages" / "report.json").write_bytes(manifest)
+    assert small("in", "--overwrite") == 2
+    assert "holds other files, for example report.json" in capsys.readouterr().err
+    assert (tmp_path / "pages" / "report.json").read_bytes() == manifest
+
+
 def test_no_input_or_link_is_written_into(one, tmp_path, capsys):
     (tmp_path / "real").mkdir()
     (tmp_path / "link").symlink_to("real")
     (tmp_path / "file").write_text("x")
-    for output in ("in", ".", "link", "file", "", "in/r.hea", "..", "/"):
+    for output in ("in", ".", "-", "link", "file", "", "in/r.hea", "..", "/"):
         assert small("in", "-o", output, "--overwrite") == 2, output
         assert "allowed" in capsys.readouterr().err
     assert sorted(path.name for path in tmp_path.rglob("*")) == ["file", "in", "link", "r.hea", "r1.dat", "real"]
