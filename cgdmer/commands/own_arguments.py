@@ -5,6 +5,9 @@ from typing import Any
 
 from cgdmer.commands import fit_arguments
 
+FORMATS = ".hea .mat .dat .edf .dcm .dicom .xml .scp .ecg .npy .csv"
+"""The suffixes of `recordings.discovery`, written out here because help pages import nothing."""
+
 
 def metadata() -> argparse.ArgumentParser:
     """Return the arguments of every command that reads recordings."""
@@ -27,7 +30,10 @@ def searched() -> argparse.ArgumentParser:
     """Return the arguments of every command that searches for recordings."""
     parser = argparse.ArgumentParser(add_help=False, parents=[metadata()])
     parser.add_argument(
-        "paths", metavar="PATH", nargs="+", help="recordings, folders, zips, or - to read a list of paths from stdin"
+        "paths",
+        metavar="PATH",
+        nargs="+",
+        help=f"recordings ({FORMATS}), folders, zips, or - for a list of paths on stdin",
     )
     return parser
 

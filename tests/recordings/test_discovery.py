@@ -7,9 +7,10 @@ import zipfile
 import pytest
 from support import example_recordings as example
 
+from cgdmer.commands import own_arguments
 from cgdmer.errors import DataError, RecordError
 from cgdmer.recordings import ArrayMetadata, RecordingPath, find_recordings, read
-from cgdmer.recordings.discovery import Rejected, read_paths
+from cgdmer.recordings.discovery import SUFFIXES, Rejected, read_paths
 
 STRANGE = ["plain", "with space", 'quote\'s "double"', "new\nline", "ümläut-心电图", "-dash", "tab\there", "semi;colon"]
 
@@ -122,3 +123,8 @@ def test_a_folder_that_cannot_be_listed_is_rejected_by_name(tmp_path, monkeypatc
     recordings = list(find_recordings([str(tmp_path)], ArrayMetadata()))
     assert [path.id.removeprefix(str(tmp_path)) for path in recordings] == ["/a/r0.hea", "/locked/"]
     assert isinstance(recordings[1], Rejected)
+
+
+def test_help_names_every_suffix():
+    assert sorted(own_arguments.FORMATS.split()) == sorted(SUFFIXES)
+    assert own_arguments.FORMATS in " ".join(own_arguments.searched().format_help().split())
