@@ -255,6 +255,7 @@ COMMANDS: dict[str, Callable[[argparse.Namespace], int]] = {
     "promote": results,
     "rollback": results,
     "costs": results,
+    "reproduce": results,
     "cross-validation": cross_validation,
     "folds": cross_validation,
     "external-validation": external_validation,
