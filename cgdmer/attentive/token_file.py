@@ -1,4 +1,4 @@
-"""Tokens of many records on disk, in half precision: they are a hundred times as large as pooled features."""
+"""Tokens of many records on disk, in half precision: they are many times as large as pooled features."""
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass

@@ -1,9 +1,9 @@
 """`cgdmer attentive-probe`: attention pools over the tokens of frozen encoders, beside the linear probe.
 
 Reads the shards and the index of the pipeline, encodes each corpus once per encoder, and writes
-reports/attentive.json. The tokens lie in a scratch folder and are removed, because they are a hundred times as large
-as pooled features. After a kill, tasks that were done are reused. A random control is probed with its first set of
-weights.
+reports/attentive.json. The tokens lie in a scratch folder and are removed, because they are many times as large as
+pooled features. After a kill, tasks that were done are reused. A random control is probed with its first set of
+weights, and records are read as a whole, whatever `embed.crops` is.
 """
 
 import hashlib

@@ -6,7 +6,7 @@ from cgdmer.page import Html, section
 from cgdmer.report import leakage, table
 from cgdmer.report.headline import METHOD, TASK_NAMES, encoder_order, name_of, percent
 from cgdmer.report.table import Content, Table, stacked
-from cgdmer.results import Interval
+from cgdmer.results import Cell, Interval
 
 TITLE = "Attentive pooling"
 LEAD = (
@@ -48,8 +48,14 @@ def _numbers(task: str, encoder: str, fraction: str, report: AttentiveReport, me
     numbers = [shown(cell.attentive.cell("attentive")), shown(cell.mean.cell("mean")), gap]
     if metrics is None:
         return numbers
-    kinds = metrics.auroc.get(task, {}).get(fraction, {}).get(encoder, {})
-    return [*numbers, shown(kinds.get(metrics.main(encoder)))]
+    return [*numbers, shown(_linear(metrics, task, fraction, encoder))]
+
+
+def _linear(metrics: Metrics, task: str, fraction: str, encoder: str) -> Cell | None:
+    """Return the linear probe of the features that stand for an encoder, of a random control with its first weights."""
+    first = metrics.by_weights.get(task, {}).get(fraction, {}).get(encoder, {}).get("0")
+    kinds = first or metrics.auroc.get(task, {}).get(fraction, {}).get(encoder, {})
+    return kinds.get(metrics.main(encoder))
 
 
 def _caption(report: AttentiveReport) -> str:

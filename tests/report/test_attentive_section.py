@@ -62,6 +62,14 @@ def test_a_row_per_encoder_and_fraction_with_the_linear_probe_of_the_chosen_feat
     assert "2 seeds" in shown.caption
 
 
+def test_a_random_control_stands_beside_the_probe_of_its_first_weights(report, metrics):
+    results = report.tasks["ptb_xl_super"]
+    own = replace(report, tasks={"ptb_xl_super": {"random": replace(results["cgdmer"], encoder="random")}})
+    first = metrics.by_weights["ptb_xl_super"]["1.0"]["random"]["0"]["pooled"]
+    assert first.mean != metrics.auroc["ptb_xl_super"]["1.0"]["random"]["pooled"].mean
+    assert table.grid(attentive.tables(own, metrics)[0]).splitlines()[2].endswith(f"| {first.text()} |")
+
+
 def test_numbers_on_corpora_that_an_encoder_has_seen_are_marked(report, metrics):
     first, *_, last = table.grid(attentive.tables(report, metrics)[0]).splitlines()[2:]
     assert first.count("†") == last.count("‡") == 3
