@@ -17,7 +17,7 @@ from cgdmer.errors import DataError
 from cgdmer.evaluation import ablations
 from cgdmer.evaluation.intervals import MeasurementResult
 from cgdmer.external.results import RealResult
-from cgdmer.files import read_json, sha256
+from cgdmer.files import named, read_json, sha256
 from cgdmer.json_dataclass import Json
 from cgdmer.metrics_json import CorpusNumbers, Metrics
 from cgdmer.report import finetuning, robustness
@@ -121,8 +121,8 @@ def gather(matrix: settings.Matrix) -> Findings:
         retrieval=_optional(paths.retrieval(), RetrievalResult),
         disentanglement=_optional(paths.disentanglement(), DisentanglementResult),
         measurements=_optional(paths.measurements(), MeasurementResult),
-        real=_optional(paths.real(), RealResult),
-        attentive=_optional(paths.attentive(), AttentiveReport),
+        real=_of_command(paths.real(), RealResult, "external-validation"),
+        attentive=_of_command(paths.attentive(), AttentiveReport, "attentive-probe"),
         finetuning=_read({task: paths.finetuning(task) for task in tasks}, ProbeResult),
         ablations=ablations.read(),
         outdated_ablations=[str(path) for path in ablations.outdated()],
@@ -162,6 +162,12 @@ def _origins(matrix: settings.Matrix) -> dict[str, embeddings.Origin]:
 
 def _optional(path: Path, kind: type[Result]) -> Result | None:
     return kind.from_json(read_json(path)) if path.is_file() else None
+
+
+def _of_command(path: Path, kind: type[Result], command: str) -> Result | None:
+    """Read what a command of the package wrote; DataError if it is damaged."""
+    with named(path, f"python -m cgdmer {command}; or rm {path}"):
+        return _optional(path, kind)
 
 
 def _content(path: Path) -> dict[str, Any]:

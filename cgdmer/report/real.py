@@ -1,9 +1,9 @@
 """The section on sets of real recordings, and the same table for a terminal, Markdown and the README."""
 
 from cgdmer.evaluation.intervals import MEASUREMENTS, Measured
-from cgdmer.external.results import SIMULATED, ZERO_SHOT, RealDifference, RealResult, RealTask
+from cgdmer.external.results import RealResult, RealTask
 from cgdmer.page import Html, el, number, section
-from cgdmer.report import table
+from cgdmer.report import real_few_labels, table
 from cgdmer.report.headline import ENCODER_NAMES, MAIN, TASK_NAMES, encoder_order, name_of
 from cgdmer.report.measurements import error_text
 from cgdmer.report.table import SEEN_MARK, Content, Stacked, Table, stacked
@@ -11,7 +11,6 @@ from cgdmer.results import Interval
 
 TITLE = "Real recordings"
 SET_NAMES = {"ptb_xl": "PTB-XL", "ludb": "LUDB", "cpsc2018": "CPSC2018", "csn": "CSN", "code15": "CODE-15%"}
-FEW_NAMES = {ZERO_SHOT: "no label: zero-shot", SIMULATED: "no label: probe of simulated recordings"}
 SEEN_NOTE = (
     f"{SEEN_MARK} The corpus is in the pretraining set, so pretraining has read recordings and reports of it. "
     "For a run without it: take it out of pretraining_set.sources in params.yaml, then dvc repro pretrain."
@@ -69,34 +68,12 @@ def difference_table(result: RealResult) -> Table:
     """Return the first encoder minus each other one, paired: a row per task."""
     controls = [name for name in encoders_of(result) if name != result.method]
     rows = [
-        [name, *(_gap(task.differences.get(control)) for control in controls)] for _, name, task in tasks(result)
+        [name, *(real_few_labels.gap(task.differences.get(control)) for control in controls)]
+        for _, name, task in tasks(result)
     ]  # fmt: skip
     heads = [f"minus {ENCODER_NAMES.get(control, control)}" for control in controls]
     about = f"Macro AUROC of {name_of(result.method)} minus that of a control, on the same records."
     return Table(about, ["", *heads], rows)
-
-
-def _gap(gap: RealDifference | None) -> Content:
-    return None if gap is None else stacked(gap.value(signed=True), gap.bounds(signed=True))
-
-
-def few_label_table(result: RealResult) -> list[Table]:
-    """Return macro AUROC with no label and with few: a row per task and number of labels; none if nothing is known."""
-    told = [(name, kind, few) for _, name, task in tasks(result) for kind, few in task.by_labels()]
-    encoders = sorted({encoder for _, _, few in told for encoder in few.encoders}, key=encoder_order)
-    controls = sorted({encoder for _, _, few in told for encoder in few.differences}, key=encoder_order)
-    rows: list[list[Content]] = [
-        [f"{name}, {FEW_NAMES.get(kind, f'{kind} records')}", *(few.encoders.get(encoder) for encoder in encoders),
-         *(_gap(few.differences.get(control)) for control in controls)]
-        for name, kind, few in told
-    ]  # fmt: skip
-    heads = ["Labels", *map(name_of, encoders), *(f"minus {ENCODER_NAMES.get(one, one)}" for one in controls)]
-    about = (
-        "Macro AUROC with 95% intervals over patients, with few labels of these recordings or none: zero-shot by the "
-        "prompts of the package; probes that were fitted on simulated recordings only; probes of each fold on few "
-        f"records, the same for all encoders. Differences are those of {name_of(result.method)}."
-    )
-    return [Table(about, heads, rows)] if rows else []
 
 
 def measurement_table(result: RealResult) -> list[Table]:
@@ -141,10 +118,11 @@ def tables(result: RealResult | None) -> list[Table]:
 
 
 def _titled(result: RealResult) -> list[tuple[str, Table]]:
+    named = [(name, task) for _, name, task in tasks(result)]
     return [
         (TITLE, task_table(result)),
         ("Differences", difference_table(result)),
-        *(("Few labels or none", one) for one in few_label_table(result)),
+        *(("Few labels or none", one) for one in real_few_labels.few_label_table(named, result.method)),
         *(("Measurements", one) for one in measurement_table(result)),
         ("The sets", sources_table(result)),
     ]
@@ -161,7 +139,8 @@ def real_section(result: RealResult | None, model: str) -> Html | None:
         f"{name_of(result.method)} on recordings of people: frozen features, five folds by patient, paired with the "
         f"controls. Written by the command external-validation with weights {result.encoder}, {same}."
     )
-    return section("real", TITLE, table.html(first), folded, lead=lead)
+    curves = real_few_labels.curves([(name, task) for _, name, task in tasks(result)])
+    return section("real", TITLE, table.html(first), curves or [], folded, lead=lead)
 
 
 def headline(result: RealResult) -> str:
