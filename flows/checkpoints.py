@@ -15,6 +15,7 @@ from pathlib import Path
 
 from cgdmer import paths
 from cgdmer.errors import CgdmerError, ConfigError
+from cgdmer.stages import STAGES
 
 DAYS, GIGABYTES = 30.0, 20.0
 """How long unfinished trainings keep their checkpoints, and how much space those of one stage may take."""
@@ -39,9 +40,9 @@ def clean(days: float = DAYS, gigabytes: float = GIGABYTES) -> list[str]:
     is running.
     """
     lines = []
-    for stage in sorted(path for path in WORK.glob("*") if path.is_dir()):
-        with not_running(stage.name) as idle:
-            lines += [_remove(one) for one in (abandoned(unfinished(stage), days, gigabytes) if idle else ())]
+    for stage in STAGES:  # commands such as folds have checkpoints too, but hold no lock while they run
+        with not_running(stage) as idle:
+            lines += [_remove(one) for one in (abandoned(unfinished(WORK / stage), days, gigabytes) if idle else ())]
     return lines
 
 

@@ -58,13 +58,15 @@ def test_nothing_of_a_running_stage_is_removed(trainings):
     assert [folder.exists() for folder in folders] == [True, False]
 
 
-def test_work_without_checkpoints_is_left_alone(trainings):
+def test_work_without_checkpoints_and_that_of_commands_is_left_alone(trainings):
+    folds = [trainings(key, 90 + number, stage="folds") for number, key in enumerate("ab")]
     file = Path(".cgdmer/work/embed/cgdmer/csn/0.npy")
     file.parent.mkdir(parents=True)
     file.touch()
     os.utime(file, (0, 0))
     assert checkpoints.clean(0.0, 0.0) == []
     assert file.exists()
+    assert all(folder.exists() for folder in folds)
 
 
 @pytest.mark.parametrize("words", [["-1"], ["x"], ["1", "2", "3"], ["nan"], ["inf"]])
