@@ -35,8 +35,9 @@ def tasks(result: RealResult) -> list[tuple[str, str, RealTask]]:
 
 
 def encoders_of(result: RealResult) -> list[str]:
-    """Return the encoders that were scored, in the order of the tables."""
-    return sorted({name for _, _, task in tasks(result) for name in task.encoders}, key=encoder_order)
+    """Return the encoders that were scored, the evaluated one first, then in the order of all tables."""
+    names = {name for _, _, task in tasks(result) for name in task.encoders}
+    return sorted(names, key=lambda name: (name != result.method, encoder_order(name)))
 
 
 def task_table(result: RealResult) -> Table:
@@ -139,7 +140,7 @@ def real_section(result: RealResult | None, model: str) -> Html | None:
         f"{name_of(result.method)} on recordings of people: frozen features, five folds by patient, paired with the "
         f"controls. Written by the command external-validation with weights {result.encoder}, {same}."
     )
-    curves = real_few_labels.curves([(name, task) for _, name, task in tasks(result)])
+    curves = real_few_labels.curves([(name, task) for _, name, task in tasks(result)], result.method)
     return section("real", TITLE, table.html(first), curves or [], folded, lead=lead)
 
 

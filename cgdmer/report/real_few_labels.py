@@ -12,10 +12,15 @@ from cgdmer.results import Interval
 
 NAMES = {ZERO_SHOT: "no label: zero-shot", SIMULATED: "no label: probe of simulated recordings"}
 ALL = "all"
+NONE = "None: the probe of simulated recordings."
 Tasks = Sequence[tuple[str, RealTask]]
 """Name and result of each task."""
 FEWEST_POINTS = 4
 """Fewest numbers of labels of a chart."""
+DRAWN = ("handcrafted", "random_resnet18", "cgdmer", "cgdmer_base", "random")
+"""What stands beside the evaluated encoder, as far as lines can be told apart; the tables have all encoders."""
+STYLES, BANDS = 4, 2
+"""Most lines of a chart, and how many of them have their interval as a band."""
 
 
 def few_label_table(tasks: Tasks, method: str) -> list[Table]:
@@ -42,9 +47,10 @@ def gap(difference: RealDifference | None) -> Content:
     return None if difference is None else stacked(difference.value(signed=True), difference.bounds(signed=True))
 
 
-def curves(tasks: Tasks) -> Html | None:
+def curves(tasks: Tasks, method: str) -> Html | None:
     """Draw AUROC against the number of labelled real recordings; None without a task that has enough of them."""
-    encoders = sorted({encoder for _, task in tasks for encoder in task.encoders}, key=encoder_order)
+    occurring = {encoder for _, task in tasks for encoder in task.encoders}
+    encoders = [name for name in dict.fromkeys([method, *DRAWN]) if name in occurring][:STYLES]
     panels = [chart(name, task, encoders) for name, task in tasks if len(kinds(task)) >= FEWEST_POINTS]
     if not panels:
         return None
@@ -65,14 +71,15 @@ def chart(name: str, task: RealTask, encoders: Sequence[str]) -> Panel:
         if not points:
             continue
         cells = [cell for _, cell in points]
-        lows += [cell.low for cell in cells]
-        bounds = [cell.low for cell in cells], [cell.high for cell in cells]
-        series.append(Series(name_of(encoder), [x for x, _ in points], [cell.mean for cell in cells], *bounds, style))
+        lows += [cell.low if style < BANDS else cell.mean for cell in cells]
+        low, high = ([cell.low for cell in cells], [cell.high for cell in cells]) if style < BANDS else (None, None)
+        means = [cell.mean for cell in cells]
+        series.append(Series(name_of(encoder), [x for x, _ in points], means, low, high, style))
         words.append(f"{name_of(encoder)} {', '.join(cell.value(2) for cell in cells)}")
     ticks = [(float(x), "none" if kind == SIMULATED else kind) for x, kind in enumerate(kinds(task))]
     label = f"{name}, macro AUROC by labelled real recordings: {'; '.join(words)}"
     drawing = lines(label, series, x_ticks=ticks, y=(min(0.5, *lows), 1.0))
-    return Panel(name, drawing, f"{number(task.records)} records; labelled real recordings from none to all.")
+    return Panel(name, drawing, f"{number(task.records)} records, by how many of them had labels. {NONE}")
 
 
 def _cell(task: RealTask, kind: str, encoder: str) -> Interval | None:

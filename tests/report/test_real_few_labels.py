@@ -33,10 +33,10 @@ def test_rows_go_from_no_label_to_many():
 
 
 def test_a_chart_needs_enough_numbers_of_labels_and_ends_with_all_of_them():
-    drawn = few.curves([("PTB-XL Super", task("20", "50")), ("LUDB rhythm", task("20"))])
+    drawn = few.curves([("PTB-XL Super", task("20", "50")), ("LUDB rhythm", task("20"))], "cgdmer")
     assert "PTB-XL Super, macro AUROC by labelled real recordings" in drawn
     assert "CG-DMER 0.65, 0.70, 0.70, 0.80" in drawn
     assert "Hand-crafted 0.60, 0.60, 0.80" in drawn, "it has no probe of simulated recordings here"
     assert "Random transformer 0.80" in drawn
     assert "LUDB rhythm, macro" not in drawn
-    assert few.curves([("LUDB rhythm", task("20"))]) is None
+    assert few.curves([("LUDB rhythm", task("20"))], "cgdmer") is None
