@@ -7,6 +7,7 @@ from support.example_report import MATRIX, OUTSIDE
 
 from cgdmer import paths
 from cgdmer.attentive.results import AttentiveReport
+from cgdmer.errors import DataError
 from cgdmer.files import write_json
 from cgdmer.report import attentive, gather, html, table
 
@@ -99,3 +100,7 @@ def test_the_page_and_the_text_show_it_only_if_it_is_there(finished, tmp_path, m
     assert 'href="#attentive"' in page.read_text()
     assert f"## {attentive.TITLE}" in text.read_text()
     assert html.LINKS["attentive"] == attentive.TITLE
+    write_json(paths.attentive(), {"tasks": 5})
+    with pytest.raises(DataError, match=r"reports/attentive\.json is damaged") as raised:
+        stages.find("report")(report=settings.Report(), matrix=MATRIX)
+    assert "python -m cgdmer attentive-probe" in raised.value.fix
