@@ -2,6 +2,7 @@
 
 import logging
 import os
+import re
 import sys
 from collections.abc import Callable, Generator, Iterator, Sequence
 from contextlib import closing
@@ -31,6 +32,8 @@ SECONDS = 10.0
 """Seconds of each recording that are measured and drawn."""
 COMPARED = "shared"
 """The representation by which recordings are compared, as in `cgdmer similar`."""
+_FOLDERS = re.compile(r"(?<![\w.])(?:/[^/\s'\"]+)+/")
+"""The folders of an absolute path, for example of temporary files, in the message of another library."""
 
 
 @dataclass(frozen=True)
@@ -164,7 +167,7 @@ class Names:
         """Return a reason in which no folder is named by its whole path."""
         for root in sorted(map(printable, self._roots), key=len, reverse=True):
             reason = reason.replace(f"{root.rstrip('/')}/", "")
-        return printable(reason)
+        return _FOLDERS.sub("", printable(reason))
 
     def _distinct(self) -> dict[str, str]:
         """Return a prefix for each folder: its own name, with a number where several have the same."""

@@ -77,7 +77,7 @@ def _row(catalogue: Catalogue, entry: Entry, address: str) -> Html:
     cells = [
         el("th", el("a", pages.name_of(entry.name), href=address), scope="row", class_="name"),
         el("td", pages.badge(entry.quality, plausibility.NOTHING)),
-        el("td", [el("span", f"{title.name} {chance:.2f}", class_="item") for title, chance in likeliest]),
+        el("td", [el("span", f"{title.name}\u00a0{chance:.2f}", class_="item") for title, chance in likeliest]),
     ]
     cells += [_number(value(name, entry.measurements), entry.measurements.get(name)) for name in LISTED]
     cells += [_number(f"{entry.scores[column]:.2f}", entry.scores[column]) for column in listed(catalogue)]

@@ -38,7 +38,7 @@ MEASURES: Mapping[str, Measure] = {
 """The measurements of a whole recording, in the order of the pages."""
 LISTED = ("heart_rate", "pr_ms", "qrs_ms", "qt_ms", "qtc_bazett_ms", "qrs_axis")
 """The measurements in the list of recordings."""
-BY_LEAD: Mapping[str, str] = {"r": "R (mV)", "s": "S (mV)", "st": "ST (mV)"}
+BY_LEAD: Mapping[str, str] = {"r": "R\u00a0(mV)", "s": "S\u00a0(mV)", "st": "ST\u00a0(mV)"}
 """The measurements of each lead."""
 
 
