@@ -20,6 +20,7 @@ def resolve(uri: str) -> Version:
         raise ConfigError(
             f"'{uri[:200]}' names no registered model", allowed=allowed, fix="see the registry: mlflow ui"
         )
+    server.require_store()
     client, (name, alias, number) = server.connect(), match.groups()
     try:
         version = client.get_model_version_by_alias(name, alias) if alias else client.get_model_version(name, number)

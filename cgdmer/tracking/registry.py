@@ -141,6 +141,7 @@ def reload_difference(uri: str) -> float:
 
 def _download(uri: str, scratch: Path) -> Path:
     """Download the files of a version and return their folder."""
+    server.require_store()
     server.connect()
     try:
         folder = mlflow.artifacts.download_artifacts(f"{uri}/artifacts", dst_path=str(scratch))

@@ -43,6 +43,17 @@ def uri() -> str:
     return address
 
 
+def require_store() -> None:
+    """Raise ConfigError if the store is a SQLite file that does not exist: reading from MLflow must not create one."""
+    address = uri()
+    file = Path(address.removeprefix("sqlite:///"))
+    if address.startswith("sqlite:///") and not file.is_file():
+        raise ConfigError(
+            f"there is no MLflow store {file.name} in {file.parent}",
+            fix="run from the project's folder, or set MLFLOW_TRACKING_URI to the server that has the model",
+        )
+
+
 def _problem(address: str) -> str:
     """Return why an address cannot be a store of MLflow, or nothing."""
     if address.startswith("file:") or "://" not in address:

@@ -11,6 +11,7 @@ import pytest
 import yaml
 from mlflow.tracking import MlflowClient
 
+import cgdmer
 from cgdmer import cli
 from cgdmer.commands import reproduce
 from cgdmer.errors import ConfigError, DataError
@@ -187,6 +188,15 @@ def test_a_wrong_address_is_refused(project, tmp_path, uri, message):
     with pytest.raises(ConfigError, match=message):
         reproduce.reproduce(uri, tmp_path / "again")
     assert not (tmp_path / "again").exists()
+
+
+@pytest.mark.parametrize("read", [lineage_files.resolve, cgdmer.load_encoder])
+def test_reading_outside_a_project_creates_no_store(tmp_path, monkeypatch, read):
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.delenv("MLFLOW_TRACKING_URI", raising=False)
+    with pytest.raises(ConfigError, match=r"there is no MLflow store mlflow\.db"):
+        read(CHAMPION)
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_a_folder_that_holds_something_is_left_alone(project, tmp_path):
