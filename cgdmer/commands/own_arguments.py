@@ -9,8 +9,8 @@ FORMATS = ".hea .mat .dat .edf .dcm .dicom .xml .scp .ecg .npy .csv"
 """The suffixes of `recordings.discovery`, written out here because help pages import nothing."""
 
 
-def metadata() -> argparse.ArgumentParser:
-    """Return the arguments of every command that reads recordings."""
+def metadata(*, writes: bool = True) -> argparse.ArgumentParser:
+    """Return the arguments of every command that reads recordings; `writes` is whether it has an output."""
     parser = argparse.ArgumentParser(add_help=False)
     parser.add_argument("--fs", type=float, metavar="HZ", help="sampling rate of .npy and .csv files")
     parser.add_argument("--unit", help="unit of .npy and .csv files: mV, V or uV")
@@ -20,15 +20,18 @@ def metadata() -> argparse.ArgumentParser:
     parser.add_argument(
         "--start", type=float, default=0.0, metavar="SECONDS", help="begin at this second of each recording"
     )
-    parser.add_argument(
-        "--overwrite", action="store_true", help="also replace a file that this program did not write; never an input"
-    )
+    if writes:
+        parser.add_argument(
+            "--overwrite",
+            action="store_true",
+            help="also replace a file that this program did not write; never an input",
+        )
     return parser
 
 
-def searched() -> argparse.ArgumentParser:
-    """Return the arguments of every command that searches for recordings."""
-    parser = argparse.ArgumentParser(add_help=False, parents=[metadata()])
+def searched(*, writes: bool = True) -> argparse.ArgumentParser:
+    """Return the arguments of every command that searches for recordings; `writes` is whether it has an output."""
+    parser = argparse.ArgumentParser(add_help=False, parents=[metadata(writes=writes)])
     parser.add_argument(
         "paths",
         metavar="PATH",
@@ -85,15 +88,20 @@ def add_score(commands: Any) -> None:
         "--classes", metavar="AFIB,NORM",
         help="use only the prompts of these classes; with packaged probes, cosines are written only for named prompts",
     )  # fmt: skip
+    add_probes(score)
     score.add_argument(
+        "--representation", metavar="NAME", help="input of the probes of tasks: pooled (default), shared or specific"
+    )
+
+
+def add_probes(parser: argparse.ArgumentParser) -> None:
+    """Add which probes score, and at which prevalence."""
+    parser.add_argument(
         "-p", "--probe", action="append", default=[], metavar="TASK",
         help="a task, a file *.probe.safetensors, or a folder *.probe of `cgdmer fit`; repeatable; default: those "
         "packaged with the encoder",
     )  # fmt: skip
-    score.add_argument(
-        "--representation", metavar="NAME", help="input of the probes of tasks: pooled (default), shared or specific"
-    )
-    fit_arguments.add_to_score(score)
+    fit_arguments.add_to_score(parser)
 
 
 def add_measure(commands: Any) -> None:

@@ -23,7 +23,7 @@ def add_commands(commands: Any) -> None:
     searched = own_arguments.searched()
     fit_arguments.add(commands, own_arguments.inputs())
     plot_arguments.add(commands, searched)
-    page_arguments.add(commands, searched)
+    page_arguments.add(commands)
 
 
 def run(options: argparse.Namespace) -> tuple[int, str]:

@@ -5,33 +5,35 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from cgdmer.commands import own_arguments
 from cgdmer.errors import ConfigError
 
 if TYPE_CHECKING:
     from cgdmer.commands.examination import Inputs
+    from cgdmer.commands.scorer import ScoreOptions
 
 
-def add(commands: Any, searched: argparse.ArgumentParser) -> None:
-    """Add both commands; `searched` has the arguments of every command that searches for recordings."""
-    scored = argparse.ArgumentParser(add_help=False)
-    scored.add_argument("-m", "--model", metavar="FOLDER", help="the encoder, as in embed")
-    scored.add_argument(
-        "-p",
-        "--probe",
-        action="append",
-        default=[],
-        metavar="TASK",
-        help="a task, a file *.probe.safetensors, or a folder *.probe of `cgdmer fit`; repeatable; default: those "
-        "packaged with the encoder",
-    )
+def add(commands: Any) -> None:
+    """Add both commands."""
     report = commands.add_parser(
-        "report", parents=[searched, scored], help="write a page per recording and an index, to read offline or print"
+        "report",
+        parents=[own_arguments.searched(), _scored()],
+        help="write a page per recording and an index, to read offline or print",
     )
     report.add_argument("-o", "--output", metavar="FOLDER", default="pages", help="default: %(default)s")
     view = commands.add_parser(
-        "view", parents=[searched, scored], help="look at recordings in a browser on this machine, and drop files there"
+        "view",
+        parents=[own_arguments.searched(writes=False), _scored()],
+        help="look at recordings in a browser on this machine, and drop files there",
     )
-    view.add_argument("--port", type=int, default=0, help="port on 127.0.0.1; default: any free one")
+    view.add_argument("--port", type=int, default=0, metavar="PORT", help="port on 127.0.0.1; default: any free one")
+
+
+def _scored() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(add_help=False)
+    parser.add_argument("-m", "--model", metavar="FOLDER", help="the encoder, as in embed")
+    own_arguments.add_probes(parser)
+    return parser
 
 
 def run_report(options: argparse.Namespace) -> tuple[int, str]:
@@ -41,7 +43,7 @@ def run_report(options: argparse.Namespace) -> tuple[int, str]:
     if not options.output.strip():
         raise ConfigError("--output is empty", allowed="the name of a folder", fix="--output pages")
     outcome = report(
-        ReportRequest(_inputs(options), Path(options.output), options.model, tuple(options.probe), options.overwrite)
+        ReportRequest(_inputs(options), Path(options.output), options.model, _scoring(options), options.overwrite)
     )
     return outcome.code, str(outcome)
 
@@ -50,7 +52,13 @@ def run_view(options: argparse.Namespace, announce: Callable[[str], None]) -> in
     """Show the recordings until Ctrl-C; `announce` receives the address."""
     from cgdmer.commands.view import view
 
-    return view(_inputs(options), options.model, tuple(options.probe), options.port, announce)
+    return view(_inputs(options), options.model, _scoring(options), options.port, announce)
+
+
+def _scoring(options: argparse.Namespace) -> "ScoreOptions":
+    from cgdmer.commands.scorer import ScoreOptions
+
+    return ScoreOptions(probes=tuple(options.probe), recalibrate=tuple(options.recalibrate))
 
 
 def _inputs(options: argparse.Namespace) -> "Inputs":

@@ -1,7 +1,8 @@
 """What pages say of the scores: readable names of their columns, which of them are listed, and what to know of them."""
 
+from cgdmer.commands import provenance
+from cgdmer.commands.findings import class_texts
 from cgdmer.commands.scorer import Scorer
-from cgdmer.evaluation import zero_shot
 from cgdmer.report.headline import TASK_NAMES
 from cgdmer.viewer.catalogue import About, Title
 
@@ -14,14 +15,29 @@ MOST_LISTED = 8
 def about(scorer: Scorer, start: float) -> About:
     """Return what all pages say of encoder and scores."""
     encoder = scorer.encoder
-    warnings = [scorer.origin.warning()] if scorer.probes or scorer.classes else []
     name = f"{encoder.name} {encoder.digest[:12]}".strip()
-    return About(name, titles(scorer), tuple(filter(None, [*warnings, *scorer.own.text().splitlines()[:1]])), start)
+    return About(name, titles(scorer), tuple(filter(None, [_origin(scorer), *_own(scorer)])), start)
+
+
+def _origin(scorer: Scorer) -> str:
+    """Return what to know of recordings that encoder and probes have seen; '' for real ones."""
+    if scorer.probes or scorer.classes:
+        return scorer.origin.warning()
+    kind = scorer.origin.encoder  # probes of one's own labels were calibrated on one's own recordings
+    seen = "recordings of unknown origin" if kind == provenance.UNKNOWN else f"{kind} recordings"
+    return f"the encoder was pretrained on {seen}"
+
+
+def _own(scorer: Scorer) -> list[str]:
+    """Return with what each probe of one's own labels was calibrated, and to which prevalence it was shifted."""
+    lines = [f"the probe {line}" for line in scorer.own.text().splitlines() if not line.startswith(" ")]
+    shifts = [f"{label} at a prevalence of {100 * known:.3g} %" for label, known in scorer.own.prevalences.items()]
+    return [*lines, *([f"probabilities of {', '.join(shifts)}"] if shifts else [])]
 
 
 def titles(scorer: Scorer) -> dict[str, Title]:
     """Return the title of each column of scores: those of one's own labels first, then probes, then prompts."""
-    names = {name: texts[0] for name, texts in statements().items()}
+    names = class_texts()
     own = scorer.own.names
     made = {column: Title(*_parts(column)) for column in own}
     for column in scorer.tasks:
@@ -32,11 +48,6 @@ def titles(scorer: Scorer) -> dict[str, Title]:
     candidates = own or [column for column in scorer.tasks if column.startswith(f"probe/{LISTED_TASK}/")] or list(made)
     listed = set(candidates[:MOST_LISTED])
     return {column: Title(t.group, t.name, t.short, t.is_probability, column in listed) for column, t in made.items()}
-
-
-def statements() -> dict[str, list[str]]:
-    """Return the text of each class of the package's prompts."""
-    return zero_shot.read_prompts(zero_shot.STATEMENTS, zero_shot.STATEMENTS.stem, ensemble=False).texts
 
 
 def _parts(column: str) -> tuple[str, str, str]:

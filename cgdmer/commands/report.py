@@ -2,7 +2,7 @@
 
 from collections import Counter
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from urllib.parse import quote
@@ -12,6 +12,7 @@ from cgdmer.commands.embed import MAX_START
 from cgdmer.commands.examination import Inputs, Seen
 from cgdmer.commands.outputs import SOME_REJECTED
 from cgdmer.commands.page_scores import about
+from cgdmer.commands.scorer import ScoreOptions
 from cgdmer.errors import ConfigError, DataError, printable
 from cgdmer.recordings import plausibility
 from cgdmer.viewer import columns, index_page, pages, recording_page
@@ -30,7 +31,7 @@ class ReportRequest:
     inputs: Inputs
     output: Path
     model: str | None = None
-    probes: tuple[str, ...] = ()
+    scoring: ScoreOptions = field(default_factory=ScoreOptions)
     overwrite: bool = False
 
 
@@ -62,7 +63,7 @@ def report(request: ReportRequest) -> Outcome:
     check_start(request.inputs.start)
     inputs = [path for path in request.inputs.paths if path != "-"]
     report_folder.claim(request.output, inputs, overwrite=request.overwrite)
-    scoring = scorer.prepare(request.model, request.probes, request.inputs.start)
+    scoring = scorer.prepare(request.model, request.scoring, request.inputs.start)
     found = examination.find(request.inputs)
     label = printable(str(request.output))
     with TemporaryDirectory(prefix="cgdmer-") as drawings:

@@ -146,9 +146,9 @@ def load(choice: Choice) -> Scorer:
     return Scorer(encoder, choice, probes, classes, vectors, prompts, origin)
 
 
-def prepare(model: str | None, probes: Sequence[str], start: float) -> Scorer:
-    """Return what pages score with: an encoder, and the named probes or else those packaged with it."""
-    scorer = load(choose(model, ScoreOptions(probes=tuple(probes))))
+def prepare(model: str | None, options: ScoreOptions, start: float) -> Scorer:
+    """Return what pages score with, and warn if it saw simulated recordings only."""
+    scorer = load(choose(model, options))
     scorer.own.check(scorer.encoder, scorer.encoder.seconds, start)
     if scorer.probes or scorer.classes:
         scorer.origin.warn()

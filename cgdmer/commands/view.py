@@ -8,7 +8,7 @@ from tempfile import TemporaryDirectory
 from cgdmer.commands import examination, report, scorer
 from cgdmer.commands.examination import Inputs, Seen
 from cgdmer.commands.page_scores import about
-from cgdmer.commands.scorer import Scorer
+from cgdmer.commands.scorer import ScoreOptions, Scorer
 from cgdmer.errors import ConfigError, DataError
 from cgdmer.recordings import ArrayMetadata
 from cgdmer.viewer.catalogue import Catalogue, Refused
@@ -19,7 +19,7 @@ MOST_DROPPED = 64
 """Recordings that are read of dropped files, for example of a zip."""
 
 
-def view(inputs: Inputs, model: str | None, probes: tuple[str, ...], port: int, announce: Callable[[str], None]) -> int:
+def view(inputs: Inputs, model: str | None, options: ScoreOptions, port: int, announce: Callable[[str], None]) -> int:
     """Examine the recordings, announce the address, and answer requests until Ctrl-C.
 
     ConfigError for impossible options or a port in use; DataError if no recording can be used.
@@ -27,7 +27,7 @@ def view(inputs: Inputs, model: str | None, probes: tuple[str, ...], port: int, 
     report.check_start(inputs.start)
     if not 0 <= port <= 65535:
         raise ConfigError(f"--port {port}", allowed="0 for any free port, or up to 65535", fix="leave out --port")
-    scoring = scorer.prepare(model, probes, inputs.start)
+    scoring = scorer.prepare(model, options, inputs.start)
     site = open_site(inputs, scoring)
     with _listening(port, site) as server:
         announce(f"{server.url}\nOnly this machine and only this address are answered. Ctrl-C ends it.")

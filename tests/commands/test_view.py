@@ -33,7 +33,7 @@ raise SystemExit(main())
 
 @pytest.fixture(scope="module")
 def scoring():
-    return scorer.prepare(str(example.model()), (), 0.0)
+    return scorer.prepare(str(example.model()), scorer.ScoreOptions(), 0.0)
 
 
 @pytest.fixture(autouse=True)
