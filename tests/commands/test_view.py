@@ -38,6 +38,7 @@ def scoring():
 
 @pytest.fixture(autouse=True)
 def here(tmp_path, monkeypatch):
+    example.model()  # its folder is not among the temporary files of a test
     monkeypatch.setenv("CGDMER_EXECUTOR", "serial")
     monkeypatch.setattr(tempfile, "tempdir", str(tmp_path / "temporary"))
     (tmp_path / "temporary").mkdir()
