@@ -2,7 +2,7 @@
 
 from functools import cache
 
-from cgdmer.commands.findings import MAX_ID, class_texts
+from cgdmer.commands.class_names import class_texts, readable
 from cgdmer.tables import TASKS
 
 COMMON = {
@@ -43,8 +43,7 @@ def label(column: str) -> str:
 
 
 def _class(name: str) -> str:
-    text = _texts().get(name, "")
-    return f"{text} ({name})" if text and len(text) <= MAX_ID else name
+    return readable(name, _texts())
 
 
 def _measurement(column: str) -> str:

@@ -5,8 +5,8 @@ import re
 from collections.abc import Sequence
 from typing import Any
 
+from cgdmer.commands.class_names import class_texts, readable
 from cgdmer.commands.outputs import Columns
-from cgdmer.evaluation import zero_shot
 
 ROWS, CLASSES = 10, 3
 """Recordings that are shown, and classes of each."""
@@ -60,8 +60,7 @@ class Findings:
 
     def _readable(self, column: str) -> str:
         name = column.split("/", 2)[-1]
-        text = "" if column in self._own else self._names.get(name, "")
-        return f"{text} ({name})" if text and len(text) <= MAX_ID else name
+        return name if column in self._own else readable(name, self._names)
 
     def __str__(self) -> str:
         if not self._rows:
@@ -76,12 +75,6 @@ class Findings:
                  for row in [heads, *self._rows]]  # fmt: skip
         hidden = self._more - self._shown
         return "\n".join([*lines, *([f"and {hidden} more in the output"] if hidden > 0 else [])])
-
-
-def class_texts() -> dict[str, str]:
-    """Return the text of each class of the package's prompts."""
-    prompts = zero_shot.read_prompts(zero_shot.STATEMENTS, zero_shot.STATEMENTS.stem, ensemble=False)
-    return {name: texts[0] for name, texts in prompts.texts.items()}
 
 
 def clock(seconds: float) -> str:

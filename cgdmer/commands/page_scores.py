@@ -1,7 +1,7 @@
 """What pages say of the scores: readable names of their columns, which of them are listed, and what to know of them."""
 
 from cgdmer.commands import provenance
-from cgdmer.commands.findings import class_texts
+from cgdmer.commands.class_names import class_texts
 from cgdmer.commands.scorer import Scorer
 from cgdmer.report.headline import TASK_NAMES
 from cgdmer.viewer.catalogue import About, Title
