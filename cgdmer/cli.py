@@ -250,6 +250,7 @@ COMMANDS: dict[str, Callable[[argparse.Namespace], int]] = {
     "export": models,
     "package": models,
     "serve": operations.run,
+    "monitor": operations.run,
     "doctor": doctor,
     "publish": results,
     "promote": results,

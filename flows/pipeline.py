@@ -3,14 +3,14 @@
 from collections.abc import Sequence
 from typing import Literal
 
-from prefect import Task, flow, get_run_logger
+from prefect import Task, allow_failure, flow, get_run_logger
 from prefect.client.schemas.objects import State
 from prefect.futures import PrefectFuture
 from prefect.states import Completed
 from prefect.task_runners import ThreadPoolTaskRunner
 
 from cgdmer import settings
-from flows import artifacts, checkpoints, dvc, output, provision, remote, run_names, summary, tasks
+from flows import artifacts, checkpoints, dvc, output, provision, quality_trend, remote, run_names, summary, tasks
 
 Until = Literal["validate", "pretrain", "report"]
 Future = PrefectFuture[tasks.Result]
@@ -74,6 +74,7 @@ def _pipeline(until: Until, submission: Submission) -> None:
     """Submit all tasks, each waiting for those it depends on, and wait for the last ones."""
     matrix = settings.load().matrix
     validated = _data(matrix, submission)
+    quality_trend.log_validation(matrix.sources, wait_for=[allow_failure(one) for one in validated.values()])
     artifacts.validation(matrix.sources, wait_for=list(validated.values()))
     last = list(validated.values())
     if until != "validate":

@@ -20,6 +20,7 @@ from prefect.events.schemas.automations import AutomationCore, EventTrigger, Pos
 from prefect.exceptions import ObjectAlreadyExists
 from prefect.states import Crashed
 
+from flows import notifications
 from flows.services import POOL
 from flows.tasks import GPU
 
@@ -44,6 +45,7 @@ async def provision() -> None:
                 await client.update_automation(automation.id, wanted)
             if not existing:
                 await client.create_automation(wanted)
+        await notifications.provide(client)
 
 
 async def _pool(client: PrefectClient) -> None:

@@ -10,8 +10,8 @@ from prefect.client.schemas.objects import State
 from prefect.states import Completed
 from prefect.tasks import exponential_backoff
 
-from cgdmer.errors import CgdmerError, Unavailable
-from flows import artifacts, dvc, remote
+from cgdmer.errors import CgdmerError, Unavailable, ValidationFailed
+from flows import artifacts, dvc, notifications, remote
 from flows.dvc import Log
 
 HOUR = 3600.0
@@ -61,7 +61,12 @@ RETRIES: dict[str, Any] = {
 
 def _reproduce(name: str, timeout: float, show: Callable[[Log], Log]) -> Result:
     log = get_run_logger()
-    ran = remote.reproduce(name, show(log.info), timeout)
+    try:
+        ran = remote.reproduce(name, show(log.info), timeout)
+    except dvc.StageError as error:
+        if name.startswith("validate@") and f"with code {ValidationFailed.code}\n" in error.problem:
+            notifications.validation_failed(name, error.problem)
+        raise
     log.info("%s: %s", name, "done" if ran else UNCHANGED)
     return Completed(data=True, message="done") if ran else skipped()
 
@@ -120,4 +125,7 @@ def publish(promote: bool, checked: bool) -> Recorded:
     published = publishing.publish(chosen, costs.of_results(chosen), checked=checked)
     log.info("MLflow run %s, versions %s", published.run, published.versions)
     artifacts.mlflow_run(published.run)
-    return Recorded(published.run, publishing.promote() if promote else "")
+    decision = publishing.decide() if promote else None
+    if decision and not decision.passed:
+        notifications.gate_refused(decision.text)
+    return Recorded(published.run, decision.text if decision else "")

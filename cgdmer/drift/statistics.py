@@ -32,6 +32,28 @@ def psi(codes: np.ndarray, members: np.ndarray) -> np.ndarray:
     return index
 
 
+def chance(codes: np.ndarray, incoming: int) -> float:
+    """Return the index that samples without a difference have on average: the bins beyond one, times 1/n + 1/m."""
+    return float(codes.max() * (1 / incoming + 1 / max(1, len(codes) - incoming)))
+
+
+def cramer_von_mises(values: np.ndarray, members: np.ndarray) -> np.ndarray:
+    """Return the mean squared distance of the samples' distribution functions, float64 (P,), for values (N,).
+
+    It finds a shift or another spread with fewer recordings than an index of bins does (Anderson, Ann. Math. Stat. 33,
+    1962). NaN counts as larger than every number, so that a measurement that fails more often is a difference too.
+    """
+    ranks = np.unique(np.where(np.isnan(values), np.inf, values), return_inverse=True)[1]
+    order = np.argsort(ranks, kind="stable")
+    ends = np.append(np.flatnonzero(np.diff(ranks[order])), len(order) - 1)
+    weights = np.diff(np.append(-1, ends)) / len(order)
+    inside = np.cumsum(members[:, order], axis=1)[:, ends]
+    count = members.sum(axis=1, keepdims=True)
+    difference = inside / count - (ends + 1 - inside) / (members.shape[1] - count)
+    distance: np.ndarray = np.square(difference) @ weights
+    return distance
+
+
 def numeric_codes(values: np.ndarray) -> np.ndarray:
     """Return the bin of each number (N,): its tenth among all, and a bin of its own for NaN."""
     finite = np.isfinite(values)

@@ -1,6 +1,7 @@
 """The commands that run in production: their arguments, and one call for each."""
 
 import argparse
+import sys
 from typing import Any
 
 from cgdmer.errors import ConfigError
@@ -18,11 +19,27 @@ def add_commands(commands: Any) -> None:
     serve.add_argument(
         "--max-mib", type=int, default=64, metavar="MIB", help="refuse larger requests; default: %(default)s MiB"
     )
+    monitor = commands.add_parser(
+        "monitor", help="compare incoming recordings with the training data; exit with 7 if they differ"
+    )
+    monitor.add_argument("source", metavar="SOURCE", help="a folder, a zip or s3://BUCKET/PREFIX")
+    monitor.add_argument(
+        "--model",
+        default="champion",
+        help="alias or version in the registry, cgdmer-base or a folder; default: champion",
+    )
+    monitor.add_argument("--reference", metavar="FOLDER", help="compare with these recordings, not the training data")
+    monitor.add_argument("--hours", type=float, help="only files that changed within so many hours")
+    monitor.add_argument("--records", type=int, default=500, help="compare at most so many; default: %(default)s")
+    monitor.add_argument("--name", default="incoming", help="name of the history and its page; default: %(default)s")
+    for option, text in (("--fs", "sampling rate of .npy and .csv files in Hz"), ("--unit", "their unit: mV, V or uV"),
+                         ("--leads", "their leads in order, as I,II,V1")):  # fmt: skip
+        monitor.add_argument(option, type=float if option == "--fs" else str, help=text)
 
 
 def run(options: argparse.Namespace) -> int:
     """Run a command and return its exit code."""
-    return {"serve": _serve}[options.command](options)
+    return {"serve": _serve, "monitor": _monitor}[options.command](options)
 
 
 def _serve(options: argparse.Namespace) -> int:
@@ -36,3 +53,16 @@ def _serve(options: argparse.Namespace) -> int:
 
     scoring.serve(options.model, options.host, options.port, options.max_mib * MIB)
     return 0
+
+
+def _monitor(options: argparse.Namespace) -> int:
+    from cgdmer.operations import monitor
+    from cgdmer.recordings.array_metadata import from_options
+
+    request = monitor.Request(
+        options.source, options.model, options.reference, from_options(options.fs, options.unit, options.leads),
+        hours=options.hours, records=options.records, name=options.name,
+    )  # fmt: skip
+    outcome = monitor.check(request)
+    sys.stdout.write(f"{outcome}\n")
+    return outcome.code

@@ -1,6 +1,7 @@
-"""Runs of daily operations in MLflow: batch inference and monitoring, each in an experiment of its own."""
+"""Runs of operations in MLflow: batch inference, monitoring and validation, each in an experiment of its own."""
 
 import json
+import re
 from collections import Counter
 from collections.abc import Mapping
 from pathlib import Path
@@ -9,7 +10,9 @@ from typing import Any
 from cgdmer.errors import redacted
 from cgdmer.tracking import server
 
-INFERENCE, MONITORING = "cgdmer-inference", "cgdmer-monitoring"
+INFERENCE, MONITORING, VALIDATION = "cgdmer-inference", "cgdmer-monitoring", "cgdmer-validation"
+UNUSUAL = re.compile(r"[^\w\-. :/]")
+"""Characters that MLflow refuses in the name of a metric."""
 
 
 def record(
@@ -23,7 +26,7 @@ def record(
     with server.explained():
         client = server.connect()
         run = client.create_run(server.experiment(client, experiment), run_name=name, tags=dict(tags)).info.run_id
-        server.log_numbers(client, run, metrics)
+        server.log_numbers(client, run, {UNUSUAL.sub("_", key): value for key, value in metrics.items()})
         for file, content in (texts or {}).items():
             client.log_text(run, json.dumps(content, indent=1, sort_keys=True), file)
         for path in files:

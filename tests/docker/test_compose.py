@@ -125,3 +125,10 @@ def test_the_databases_the_servers_use_are_made():
     made = set(re.findall(r"CREATE DATABASE (\w+);", (ROOT / "docker/databases.sql").read_text()))
     used = set(re.findall(r"@postgres:5432/(\w+)", TEXT))
     assert made == used == {"prefect", "mlflow"}
+
+
+def test_every_service_rotates_its_log_and_every_server_has_a_limit_of_memory():
+    for name, service in SERVICES.items():
+        assert set(service["logging"]["options"]) == {"max-size", "max-file"}, name
+    limited = {name for name, service in SERVICES.items() if "mem_limit" in service}
+    assert limited == {"postgres", "s3", "prefect", "mlflow"}

@@ -24,6 +24,21 @@ def test_mmd_equals_the_mean_over_all_pairs():
     np.testing.assert_allclose(statistics.mmd(features, members), [expected])
 
 
+def test_cramer_von_mises_equals_the_definition_with_ties_and_nan():
+    values = np.array([1.0, 2.0, 2.0, np.nan, 0.0, 2.0, 5.0])
+    members = np.array([[1, 1, 0, 0, 1, 0, 0], [0, 1, 1, 1, 0, 0, 0]], float)
+    numbers = np.where(np.isnan(values), np.inf, values)
+    for row, found in zip(members.astype(bool), statistics.cramer_von_mises(values, members), strict=True):
+        distance = [(np.mean(numbers[row] <= x) - np.mean(numbers[~row] <= x)) ** 2 for x in numbers]
+        assert found == pytest.approx(np.mean(distance))
+
+
+def test_the_index_by_chance_is_what_random_divisions_give():
+    codes = statistics.numeric_codes(np.random.default_rng(0).normal(size=900))
+    random = statistics.psi(codes, permutation.divisions(300, 600, 400, 0)[1:])
+    assert statistics.chance(codes, 300) == pytest.approx(random.mean(), rel=0.1)
+
+
 def test_numbers_fall_into_tenths_and_nan_into_a_bin_of_its_own():
     codes = statistics.numeric_codes(np.append(np.arange(100.0), [np.nan, np.nan]))
     assert np.bincount(codes).tolist() == [10] * 10 + [2]
@@ -45,16 +60,15 @@ def test_p_values_count_the_divisions_that_are_at_least_as_large():
     assert found["a"].excess == pytest.approx(3.0 - 8.0 / 3.0)
 
 
-def psi_of(values):
-    codes = statistics.numeric_codes(values)
-    return lambda members: statistics.psi(codes, members)
+def distance_of(values):
+    return lambda members: statistics.cramer_von_mises(values, members)
 
 
 def family(draw, shift=0.0, variables=15, incoming=60, reference=120):
     shared = draw.normal(size=(incoming + reference, 1))
     numbers = shared + draw.normal(size=(incoming + reference, variables))
     numbers[:incoming, 0] += shift
-    tests = {str(column): psi_of(numbers[:, column]) for column in range(variables)}
+    tests = {str(column): distance_of(numbers[:, column]) for column in range(variables)}
     tests["embedding"] = lambda members: statistics.mmd(numbers, members)
     return permutation.compare(tests, incoming, reference, permutations=199)
 

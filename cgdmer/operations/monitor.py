@@ -1,0 +1,213 @@
+"""Compare incoming recordings with a reference, and raise the alarm if their distributions differ."""
+
+import json
+import logging
+import re
+import time
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass, field
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import polars as pl
+
+from cgdmer import paths
+from cgdmer.commands import scorer
+from cgdmer.drift import statistics
+from cgdmer.drift.permutation import PERMUTATIONS, Compared, Statistic, compare
+from cgdmer.errors import ConfigError
+from cgdmer.operations import bucket, monitor_page, samples
+from cgdmer.operations.examined import CATEGORIES
+from cgdmer.operations.models import Model, resolve
+from cgdmer.operations.samples import Sample
+from cgdmer.recordings import ArrayMetadata, RecordingPath, find_recordings
+from cgdmer.recordings.discovery import Rejected
+
+log = logging.getLogger(__name__)
+FOLDER = paths.STATE / "monitoring"
+ALPHA = 0.01
+"""Probability of a false alarm of one comparison, over all variables together."""
+LEAST_PSI = 0.1
+"""A stability index that exceeds what chance gives by less than this is no alarm, however certain it is."""
+EMBEDDING = "embedding"
+DRIFTED = 7
+"""Exit code if the incoming recordings differ from the reference."""
+NAMED = 6
+"""Variables that a message names."""
+FEWEST = 50
+"""Recordings below which a comparison says so: it finds large differences only."""
+
+
+@dataclass(frozen=True)
+class Request:
+    """Which recordings to compare with what."""
+
+    source: str
+    """A folder, a zip, or s3://BUCKET/PREFIX, of which only new objects are read."""
+    model: str = "champion"
+    reference: str | None = None
+    """A folder or zip of recordings; None for the records that pretraining trained on."""
+    metadata: ArrayMetadata = field(default_factory=ArrayMetadata)
+    hours: float | None = None
+    """Only recordings whose file changed within so many hours; None for all."""
+    records: int = 500
+    """Most incoming recordings that are compared."""
+    reference_records: int = 1000
+    name: str = "incoming"
+    """Name of the history and its page."""
+
+
+@dataclass(frozen=True)
+class Difference(Compared):
+    """A variable of the incoming sample and of the reference: the test of its distance, and its stability index."""
+
+    index: float | None
+    """Population stability index, less what chance gives; None for the embedding, which has no bins."""
+
+    @property
+    def is_drift(self) -> bool:
+        """Whether the difference is certain, and large enough to matter."""
+        return self.adjusted <= ALPHA and (self.index is None or self.index >= LEAST_PSI)
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """The result of one comparison."""
+
+    findings: dict[str, Difference]
+    drifted: list[str]
+    """Variables that raise the alarm."""
+    records: int
+    rejected: int
+    reference: int
+    model: Model
+    when: str
+    seconds: float = 0.0
+    reasons: dict[str, int] = field(default_factory=dict)
+    page: Path = FOLDER
+
+    @property
+    def code(self) -> int:
+        return DRIFTED if self.drifted else 0
+
+    def __str__(self) -> str:
+        named, more = ", ".join(self.drifted[:NAMED]), len(self.drifted) - NAMED
+        verdict = f"DRIFT in {named}{f' and {more} more' if more > 0 else ''}" if self.drifted else "no drift"
+        few = f" (fewer than {FEWEST}: only large differences can be found)" if self.records < FEWEST else ""
+        counts = f"{self.records} recordings{few}, {self.rejected} rejected, against {self.reference}"
+        return f"{verdict}: {counts}; {self.page}"
+
+    def metrics(self) -> dict[str, float]:
+        """Return what the history in MLflow holds."""
+        values = {"alarm": float(bool(self.drifted)), "records": self.records, "rejected": self.rejected}
+        for name, one in self.findings.items():
+            values |= {f"distance/{name}": one.statistic, f"p_adjusted/{name}": one.adjusted}
+            values |= {} if one.index is None else {f"index/{name}": one.index}
+        return values
+
+
+def check(request: Request) -> Outcome:
+    """Compare, append to the history, and write its page.
+
+    ConfigError for a wrong request; DataError if no recording can be used or there is no reference.
+    """
+    started = time.monotonic()
+    if not re.fullmatch(r"[\w-]{1,60}", request.name):
+        raise ConfigError(f"the name '{request.name[:60]}'", allowed="letters, digits, - and _", fix="--name incoming")
+    if not 1 <= request.records <= 5000 or not 10 <= request.reference_records <= 5000:
+        raise ConfigError("too few or too many recordings", allowed="1 to 5000, and a reference of 10 to 5000")
+    model = resolve(request.model)
+    scores = scorer.load(scorer.choose(model.address, scorer.ScoreOptions()))
+    with _found(request) as found:
+        new = samples.incoming(found, request.metadata, scores, request.records)
+    if request.reference:
+        others = find_recordings([request.reference], request.metadata)
+        reference = samples.incoming(others, request.metadata, scores, request.reference_records)
+    else:
+        reference = samples.training(scores, request.reference_records)
+    findings = compared(new, reference)
+    drifted = [name for name, one in findings.items() if one.is_drift]
+    rejected, count = sum(new.rejected.values()), len(new.features)
+    if rejected > scores.encoder.form.max_quarantined * (rejected + count):
+        drifted.append("rejected")
+    folder = FOLDER / request.name
+    outcome = Outcome(findings, drifted, count, rejected, len(reference.features), model,
+                      datetime.now(UTC).isoformat(timespec="seconds"), time.monotonic() - started,
+                      dict(new.rejected), folder / "index.html")  # fmt: skip
+    _append(folder / "history.jsonl", outcome)
+    monitor_page.write(outcome.page, _history(folder / "history.jsonl"), new, reference)
+    return outcome
+
+
+def compared(new: Sample, reference: Sample, permutations: int = PERMUTATIONS) -> dict[str, Difference]:
+    """Compare all variables of two samples, and their features, in one family of tests."""
+    columns = [name for name in new.frame.columns if name in reference.frame.columns]
+    both = pl.concat([new.frame.select(columns), reference.frame.select(columns)])
+    codes = {name: _codes(both[name], name in CATEGORIES) for name in columns}
+    tests = {name: _distance(both[name], codes[name], name in CATEGORIES) for name in columns}
+    features = np.concatenate([new.features, reference.features])
+    tests[EMBEDDING] = lambda members: statistics.mmd(features, members)
+    found = compare(tests, len(new.features), len(reference.features), permutations=permutations)
+    sizes = {name: _index(codes[name], len(new.features)) for name in columns}
+    return {name: Difference(**asdict(one), index=sizes.get(name)) for name, one in found.items()}
+
+
+def _codes(values: pl.Series, category: bool) -> np.ndarray:
+    return statistics.category_codes(values.to_list()) if category else statistics.numeric_codes(values.to_numpy())
+
+
+def _distance(values: pl.Series, codes: np.ndarray, category: bool) -> Statistic:
+    if category:
+        return lambda members: statistics.psi(codes, members)
+    numbers = values.to_numpy()
+    return lambda members: statistics.cramer_von_mises(numbers, members)
+
+
+def _index(codes: np.ndarray, incoming: int) -> float:
+    """Return the stability index of the incoming sample, the first rows, less what chance gives."""
+    members = (np.arange(len(codes)) < incoming).astype(np.float64)[None]
+    return float(statistics.psi(codes, members)[0]) - statistics.chance(codes, incoming)
+
+
+@contextmanager
+def _found(request: Request) -> Iterator[Iterable[RecordingPath | Rejected]]:
+    """Yield the incoming recordings."""
+    if request.source.startswith(bucket.SCHEME):
+        with bucket.downloaded(request.source, FOLDER / request.name / "bucket") as local:
+            yield find_recordings([str(local)], request.metadata)
+        return
+    if not Path(request.source).exists():
+        raise ConfigError(f"there is no {request.source}", allowed="a folder, a zip, s3://BUCKET/PREFIX")
+    found = find_recordings([request.source], request.metadata)
+    yield found if request.hours is None else (one for one in found if _is_new(one, request.hours))
+
+
+def _is_new(one: RecordingPath | Rejected, hours: float) -> bool:
+    """Return True if a recording's file changed within `hours`; a member of a zip is as new as the zip."""
+    if isinstance(one, Rejected):
+        return True
+    file = Path(one.root) / one.member if Path(one.root).is_dir() else Path(one.root)
+    return time.time() - file.stat().st_mtime <= 3600 * hours
+
+
+def _append(path: Path, outcome: Outcome) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    entry = {"when": outcome.when, "model": outcome.model.label, "records": outcome.records,
+             "rejected": outcome.rejected, "reference": outcome.reference, "drifted": outcome.drifted,
+             "findings": {name: asdict(one) for name, one in outcome.findings.items()}}  # fmt: skip
+    with path.open("a", encoding="utf-8") as stream:
+        stream.write(json.dumps(entry, sort_keys=True) + "\n")
+
+
+def _history(path: Path) -> list[dict[str, Any]]:
+    """Return the entries, oldest first; the last line of a run that was killed may be incomplete and is left out."""
+    entries = []
+    for line in path.read_text(encoding="utf-8").splitlines():
+        try:
+            entries.append(json.loads(line))
+        except json.JSONDecodeError:
+            log.warning("%s: an incomplete line is left out", path)
+    return entries

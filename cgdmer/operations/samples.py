@@ -1,0 +1,150 @@
+"""Samples of recordings that monitoring compares: incoming ones, and the reference from the training data."""
+
+import hashlib
+import json
+import logging
+from collections import Counter
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+
+import numpy as np
+import polars as pl
+
+from cgdmer import paths, tables
+from cgdmer.commands.scorer import Scorer
+from cgdmer.errors import DataError
+from cgdmer.files import read_json
+from cgdmer.operations import examined
+from cgdmer.operations.examined import Row
+from cgdmer.recordings import ArrayMetadata, RecordingPath, plausibility
+from cgdmer.recordings.batches import map_batches
+from cgdmer.recordings.discovery import Rejected
+from cgdmer.settings import Signal
+from cgdmer.shards import concatenate, open_shards
+from cgdmer.signals import Canonical
+
+log = logging.getLogger(__name__)
+BATCH = 64
+FEATURES = "features"
+KEPT = paths.STATE / "monitoring" / "references"
+
+
+@dataclass(frozen=True, eq=False)
+class Sample:
+    """Examined recordings, one row each, with their features and scores."""
+
+    frame: pl.DataFrame
+    """Columns `CATEGORIES`, `NUMBERS` and `score/CLASS`."""
+    features: np.ndarray
+    """float32 (N, D)."""
+    rejected: Counter[str] = field(default_factory=Counter)
+
+
+def incoming(found: Iterable[RecordingPath | Rejected], metadata: ArrayMetadata, scorer: Scorer, most: int) -> Sample:
+    """Read, examine and encode recordings: all, or a random choice of `most`, the same for the same names.
+
+    DataError if none can be used.
+    """
+    chosen = _choice(found, most)
+    encoder = scorer.encoder
+    batches = map_batches(iter(chosen), metadata, encoder.form, encoder.seconds, examined.examine)
+    rows, features, reasons = list[Row](), list[np.ndarray](), Counter[str]()
+    for batch in batches:
+        reasons.update(one.reason for one in batch.rejected)
+        if batch.rows:
+            new, encoded = _encoded(scorer, batch.rows, np.stack(batch.signal), np.array(batch.valid))
+            rows += new
+            features.append(encoded)
+    if not rows:
+        if not chosen:
+            raise DataError("no recording has arrived", fix="check the source; --hours limits the age of its files")
+        raise DataError(
+            f"none of {len(chosen)} incoming recordings can be used", allowed="recordings that cgdmer embed reads",
+            fix="see the reasons: cgdmer embed SOURCE",
+        )  # fmt: skip
+    return Sample(_frame(rows), np.concatenate(features), reasons)
+
+
+def _choice(found: Iterable[RecordingPath | Rejected], most: int) -> list[RecordingPath | Rejected]:
+    """Return `most` recordings with the smallest digests of their names, in the order in which they were found."""
+    numbered = [
+        (hashlib.sha256(one.id.encode("utf-8", "replace")).digest(), place, one) for place, one in enumerate(found)
+    ]
+    kept = sorted(numbered, key=lambda entry: entry[:2])[:most]
+    return [one for _, _, one in sorted(kept, key=lambda entry: entry[1])]
+
+
+def training(scorer: Scorer, most: int) -> Sample:
+    """Return a random sample of the records that pretraining trained on; kept on disk, for it does not change.
+
+    DataError if this machine has no shards of the pretraining set.
+    """
+    try:
+        sources = read_json(paths.PRETRAINING_SET)["sources"]
+    except (OSError, ValueError, KeyError) as error:
+        raise DataError(
+            "there is no training data to compare with", allowed="a reference folder, or data/shards",
+            fix="-p reference=FOLDER with recordings of a good month, or dvc pull",
+        ) from error  # fmt: skip
+    facts = [scorer.encoder.digest, sources, most, scorer.tasks, scorer.classes, examined.NUMBERS]
+    key = hashlib.sha256(json.dumps(facts, sort_keys=True).encode()).hexdigest()[:16]
+    path = KEPT / f"{key}.parquet"
+    if not path.exists():
+        sample = _from_shards(sorted(sources), scorer, most)
+        tables.write(sample.frame.with_columns(pl.Series(FEATURES, sample.features)), path)
+    frame = tables.read(path)
+    return Sample(frame.drop(FEATURES), frame[FEATURES].to_numpy())
+
+
+def _from_shards(sources: list[str], scorer: Scorer, most: int) -> Sample:
+    """Examine and encode random records of the split `train`, drawn from all sources alike."""
+    rows, features = list[Row](), list[np.ndarray]()
+    shards = concatenate([open_shards(paths.shards(source)) for source in sources])
+    form, table = scorer.encoder.form, shards.rows
+    if (shards.fs, shards.samples) != (form.fs, form.samples):
+        raise DataError(
+            f"the shards have {shards.samples} samples at {shards.fs:g} Hz",
+            allowed=f"{form.samples} samples at {form.fs:g} Hz, which the encoder reads",
+            fix="-p reference=FOLDER with recordings of a good month",
+        )
+    rates = pl.concat([
+        tables.read(paths.index(source), ["id", "fs"]).with_columns(source=pl.lit(source)) for source in sources
+    ])  # fmt: skip
+    joined = table.join(rates, on=["id", "source"], how="left", maintain_order="left")
+    trained = np.flatnonzero(table["split"].to_numpy() == "train")
+    chosen = np.sort(np.random.default_rng(0).choice(trained, min(most, len(trained)), replace=False))
+    for begin in range(0, len(chosen), BATCH):
+        numbers = chosen[begin : begin + BATCH]
+        signal = shards.gather(numbers)
+        described = [
+            _described(one, row, form) for one, row in zip(signal, joined[numbers].iter_rows(named=True), strict=True)
+        ]
+        new, encoded = _encoded(scorer, described, signal, joined[numbers]["valid"].to_numpy())
+        rows += new
+        features.append(encoded)
+    return Sample(_frame(rows), np.concatenate(features))
+
+
+def _described(signal: np.ndarray, row: dict[str, object], form: Signal) -> Row:
+    quality = {name: row[name] for name in tables.QUALITY_COLUMNS if name != "valid"}
+    recording = Canonical(signal, int(row["valid"]), quality)  # type: ignore[arg-type, call-overload]
+    return examined.describe(recording, float(row["fs"]), form.fs, plausibility.doubts(recording))  # type: ignore[arg-type]
+
+
+def _encoded(scorer: Scorer, rows: list[Row], signal: np.ndarray, valid: np.ndarray) -> tuple[list[Row], np.ndarray]:
+    """Return the rows with a column per score, and the features, of the recordings that hold at least a patch."""
+    encoder = scorer.encoder
+    usable = np.flatnonzero(valid >= encoder.model.settings.patch)
+    millivolt, lengths = signal[usable].astype(np.float32) / 1000, valid[usable].astype(np.int32)
+    features = encoder.encode(millivolt, valid=lengths)
+    scores = scorer.columns(features) if not scorer.own.probes else {}
+    columns = {f"score/{name}": values for name, values in scores.items()}
+    merged = [
+        rows[place] | {name: float(values[number]) for name, values in columns.items()}
+        for number, place in enumerate(usable)
+    ]
+    return merged, features["pooled"]
+
+
+def _frame(rows: list[Row]) -> pl.DataFrame:
+    return pl.DataFrame(rows, infer_schema_length=None)

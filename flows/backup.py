@@ -1,0 +1,112 @@
+"""Back up what only the local stack holds, and restore it: runs, registry, artifacts, flow runs, histories.
+
+`python -m flows.backup create FILE.tar` works while the servers run: databases are copied by SQLite's own backup, so
+the copy is consistent. `python -m flows.backup restore FILE.tar` needs them stopped, and replaces nothing. Data, models
+and results of the pipeline are not part of it: git and a DVC remote hold them.
+"""
+
+import contextlib
+import hashlib
+import sqlite3
+import sys
+import tarfile
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+
+from cgdmer import paths
+from cgdmer.errors import CgdmerError, ConfigError, DataError
+from cgdmer.files import atomic, sha256
+
+DATABASES = (Path("mlflow.db"), paths.STATE / "prefect" / "prefect.db")
+FOLDERS = (Path("mlartifacts"), paths.STATE / "monitoring", paths.STATE / "inference")
+SUMS = "SHA256SUMS"
+USAGE = "python -m flows.backup create FILE.tar, python -m flows.backup restore FILE.tar"
+
+
+def create(target: Path) -> int:
+    """Write the backup and return the number of files in it. ConfigError if it exists or there is nothing to save."""
+    if target.exists():
+        raise ConfigError(f"{target} exists already", allowed="a new file", fix="name another, or move it away")
+    if not DATABASES[0].exists():
+        raise ConfigError("there is no mlflow.db here", fix="run this in the project folder")
+    with tempfile.TemporaryDirectory() as scratch, atomic(target) as temporary:
+        sums = {}
+        with tarfile.open(temporary, "w") as tar:
+            for name, path in _files(Path(scratch)):
+                sums[name] = sha256(path)
+                tar.add(path, name, recursive=False)
+            listed = Path(scratch) / SUMS
+            listed.write_text("".join(f"{digest}  {name}\n" for name, digest in sums.items()), encoding="utf-8")
+            tar.add(listed, SUMS)
+    return len(sums)
+
+
+def _files(scratch: Path) -> Iterator[tuple[str, Path]]:
+    """Yield the files by their name in the project: copies of the databases, and what the folders hold."""
+    for number, database in enumerate(DATABASES):
+        if database.exists():
+            copy = scratch / f"{number}.db"
+            with (
+                contextlib.closing(sqlite3.connect(database)) as source,
+                contextlib.closing(sqlite3.connect(copy)) as end,
+            ):
+                source.backup(end)
+            yield database.as_posix(), copy
+    for folder in FOLDERS:
+        for path in sorted(path for path in folder.rglob("*") if path.is_file() and not path.is_symlink()):
+            yield path.as_posix(), path
+
+
+def restore(source: Path) -> int:
+    """Unpack a backup into the project folder and return the number of files.
+
+    ConfigError if anything that it would replace exists; DataError if the backup is damaged, before the first file gets
+    its name.
+    """
+    if present := [str(path) for path in (*DATABASES, *FOLDERS) if path.exists()]:
+        raise ConfigError(f"{', '.join(present)} exist already", allowed="a project without them",
+                          fix="make stop, then move them away")  # fmt: skip
+    with tempfile.TemporaryDirectory(dir=".", prefix=".restore-") as scratch:
+        top = Path(scratch)
+        try:
+            with tarfile.open(source) as tar:
+                tar.extractall(top, filter="data")
+            lines = (top / SUMS).read_text("utf-8").splitlines()
+            sums = {name: digest for digest, name in (line.split("  ", 1) for line in lines)}
+        except (tarfile.TarError, OSError, ValueError) as error:
+            raise DataError(f"{source} is no backup, or damaged: {error}", fix="take an older one") from error
+        _check(top, sums, source)
+        for path in (*DATABASES, *FOLDERS):
+            if (top / path).exists():
+                path.parent.mkdir(parents=True, exist_ok=True)
+                (top / path).rename(path)
+    return len(sums)
+
+
+def _check(top: Path, sums: dict[str, str], source: Path) -> None:
+    """Raise DataError unless all files are there and have their sha256."""
+    for name, digest in sums.items():
+        path = top / name
+        if not path.is_file() or hashlib.sha256(path.read_bytes()).hexdigest() != digest:
+            raise DataError(f"{source} is damaged: {name}", fix="take an older one")
+
+
+def main() -> int:
+    """Run one command and return its exit code."""
+    try:
+        command, file = sys.argv[1:]
+        action = {"create": create, "restore": restore}[command]
+    except (ValueError, KeyError):
+        sys.stderr.write(f"usage: {USAGE}\n")
+        return ConfigError.code
+    try:
+        sys.stdout.write(f"{action(Path(file))} files\n")
+    except CgdmerError as error:
+        sys.stderr.write(f"{error}\n")
+        return error.code
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,90 @@
+"""Backup and restore of the local stack: after a total loss, the champion loads and gives the same features."""
+
+import shutil
+import tarfile
+from contextlib import chdir
+from pathlib import Path
+
+import numpy as np
+import pytest
+from support import published_project
+
+import cgdmer
+from cgdmer import publishing
+from cgdmer.errors import ConfigError, DataError
+from cgdmer.publishing import groups
+from cgdmer.tracking import server
+from flows import backup
+
+CHAMPION = "models:/cgdmer-ecg-encoder@champion"
+
+
+@pytest.mark.long
+@pytest.mark.xdist_group("mlflow")
+@pytest.mark.timeout(600)
+def test_after_a_loss_the_champion_loads_as_before(tmp_path, empty_database, monkeypatch):
+    project, kept = tmp_path / "project", tmp_path / "kept.tar"
+    project.mkdir()
+    published_project.publish(project, empty_database)
+    monkeypatch.chdir(project)
+    monkeypatch.setattr(groups, "FEWEST", 10)
+    published_project.use_database(monkeypatch, project / "mlflow.db")
+    publishing.promote()
+    signal = np.random.default_rng(0).normal(size=(1, 12, 1000)).astype(np.float32)
+    before = cgdmer.load_encoder(CHAMPION).encode(signal)
+    runs = len(server.connect().search_runs([server.experiment(server.connect())]))
+    assert backup.create(kept) > 5
+    Path("mlflow.db").unlink()  # destroy
+    shutil.rmtree("mlartifacts")
+    assert backup.restore(kept) > 5
+    after = cgdmer.load_encoder(CHAMPION).encode(signal)
+    assert all(np.array_equal(before[name], after[name]) for name in before)
+    assert len(server.connect().search_runs([server.experiment(server.connect())])) == runs
+
+
+@pytest.fixture
+def project(tmp_path, empty_database):
+    """A project with a database and two files."""
+    with chdir(tmp_path):
+        shutil.copy(empty_database, "mlflow.db")
+        for name in ("mlartifacts/1/model.bin", ".cgdmer/monitoring/incoming/history.jsonl"):
+            Path(name).parent.mkdir(parents=True)
+            Path(name).write_text("content")
+        yield tmp_path
+
+
+def lose():
+    Path("mlflow.db").unlink()
+    for folder in ("mlartifacts", ".cgdmer"):
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+def test_nothing_is_replaced_by_a_backup_or_a_restore(project):
+    backup.create(Path("kept.tar"))
+    with pytest.raises(ConfigError, match="exists already"):
+        backup.create(Path("kept.tar"))
+    with pytest.raises(ConfigError, match=r"mlflow.db, mlartifacts, .cgdmer/monitoring exist"):
+        backup.restore(Path("kept.tar"))
+    lose()
+    assert backup.restore(Path("kept.tar")) == 3
+    assert Path("mlartifacts/1/model.bin").read_text() == "content"
+    with pytest.raises(ConfigError, match="no mlflow"), chdir(project / "mlartifacts"):
+        backup.create(Path("kept.tar"))
+
+
+def test_a_damaged_backup_restores_nothing(project):
+    backup.create(Path("kept.tar"))
+    content = Path("kept.tar").read_bytes()
+    lose()
+    changed = content.replace(b"content", b"confent", 1)
+    for damaged in (changed, content[: len(content) // 2], b"nothing"):
+        Path("bad.tar").write_bytes(damaged)
+        with pytest.raises(DataError, match="damaged"):
+            backup.restore(Path("bad.tar"))
+        assert not Path("mlflow.db").exists()
+        assert not list(project.glob(".restore-*"))
+    with tarfile.open("evil.tar", "w") as tar:
+        member = tarfile.TarInfo("../outside")
+        tar.addfile(member)
+    with pytest.raises(DataError, match="damaged"):
+        backup.restore(Path("evil.tar"))
