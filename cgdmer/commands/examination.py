@@ -12,12 +12,12 @@ from itertools import islice
 from typing import Any
 
 import numpy as np
-from tqdm import tqdm
 
 from cgdmer.commands import measure
 from cgdmer.commands.encoding import Encoded, encoding
 from cgdmer.commands.scorer import Scorer
 from cgdmer.errors import ConfigError, DataError, printable
+from cgdmer.progress import terminal_bar
 from cgdmer.recordings import ArrayMetadata, RecordingPath, find_recordings, limits, sheet
 from cgdmer.recordings.batches import Job, map_batches
 from cgdmer.recordings.discovery import Rejected
@@ -93,7 +93,7 @@ def examine(
     """Yield each recording, or why it is refused, in order; `label` names the work on the terminal."""
     names = Names(found)
     measurements = scorer.own.read_measurements
-    bar = tqdm(total=len(found), unit="record", desc=label, file=sys.stderr, disable=None)
+    bar = terminal_bar(total=len(found), unit="record", desc=label)
     with encoding(scorer.encoder, measurements=measurements) as (work, finish), bar:
         both = partial(_examine_batch, work=work, draw=draw)
         settings = (inputs.metadata, scorer.encoder.form, scorer.encoder.seconds)

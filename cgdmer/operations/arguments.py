@@ -24,6 +24,7 @@ def add_commands(commands: Any) -> None:
     )
     monitor.add_argument("source", metavar="SOURCE", help="a folder, a zip or s3://BUCKET/PREFIX")
     monitor.add_argument(
+        "-m",
         "--model",
         default="champion",
         help="alias or version in the registry, cgdmer-base or a folder; default: champion",
