@@ -19,8 +19,8 @@ OPTIONS = {
 
 def reports() -> Iterator[Case]:
     for name in ("", " ", ".", "..", "-", "in", "/", "in/r0.hea", "/dev/null", "/proc/x", "n" * 300, "in/r0.hea/pages"):
-        yield Case(f"report to {name[:9]!r}", [*REPORT, f"--output={name}"])
-        yield Case(f"report over {name[:9]!r}", [*REPORT, f"--output={name}", "--overwrite"])
+        yield Case(f"report to {name[:12]!r}", [*REPORT, f"--output={name}"])
+        yield Case(f"report over {name[:12]!r}", [*REPORT, f"--output={name}", "--overwrite"])
     mine = write("pages/mine.txt", b"mine")
     yield Case("report over a file of others", [*REPORT, "--overwrite"], mine, says="mine.txt")
     for name, prepare in {
