@@ -15,6 +15,7 @@ import psutil
 
 from cgdmer.errors import CgdmerError, ConfigError
 from cgdmer.files import read_json, write_json, write_text
+from cgdmer.tracking import relocation
 from flows import services
 from flows.services import FOLDER, Service
 
@@ -194,6 +195,7 @@ def start() -> None:
         if not services.free(port):
             fix = f"make serve CGDMER_{name.upper()}_PORT={port + 10}"
             raise ConfigError(f"port {port} for {name} is taken", fix=fix)
+    relocation.require_at_home()
     FOLDER.mkdir(parents=True, exist_ok=True)
     READY.unlink(missing_ok=True)
     api = f"{services.urls()['prefect']}/api"

@@ -16,6 +16,7 @@ from mlflow.tracking import MlflowClient, set_registry_uri, set_tracking_uri
 from sqlalchemy.exc import SQLAlchemyError
 
 from cgdmer.errors import EXTRAS, ConfigError, DataError, Unavailable
+from cgdmer.tracking import relocation
 
 EXPERIMENT = "cgdmer"
 SECRET = re.compile("PASSWORD|SECRET|TOKEN|CREDENTIAL|API_KEY|ACCESS_KEY")
@@ -33,7 +34,7 @@ def uri() -> str:
     """Return MLFLOW_TRACKING_URI, or a SQLite file in the project; ConfigError for what cannot be a store of MLflow."""
     address = os.environ.get("MLFLOW_TRACKING_URI")
     if not address:
-        return f"sqlite:///{Path('mlflow.db').resolve()}"
+        return _own_store()
     if problem := _problem(address):
         raise ConfigError(
             f"MLFLOW_TRACKING_URI={redact(address)[:200]}: {problem}",
@@ -41,6 +42,11 @@ def uri() -> str:
             fix="unset MLFLOW_TRACKING_URI to use sqlite:///mlflow.db in the project folder",
         )
     return address
+
+
+def _own_store() -> str:
+    """Return the address of the store in the project's folder."""
+    return f"sqlite:///{relocation.DATABASE.resolve()}"
 
 
 def require_store() -> None:
@@ -134,6 +140,8 @@ def connect() -> MlflowClient:
 
 def experiment(client: MlflowClient, name: str = EXPERIMENT) -> str:
     """Return the id of an experiment. The first call creates it; two processes may do so at once."""
+    if uri() == _own_store():
+        relocation.require_at_home()
     existing: Experiment | None = client.get_experiment_by_name(name)
     if existing is None:
         try:
