@@ -1,0 +1,96 @@
+"""deploy/kubernetes: strict YAML, names that exist, and the commands, images and variables of docker/compose.yaml."""
+
+import re
+from pathlib import Path
+
+import pytest
+import yaml
+
+ROOT = Path(__file__).resolve().parents[2]
+FOLDER = ROOT / "deploy/kubernetes"
+COMPOSE = yaml.safe_load((ROOT / "docker/compose.yaml").read_text())["services"]
+VERSIONS = {"ConfigMap": "v1", "Secret": "v1", "Service": "v1", "PersistentVolumeClaim": "v1", "Deployment": "apps/v1",
+            "Job": "batch/v1"}  # fmt: skip
+
+
+class Strict(yaml.SafeLoader):
+    """A loader that refuses a key that occurs twice."""
+
+    def construct_mapping(self, node, deep=False):
+        keys = [self.construct_object(key, deep=deep) for key, _ in node.value]
+        assert len(keys) == len(set(keys)), f"{node.start_mark}: a key occurs twice in {keys}"
+        return super().construct_mapping(node, deep)
+
+
+OBJECTS = [one for path in sorted(FOLDER.glob("*.yaml")) for one in yaml.load_all(path.read_text(), Strict)]
+NAMED = {(one["kind"], one["metadata"]["name"]): one for one in OBJECTS}
+PODS = {name: one["spec"]["template"]["spec"] for (kind, name), one in NAMED.items() if kind in ("Deployment", "Job")}
+CONTAINERS = {name: pod["containers"][0] for name, pod in PODS.items()}
+each = pytest.mark.parametrize("name", CONTAINERS)
+
+
+def test_a_key_that_occurs_twice_would_be_noticed():
+    with pytest.raises(AssertionError, match="twice"):
+        yaml.load("a: 1\na: 2", Strict)
+
+
+def test_every_object_has_the_version_of_its_kind_and_a_name_of_its_own():
+    assert len(NAMED) == len(OBJECTS)
+    assert {one["kind"]: one["apiVersion"] for one in OBJECTS} == VERSIONS
+    assert set(CONTAINERS) == {"prefect", "mlflow", "deploy", "deploy-gpu", "worker-cpu", "worker-gpu"}
+
+
+@each
+def test_image_and_command_are_those_of_compose(name):
+    container, service = CONTAINERS[name], COMPOSE[name]
+    assert container["image"] == service["image"]
+    assert container["args"] == [str(word) for word in service["command"]]
+
+
+@each
+def test_every_name_that_a_container_refers_to_exists(name):
+    container = CONTAINERS[name]
+    for source in container.get("envFrom", ()):
+        assert ("ConfigMap", source["configMapRef"]["name"]) in NAMED
+    for variable in container["env"]:
+        if "valueFrom" in variable:
+            reference = variable["valueFrom"]["secretKeyRef"]
+            assert reference["key"] in NAMED["Secret", reference["name"]]["stringData"]
+    volumes = {volume["name"]: volume for volume in PODS[name].get("volumes", ())}
+    assert {mount["name"] for mount in container.get("volumeMounts", ())} == set(volumes)
+    for volume in volumes.values():
+        if claim := volume.get("persistentVolumeClaim"):
+            assert ("PersistentVolumeClaim", claim["claimName"]) in NAMED
+
+
+@each
+def test_a_container_has_the_variables_of_its_compose_service(name):
+    container = CONTAINERS[name]
+    maps = [NAMED["ConfigMap", source["configMapRef"]["name"]]["data"] for source in container.get("envFrom", ())]
+    set_here = {variable["name"] for variable in container["env"]} | {key for one in maps for key in one}
+    wanted = set(COMPOSE[name]["environment"]) - {"CGDMER_RAW_ROOT"}  # a cluster mounts no folder of local copies
+    assert wanted <= set_here
+
+
+@each
+def test_no_container_runs_as_root_or_without_a_limit(name):
+    assert PODS[name]["securityContext"]["runAsUser"] == 10001
+    assert PODS[name]["securityContext"]["runAsNonRoot"] is True
+    assert CONTAINERS[name]["securityContext"] == {"allowPrivilegeEscalation": False}
+    assert "memory" in CONTAINERS[name]["resources"]["limits"]
+
+
+def test_a_service_selects_a_deployment_and_has_the_port_of_its_container():
+    for (kind, name), one in NAMED.items():
+        if kind == "Service":
+            labels = NAMED["Deployment", name]["spec"]["template"]["metadata"]["labels"]
+            assert one["spec"]["selector"] == labels
+            assert one["spec"]["ports"][0]["port"] == CONTAINERS[name]["ports"][0]["containerPort"]
+        if kind == "Deployment":
+            assert one["spec"]["selector"]["matchLabels"] == one["spec"]["template"]["metadata"]["labels"]
+
+
+def test_the_example_holds_no_secret_and_git_ignores_the_real_file():
+    secret = NAMED["Secret", "cgdmer"]["stringData"]
+    assert all(not value or "PASSWORD@HOST" in value for value in secret.values())
+    assert re.search(r"^/deploy/kubernetes/secret\.yaml$", (ROOT / ".gitignore").read_text(), re.MULTILINE)
