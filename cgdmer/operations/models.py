@@ -2,6 +2,7 @@
 
 import re
 from dataclasses import dataclass
+from pathlib import Path
 
 from cgdmer.errors import ConfigError
 
@@ -35,6 +36,12 @@ def resolve(name: str) -> Model:
 def _alias(registered: str, which: str) -> Model:
     from cgdmer.tracking import aliases, server
 
+    if server.uri().startswith("sqlite:///") and not Path(server.uri().removeprefix("sqlite:///")).exists():
+        raise ConfigError(  # asking would create the database
+            f"there is no registry here that could know the alias '{which}'",
+            allowed="a project with mlflow.db, cgdmer-base, or the folder of a model, as ./NAME",
+            fix="export MLFLOW_TRACKING_URI=http://HOST:PORT, or name a model",
+        )
     with server.explained():
         version = aliases.alias(registered, which)
     if version is None:
