@@ -25,7 +25,7 @@ from cgdmer.errors import CgdmerError, ConfigError, did_you_mean
 from cgdmer.evaluation import ablation_rows
 from cgdmer.evaluation import ablations as study
 from cgdmer.files import write_json
-from flows import dvc, output, run_cache, run_names
+from flows import dvc, output, run_names
 from flows.dvc import Log
 
 Run = tuple[str, int]
@@ -115,8 +115,6 @@ def measure(name: str, seed: int, log: Log) -> None:
     partial = folder.with_name(f"{seed}.partial")
     shutil.rmtree(partial, ignore_errors=True)
     fetch(revision, partial)
-    with fetching:
-        run_cache.remember("pretrain", revision, partial)  # a change of a probe then pretrains nothing again
     result = ablation_rows.seed_result(name, seed, now, partial)
     shutil.rmtree(folder, ignore_errors=True)
     partial.rename(folder)

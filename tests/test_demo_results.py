@@ -43,7 +43,10 @@ def test_results_are_those_of_the_locked_run(out):
     "term", ["contrastive", "ecg_reconstruction", "report_reconstruction", "orthogonality", "loss"]
 )
 def test_every_term_falls_on_held_out_records(term):
-    epochs = [epoch[term] for epoch in read_json(REPORTS / "pretrain/summary.json")["epochs"]]
+    summary = REPORTS / "pretrain/summary.json"
+    if not summary.is_file():
+        pytest.skip("DVC keeps the curve of pretraining, and the demo has not been run: make demo")
+    epochs = [epoch[term] for epoch in read_json(summary)["epochs"]]
     assert min(epochs) == pytest.approx(epochs[-1], rel=0.1)
     assert epochs[-1] < epochs[0]
 

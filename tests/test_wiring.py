@@ -152,3 +152,8 @@ def test_profiles_never_shrink_what_dvc_reads():
     assert set(demo.matrix.benchmarks) <= set(demo.matrix.sources)
     assert set(demo.matrix.probed) <= {*demo.matrix.encoders, *demo.matrix.controls}
     assert set(demo.corpora) >= set(demo.matrix.sources)
+
+
+def test_a_pretraining_that_was_done_before_is_restored_and_not_repeated():
+    """DVC's run cache holds only stages whose outputs are all in its cache."""
+    assert all(isinstance(out, str) for out in PIPELINE["pretrain"]["outs"])

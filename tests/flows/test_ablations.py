@@ -49,7 +49,6 @@ def project(tmp_path, monkeypatch):
     monkeypatch.setattr(ablation_rows, "rows", lambda names, now: [])
     monkeypatch.setattr(study, "code", dict)
     monkeypatch.setattr(ablations, "fetch", lambda revision, folder: folder.mkdir(parents=True))
-    monkeypatch.setattr(ablations.run_cache, "remember", lambda stage, revision, folder: True)
     monkeypatch.setattr(ablations, "jobs", lambda: 1)
     return tmp_path
 
