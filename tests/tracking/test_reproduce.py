@@ -9,14 +9,13 @@ from pathlib import Path
 
 import pytest
 import yaml
-from mlflow.tracking import MlflowClient
 
 import cgdmer
 from cgdmer import cli
 from cgdmer.commands import reproduce
 from cgdmer.errors import ConfigError, DataError
 from cgdmer.publishing import lineage
-from cgdmer.tracking import lineage_files
+from cgdmer.tracking import lineage_files, server
 from cgdmer.tracking.registry import ECG
 
 pytestmark = [pytest.mark.xdist_group("mlflow"), pytest.mark.timeout(600)]
@@ -81,7 +80,7 @@ def original(tmp_path_factory, empty_database) -> Path:
 
 
 def register(alias: str, files: bool = True, **tags: str) -> None:
-    client = MlflowClient()
+    client = server.connect()
     name = f"states {alias}"
     experiment = client.create_experiment(name, artifact_location=Path("../artifacts").resolve().as_uri())
     info = client.create_run(experiment).info
