@@ -14,9 +14,9 @@ import cgdmer
 from cgdmer.api import load_encoder
 from cgdmer.commands import destinations, encoder_choice, provenance
 from cgdmer.commands.encoding import Encoded, encoding
+from cgdmer.commands.outcomes import Counts
 from cgdmer.commands.outputs import (
     ALL_FORMATS,
-    SOME_REJECTED,
     Columns,
     Rejects,
     check_format,
@@ -60,25 +60,17 @@ class Request:
 
 
 @dataclass(frozen=True)
-class Outcome:
-    """How many recordings were written, how many were rejected, and how many of the written are doubtful."""
+class Outcome(Counts):
+    """What was written, and by which encoder."""
 
-    written: int
-    rejected: int
-    doubtful: int
     request: Request
     encoder: str
     findings: str = ""
     """A short table of the first recordings, for the terminal."""
 
-    @property
-    def code(self) -> int:
-        return SOME_REJECTED if self.rejected else 0
-
     def __str__(self) -> str:
         text = f"{self.written} {self.request.windows.word} in {self.request.output}, encoded by {self.encoder}"
-        text += f", {self.rejected} rejected: {self.request.rejects}" if self.rejected else ""
-        return text + (f", {self.doubtful} doubtful (column quality)" if self.doubtful else "")
+        return text + self.told(self.request.rejects, " (column quality)")
 
 
 def encode_all(

@@ -12,7 +12,8 @@ from tqdm import tqdm
 import cgdmer
 from cgdmer.commands import destinations
 from cgdmer.commands.embed import Request, claim
-from cgdmer.commands.outputs import SOME_REJECTED, Columns, Rejects, nothing_written, open_output
+from cgdmer.commands.outcomes import Counts
+from cgdmer.commands.outputs import Columns, Rejects, nothing_written, open_output
 from cgdmer.commands.window_rows import Summary, Table
 from cgdmer.delineation.measurements import NAMES, measure
 from cgdmer.delineation.recording import delineate
@@ -60,23 +61,15 @@ class Measured:
 
 
 @dataclass(frozen=True)
-class Outcome:
-    """How many recordings were measured, how many were rejected, in how many no beats were found."""
+class Outcome(Counts):
+    """What was measured, and in how many recordings no beats were found."""
 
-    written: int
-    rejected: int
-    doubtful: int
     without_beats: int
     request: Request
 
-    @property
-    def code(self) -> int:
-        return SOME_REJECTED if self.rejected else 0
-
     def __str__(self) -> str:
         text = f"{self.written} {self.request.windows.word} measured in {self.request.output}"
-        text += f", {self.rejected} rejected: {self.request.rejects}" if self.rejected else ""
-        text += f", {self.doubtful} doubtful (column quality)" if self.doubtful else ""
+        text += self.told(self.request.rejects, " (column quality)")
         return text + (f", {self.without_beats} without beats" if self.without_beats else "")
 
 

@@ -11,7 +11,8 @@ from pathlib import Path
 
 import cgdmer
 from cgdmer.commands import destinations
-from cgdmer.commands.outputs import SOME_REJECTED, Rejects, nothing_written, open_output
+from cgdmer.commands.outcomes import Counts
+from cgdmer.commands.outputs import Rejects, nothing_written, open_output
 from cgdmer.commands.plot import SECONDS, check_part, marked
 from cgdmer.errors import ConfigError, printable
 from cgdmer.files import atomic
@@ -46,23 +47,14 @@ class FolderRequest:
 
 
 @dataclass(frozen=True)
-class Outcome:
-    """How many sheets were written, how many recordings were rejected or are doubtful."""
+class Outcome(Counts):
+    """How many sheets were written, and where."""
 
-    written: int
-    rejected: int
-    doubtful: int
     folder: Path
     rejects: Path
 
-    @property
-    def code(self) -> int:
-        return SOME_REJECTED if self.rejected else 0
-
     def __str__(self) -> str:
-        text = f"{self.written} sheets in {self.folder}"
-        text += f", {self.rejected} rejected: {self.rejects}" if self.rejected else ""
-        return text + (f", {self.doubtful} doubtful (column quality of {TABLE})" if self.doubtful else "")
+        return f"{self.written} sheets in {self.folder}" + self.told(self.rejects, f" (column quality of {TABLE})")
 
 
 @dataclass(eq=False)

@@ -10,7 +10,7 @@ from urllib.parse import quote
 from cgdmer.commands import examination, report_folder, scorer
 from cgdmer.commands.embed import MAX_START
 from cgdmer.commands.examination import Inputs, Seen
-from cgdmer.commands.outputs import SOME_REJECTED
+from cgdmer.commands.outcomes import Counts
 from cgdmer.commands.page_scores import about
 from cgdmer.commands.scorer import ScoreOptions
 from cgdmer.errors import ConfigError, DataError, printable
@@ -36,22 +36,14 @@ class ReportRequest:
 
 
 @dataclass(frozen=True)
-class Outcome:
-    """How many recordings have a page, and how many were refused."""
+class Outcome(Counts):
+    """How many recordings have a page, and where."""
 
-    written: int
-    refused: int
-    doubtful: int
     output: Path
-
-    @property
-    def code(self) -> int:
-        return SOME_REJECTED if self.refused else 0
 
     def __str__(self) -> str:
         text = f"{self.written} recordings in {printable(str(self.output / 'index.html'))}"
-        text += f", {self.refused} refused: listed there" if self.refused else ""
-        return text + (f", {self.doubtful} doubtful" if self.doubtful else "")
+        return text + self.told("listed there", "")
 
 
 def report(request: ReportRequest) -> Outcome:

@@ -15,7 +15,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from cgdmer import paths
-from cgdmer.costs.usage import Meter
+from cgdmer.costs.usage import Meter, Usage
 from cgdmer.errors import Preempted
 
 LEDGER = paths.STATE / "costs.jsonl"
@@ -24,8 +24,8 @@ log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
-class Cost:
-    """The cost of one stage call, its worker processes included, or the sum over several calls."""
+class Call:
+    """Which stage call was measured, and how it ended."""
 
     call: str
     """Stage and items, for example `embed cgdmer csn`."""
@@ -35,20 +35,15 @@ class Cost:
     """UTC, ISO 8601."""
     outcome: str
     """`finished`, `stopped` with its work saved, or `failed`."""
-    wall_s: float
-    cpu_s: float
-    """Seconds of all cores together."""
-    gpu_s: float
-    """Wall seconds times the processes that held a GPU."""
-    memory_bytes: int
-    """Largest anonymous memory of all processes at the same time, sampled; mapped files are left out."""
-    read_bytes: int
-    """Bytes asked for through system calls, files and pipes; what is read through mapped memory is left out."""
-    written_bytes: int
 
     @property
     def stage(self) -> str:
         return self.call.split()[0]
+
+
+@dataclass(frozen=True)
+class Cost(Usage, Call):
+    """The cost of one stage call, its worker processes included, or the sum over several calls."""
 
 
 @contextmanager

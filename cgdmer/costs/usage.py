@@ -21,13 +21,17 @@ CUDA = "/dev/nvidia-uvm"
 
 @dataclass(frozen=True)
 class Usage:
-    """What was used, in seconds and bytes; `Cost` describes the fields."""
+    """What was used, in seconds and bytes."""
 
     wall_s: float
     cpu_s: float
+    """Seconds of all cores together."""
     gpu_s: float
+    """Wall seconds times the processes that held a GPU."""
     memory_bytes: int
+    """Largest anonymous memory of all processes at the same time, sampled; mapped files are left out."""
     read_bytes: int
+    """Bytes asked for through system calls, files and pipes; what is read through mapped memory is left out."""
     written_bytes: int
 
 
