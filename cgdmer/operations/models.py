@@ -40,7 +40,7 @@ def _alias(registered: str, which: str) -> Model:
         raise ConfigError(  # asking would create the database
             f"there is no registry here that could know the alias '{which}'",
             allowed="a project with mlflow.db, cgdmer-base, or the folder of a model, as ./NAME",
-            fix="export MLFLOW_TRACKING_URI=http://HOST:PORT, or --model cgdmer-base (of a deployment: -p model=cgdmer-base)",
+            fix="export MLFLOW_TRACKING_URI=http://HOST:PORT, or --model cgdmer-base (deployment: -p model=...)",
         )
     with server.explained():
         version = aliases.alias(registered, which)

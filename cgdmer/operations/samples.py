@@ -84,7 +84,7 @@ def training(scorer: Scorer, most: int) -> Sample:
     except (OSError, ValueError, KeyError) as error:
         raise DataError(
             "there is no training data to compare with", allowed="a reference folder, or data/shards",
-            fix="-p reference=FOLDER with recordings of a good month, or dvc pull",
+            fix="--reference FOLDER with recordings of a good month (deployment: -p reference=FOLDER), or dvc pull",
         ) from error  # fmt: skip
     facts = [scorer.encoder.digest, sources, most, scorer.tasks, scorer.classes, examined.NUMBERS]
     key = hashlib.sha256(json.dumps(facts, sort_keys=True).encode()).hexdigest()[:16]
@@ -105,7 +105,7 @@ def _from_shards(sources: list[str], scorer: Scorer, most: int) -> Sample:
         raise DataError(
             f"the shards have {shards.samples} samples at {shards.fs:g} Hz",
             allowed=f"{form.samples} samples at {form.fs:g} Hz, which the encoder reads",
-            fix="-p reference=FOLDER with recordings of a good month",
+            fix="--reference FOLDER with recordings of a good month (deployment: -p reference=FOLDER)",
         )
     rates = pl.concat([
         tables.read(paths.index(source), ["id", "fs"]).with_columns(source=pl.lit(source)) for source in sources
