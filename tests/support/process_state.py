@@ -22,12 +22,15 @@ def _threads() -> int | None:
 def same_process() -> Iterator[None]:
     """Put back environment, folder, limits, signal handlers, torch's threads and the level of the log.
 
+    The log's level is also what a fresh process has when a test begins: a fixture of a whole module may have called the
+    command line, which sets it.
+
     How the C library manages its heap (`environment.keep_freed_memory`) cannot be put back, so a test that measures or
     bounds the memory of a process starts one.
     """
     environment, folder, threads = dict(os.environ), os.getcwd(), _threads()
     limits, handlers = [resource.getrlimit(name) for name in LIMITS], [signal.getsignal(name) for name in SIGNALS]
-    level = logging.getLogger("cgdmer").level
+    logging.getLogger("cgdmer").setLevel(logging.NOTSET)
     yield
     for name in os.environ.keys() - environment.keys():
         del os.environ[name]
@@ -40,4 +43,4 @@ def same_process() -> Iterator[None]:
             signal.signal(name, handler)
     if threads is not None and _threads() != threads:
         sys.modules["torch"].set_num_threads(threads)
-    logging.getLogger("cgdmer").setLevel(level)
+    logging.getLogger("cgdmer").setLevel(logging.NOTSET)
