@@ -10,7 +10,7 @@ from cgdmer.encoders import cgdmer_base
 from cgdmer.files import read_json
 from cgdmer.models import weights
 from cgdmer.results import Cell, Interval
-from cgdmer.sharing import card
+from cgdmer.sharing import card, card_sources
 from cgdmer.sharing.about import About, Corpus
 from cgdmer.tables import TASKS
 
@@ -26,13 +26,6 @@ features = encoder.encode(recording.signal[None])
 ```
 
 `cgdmer embed FILES` and `cgdmer score FILES` use it if no other encoder is named."""
-CLINICAL = (
-    "Clinical patients of the simulator have beat shapes from aggregate statistics of CODE-15 %, LUDB and "
-    "Chapman-Shaoxing-Ningbo, and intervals from those of MIMIC-IV-ECG; some amounts were chosen with records of "
-    "PTB-XL in view (docs/simulator.md of the project). No recording was trained on, but these sets are no untouched "
-    "tests."
-)
-"""Said where an encoder was trained on clinical patients."""
 HAND_CRAFTED = "handcrafted"
 LIMITS = (
     "Probabilities come from probes fitted on simulated records: on real recordings they are neither calibrated nor "
@@ -84,11 +77,10 @@ def data(facts: dict[str, Any], about: About) -> str:
     """Say what the encoder and its probes were trained on."""
     told = {key: value for key, value in facts.items() if value and key != "measurements"}  # that is a scale
     trained = "\n".join(f"- {key.replace('_', ' ')}: {_plain(value)}" for key, value in told.items())
-    if facts.get("simulated", {}).get("population", "textbook") != "textbook":
-        trained += f"\n\n{CLINICAL}"
     corpora = ", ".join(f"{source} ({_count(corpus)})" for source, corpus in about.corpora.items())
     return (
         f"Pretraining read {about.encoder_saw} recordings:\n\n{trained or '- nothing is stated'}\n\n"
+        f"{card_sources.text(facts)}\n\n"
         f"The probes were fitted on {about.probes_saw} recordings, which this package makes itself: {corpora}. "
         "No patient's data is in the probes."
     )
