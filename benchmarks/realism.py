@@ -3,7 +3,8 @@
 `python -m benchmarks.realism --root FOLDER` reads the real sets that `external-validation` reads and prints, for each
 population: the mean Kolmogorov-Smirnov distance of groups of hand-crafted features, the AUROC of classifiers that tell
 simulated from real (0.5: they cannot), the features that give the simulation away, and the AUROC on the superclasses of
-PTB-XL of classifiers that were trained on simulated records alone.
+PTB-XL of classifiers that were trained on simulated records alone. With `--rows FILE`, a table of MIMIC-IV-ECG's
+machine measurements, beside or instead of `--root`, it compares intervals and axes (`benchmarks.measurement_rows`).
 """
 
 import argparse
@@ -18,9 +19,12 @@ from sklearn.model_selection import StratifiedKFold, cross_val_predict
 from sklearn.pipeline import Pipeline, make_pipeline
 from sklearn.preprocessing import StandardScaler
 
+from benchmarks import measurement_rows
+from benchmarks.measurement_rows import Compared, distance
 from benchmarks.measuring import commit, machine
 from cgdmer import encoders, settings
 from cgdmer.encoders.base import Encoder, Setup
+from cgdmer.errors import CgdmerError
 from cgdmer.external import benchmarks, code15, ludb
 from cgdmer.external.external_set import ExternalSet
 from cgdmer.signals import LEADS, canonical
@@ -51,13 +55,6 @@ CLASSES: dict[str, frozenset[str]] = {
     "HYP": frozenset({"lvh", "rvh", "left_atrial_enlargement", "right_atrial_enlargement"}),
 }  # fmt: skip
 """Findings of each superclass of PTB-XL."""
-
-
-def distance(one: np.ndarray, other: np.ndarray) -> float:
-    """Return the Kolmogorov-Smirnov distance of two samples."""
-    both = np.sort(np.concatenate([one, other]))
-    shares = [np.searchsorted(np.sort(sample), both, "right") / len(sample) for sample in (one, other)]
-    return float(np.abs(shares[0] - shares[1]).max())
 
 
 def told_apart(one: np.ndarray, other: np.ndarray) -> tuple[float, np.ndarray]:
@@ -155,17 +152,25 @@ def _described(simulated: np.ndarray, real: np.ndarray, coefficients: np.ndarray
     return {"distance": groups, "given away by": [feature_names()[k] for k in largest]}
 
 
-def main() -> None:
-    """Print a table of distances and one line of JSON per population."""
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--root", type=Path, required=True, help="folder with the real sets")
-    parser.add_argument("--records", type=int, default=600, help="simulated records per population")
-    arguments = parser.parse_args()
-    config = settings.load()
-    real = real_sets(arguments.root, config)
-    if not real:
-        parser.error(f"{arguments.root} holds no real set; docs/data_access.md says where they come from")
-    results = [compared(population, arguments.records, real, config) for population in POPULATIONS]
+def measured(
+    records: int, rows: np.ndarray, config: settings.Settings, root: Path | None
+) -> dict[str, Compared]:  # fmt: skip
+    """Compare intervals and axes of each population, drawn and measured, and of each real set with `rows` (M, 7)."""
+    form = measurement_rows.FORM
+    out: dict[str, Compared] = {}
+    for population in POPULATIONS:
+        cases, signals = drawn(population, records, form)
+        valid = np.full(len(signals), form.samples)
+        out[f"{population}, drawn"] = measurement_rows.compared(measurement_rows.of_cases(cases), rows)
+        out[f"{population}, measured"] = measurement_rows.compared(measurement_rows.of_signals(signals, valid), rows)
+    for name, one in (real_sets(root, config.model_copy(update={"signal": form})) if root else {}).items():
+        values = measurement_rows.of_signals(one.signals, one.valid)
+        out[f"{name}, measured"] = measurement_rows.compared(values, rows)
+    return out
+
+
+def show(results: list[dict[str, object]], real: dict[str, ExternalSet]) -> None:
+    """Print a table for each real set, one column per population."""
     for name in real:
         both = [result["real"][name] for result in results]  # type: ignore[index]
         print(f"\n{name}, {both[0]['records']} records{'':12s}" + "".join(f"{p:>12s}" for p in POPULATIONS))
@@ -175,9 +180,36 @@ def main() -> None:
             print(f"{row:38s}" + "".join(f"{one[row]['mean']:12.3f}" for one in both))
         for group, _ in GROUPS:
             print(f"{group:38s}" + "".join(f"{one['distance'][group]:12.2f}" for one in both))
-    facts = {"machine": machine(), "commit": commit(Path(), "cgdmer/simulator")}
-    for result in results:
-        print(json.dumps({"name": "realism", **result, **facts}))
+
+
+def main() -> None:
+    """Print tables of distances and one line of JSON per population, and one of the measurements."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--root", type=Path, help="folder with the real sets")
+    parser.add_argument("--rows", type=Path, help="machine_measurements.csv of MIMIC-IV-ECG, or rows of it")
+    parser.add_argument("--records", type=int, default=600, help="simulated records per population")
+    arguments = parser.parse_args()
+    if not arguments.root and not arguments.rows:
+        parser.error("nothing to compare with: give --root, --rows or both")
+    config, facts = settings.load(), {"machine": machine(), "commit": commit(Path(), "cgdmer/simulator")}
+    try:
+        rows = measurement_rows.read(arguments.rows) if arguments.rows else None
+        real = real_sets(arguments.root, config) if arguments.root and arguments.root.is_dir() else {}
+    except CgdmerError as error:
+        parser.error(str(error))
+    if arguments.root and not real:
+        parser.error(f"{arguments.root} holds no real set; docs/data_access.md says where they come from")
+    if real:
+        results = [compared(population, arguments.records, real, config) for population in POPULATIONS]
+        show(results, real)
+        for result in results:
+            print(json.dumps({"name": "realism", **result, **facts}))
+    if rows is not None:
+        columns = measured(arguments.records, rows, config, arguments.root)
+        print(measurement_rows.table(columns, rows))
+        own = {"values": measurement_rows.described(rows), "correlations": measurement_rows.correlations(rows)}
+        line = {"name": "realism of measurements", "simulated": arguments.records, "rows": len(rows), "real": own}
+        print(json.dumps({**line, "compared": columns, **facts}))
 
 
 if __name__ == "__main__":
