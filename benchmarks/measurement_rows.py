@@ -55,7 +55,7 @@ def read(file: Path) -> np.ndarray:
         frame = pl.read_csv(file, columns=list(_COLUMNS), schema_overrides=dict.fromkeys(_COLUMNS, pl.Float64))
     except (OSError, pl.exceptions.PolarsError) as error:
         raise DataError(
-            f"{file} cannot be read as machine measurements: {error}",
+            f"{file} cannot be read as machine measurements: {str(error).splitlines()[0]}",
             allowed=f"a CSV with the columns {', '.join(_COLUMNS)}",
             fix="name machine_measurements.csv of MIMIC-IV-ECG with --rows",
         ) from error
@@ -123,7 +123,8 @@ def correlations(values: np.ndarray) -> dict[str, float]:
 
 def known(column: np.ndarray) -> np.ndarray:
     """Return the values of a column that are not NaN."""
-    return column[np.isfinite(column)]
+    values: np.ndarray = column[np.isfinite(column)]
+    return values
 
 
 def compared(values: np.ndarray, rows: np.ndarray) -> "Compared":
