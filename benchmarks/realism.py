@@ -199,17 +199,17 @@ def main() -> None:
         parser.error(str(error))
     if arguments.root and not real:
         parser.error(f"{arguments.root} holds no real set; docs/data_access.md says where they come from")
-    if real:
-        results = [compared(population, arguments.records, real, config) for population in POPULATIONS]
-        show(results, real)
-        for result in results:
-            print(json.dumps({"name": "realism", **result, **facts}))
     if rows is not None:
         columns = measured(arguments.records, rows, config, arguments.root)
         print(measurement_rows.table(columns, rows))
         own = {"values": measurement_rows.described(rows), "correlations": measurement_rows.correlations(rows)}
         line = {"name": "realism of measurements", "simulated": arguments.records, "rows": len(rows), "real": own}
-        print(json.dumps({**line, "compared": columns, **facts}))
+        print(json.dumps({**line, "compared": columns, **facts}), flush=True)
+    if real:
+        results = [compared(population, arguments.records, real, config) for population in POPULATIONS]
+        show(results, real)
+        for result in results:
+            print(json.dumps({"name": "realism", **result, **facts}))
 
 
 if __name__ == "__main__":
