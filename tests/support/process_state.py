@@ -6,6 +6,7 @@ import resource
 import signal
 import sys
 from collections.abc import Iterator
+from dataclasses import dataclass, field
 
 import pytest
 
@@ -18,29 +19,61 @@ def _threads() -> int | None:
     return sys.modules["torch"].get_num_threads() if "torch" in sys.modules else None
 
 
+@dataclass(frozen=True)
+class State:
+    """Environment, folder, limits, signal handlers, torch's threads, and how the project's log is set."""
+
+    environment: dict[str, str] = field(default_factory=lambda: dict(os.environ))
+    folder: str = field(default_factory=os.getcwd)
+    threads: int | None = field(default_factory=_threads)
+    limits: list = field(default_factory=lambda: [resource.getrlimit(name) for name in LIMITS])
+    handlers: list = field(default_factory=lambda: [signal.getsignal(name) for name in SIGNALS])
+
+    def put_back(self) -> None:
+        for name in os.environ.keys() - self.environment.keys():
+            del os.environ[name]
+        changed = {name: value for name, value in self.environment.items() if os.environ.get(name) != value}
+        os.environ.update(changed)
+        os.chdir(self.folder)
+        for name, limit in zip(LIMITS, self.limits, strict=True):
+            resource.setrlimit(name, limit)
+        for name, handler in zip(SIGNALS, self.handlers, strict=True):
+            if handler is not None:  # None: set by compiled code
+                signal.signal(name, handler)
+        if self.threads is not None and _threads() != self.threads:
+            sys.modules["torch"].set_num_threads(self.threads)
+        forget()
+
+
+def forget() -> None:
+    """Undo what a command leaves in libraries: the level of the log, and the addresses that MLflow was told."""
+    logging.getLogger("cgdmer").setLevel(logging.NOTSET)
+    if "mlflow.tracking" in sys.modules:
+        from mlflow.tracking import set_registry_uri, set_tracking_uri
+
+        stated = os.environ.get("MLFLOW_TRACKING_URI")
+        set_tracking_uri(None)  # type: ignore[arg-type]
+        set_registry_uri(None)  # type: ignore[arg-type]
+        if stated is not None:  # the call above deletes the variable
+            os.environ["MLFLOW_TRACKING_URI"] = stated
+
+
+@pytest.fixture(autouse=True, scope="module")
+def same_process_after_module() -> Iterator[None]:
+    """Put back what fixtures of a whole module changed."""
+    state = State()
+    yield
+    state.put_back()
+
+
 @pytest.fixture(autouse=True)
 def same_process() -> Iterator[None]:
-    """Put back environment, folder, limits, signal handlers, torch's threads and the level of the log.
-
-    The log's level is also what a fresh process has when a test begins: a fixture of a whole module may have called the
-    command line, which sets it.
+    """Put back what a test changed, and begin as a fresh process would, whatever the fixtures of its module called.
 
     How the C library manages its heap (`environment.keep_freed_memory`) cannot be put back, so a test that measures or
     bounds the memory of a process starts one.
     """
-    environment, folder, threads = dict(os.environ), os.getcwd(), _threads()
-    limits, handlers = [resource.getrlimit(name) for name in LIMITS], [signal.getsignal(name) for name in SIGNALS]
-    logging.getLogger("cgdmer").setLevel(logging.NOTSET)
+    state = State()
+    forget()
     yield
-    for name in os.environ.keys() - environment.keys():
-        del os.environ[name]
-    os.environ.update({name: value for name, value in environment.items() if os.environ.get(name) != value})
-    os.chdir(folder)
-    for name, limit in zip(LIMITS, limits, strict=True):
-        resource.setrlimit(name, limit)
-    for name, handler in zip(SIGNALS, handlers, strict=True):
-        if handler is not None:  # None: set by compiled code
-            signal.signal(name, handler)
-    if threads is not None and _threads() != threads:
-        sys.modules["torch"].set_num_threads(threads)
-    logging.getLogger("cgdmer").setLevel(logging.NOTSET)
+    state.put_back()
