@@ -1,8 +1,10 @@
 """deploy/kubernetes: strict YAML, names that exist, and the commands, images and variables of docker/compose.yaml."""
 
+import copy
 import re
 from pathlib import Path
 
+import kubernetes_validate
 import pytest
 import yaml
 
@@ -38,6 +40,13 @@ def test_every_object_has_the_version_of_its_kind_and_a_name_of_its_own():
     assert len(NAMED) == len(OBJECTS)
     assert {one["kind"]: one["apiVersion"] for one in OBJECTS} == VERSIONS
     assert set(CONTAINERS) == {"prefect", "mlflow", "deploy", "deploy-gpu", "worker-cpu", "worker-gpu"}
+
+
+@pytest.mark.parametrize("one", OBJECTS, ids=lambda one: f"{one['kind']} {one['metadata']['name']}")
+def test_every_object_follows_the_schema_of_kubernetes_and_a_misspelt_key_would_not(one):
+    kubernetes_validate.validate(one, "1.37", strict=True)
+    with pytest.raises(kubernetes_validate.ValidationError):
+        kubernetes_validate.validate({**copy.deepcopy(one), "sepc": {}}, "1.37", strict=True)
 
 
 @each
