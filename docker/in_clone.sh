@@ -8,7 +8,12 @@ set -eu
 : "${CGDMER_DVC_REMOTE:=shared}"
 export CGDMER_PROJECT CGDMER_DVC_REMOTE
 if [ ! -d "$CGDMER_PROJECT/.git" ]; then
-  git clone --quiet ${CGDMER_REF:+--branch "$CGDMER_REF"} "$CGDMER_REPOSITORY" "$CGDMER_PROJECT"
+  git clone --quiet --no-checkout "$CGDMER_REPOSITORY" "$CGDMER_PROJECT"
+  if ! git -C "$CGDMER_PROJECT" checkout --quiet "${CGDMER_REF:-HEAD}" --; then
+    rm -rf "$CGDMER_PROJECT/.git" # so that the next start clones again
+    echo "CGDMER_REF=$CGDMER_REF is no branch, tag or commit of $CGDMER_REPOSITORY" >&2
+    exit 2
+  fi
 fi
 cd "$CGDMER_PROJECT"
 dvc remote add --quiet --local --force --default "$CGDMER_DVC_REMOTE" "$CGDMER_DVC_URL"

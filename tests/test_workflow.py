@@ -32,6 +32,20 @@ def test_the_workflow_and_the_script_run_the_same_targets():
     assert workflow == script == TARGETS
 
 
+def test_the_image_is_built_with_the_digests_that_the_workflow_records():
+    images = yaml.safe_load(WORKFLOW.read_text())["jobs"]["images"]["steps"]
+    commands = "\n".join(step.get("run", "") for step in images)
+    assert (ROOT / "docker/digests.sh").is_file()
+    assert next(step for step in images if "digests.sh" in step.get("run", ""))["shell"] == "bash"  # with pipefail
+    for words in (
+        '--build-arg "$(grep ^PYTHON_IMAGE= digests.env)"',
+        "-f docker/Dockerfile --target cpu",
+        "config --quiet",
+    ):
+        assert words in commands
+    assert images[-1]["with"] == {"name": "digests", "path": "digests.env"}
+
+
 def test_every_declared_python_is_tested():
     classifiers = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["classifiers"]
     declared = re.findall(r"Python :: (3\.\d+)", "\n".join(classifiers))

@@ -68,10 +68,18 @@ def test_ports_are_bound_to_loopback():
 
 def test_images_are_pinned_by_version():
     for service in SERVICES.values():
-        name, _, tag = service["image"].rpartition(":")
+        name, _, tag = filled(service["image"]).rpartition(":")
         assert name
         assert tag in ("cpu", "cuda") if name == "cgdmer" else re.search(r"\d+\.\d+", tag)
         assert ("build" in service) == (name == "cgdmer")
+
+
+def test_images_of_the_example_are_the_defaults_so_that_digests_can_replace_them():
+    defaults = {name: default for name, kind, default in VARIABLE.findall(TEXT) if name.endswith("_IMAGE")}
+    assert defaults == {name: EXAMPLE[name] for name in ("PYTHON_IMAGE", "POSTGRES_IMAGE", "S3_IMAGE")}
+    assert f"ARG PYTHON_IMAGE={EXAMPLE['PYTHON_IMAGE']}\n" in (ROOT / "docker/Dockerfile").read_text()
+    for name in ("deploy", "worker-gpu"):
+        assert SERVICES[name]["build"]["args"] == {"PYTHON_IMAGE": f"${{PYTHON_IMAGE:-{EXAMPLE['PYTHON_IMAGE']}}}"}
 
 
 def test_what_waits_waits_for_health_or_completion():

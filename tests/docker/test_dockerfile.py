@@ -24,11 +24,15 @@ def instructions() -> list[tuple[str, str]]:
 def stages() -> dict[str, tuple[str, list[tuple[str, str]]]]:
     """Return the base and the instructions of each build stage by name."""
     by_name: dict[str, tuple[str, list[tuple[str, str]]]] = {}
+    arguments: dict[str, str] = {}
     for word, rest in instructions():
         if word == "FROM":
             base, _, name = rest.partition(" AS ")
+            base = arguments.get(base.strip("${}"), base)
             body: list[tuple[str, str]] = []
             by_name[name] = (base, body)
+        elif word == "ARG" and not by_name:
+            arguments.update([rest.split("=", 1)])
         else:
             body.append((word, rest))
     return by_name
