@@ -6,6 +6,7 @@ import numpy as np
 
 from cgdmer import embeddings, paths, settings, tables
 from cgdmer.encoders import Setup, load
+from cgdmer.encoders.present_leads import skipping_missing_leads
 from cgdmer.errors import DataError
 from cgdmer.evaluation import robustness as evaluation
 from cgdmer.evaluation.disturbances import disturb, name_of
@@ -31,7 +32,7 @@ def robustness(
     clean = cached.features[representation]
     check_finite(clean, cached.ids, representation, source)
     shards = open_shards(paths.shards(source), verify=True)
-    loaded = load(encoder, Setup.of(signal, model, embed, embed.seed))
+    loaded = skipping_missing_leads(load(encoder, Setup.of(signal, model, embed, embed.seed)))
     records = EmbeddedRecords(loaded, shards, source, cached.ids, embed.batch)
     by_leads = {evaluation.CLEAN: np.asarray(clean)}
     for leads in robustness.lead_sets:
