@@ -1,6 +1,7 @@
 """Beats of a recording: where they are, which of them have one shape, and the median beat of each shape."""
 
 from dataclasses import dataclass
+from functools import cache
 
 import numpy as np
 from scipy import ndimage, signal
@@ -9,6 +10,8 @@ from cgdmer.signals.recording import FLAT_UV
 
 BAND = (8.0, 30.0)
 """Hz: most of the energy of QRS complexes, little of P and T waves."""
+HIGHEST = 0.45
+"""Upper limit of the band, relative to the sampling rate, for rates that are too low for `BAND`."""
 REFRACTORY = 0.25
 """Seconds after a beat in which there is no other."""
 SHARE = 0.35
@@ -55,8 +58,7 @@ def find(leads: np.ndarray, fs: float) -> np.ndarray:
     live = leads[np.ptp(leads, axis=1) >= FLAT_UV / 1000] if leads.shape[1] >= fs else leads[:0]
     if not len(live):
         return np.zeros(0, np.int64)
-    band = signal.butter(2, BAND, "bandpass", fs=fs, output="sos")
-    size = np.abs(signal.sosfiltfilt(band, live, axis=1))
+    size = np.abs(signal.sosfiltfilt(_qrs_band(fs), live, axis=1))
     scale = np.quantile(size[:, :: max(1, round(fs / 100))], 0.98, axis=1, keepdims=True)
     energy = ndimage.uniform_filter1d(np.minimum(size / np.maximum(scale, FAINT_MV), 2.0).mean(axis=0), round(0.1 * fs))
     usual = _usual_height(energy, fs)
@@ -64,6 +66,13 @@ def find(leads: np.ndarray, fs: float) -> np.ndarray:
         return np.zeros(0, np.int64)
     peaks, _ = signal.find_peaks(energy, height=SHARE * usual, distance=round(REFRACTORY * fs))
     return _without_t_waves(peaks, energy, fs)
+
+
+@cache
+def _qrs_band(fs: float) -> np.ndarray:
+    """Return the second-order sections of the filter that keeps `BAND`; its design takes longer than its use."""
+    low, high = BAND[0], min(BAND[1], HIGHEST * fs)
+    return np.asarray(signal.butter(2, (low, high), "bandpass", fs=fs, output="sos"))
 
 
 def _usual_height(energy: np.ndarray, fs: float) -> float:

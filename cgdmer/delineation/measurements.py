@@ -4,13 +4,14 @@ They belong to the most frequent shape of beats. docs/measurements.md defines ea
 """
 
 from collections.abc import Mapping, Sequence
+from statistics import median
 from typing import TypeAlias
 
 import numpy as np
 
+from cgdmer.delineation.formulas import axis, corrected
 from cgdmer.delineation.recording import QRS, WAVES, DelineatedShape, Delineation, P, T
 from cgdmer.delineation.rules import Limits
-from cgdmer.evaluation.intervals import axis, corrected
 from cgdmer.signals.leads import LEADS
 
 Values: TypeAlias = Mapping[str, float | None]
@@ -73,7 +74,7 @@ def intervals(main: DelineatedShape, fs: float, rr: float | None) -> Values:
 
 
 def _median(samples: Sequence[int], fs: float) -> float | None:
-    return float(np.median(samples)) / fs * 1000 if samples else None
+    return float(median(samples)) / fs * 1000 if samples else None
 
 
 def axes(main: DelineatedShape, missing: Sequence[str]) -> Values:
@@ -98,8 +99,7 @@ def common(waves: Sequence[Limits | None]) -> Limits | None:
     known = [(one.onset, one.peak, one.offset) for one in waves if one]
     if not known:
         return None
-    onset, peak, offset = np.median(known, axis=0).astype(int).tolist()
-    return Limits(onset, peak, offset)
+    return Limits(*(int(median(samples)) for samples in zip(*known, strict=True)))
 
 
 def _area(lead: np.ndarray, wave: Limits) -> float:

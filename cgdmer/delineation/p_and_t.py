@@ -67,11 +67,13 @@ def p_waves(
 
 def height(lead: np.ndarray, wave: Limits) -> float:
     """Return the distance in mV of a wave's peak from the line between its onset and its offset."""
-    line = np.interp(wave.peak, [wave.onset, wave.offset], [lead[wave.onset], lead[wave.offset]])
-    return float(abs(lead[wave.peak] - line))
+    first, last = float(lead[wave.onset]), float(lead[wave.offset])
+    line = (last - first) / (wave.offset - wave.onset) * (wave.peak - wave.onset) + first
+    return abs(float(lead[wave.peak]) - line)
 
 
 def _waves(beat: np.ndarray, search: Search) -> list[Limits | None]:
+    """Return the wave in each lead of a median beat (L, W)."""
     if search.end - search.begin < max(3, search.near // 2):
         return [None] * len(beat)
     smooth = ndimage.gaussian_filter1d(beat, search.smoothing, axis=1, mode="nearest")
@@ -82,28 +84,56 @@ def _waves(beat: np.ndarray, search: Search) -> list[Limits | None]:
     low = max(0, middle - search.near)
     peaks = low + np.abs(raised[:, low : middle + search.near + 1]).argmax(axis=1)
     signs = np.sign(raised[np.arange(len(beat)), peaks])
-    return [_delimit(smooth[lead], search.begin + int(peaks[lead]), signs[lead], search) for lead in range(len(beat))]
+    return _delimit(smooth, search.begin + peaks, signs, search)
 
 
-def _delimit(wave: np.ndarray, peak: int, sign: float, search: Search) -> Limits | None:
-    left, right = max(search.earliest, peak - search.before), min(search.end, peak + search.after)
-    if min(peak - left, right - peak) < 3 or not sign:
-        return None
-    slope = sign * np.gradient(wave[left : right + 1])
-    up, down = left + int(slope[: peak - left + 1].argmax()), peak + int(slope[peak - left :].argmin())
-    onset = corner(wave, up, max(search.earliest, up - search.before))
-    offset = corner(wave, down, min(search.end, down + search.after))
-    limits = Limits(onset, peak, offset)
-    return limits if onset < peak < offset and height(wave, limits) >= search.least else None
+def _delimit(waves: np.ndarray, peaks: np.ndarray, signs: np.ndarray, search: Search) -> list[Limits | None]:
+    """Return the limits of the wave in each lead (L, W) around its peak (L,); `signs` (L,) is 1, -1 or, for none, 0."""
+    left, right = np.maximum(search.earliest, peaks - search.before), np.minimum(search.end, peaks + search.after)
+    wide = (np.minimum(peaks - left, right - peaks) >= 3) & (signs != 0)
+    left, right = np.where(wide, left, peaks - 1), np.where(wide, right, peaks + 1)
+    slopes = signs[:, None] * _gradients(waves, left, right)
+    up = _largest(slopes, left, peaks)
+    down = _largest(-slopes, peaks, right)
+    onsets = corners(waves, up, np.maximum(search.earliest, up - search.before))
+    offsets = corners(waves, down, np.minimum(search.end, down + search.after))
+    each = zip(waves, wide.tolist(), onsets.tolist(), peaks.tolist(), offsets.tolist(), strict=True)
+    return [
+        limits
+        if usable and onset < peak < offset and height(wave, limits := Limits(onset, peak, offset)) >= search.least
+        else None
+        for wave, usable, onset, peak, offset in each
+    ]
 
 
-def corner(wave: np.ndarray, steepest: int, far: int) -> int:
-    """Return where a flank of a wave (W,) that is steepest at `steepest` ends, looked for up to `far` on either side.
+def _gradients(waves: np.ndarray, left: np.ndarray, right: np.ndarray) -> np.ndarray:
+    """Return the central differences of waves (L, W), one-sided at the limits `left` and `right` (L,) of each."""
+    slopes = np.zeros_like(waves)
+    slopes[:, 1:-1] = (waves[:, 2:] - waves[:, :-2]) / 2
+    rows = np.arange(len(waves))
+    slopes[rows, left] = waves[rows, left + 1] - waves[rows, left]
+    slopes[rows, right] = waves[rows, right] - waves[rows, right - 1]
+    return slopes
+
+
+def _largest(values: np.ndarray, first: np.ndarray, last: np.ndarray) -> np.ndarray:
+    """Return the position of the largest of values (L, W) between `first` and `last` (L,), the first of equals."""
+    columns = np.arange(values.shape[1])
+    inside = (columns >= first[:, None]) & (columns <= last[:, None])
+    return np.asarray(np.where(inside, values, -np.inf).argmax(axis=1))
+
+
+def corners(waves: np.ndarray, steepest: np.ndarray, far: np.ndarray) -> np.ndarray:
+    """Return where a flank of each wave (L, W) that is steepest at `steepest` (L,) ends, looked for up to `far` (L,).
 
     That is the corner of the largest trapezium with the steepest point and the far one (Vazquez-Seisdedos et al. 2011,
-    doi 10.1186/1475-925X-10-43); noise moves it less than it moves the crossing of a threshold.
+    doi 10.1186/1475-925X-10-43); noise moves it less than it moves the crossing of a threshold. Of equal corners, the
+    one closest to the steepest point counts. All far points lie on one side.
     """
-    step = 1 if far > steepest else -1
-    samples = np.arange(steepest, far + step, step)
-    area = np.abs((wave[steepest] - wave[samples]) * (2 * far - samples - steepest))
-    return int(samples[area.argmax()])
+    columns, rows = np.arange(waves.shape[1]), np.arange(len(waves))
+    heights = waves[rows, steepest][:, None] - waves
+    areas = np.abs(heights * (2 * far[:, None] - columns - steepest[:, None]))
+    if (far <= steepest).all():
+        last = waves.shape[1] - 1
+        return np.asarray(last - _largest(areas[:, ::-1], last - steepest, last - far))
+    return _largest(areas, steepest, far)

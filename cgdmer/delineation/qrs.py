@@ -22,9 +22,7 @@ def delimit(beat: np.ndarray, centre: int, fs: float, rules: Rules) -> tuple[lis
     first, last = _over_all_leads(steep, centre, fs, rules)
     margin = round(rules.qrs_margin * fs)
     begin, end = max(first - margin, 0), min(last + margin, beat.shape[1] - 1)
-    part = slice(begin, end + 1)
-    found = [_in_lead(beat[lead, part], steep[lead, part], noise[lead], begin, rules) for lead in range(len(beat))]
-    return found, (first, last)
+    return _in_leads(beat[:, begin : end + 1], steep[:, begin : end + 1], noise, begin, rules), (first, last)
 
 
 def _over_all_leads(steep: np.ndarray, centre: int, fs: float, rules: Rules) -> tuple[int, int]:
@@ -49,11 +47,15 @@ def _reached(samples: np.ndarray, start: int, pause: int) -> int:
     return end
 
 
-def _in_lead(wave: np.ndarray, steep: np.ndarray, noise: float, begin: int, rules: Rules) -> Limits | None:
-    largest = float(steep.max())
-    if largest <= 2 * noise or np.ptp(wave) < rules.qrs_least:
-        return None
-    onset = int(np.flatnonzero(steep > max(rules.qrs_lead_on * largest, noise))[0])
-    offset = int(np.flatnonzero(steep > max(rules.qrs_lead_off * largest, noise))[-1])
-    peak = onset + int(np.abs(wave[onset : offset + 1] - wave[onset]).argmax())
-    return Limits(begin + onset, begin + peak, begin + offset)
+def _in_leads(waves: np.ndarray, steep: np.ndarray, noise: np.ndarray, begin: int, rules: Rules) -> list[Limits | None]:
+    """Return the complex in each lead from waves and slopes (L, W), which start at sample `begin`, and noise (L,)."""
+    largest = steep.max(axis=1)
+    stands_out = (largest > 2 * noise) & (np.ptp(waves, axis=1) >= rules.qrs_least)
+    onsets = (steep > np.maximum(rules.qrs_lead_on * largest, noise)[:, None]).argmax(axis=1)
+    above = steep > np.maximum(rules.qrs_lead_off * largest, noise)[:, None]
+    offsets = waves.shape[1] - 1 - above[:, ::-1].argmax(axis=1)
+    columns, rows = np.arange(waves.shape[1]), np.arange(len(waves))
+    inside = (columns >= onsets[:, None]) & (columns <= offsets[:, None])
+    peaks = np.where(inside, np.abs(waves - waves[rows, onsets][:, None]), -1.0).argmax(axis=1)
+    each = zip(stands_out.tolist(), (np.array([onsets, peaks, offsets]) + begin).T.tolist(), strict=True)
+    return [Limits(*limits) if usable else None for usable, limits in each]

@@ -1,6 +1,7 @@
 """P, QRS and T waves of every beat of a recording, from the median beat of each shape."""
 
 from dataclasses import dataclass
+from statistics import median
 
 import numpy as np
 
@@ -43,11 +44,14 @@ class Delineation:
         )
 
 
-def delineate(leads: np.ndarray, fs: float, rules: Rules = RULES) -> Delineation:
-    """Delineate leads (L, T) in mV; an absent lead is zero. Without beats, the result has no shapes."""
+def delineate(leads: np.ndarray, fs: float, rules: Rules = RULES, *, most: int | None = None) -> Delineation:
+    """Delineate leads (L, T) in mV; an absent lead is zero. Without beats, the result has no shapes.
+
+    `most` is how many of the most frequent shapes are delineated: all if None; measurements need one.
+    """
     centres = beats.find(leads, fs)
     shapes = beats.shapes(leads, centres, fs)
-    return Delineation(centres, [_delineated(one, centres, fs, rules) for one in shapes], fs, leads.shape[1])
+    return Delineation(centres, [_delineated(one, centres, fs, rules) for one in shapes[:most]], fs, leads.shape[1])
 
 
 def _delineated(shape: beats.Shape, centres: np.ndarray, fs: float, rules: Rules) -> DelineatedShape:
@@ -56,7 +60,7 @@ def _delineated(shape: beats.Shape, centres: np.ndarray, fs: float, rules: Rules
     to_next = centre + round(_distance(shape.centres, centres, fs, 1) - rules.pause * fs)
     t = p_and_t.t_waves(shape.beat, last, min(shape.beat.shape[1] - 1, to_next), fs, rules)
     ends = [wave.offset for wave in t if wave]
-    before = round(float(np.median(ends)) - _distance(shape.centres, centres, fs, -1)) if ends else 0
+    before = round(median(ends) - _distance(shape.centres, centres, fs, -1)) if ends else 0
     irregular = len(rr) > 1 and bool(rr.std() > rules.irregular * rr.mean())
     p = p_and_t.p_waves(shape.beat, shape.error, before, first, fs, rules, irregular)
     return DelineatedShape(shape, {P: p, QRS: complexes, T: t})
@@ -68,5 +72,6 @@ def _distance(own: np.ndarray, centres: np.ndarray, fs: float, side: int) -> flo
     gaps = side * (centres[None] - own[:, None])
     nearest = np.where(gaps > least, gaps, np.inf).min(axis=1)
     known = nearest[np.isfinite(nearest)]
-    usual = float(np.median(np.diff(centres))) if len(centres) > 1 else fs
-    return float(np.median(known)) if len(known) else usual
+    if len(known):
+        return float(median(known.tolist()))
+    return float(median(np.diff(centres).tolist())) if len(centres) > 1 else fs

@@ -11,9 +11,9 @@ from collections.abc import Iterator, Sequence
 import numpy as np
 import polars as pl
 
+from cgdmer.delineation.formulas import axis, corrected, variability
 from cgdmer.demo_corpora import drawing
 from cgdmer.errors import DataError
-from cgdmer.evaluation.intervals import axis, corrected, variability
 from cgdmer.settings import Corpus
 from cgdmer.simulator import Case, atria, draw_cases, heart, torso
 from cgdmer.simulator.draws import Draws

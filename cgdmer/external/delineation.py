@@ -5,7 +5,7 @@ from collections.abc import Iterable, Mapping, Sequence
 
 import numpy as np
 
-from cgdmer.evaluation.intervals import axis, corrected, variability
+from cgdmer.delineation.formulas import axis, corrected, variability
 from cgdmer.external.annotations import Wave
 
 Delineated = Mapping[str, Sequence[Wave]]

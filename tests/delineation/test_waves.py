@@ -79,11 +79,15 @@ def test_a_window_without_room_has_no_wave():
 
 
 def test_the_corner_maximises_the_trapezium_as_a_loop_over_all_points_does():
-    wave = np.exp(-(((np.arange(200) - 50) / 25) ** 2))
-    steepest, far = 68, 150
-    areas = [0.5 * abs(wave[steepest] - wave[i]) * ((far - i) + (far - steepest)) for i in range(steepest, far + 1)]
-    assert p_and_t.corner(wave, steepest, far) == steepest + int(np.argmax(areas))
-    assert p_and_t.corner(wave[::-1], 199 - steepest, 199 - far) == 199 - p_and_t.corner(wave, steepest, far)
+    waves = np.stack([np.exp(-(((np.arange(200) - 50) / width) ** 2)) for width in (25, 18, 40)])
+    steepest, far = np.array([68, 63, 78]), np.array([150, 150, 120])
+    expected = []
+    for wave, top, end in zip(waves, steepest, far, strict=True):
+        areas = [0.5 * abs(wave[top] - wave[i]) * ((end - i) + (end - top)) for i in range(top, end + 1)]
+        expected.append(top + int(np.argmax(areas)))
+    assert p_and_t.corners(waves, steepest, far).tolist() == expected
+    mirrored = p_and_t.corners(waves[:, ::-1], 199 - steepest, 199 - far)
+    assert (199 - mirrored).tolist() == expected
 
 
 def test_height_is_measured_from_the_line_between_the_limits():

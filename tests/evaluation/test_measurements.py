@@ -8,8 +8,8 @@ from sklearn.linear_model import Ridge
 from sklearn.metrics import r2_score, roc_auc_score
 from sklearn.preprocessing import StandardScaler
 
+from cgdmer.delineation.formulas import axis, corrected
 from cgdmer.evaluation import measurements as m
-from cgdmer.evaluation.intervals import axis, corrected
 from cgdmer.probing import ridge
 
 N = 400

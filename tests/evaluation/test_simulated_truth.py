@@ -4,11 +4,11 @@ import numpy as np
 import polars as pl
 import pytest
 
+from cgdmer.delineation import beats
+from cgdmer.delineation.formulas import axis, variability
 from cgdmer.demo_corpora import drawing, ptb_xl
-from cgdmer.encoders.handcrafted import find_beats, mean_beat
 from cgdmer.errors import DataError
 from cgdmer.evaluation import simulated_truth
-from cgdmer.evaluation.intervals import axis, variability
 from cgdmer.settings import Corpus
 from cgdmer.signals import LEADS
 
@@ -30,7 +30,7 @@ def test_rate_and_axes_are_those_of_the_recording(source):
     gaps, varied, turns = [], [], {"p_axis": [], "qrs_axis": [], "t_axis": []}
     for (_, number, case), row in zip(simulated_truth.cases(source, CORPUS), known.iter_rows(named=True), strict=True):
         signal = drawing.signal(case, CORPUS.seed, number).astype(float)
-        peaks = find_beats(signal, drawing.FS)
+        peaks = beats.find(signal, drawing.FS)
         if case.rhythm != "paced" and not case.findings & {"premature_ventricular", "bigeminy", "low_voltage"}:
             measured = np.diff(peaks) * 1000 / drawing.FS
             gaps.append(measured.mean() / row["rr"] - 1)
@@ -51,7 +51,7 @@ def test_rate_and_axes_are_those_of_the_recording(source):
 
 def measured_turns(signal, peaks, row):
     """Return the angle between each known axis and that of the areas in the mean beat."""
-    beat, r_peak = mean_beat(signal, peaks, drawing.FS), round(0.25 * drawing.FS)
+    beat, r_peak = beats.median_beat(signal, peaks, drawing.FS).beat, round(beats.BEFORE * drawing.FS)
     onset = r_peak - round(0.04 * drawing.FS)
     windows = {
         "p_axis": (onset - round(row["pr"] / 1000 * drawing.FS), onset - round(0.03 * drawing.FS)),

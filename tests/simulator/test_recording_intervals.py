@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from cgdmer.encoders.handcrafted import find_beats
+from cgdmer.delineation import beats
 from cgdmer.simulator import draw_cases, rr_intervals, simulate
 
 
@@ -12,7 +12,7 @@ def test_intervals_are_those_of_the_signal(population):
     cases = draw_cases(5, 0, 12, population)
     agree = 0
     for number, case in enumerate(cases):
-        peaks = find_beats(simulate([case], 5, number)[0] / 1000.0, 500.0)
+        peaks = beats.find(simulate([case], 5, number)[0] / 1000.0, 500.0)
         expected, seen = rr_intervals(case, 5, number), np.diff(peaks) / 500.0
         agree += abs(np.median(seen) - np.median(expected)) < 0.02
     assert agree >= 10
