@@ -36,9 +36,10 @@ def label(column: str) -> str:
     kind, slash, rest = column.partition("/")
     if slash and kind == "zero_shot":
         return f"{_class(rest)}: cosine with the prompt"
-    if slash and kind == "probe":
+    if slash and kind in ("probe", "percentile"):
         task, _, name = rest.partition("/")
-        return f"{_class(name) if task in TASKS else name}: probability ({task})"  # else one's own labels
+        number = "probability" if kind == "probe" else kind
+        return f"{_class(name) if task in TASKS else name}: {number} ({task})"  # else one's own labels
     return _measurement(column)
 
 

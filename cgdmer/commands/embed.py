@@ -76,18 +76,19 @@ class Outcome(Counts):
 def encode_all(
     request: Request, encoder: Pretrained, columns: Callable[[dict[str, np.ndarray]], Columns], meta: dict[str, Any],
     seen: Callable[[Columns], None] = lambda _: None, *, measurements: bool = False,
+    more: Callable[[Columns], Columns] | None = None,
 ) -> Outcome:  # fmt: skip
     """Write one row per readable recording or window, with what `columns` computes from its features; list the others.
 
     `seen` receives the columns of each batch once they are written. With `measurements`, the features hold those too.
-    The caller has claimed the output.
+    What `more` computes from the columns of finished rows is written after them. The caller has claimed the output.
 
     DataError, without an output, if no recording could be used or the output cannot be written.
     """
     try:
         with Rejects(request.rejects) as rejects:
             described = {**output_metadata(request, encoder), **meta}
-            count, doubtful = _write(request, encoder, columns, described, rejects, seen, measurements)
+            count, doubtful = _write(request, encoder, columns, described, rejects, seen, measurements, more)
     except OSError as error:
         raise DataError(
             f"{request.output} cannot be written: {error.strerror or error}", fix=f"df -h {request.output.parent}"
@@ -128,7 +129,7 @@ def _seconds(request: Request, encoder: Pretrained) -> float:
 
 def _write(
     request: Request, encoder: Pretrained, columns: Callable[[dict[str, np.ndarray]], Columns], meta: dict[str, Any],
-    rejects: Rejects, seen: Callable[[Columns], None], measurements: bool,
+    rejects: Rejects, seen: Callable[[Columns], None], measurements: bool, more: Callable[[Columns], Columns] | None,
 ) -> tuple[int, int]:  # fmt: skip
     paths = find_recordings(request.paths, request.metadata, sys.stdin.buffer)
     bar = terminal_bar(unit="window" if request.windows.every else "record", desc=printable(str(request.output)))
@@ -136,7 +137,8 @@ def _write(
     with open_output(request.output, meta) as write, at_work as (work, finish), bar:
         settings = (request.metadata, encoder.form, meta["seconds"])
         recordings = request.windows.cut(paths, *settings, request.start, bar)
-        table = Table(request.windows, MEANS, rejects, write, seen)
+        put = write if more is None else lambda rows: write({**rows, **more(rows)})
+        table = Table(request.windows, MEANS, rejects, put, seen)
         with closing(map_batches(recordings, *settings, work, request.start)) as results:
             for encoded in map(finish, results):
                 row = {**common_columns(encoded, encoder.fs), **columns(encoded.features)} if encoded.ids else None

@@ -20,7 +20,7 @@ def describe(model: str, target: Path, *, licence: str, onnx: bool) -> str:
     with new_folder(target) as temporary:
         stated = about.read(source)
         text = (
-            packaged_card.text(source, target.name, stated, licence)
+            packaged_card.text(source, target.name, stated, licence, percentiles=False)
             if stated
             else card.text(source, target.name, licence, metrics)
         )

@@ -5,8 +5,12 @@ import re
 from collections.abc import Sequence
 from typing import Any
 
+import numpy as np
+
 from cgdmer.commands.class_names import class_texts, readable
 from cgdmer.commands.outputs import Columns
+from cgdmer.commands.references import References
+from cgdmer.probing import reference
 
 ROWS, CLASSES = 10, 3
 """Recordings that are shown, and classes of each."""
@@ -19,12 +23,16 @@ LARGEST, PLACE = "/max", "/max_at"
 class Findings:
     """Collects the first recordings of an output; its text is the table, with a line for each of the top classes.
 
-    Columns of `probabilities` are shown by the text of their class, columns of `own` labels by the name of the label.
-    Of a recording that was cut into windows, the largest probability and its time are shown beside the mean.
+    Columns of `probabilities` are shown by the text of their class, columns of `own` labels by the name of the label,
+    and beside a probability its percentile if there are `references`. Of a recording that was cut into windows, the
+    largest probability and its time are shown beside the mean.
     """
 
-    def __init__(self, probabilities: Sequence[str], own: Sequence[str] = ()) -> None:
+    def __init__(
+        self, probabilities: Sequence[str], own: Sequence[str] = (), references: References | None = None
+    ) -> None:
         self._columns, self._own = [*own, *probabilities], frozenset(own)
+        self._references = references or References()
         self._rows: list[tuple[str, ...]] = []
         self._shown, self._more, self._windows = 0, 0, False
         self._names = class_texts() if probabilities else {}
@@ -44,19 +52,26 @@ class Findings:
         self._more += count
 
     def _lines(self, columns: Columns, row: int) -> list[tuple[str, ...]]:
-        """Return name, probability and, for windows, its maximum and time of the likeliest classes."""
+        """Return name, probability, percentile and, for windows, maximum and time of the likeliest classes."""
         ending = LARGEST if self._windows else ""
         likeliest: dict[str, str] = {}  # several tasks may have a class
         for column in sorted(self._columns, key=lambda name: -float(columns[f"{name}{ending}"][row])):
             likeliest.setdefault(self._readable(column), column)
         lines = []
         for name, column in list(likeliest.items())[:CLASSES]:
-            values = [f"{float(columns[column][row]):.2f}"]
+            values = [f"{float(columns[column][row]):.2f}", *self._percentile(column, float(columns[column][row]))]
             if self._windows:
                 at = clock(float(columns[f"{column}{PLACE}"][row]))
                 values.append(f"{float(columns[f'{column}{LARGEST}'][row]):.2f} at {at}")
             lines.append((name, *values))
         return lines
+
+    def _percentile(self, column: str, probability: float) -> list[str]:
+        """Return the percentile as a cell; no cell if no column has one."""
+        quantiles = self._references.quantiles
+        if column not in quantiles:
+            return ["-"] if quantiles else []
+        return [reference.text(float(reference.percentiles(np.array([probability]), quantiles[column])[0]))]
 
     def _readable(self, column: str) -> str:
         name = column.split("/", 2)[-1]
@@ -65,11 +80,11 @@ class Findings:
     def __str__(self) -> str:
         if not self._rows:
             return ""
-        heads: tuple[str, ...] = ("recording", "likeliest classes", "probability", "quality")
-        if not self._columns:
-            heads = ("recording", "(no --probe: no probabilities)", "", "quality")
-        elif self._windows:
-            heads = ("recording", "likeliest classes", "mean", "largest", "quality")
+        heads: tuple[str, ...] = ("recording", "(no --probe: no probabilities)", "", "quality")
+        if self._columns:
+            compared = ("percentile",) if self._references.quantiles else ()
+            values = ("mean", *compared, "largest") if self._windows else ("probability", *compared)
+            heads = ("recording", "likeliest classes", *values, "quality")
         widths = [max(len(row[place]) for row in [heads, *self._rows]) for place in range(len(heads))]
         lines = ["  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip()
                  for row in [heads, *self._rows]]  # fmt: skip

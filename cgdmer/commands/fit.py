@@ -94,7 +94,8 @@ def fit(request: Request, model: str | None, options: FitOptions) -> FitOutcome:
         card = replace(card, encoder_saw=provenance.of_model(model))
     coef = np.column_stack([one.coef for one in fits.values()])
     layer = FittedLayer(coef, np.array([one.intercept for one in fits.values()]))
-    label_probe_io.save(request.output, card, layer, label_probe_text.page(request.output.stem, card))
+    scores = [one.calibrated for one in fits.values()]
+    label_probe_io.save(request.output, card, layer, label_probe_text.page(request.output.stem, card), scores)
     complete = not (labelled.rejected or left_out or matches.rows_without_recording)
     text = label_probe_text.summary(request, card, matches, table, labelled.rejected)
     return FitOutcome(0 if complete else SOME_REJECTED, text)

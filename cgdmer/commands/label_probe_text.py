@@ -68,6 +68,8 @@ folds. The interval is over patients. "Constant" gives every recording the preva
 
 - The probabilities are calibrated (Platt) for the prevalence in the table. For another one:
   `cgdmer score --recalibrate LABEL=PREVALENCE`.
+- `cgdmer score` gives percentiles among the recordings of this table, scored out of fold. For this the folder holds 101
+  quantiles of these scores per label (`layer.reference.safetensors`).
 - Encoder: {encoder}
 - Features: {" and ".join(card.representations)}, of {card.seconds:g} seconds from second {card.start:g}
 - Patients: {"as named in the table" if card.patients_named else NO_PATIENTS}

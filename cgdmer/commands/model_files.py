@@ -34,9 +34,14 @@ def add_commands(commands: Any) -> None:
         help="folder of the model; default: %(default)s",
     )
     package.add_argument("-o", "--output", metavar="FOLDER", help="where to write it; default: into this package")
-    package.add_argument(
+    renewed = package.add_mutually_exclusive_group()
+    renewed.add_argument(
         "--card", action="store_true", help="add the results of external-validation to the card; train and fit nothing"
     )
+    renewed.add_argument(
+        "--references", action="store_true",
+        help="score the test records again for the percentiles of `score`; train and fit nothing",
+    )  # fmt: skip
 
 
 def run(options: argparse.Namespace) -> str:
@@ -62,4 +67,6 @@ def _package(options: argparse.Namespace) -> str:
     from cgdmer.encoders import cgdmer_base
 
     target = Path(options.output) if options.output else cgdmer_base.FOLDER
-    return package.renew_card(target) if options.card else package.package(Path(options.model), target)
+    if options.card or options.references:
+        return package.renew_card(target) if options.card else package.renew_references(target)
+    return package.package(Path(options.model), target)

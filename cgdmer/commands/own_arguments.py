@@ -92,6 +92,10 @@ def add_score(commands: Any) -> None:
     score.add_argument(
         "--representation", metavar="NAME", help="input of the probes of tasks: pooled (default), shared or specific"
     )
+    score.add_argument(
+        "--percentiles", action="store_true",
+        help="also write the percentile of each probability among the reference recordings of its probe",
+    )  # fmt: skip
 
 
 def add_probes(parser: argparse.ArgumentParser) -> None:

@@ -36,7 +36,8 @@ class OwnProbes:
 
     @property
     def files(self) -> list[Path]:
-        return [folder / name for folder in self.probes for name in (label_probe_io.CARD, label_probe_io.LAYER)]
+        names = (label_probe_io.CARD, label_probe_io.LAYER, label_probe_io.REFERENCE)
+        return [folder / name for folder in self.probes for name in names]
 
     @property
     def read_measurements(self) -> bool:
@@ -53,11 +54,12 @@ class OwnProbes:
         for probe in self.probes.values():
             logits = probe.logits(features)
             for column, label in enumerate(probe.classes):
-                shifted = logits[:, column] + self._shift(probe, label)
+                shifted = logits[:, column] + self.shift(probe, label)
                 made[f"probe/{probe.name}/{label}"] = sigmoid(shifted).astype(np.float32)
         return made
 
-    def _shift(self, probe: LabelProbe, label: str) -> float:
+    def shift(self, probe: LabelProbe, label: str) -> float:
+        """Return what is added to the log odds of a label for its known prevalence; 0 if none is stated."""
         fitted = probe.card.labels[label].prevalence
         return calibration.prevalence_shift(fitted, self.prevalences.get(label, fitted))
 

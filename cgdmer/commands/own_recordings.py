@@ -67,7 +67,7 @@ def _score(options: argparse.Namespace) -> tuple[int, str]:
     classes = None if options.classes is None else tuple(options.classes.split(","))
     prompts = None if options.prompts is None else Path(options.prompts)
     score_options = ScoreOptions(
-        prompts, classes, tuple(options.probe), options.representation, tuple(options.recalibrate)
+        prompts, classes, tuple(options.probe), options.representation, tuple(options.recalibrate), options.percentiles
     )
     outcome = score(_request(options), options.model, score_options)
     return outcome.code, "\n".join(filter(None, [outcome.findings, str(outcome)]))

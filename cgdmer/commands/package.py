@@ -1,18 +1,19 @@
 """`cgdmer package`: make a trained model the encoder that is shipped with this package, or one in a folder of its own.
 
-The folder holds the weights in half precision, config, tokenizer, a fitted probe per task, `about.json` with what was
-measured, and a model card. The probes are fitted on the simulated corpora of this project, and on no others.
+The folder holds the weights in half precision, config, tokenizer, a fitted probe per task with quantiles of its test
+scores, `about.json` with what was measured, and a model card. The probes are fitted on the simulated corpora of this
+project, and on no others.
 """
 
 import tempfile
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 
 from cgdmer import paths, settings
-from cgdmer.commands import provenance
+from cgdmer.commands import provenance, references
 from cgdmer.encoders import cgdmer_base
 from cgdmer.encoders.pretrained import open_folder
 from cgdmer.errors import ConfigError, DataError
@@ -21,7 +22,7 @@ from cgdmer.external.results import SIMULATED, ZERO_SHOT, RealResult
 from cgdmer.external.scoring import MAIN
 from cgdmer.files import named, read_json, sha256, write_text
 from cgdmer.models import weights
-from cgdmer.probing import linear_probe_io
+from cgdmer.probing import linear_probe_io, reference
 from cgdmer.results import Interval
 from cgdmer.shards import Shards
 from cgdmer.sharing import about, half, packaged_card
@@ -83,12 +84,58 @@ def _fill(folder: Path, model: Path, corpora: dict[str, Shards], config: setting
     )
     for source, shards in corpora.items():
         for one in packaged_probes.fit(encoder, source, shards, config.probe, config.embed.batch):
-            name = f"{one.probe.task}{linear_probe_io.SUFFIX}"
-            linear_probe_io.save(folder / about.PROBES / name, one.probe)
+            path = _probe(folder, one.probe.task)
+            linear_probe_io.save(path, one.probe)
+            _save_reference(path, one.probe.classes, one.scores)
             stated.probes[one.probe.task] = one.cell
             if one.zero_shot:
                 stated.zero_shot[one.probe.task] = one.zero_shot
     _write(folder, stated)
+    return stated
+
+
+def _probe(folder: Path, task: str) -> Path:
+    return folder / about.PROBES / f"{task}{linear_probe_io.SUFFIX}"
+
+
+def _save_reference(probe: Path, classes: Sequence[str], scores: np.ndarray) -> None:
+    """Keep the quantiles of the test scores (n, C) beside the probe that gave them."""
+    made = reference.of_scores(references.TEST, sha256(probe), classes, list(scores.T))
+    reference.save(reference.beside(probe), made)
+
+
+def renew_references(folder: Path, params: Path = Path("params.yaml")) -> str:
+    """Score the test records again with the probes of a packaged encoder, and keep the quantiles beside them.
+
+    Nothing is trained or fitted. DataError if the folder holds no packaged encoder, or a corpus of this project is not
+    the one that its probes were measured on.
+    """
+    stated, config = _stated(folder), settings.load(params)
+    encoder = open_folder(folder, cgdmer_base.NAME)
+    probes = {task: linear_probe_io.load(_probe(folder, task)) for task in stated.probes}
+    for probe in probes.values():
+        probe.check_fits(encoder.digest, encoder.dims, packaged_probes.REPRESENTATION)
+    corpora = {source: packaged_probes.open_corpus(source) for source in stated.corpora}
+    for source, shards in corpora.items():
+        if shards.digest != stated.corpora[source].digest:
+            raise DataError(
+                f"{paths.shards(source)} holds other records than those on which the probes of {folder} were measured",
+                allowed=f"shards {stated.corpora[source].digest[:12]}",
+                fix=f"python -m cgdmer profile demo && dvc repro shards@{source}; or package the encoder again",
+            )
+    for source, shards in corpora.items():
+        scores = packaged_probes.reference_scores(encoder, source, shards, probes, config.embed.batch)
+        for task, each in scores.items():
+            _save_reference(_probe(folder, task), probes[task].classes, each)
+    _write(folder, stated)
+    return _described(folder, stated)
+
+
+def _stated(folder: Path) -> About:
+    """Return what a packaged encoder states; DataError if the folder holds none."""
+    stated = about.read(folder)
+    if stated is None:
+        raise DataError(f"{folder} holds no packaged encoder", fix="python -m cgdmer package")
     return stated
 
 
@@ -100,7 +147,8 @@ def _examples(shards: Shards) -> tuple[np.ndarray, np.ndarray]:
 
 def _write(folder: Path, stated: About) -> None:
     about.write(folder, stated)
-    write_text(folder / CARD, packaged_card.text(folder, cgdmer_base.WORD, stated, LICENCE))
+    scored = all(reference.beside(_probe(folder, task)).is_file() for task in stated.probes)
+    write_text(folder / CARD, packaged_card.text(folder, cgdmer_base.WORD, stated, LICENCE, percentiles=scored))
 
 
 def renew_card(folder: Path) -> str:
@@ -108,9 +156,7 @@ def renew_card(folder: Path) -> str:
 
     DataError if the folder holds no packaged encoder, or the results are of other weights.
     """
-    stated = about.read(folder)
-    if stated is None:
-        raise DataError(f"{folder} holds no packaged encoder", fix="python -m cgdmer package")
+    stated = _stated(folder)
     command = f"python -m cgdmer external-validation --encoders {cgdmer_base.NAME}"
     if not paths.real().exists():
         raise DataError(f"{paths.real()} is missing", fix=command)

@@ -8,14 +8,15 @@ from cgdmer.commands.findings import Findings
 from cgdmer.commands.scorer import ScoreOptions
 
 FORMATS = (".parquet", ".csv", ".xlsx")
+NO_PROBABILITIES = "no percentiles: cosines with prompts have no reference recordings"
 
 
 def score(request: Request, model: str | None, options: ScoreOptions) -> Outcome:
     """Write id, seconds, missing leads, quality, a cosine per prompt (`zero_shot/CLASS`) and a probability per class.
 
-    `scorer.choose` says which encoder and probes are used. Return the outcome with the top findings of the first
-    recordings. ConfigError for an unknown class, task or representation; DataError for a probe that was fitted for
-    another encoder.
+    `scorer.choose` says which encoder and probes are used. With `options.percentiles`, a percentile per probability
+    is written too (`percentile/TASK/CLASS`). Return the outcome with the top findings of the first recordings.
+    ConfigError for an unknown class, task or representation; DataError for a probe that was fitted for another encoder.
     """
     claim(request, FORMATS)
     choice = scorer.choose(model, options)
@@ -25,9 +26,11 @@ def score(request: Request, model: str | None, options: ScoreOptions) -> Outcome
     scoring.own.check(scoring.encoder, described["seconds"], described["start"])
     if scoring.probes or scoring.classes:
         scoring.origin.warn()  # a probe of one's own labels is calibrated on one's own recordings
-    findings = Findings(scoring.tasks, scoring.own.names)
+    references = scoring.references
+    findings = Findings(scoring.tasks, scoring.own.names, references)
     outcome = encode_all(
-        request, scoring.encoder, scoring.columns, scoring.metadata(), findings.add,
-        measurements=scoring.own.read_measurements,
+        request, scoring.encoder, scoring.columns, scoring.metadata() | references.metadata(), findings.add,
+        measurements=scoring.own.read_measurements, more=references.columns if options.percentiles else None,
     )  # fmt: skip
-    return replace(outcome, findings="\n".join(filter(None, [str(findings), scoring.own.text()])))
+    compared = references.lines() or ([NO_PROBABILITIES] if options.percentiles else [])
+    return replace(outcome, findings="\n".join(filter(None, [str(findings), *compared, scoring.own.text()])))

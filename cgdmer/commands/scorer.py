@@ -11,9 +11,10 @@ import numpy as np
 
 from cgdmer import paths, report_text
 from cgdmer.api import load_encoder
-from cgdmer.commands import encoder_choice, own_probes, provenance
+from cgdmer.commands import encoder_choice, own_probes, provenance, references
 from cgdmer.commands.outputs import Columns
 from cgdmer.commands.own_probes import OwnProbes
+from cgdmer.commands.references import References
 from cgdmer.encoders.pretrained import Pretrained
 from cgdmer.errors import ConfigError, DataError, did_you_mean, printable
 from cgdmer.evaluation import zero_shot
@@ -41,6 +42,8 @@ class ScoreOptions:
     """Input of the probes of tasks, None for `pooled`; a probe of `cgdmer fit` knows its own."""
     recalibrate: tuple[str, ...] = ()
     """`LABEL=PREVALENCE`, or one number, for probes of `cgdmer fit`."""
+    percentiles: bool = False
+    """Whether a table holds the percentile of each probability among reference recordings."""
 
     @property
     def layer(self) -> str:
@@ -65,7 +68,7 @@ class Choice:
     @property
     def files(self) -> list[Path]:
         """The files that are read besides the recordings and the encoder."""
-        return [self.options.prompt_file, *self.probes, *self.own.files]
+        return [self.options.prompt_file, *self.probes, *references.files(self.probes), *self.own.files]
 
 
 def choose(model: str | None, options: ScoreOptions) -> Choice:
@@ -98,6 +101,8 @@ class Scorer:
     prompts: dict[str, Any]
     """Metadata of the prompts."""
     origin: provenance.Provenance
+    references: References
+    """The recordings with which the probabilities are compared."""
 
     @property
     def own(self) -> OwnProbes:
@@ -143,7 +148,8 @@ def load(choice: Choice) -> Scorer:
         provenance.of_model(choice.model),
         {probe.task: provenance.of_probe(path, probe.task) for path, probe in probes.items()},
     )
-    return Scorer(encoder, choice, probes, classes, vectors, prompts, origin)
+    compared = references.find(probes, options.layer, choice.own, origin.probes)
+    return Scorer(encoder, choice, probes, classes, vectors, prompts, origin, compared)
 
 
 def prepare(model: str | None, options: ScoreOptions, start: float) -> Scorer:

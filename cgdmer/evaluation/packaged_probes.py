@@ -1,7 +1,9 @@
 """Linear probes that are packaged with an encoder: fitted, and measured, on the benchmark corpora of this project."""
 
 import logging
+from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import polars as pl
@@ -34,6 +36,8 @@ class Measured:
     probe: FittedProbe
     cell: Cell
     zero_shot: ZeroShotCell | None
+    scores: np.ndarray
+    """Log odds (n, C) of the test records."""
 
 
 def open_corpus(source: str) -> Shards:
@@ -46,6 +50,20 @@ def open_corpus(source: str) -> Shards:
 
 def fit(encoder: Pretrained, source: str, shards: Shards, probe: Probe, batch: int) -> list[Measured]:
     """Encode the records of a corpus that belong to a split, and fit and measure its tasks among `TASKS`."""
+    cohorts, features = _encoded(encoder, source, shards, batch)
+    return [_measure(encoder, joined, features, probe) for joined in cohorts]
+
+
+def reference_scores(
+    encoder: Pretrained, source: str, shards: Shards, probes: Mapping[str, FittedProbe], batch: int
+) -> dict[str, np.ndarray]:
+    """Return the log odds (n, C) of the test records of each task of a corpus among `probes`, which were fitted."""
+    cohorts, features = _encoded(encoder, source, shards, batch)
+    return {joined.task: _scores(probes[joined.task], joined, features) for joined in cohorts if joined.task in probes}
+
+
+def _encoded(encoder: Pretrained, source: str, shards: Shards, batch: int) -> tuple[list[Cohort], dict[str, Any]]:
+    """Return the cohorts of a corpus, and the features (N, D) that their rows refer to."""
     records = shards.columns("id", "valid", "split").with_row_index("row")
     records = records.filter(pl.col("split") != tables.UNASSIGNED)
     rows, valid = records["row"].to_numpy().astype(np.int64), records["valid"].to_numpy()
@@ -53,9 +71,13 @@ def fit(encoder: Pretrained, source: str, shards: Shards, probe: Probe, batch: i
     ids, index = records["id"].to_list(), tables.read(paths.index(source))
     for name, matrix in features.items():
         check_finite(matrix, ids, name, source)
-    return [
-        _measure(encoder, cohort(task, index, ids), features, probe) for task in TASKS if tables.TASKS[task] == source
-    ]
+    return [cohort(task, index, ids) for task in TASKS if tables.TASKS[task] == source], features
+
+
+def _scores(probe: FittedProbe, joined: Cohort, features: Mapping[str, np.ndarray]) -> np.ndarray:
+    layer, test = probe.layers[REPRESENTATION], features[REPRESENTATION][joined.test.rows]
+    scores: np.ndarray = test.astype(np.float64) @ layer.coef + layer.intercept
+    return scores
 
 
 def _measure(encoder: Pretrained, joined: Cohort, features: dict[str, np.ndarray], probe: Probe) -> Measured:
@@ -70,7 +92,8 @@ def _measure(encoder: Pretrained, joined: Cohort, features: dict[str, np.ndarray
     result, _ = linear_probe.evaluate(joined, {REPRESENTATION: features[REPRESENTATION]}, setting, keep)
     scored = result.results[str(FRACTION)][REPRESENTATION]
     fitted = FittedProbe(joined.task, joined.classes, encoder.name, encoder.digest, {REPRESENTATION: layers[0]})
-    return Measured(fitted, scored.cell(result.protocol), _zero_shot(encoder, joined, features, probe.bootstrap))
+    prompted = _zero_shot(encoder, joined, features, probe.bootstrap)
+    return Measured(fitted, scored.cell(result.protocol), prompted, _scores(fitted, joined, features))
 
 
 def _zero_shot(

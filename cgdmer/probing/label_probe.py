@@ -59,6 +59,8 @@ class LabelFit:
     numbers: LabelNumbers
     scores: np.ndarray
     """Out-of-fold logits (n,) before calibration."""
+    calibrated: np.ndarray
+    """The same (n,) after the calibration of the layer."""
     folds: np.ndarray
     """Outer fold (n,) of each recording."""
 
@@ -90,7 +92,8 @@ def fit_label(
     layer = logistic.fit(logistic.principal_axes(features), labels[:, None], [kept])
     interval = over_patients(scores, labels, owner, replicates or defaults.bootstrap)
     numbers = _numbers(scores, labels, owner, folds, kept, bootstrap.interval(auroc, interval).rounded())
-    return LabelFit(slope * layer.coef[0, :, 0], slope * float(layer.intercept[0, 0]) + offset, numbers, scores, folds)
+    coef, intercept = slope * layer.coef[0, :, 0], slope * float(layer.intercept[0, 0]) + offset
+    return LabelFit(coef, intercept, numbers, scores, slope * scores + offset, folds)
 
 
 def check_enough(labels: np.ndarray, patients: np.ndarray) -> None:

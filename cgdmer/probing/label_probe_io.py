@@ -7,7 +7,7 @@ patient and no path.
 import os
 import shutil
 import tempfile
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, fields
 from pathlib import Path
@@ -27,12 +27,17 @@ from cgdmer.files import (
     write_text,
 )
 from cgdmer.json_dataclass import Json
-from cgdmer.probing import linear_probe_io
+from cgdmer.probing import linear_probe_io, reference
 from cgdmer.probing.label_probe import LabelNumbers
 from cgdmer.probing.linear_probe_io import FittedLayer, FittedProbe
+from cgdmer.probing.reference import Reference
 
 SUFFIX = ".probe"
 CARD, TEXT, LAYER = "card.json", "README.md", "layer.probe.safetensors"
+REFERENCE = f"layer{reference.SUFFIX}"
+"""Quantiles of the out-of-fold scores; a probe of an earlier version has none."""
+SCORED = "recordings of `cgdmer fit`, scored out of fold"
+"""What the reference recordings are."""
 MAX_CARD, MAX_LAYER = 1 << 24, 1 << 30
 """Bytes."""
 MEASUREMENTS = "measurements"
@@ -86,6 +91,8 @@ class LabelProbe:
     """The folder's name without its suffix."""
     card: LabelCard
     layer: FittedLayer
+    reference: Reference | None = None
+    """Of the out-of-fold scores, calibrated as the layer; None for a probe of an earlier version."""
 
     @property
     def classes(self) -> list[str]:
@@ -124,7 +131,7 @@ def check_new(folder: Path, *, overwrite: bool) -> None:
         raise ConfigError(f"--output {shown}", allowed=f"the name of a folder *{SUFFIX}", fix=f"--output my{SUFFIX}")
     if not os.path.lexists(folder):
         return
-    if folder.is_symlink() or not folder.is_dir() or not set(os.listdir(folder)) <= {CARD, TEXT, LAYER}:
+    if folder.is_symlink() or not folder.is_dir() or not set(os.listdir(folder)) <= {CARD, TEXT, LAYER, REFERENCE}:
         raise ConfigError(
             f"--output: {shown} is no probe, or holds other files",
             allowed="a new name, or a probe of this program", fix="name another folder",
@@ -133,17 +140,22 @@ def check_new(folder: Path, *, overwrite: bool) -> None:
         raise ConfigError(f"--output: {shown} exists already", allowed="a new name", fix="--overwrite replaces a probe")
 
 
-def save(folder: Path, card: LabelCard, layer: FittedLayer, text: str) -> None:
+def save(
+    folder: Path, card: LabelCard, layer: FittedLayer, text: str, scores: Sequence[np.ndarray] | None = None
+) -> None:
     """Write a probe as a folder that appears when it is complete; `check_new` has allowed to replace an earlier one.
 
-    The same content gives the same bytes.
+    `scores` are the out-of-fold log odds (n,) of each label. The same content gives the same bytes.
     """
     inputs = "+".join(card.representations)
     probe = FittedProbe(folder.stem, list(card.labels), card.encoder, card.encoder_digest, {inputs: layer})
     with _replacing(folder), new_folder(folder) as temporary:
         linear_probe_io.save(temporary / LAYER, probe)
         write_text(temporary / TEXT, text)
-        files = {name: sha256(temporary / name) for name in (LAYER, TEXT)}
+        if scores is not None:
+            kept = reference.of_scores(SCORED, sha256(temporary / LAYER), probe.classes, scores)
+            reference.save(temporary / REFERENCE, kept)
+        files = {name: sha256(temporary / name) for name in (LAYER, TEXT, REFERENCE) if (temporary / name).exists()}
         write_json(temporary / CARD, with_digest({**card.to_json(), "files": files}))
 
 
@@ -199,7 +211,18 @@ def load(folder: Path) -> LabelProbe:
             raise ValueError(f"{LAYER} is of other labels")
         if not (np.isfinite(layer.coef).all() and np.isfinite(layer.intercept).all()):
             raise ValueError(f"{LAYER} holds numbers that are not finite")
+        kept = _reference(folder, content["files"], probe.classes)
     except (OSError, ValueError, TypeError, KeyError, AttributeError, RecursionError, DataError) as error:
         reason = error.problem if isinstance(error, DataError) else str(error)
         raise DataError(f"{shown} is damaged: {printable(reason)[:120]}", fix="fit the probe again") from error
-    return LabelProbe(folder.stem, card, layer)
+    return LabelProbe(folder.stem, card, layer, kept)
+
+
+def _reference(folder: Path, digests: Mapping[str, str], classes: Sequence[str]) -> Reference | None:
+    """Return the reference that the card lists; None if it lists none. ValueError or DataError if it is damaged."""
+    if REFERENCE not in digests:
+        return None
+    check_regular(folder / REFERENCE, reference.MAX_BYTES)
+    if sha256(folder / REFERENCE) != digests[REFERENCE]:
+        raise ValueError(f"{REFERENCE} was changed")
+    return reference.load(folder / REFERENCE, digests[LAYER], classes, "fit the probe again")

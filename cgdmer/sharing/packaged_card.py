@@ -37,14 +37,17 @@ LIMITS = (
 )
 
 
-def text(folder: Path, name: str, about: About, licence: str) -> str:
-    """Return the card of the packaged encoder in `folder`, in the form of the Hugging Face hub."""
+def text(folder: Path, name: str, about: About, licence: str, *, percentiles: bool) -> str:
+    """Return the card of the packaged encoder in `folder`, in the form of the Hugging Face hub.
+
+    `percentiles` is whether the folder holds the scores of test records.
+    """
     config = read_json(folder / weights.CONFIG)
     head = yaml.safe_dump(_head(name, licence, config, about), sort_keys=False, allow_unicode=True)
     sections = {
         "Use": f"{CODE}\n\n{USE}",
         "Data": data(config["facts"], about),
-        "Simulated records": _simulated(about),
+        "Simulated records": _simulated(about, percentiles=percentiles),
         "Real recordings": _real(about),
         "Real recordings with few labels or none": _few(about),
         "Half precision": _half(about),
@@ -100,7 +103,7 @@ def _count(corpus: Corpus) -> str:
     return f"{corpus.records:,} records, shards `{corpus.digest[:12]}`"
 
 
-def _simulated(about: About) -> str:
+def _simulated(about: About, *, percentiles: bool) -> str:
     rows = [
         [task, cell.text(), zero.text() if (zero := about.zero_shot.get(task)) else "-", f"{cell.n_test:,}"]
         for task, cell in _by_task(about)
@@ -109,6 +112,8 @@ def _simulated(about: About) -> str:
         "Macro AUROC on the test split of the simulated corpora, with 95% bootstrap intervals: linear probes on pooled "
         "features with all labels, and zero-shot. These are not clinical numbers."
     )
+    if percentiles:
+        intro += " `cgdmer score` gives the percentile of a probability among these test records."
     return f"{intro}\n\n{_table(['Task', 'Probe', 'Zero-shot', 'Test records'], rows)}"
 
 

@@ -82,6 +82,33 @@ def test_a_fitted_probe_gives_score_calibrated_probabilities(fitted, capsys):
     assert "tall: 22 of 44 have it (50.0 %), AUROC" in said
 
 
+def test_percentiles_compare_with_the_out_of_fold_scores_also_at_another_prevalence(fitted, capsys):
+    assert score("--probe", "my.probe", "-o", "out.csv", "--percentiles") == 0
+    said = capsys.readouterr().out
+    assert "percentiles compare with recordings of `cgdmer fit`, scored out of fold (your own): my 44" in said
+    table = pl.read_csv("out.csv")
+    assert table.columns[4:] == ["probe/my/tall", "percentile/my/tall"]
+    order = table.sort("probe/my/tall")["percentile/my/tall"].to_numpy()
+    assert (np.diff(order) >= 0).all()
+    assert order[-1] > 75 > 25 > order[0]
+    assert score("--probe", "my.probe", "-o", "b.csv", "--percentiles", "--recalibrate", "0.1") == 0
+    again = pl.read_csv("b.csv")["percentile/my/tall"].to_numpy()
+    np.testing.assert_allclose(again, table["percentile/my/tall"].to_numpy(), atol=1.2)
+    about = json.loads(Path("b.csv.cgdmer.json").read_text())["references"]["my"]
+    assert (about["origin"], about["n"]) == ("your own", {"tall": N})
+
+
+def test_a_probe_of_an_earlier_version_has_no_percentiles_and_is_not_refused(fitted, capsys):
+    label_probe_io.save(Path("old.probe"), fitted.card, fitted.layer, "")
+    assert score("--probe", "old.probe", "-o", "out.parquet", "--percentiles") == 0
+    said = capsys.readouterr().out
+    assert "no percentiles for old: it was fitted before the out-of-fold scores were kept; fit it again" in said
+    assert pl.read_parquet("out.parquet").columns[4:] == ["probe/old/tall"]
+    Path("my.probe/layer.reference.safetensors").write_bytes(b"x")
+    assert score("--probe", "my.probe") == 3
+    assert "layer.reference.safetensors was changed" in capsys.readouterr().err
+
+
 @pytest.mark.parametrize("features", ["measurements", "both"])
 def test_measurements_are_made_again_by_score(features):
     assert fit("--labels", "tall", "--features", features, "-o", "m.probe") == 0
@@ -124,7 +151,7 @@ def test_unknown_labels_are_left_out_for_that_label_and_patients_may_be_missing(
 
 def test_nothing_is_overwritten_without_being_asked_and_the_same_input_gives_the_same_bytes(fitted, capsys):
     before = {path.name: path.read_bytes() for path in Path("my.probe").iterdir()}
-    assert set(before) == {"card.json", "README.md", "layer.probe.safetensors"}
+    assert set(before) == {"card.json", "README.md", "layer.probe.safetensors", "layer.reference.safetensors"}
     assert fit("--labels", "tall") == 2
     assert "exists already" in capsys.readouterr().err
     assert fit("--labels", "tall", "--overwrite") == 0

@@ -53,7 +53,8 @@ def test_the_folder_is_complete_and_its_numbers_are_those_of_its_probes(made):
     assert set(stated.probes) == set(TASKS)
     assert set(stated.zero_shot) == set(TASKS)
     assert all(0.4 < cell.mean <= 1 for cell in stated.probes.values())
-    assert {path.name for path in (folder / "probes").iterdir()} == {f"{task}.probe.safetensors" for task in TASKS}
+    files = {f"{task}.{kind}.safetensors" for task in TASKS for kind in ("probe", "reference")}
+    assert {path.name for path in (folder / "probes").iterdir()} == files
     layer = linear_probe_io.load(folder / "probes/csn.probe.safetensors").layers["pooled"]
     assert {layer.coef.dtype, layer.intercept.dtype} == {np.dtype(np.float32)}
     assert stated.half.bytes == (folder / "weights.safetensors").stat().st_size
@@ -147,12 +148,48 @@ def test_score_gives_the_probabilities_of_all_packaged_probes_and_cosines_if_ask
     assert table.columns == ["id", "seconds", "missing", "quality", *columns]
     meta = json.loads(pq.read_schema("scores.parquet").metadata[b"cgdmer"])
     assert meta["fitted_on"] == {"encoder": "simulated", "probes": dict.fromkeys(TASKS, "simulated")}
-    shown = capsys.readouterr().out.splitlines()[1]
-    assert shown.count("(NORM)") <= 1, "a class of several tasks is shown once"
+    csn = {"recordings": "held-out test records", "origin": "simulated", "n": {"AFIB": 20, "SR": 20}}
+    assert (meta["references"]["csn"], meta["without_reference"]) == (csn, {})
+    said = capsys.readouterr().out
+    assert said.splitlines()[1].count("(NORM)") <= 1, "a class of several tasks is shown once"
+    assert said.splitlines()[0].split() == ["recording", "likeliest", "classes", "probability", "percentile", "quality"]
+    assert "percentiles compare with held-out test records (SIMULATED): ptb_xl_super 20, ptb_xl_sub 20" in said
     assert cli.main(["score", "in", "--classes", "AFIB"]) == 0
     assert pl.read_parquet("scores.parquet").columns == [*table.columns[:4], "zero_shot/AFIB", *columns]
     assert cli.main(["score", "in", "--probe", "csn", "--classes", "AFIB"]) == 0
     assert pl.read_parquet("scores.parquet").columns[4:] == ["zero_shot/AFIB", "probe/csn/AFIB", "probe/csn/SR"]
+
+
+def test_scores_of_the_test_records_are_made_again_without_training(made, monkeypatch, capsys):
+    root, folder = made
+    monkeypatch.chdir(root)
+    shutil.copytree(folder, root / "old")
+    for path in (root / "old/probes").glob("*.reference.safetensors"):
+        path.unlink()
+    assert cli.main(["--quiet", "package", "-o", "old", "--references"]) == 0
+    for name in ("about.json", *(path.relative_to(folder) for path in (folder / "probes").iterdir())):
+        assert (root / "old" / name).read_bytes() == (folder / name).read_bytes()
+    assert "the percentile of a probability among these test records" in (root / "old/README.md").read_text()
+    stated = json.loads((root / "old/about.json").read_text())
+    stated["corpora"]["csn"]["digest"] = "0" * 64
+    write_json(root / "old/about.json", stated)
+    assert cli.main(["--quiet", "package", "-o", "old", "--references"]) == 3
+    assert "holds other records than those on which" in capsys.readouterr().err
+    shutil.rmtree(root / "old")
+
+
+def test_without_scores_of_test_records_there_are_no_percentiles_and_score_says_why(shipped, tmp_path, capsys):
+    shutil.copytree(shipped, tmp_path / "old")
+    for path in (tmp_path / "old/probes").glob("*.reference.safetensors"):
+        path.unlink()
+    assert cli.main(["score", "in", "--model", "old", "--percentiles"]) == 0
+    said = capsys.readouterr().out
+    assert "percentile " not in said.splitlines()[0]
+    assert f"no percentiles for {', '.join(TASKS)}: the encoder was packaged without the scores" in said
+    assert not [name for name in pl.read_parquet("scores.parquet").columns if name.startswith("percentile/")]
+    shutil.copy(shipped / "probes/csn.reference.safetensors", "old/probes/cpsc2018.reference.safetensors")
+    assert cli.main(["score", "in", "--model", "old"]) == 3
+    assert "to fix: python -m cgdmer package --references" in capsys.readouterr().err
 
 
 def test_the_pipeline_takes_only_the_weights_that_it_pins(shipped, monkeypatch):

@@ -87,6 +87,33 @@ def test_a_saved_probe_gives_the_probabilities_of_its_own_predictions(fitted, en
     np.testing.assert_allclose(head.probabilities(test, "pooled"), 1 / (1 + np.exp(-logits.astype(float))), atol=1e-5)
 
 
+def test_percentiles_compare_with_the_test_records_of_the_stage_probe(fitted, capsys):
+    assert run("--probe", "cpsc2018", "--classes", "NORM", "--percentiles", "-o", "out.csv") == 0
+    table, said = pl.read_csv("out.csv"), capsys.readouterr().out
+    names = [name for name in table.columns if name.startswith("percentile/")]
+    assert names == [f"percentile/cpsc2018/{name}" for name in ("AFIB", "VPC", "NORM", "STE")]
+    saved = tables.read(paths.predictions("cgdmer", "cpsc2018")).filter(
+        (pl.col("fraction") == 1) & (pl.col("representation") == "pooled")
+    )
+    for name in names:
+        scored = table[name.replace("percentile", "probe")].to_numpy()
+        others = 1 / (1 + np.exp(-saved[f"score/{name.rpartition('/')[2]}"].to_numpy().astype(float)))
+        share = [100 * np.mean(others < one) for one in scored]
+        np.testing.assert_allclose(table[name].to_numpy(), share, atol=1.1 + 50 / len(others))
+    assert f"percentiles compare with held-out test records (unknown origin): cpsc2018 {len(saved)}" in said
+    tables.write(saved.drop("score/VPC"), paths.predictions("cgdmer", "cpsc2018"))
+    assert run("--probe", "cpsc2018") == 3
+    assert "does not hold the test scores of its probe" in capsys.readouterr().err
+    paths.predictions("cgdmer", "cpsc2018").unlink()
+    assert run("--probe", "cpsc2018") == 0
+    assert "no percentiles for cpsc2018: the test scores of the stage probe are not beside" in capsys.readouterr().out
+
+
+def test_cosines_have_no_percentiles(capsys):
+    assert run("--classes", "NORM", "--percentiles") == 0
+    assert "no percentiles: cosines with prompts have no reference recordings" in capsys.readouterr().out
+
+
 def test_a_probe_of_another_encoder_is_refused(fitted, capsys):
     path = paths.fitted_probe("cgdmer", "cpsc2018")
     head = linear_probe_io.load(path)
