@@ -132,6 +132,7 @@ def _seen(batch: _Batch, encoded: Encoded, scorer: Scorer, names: "Names") -> It
     if not encoded.ids:
         return
     scores = {name: np.asarray(values) for name, values in scorer.columns(encoded.features).items()}
+    percentiles = scorer.references.by_column(scores)
     compared = encoded.features[COMPARED if COMPARED in encoded.features else min(encoded.features)]
     measured = dict(zip(batch.measured.ids, batch.measured.values, strict=True))
     for row, name in enumerate(encoded.ids):
@@ -144,6 +145,7 @@ def _seen(batch: _Batch, encoded: Encoded, scorer: Scorer, names: "Names") -> It
             {column: float(values[row]) for column, values in scores.items()},
             measured.get(name, {}),
             compared[row],
+            {column: float(values[row]) for column, values in percentiles.items()},
         )
         yield Seen(entry, path, batch.sheets.get(name, Sheet(None)))
 

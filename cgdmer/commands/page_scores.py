@@ -16,7 +16,8 @@ def about(scorer: Scorer, start: float) -> About:
     """Return what all pages say of encoder and scores."""
     encoder = scorer.encoder
     name = f"{encoder.name} {encoder.digest[:12]}".strip()
-    return About(name, titles(scorer), tuple(filter(None, [_origin(scorer), *_own(scorer)])), start)
+    said = filter(None, [_origin(scorer), *scorer.references.lines(), *_own(scorer)])
+    return About(name, titles(scorer), tuple(said), start, tuple(scorer.references.quantiles))
 
 
 def _origin(scorer: Scorer) -> str:

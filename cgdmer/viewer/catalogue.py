@@ -27,6 +27,8 @@ class Entry:
     """By name; empty if the recording could not be measured."""
     features: np.ndarray
     """The representation by which recordings are compared (D,)."""
+    percentiles: Mapping[str, float] = field(default_factory=dict)
+    """By column of probabilities, for those that have reference recordings."""
 
 
 @dataclass(frozen=True)
@@ -53,6 +55,15 @@ class Title:
 
 
 @dataclass(frozen=True)
+class Likely:
+    """A class of a recording with its probability, and its percentile among reference recordings."""
+
+    title: Title
+    probability: float
+    percentile: float | None
+
+
+@dataclass(frozen=True)
 class About:
     """What all recordings of a catalogue share."""
 
@@ -63,6 +74,8 @@ class About:
     """What to know of the scores, each a sentence."""
     start: float = 0.0
     """Second of each file at which the used part begins."""
+    compared: tuple[str, ...] = ()
+    """Columns of the probabilities that have percentiles."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -84,12 +97,13 @@ class Catalogue:
             return []
         return list(zip(nearest.rows.tolist(), nearest.similarity.tolist(), strict=True))
 
-    def likeliest(self, entry: Entry, count: int) -> list[tuple[Title, float]]:
+    def likeliest(self, entry: Entry, count: int) -> list[Likely]:
         """Return the likeliest classes of a recording; of several probes for one class, the highest probability."""
         titles = {column: title for column, title in self.about.titles.items() if title.is_probability}
-        found: dict[str, tuple[Title, float]] = {}
+        found: dict[str, Likely] = {}
         for column in sorted(titles, key=lambda column: -entry.scores[column]):
-            found.setdefault(titles[column].name, (titles[column], entry.scores[column]))
+            likely = Likely(titles[column], entry.scores[column], entry.percentiles.get(column))
+            found.setdefault(likely.title.name, likely)
         return list(found.values())[:count]
 
 

@@ -15,10 +15,16 @@ def table(catalogue: Catalogue) -> str:
     """Return one line per recording; a name that a spreadsheet would take for a formula begins with an apostrophe."""
     stream = io.StringIO(newline="")
     lines = csv.writer(stream, lineterminator="\n")
-    columns = list(catalogue.about.titles)
-    lines.writerow(["recording", "seconds", "missing", "quality", *NAMES, *columns])
+    columns, compared = list(catalogue.about.titles), catalogue.about.compared
+    percentiles = [f"percentile/{column.partition('/')[2]}" for column in compared]
+    lines.writerow(["recording", "seconds", "missing", "quality", *NAMES, *columns, *percentiles])
     lines.writerows(
-        [*_cells(entry), *(f"{entry.scores[column]:.6g}" for column in columns)] for entry in catalogue.entries
+        [
+            *_cells(entry),
+            *(f"{entry.scores[column]:.6g}" for column in columns),
+            *(f"{entry.percentiles[column]:g}" for column in compared),
+        ]
+        for entry in catalogue.entries
     )
     return stream.getvalue()
 

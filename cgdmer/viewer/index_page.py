@@ -6,8 +6,8 @@ from dataclasses import dataclass
 from cgdmer.page import Child, Html, el, section
 from cgdmer.recordings import plausibility
 from cgdmer.viewer import pages
-from cgdmer.viewer.catalogue import Catalogue, Entry, Link, Refused, Title
-from cgdmer.viewer.words import LISTED, MEASURES, value
+from cgdmer.viewer.catalogue import Catalogue, Entry, Likely, Link, Refused, Title
+from cgdmer.viewer.words import LISTED, MEASURES, percentile, value
 
 LIKELIEST = 3
 """Classes that the list names for each recording."""
@@ -77,11 +77,17 @@ def _row(catalogue: Catalogue, entry: Entry, address: str) -> Html:
     cells = [
         el("th", el("a", pages.name_of(entry.name), href=address), scope="row", class_="name"),
         el("td", pages.badge(entry.quality, plausibility.NOTHING)),
-        el("td", [el("span", f"{title.name}\u00a0{chance:.2f}", class_="item") for title, chance in likeliest]),
+        el("td", [el("span", _said(each), class_="item") for each in likeliest]),
     ]
     cells += [_number(value(name, entry.measurements), entry.measurements.get(name)) for name in LISTED]
     cells += [_number(f"{entry.scores[column]:.2f}", entry.scores[column]) for column in listed(catalogue)]
     return el("tr", cells)
+
+
+def _said(likely: Likely) -> str:
+    """Return a class with its probability and, if there is one, its percentile."""
+    compared = "" if likely.percentile is None else f" (percentile\u00a0{percentile(likely.percentile)})"
+    return f"{likely.title.name}\u00a0{likely.probability:.2f}{compared}"
 
 
 def _number(text: str, exact: float | None) -> Html:

@@ -1,6 +1,6 @@
 """The page of one recording: ECG paper, measurements, scores, similar recordings. It prints on one sheet."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from cgdmer.page import Child, Html, el, number, section
@@ -8,7 +8,7 @@ from cgdmer.recordings import plausibility
 from cgdmer.signals.leads import LEADS
 from cgdmer.viewer import pages
 from cgdmer.viewer.catalogue import Catalogue, Entry, Link, Title
-from cgdmer.viewer.words import BY_LEAD, MEASURES, by_lead, value
+from cgdmer.viewer.words import BY_LEAD, MEASURES, by_lead, percentile, value
 
 TOP = 6
 """Classes that are shown before all others."""
@@ -82,21 +82,28 @@ def _measurements(entry: Entry) -> Html:
 
 
 def _scores(catalogue: Catalogue, entry: Entry) -> Html:
-    top = [(title.name, f"{chance:.2f}") for title, chance in catalogue.likeliest(entry, TOP)]
+    top = [(each.title.name, f"{each.probability:.2f}", each.percentile) for each in catalogue.likeliest(entry, TOP)]
     titles = catalogue.about.titles
     groups = list(dict.fromkeys(title.group for title in titles.values()))
-    every = [_group(group, [(title, entry.scores[column]) for column, title in titles.items() if title.group == group])
+    every = [_group(group, entry, [column for column, title in titles.items() if title.group == group], titles)
              for group in groups]  # fmt: skip
-    likeliest = _pairs("Likeliest classes", "Class", "Probability", top) if top else None
+    likeliest = _compared("Likeliest classes", "Probability", top) if top else None
     more = el("details", el("summary", f"All {len(titles)} scores"), every, class_="no-print")
     return section("scores", "Scores", likeliest, more if titles else el("p", "There are no scores."))
 
 
-def _group(group: str, scores: Sequence[tuple[Title, float]]) -> Html:
-    ordered = sorted(scores, key=lambda pair: -pair[1])
-    kind = "Probability" if ordered[0][0].is_probability else "Cosine"
-    names = [(title.name, f"{score:.3f}") for title, score in ordered]
-    return el("div", el("h3", group), _pairs(f"Scores of {group}", "Class", kind, names))
+def _group(group: str, entry: Entry, columns: Sequence[str], titles: Mapping[str, Title]) -> Html:
+    ordered = sorted(columns, key=lambda column: -entry.scores[column])
+    kind = "Probability" if titles[ordered[0]].is_probability else "Cosine"
+    rows = [(titles[each].name, f"{entry.scores[each]:.3f}", entry.percentiles.get(each)) for each in ordered]
+    return el("div", el("h3", group), _compared(f"Scores of {group}", kind, rows))
+
+
+def _compared(label: str, kind: str, rows: Sequence[tuple[str, str, float | None]]) -> Html:
+    """Return classes with their scores, and with percentiles if one has any."""
+    if all(exact is None for *_, exact in rows):
+        return _table(label, ("Class", kind), [row[:2] for row in rows])
+    return _table(label, ("Class", kind, "Percentile"), [(*row[:2], percentile(row[2])) for row in rows])
 
 
 def _similar(catalogue: Catalogue, entry: Entry, place: Place) -> Html:
@@ -105,13 +112,17 @@ def _similar(catalogue: Catalogue, entry: Entry, place: Place) -> Html:
         (el("a", pages.name_of(catalogue.entries[row].name), href=place.page(row), class_="name"), number(cosine, 3))
         for row, cosine in found
     ]
-    shown = _pairs("Most similar recordings", "Recording", "Cosine", rows) if rows else el("p", "There is no other.")
+    shown = _table("Most similar recordings", ("Recording", "Cosine"), rows) if rows else el("p", "There is no other.")
     return section("similar", "Most similar recordings", shown)
 
 
-def _pairs(label: str, first: str, second: str, rows: Sequence[tuple[Child, str]]) -> Html:
-    head = el("tr", el("th", first, scope="col"), el("th", second, scope="col", class_="number"))
-    body = [el("tr", el("th", one, scope="row"), el("td", other, class_="number")) for one, other in rows]
+def _table(label: str, heads: Sequence[str], rows: Sequence[Sequence[Child]]) -> Html:
+    first, *others = heads
+    head = el("tr", el("th", first, scope="col"), [el("th", each, scope="col", class_="number") for each in others])
+    body = [
+        el("tr", el("th", name, scope="row"), [el("td", each, class_="number") for each in cells])
+        for name, *cells in rows
+    ]
     return _box(label, el("thead", head), el("tbody", body))
 
 

@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from cgdmer.page import number
+from cgdmer.probing import reference
 from cgdmer.signals.leads import LEADS
 
 
@@ -49,6 +50,11 @@ def value(name: str, measurements: Mapping[str, float | None]) -> str:
         return number(None)
     space = "" if measure.unit in ("", "°", "/min") else " "
     return rounded(found, measure.digits) + space + measure.unit
+
+
+def percentile(exact: float | None) -> str:
+    """Return a percentile as a whole number, `<1` or `>99`; a dash without reference recordings."""
+    return number(None) if exact is None else reference.text(exact)
 
 
 def by_lead(kind: str, measurements: Mapping[str, float | None]) -> list[str]:

@@ -7,6 +7,7 @@ from support import example_recordings as example
 
 from cgdmer.commands import provenance, scorer
 from cgdmer.commands.page_scores import MOST_LISTED, about
+from cgdmer.commands.references import References
 from cgdmer.encoders.cgdmer_base import WORD
 
 
@@ -23,6 +24,8 @@ def test_the_classes_of_ptb_xl_super_are_listed_and_named_by_their_text(base):
     assert (norm.group, norm.name) == ("PTB-XL Super", "normal ecg")
     assert list(said.titles) == base.tasks
     assert "SIMULATED recordings only" in said.warnings[0]
+    assert said.warnings[1].startswith("percentiles compare with held-out test records (SIMULATED): ptb_xl_super ")
+    assert said.compared == tuple(base.tasks)
     assert said.start == 2.0
 
 
@@ -38,7 +41,8 @@ def test_probes_of_ones_own_labels_come_first_and_say_how_they_are_calibrated(ba
     text = "my: calibrated by `cgdmer fit` on 200 recordings\n  A: 100 of 200 have it"
     own = SimpleNamespace(names=["probe/my/A"], text=lambda: text, prevalences={"A": 0.02})
     origin = provenance.Provenance(provenance.SIMULATED)
-    made = SimpleNamespace(encoder=base.encoder, own=own, probes={}, classes=[], tasks=[], origin=origin)
+    made = SimpleNamespace(encoder=base.encoder, own=own, probes={}, classes=[], tasks=[], origin=origin,
+                           references=References())  # fmt: skip
     said = about(made, 0.0)
     assert [title.name for title in said.titles.values() if title.is_listed] == ["A"]
     assert said.warnings == (

@@ -29,6 +29,8 @@ TITLES = {
     "probe/ptb_xl_super/MI": Title("PTB-XL Super", "myocardial infarction", "MI", is_listed=True),
     "zero_shot/AFIB": Title("Cosines with prompts", "atrial fibrillation", "AFIB", is_probability=False),
 }
+COMPARED = ("probe/ptb_xl_super/MI",)
+"""Columns with percentiles."""
 
 
 def entry(name: str, number: int) -> Entry:
@@ -38,11 +40,12 @@ def entry(name: str, number: int) -> Entry:
     scores = dict(zip(TITLES, draw.uniform(size=len(TITLES)).tolist(), strict=True))
     missing = ("V5", "V6") if number == 2 else ()
     quality = "ok" if number != 3 else "clipped 3%; <b>flat</b> V1"
-    return Entry(name, 10.0, missing, quality, scores, values, draw.normal(size=8).astype(np.float32))
+    features = draw.normal(size=8).astype(np.float32)
+    return Entry(name, 10.0, missing, quality, scores, values, features, dict.fromkeys(COMPARED, 10.0 * number + 0.5))
 
 
 def catalogue(names=HOSTILE) -> Catalogue:
-    about = About("cgdmer_base 0123", TITLES, ("the encoder saw SIMULATED recordings only",))
+    about = About("cgdmer_base 0123", TITLES, ("the encoder saw SIMULATED recordings only",), compared=COMPARED)
     refused = [Refused("<b>bad</b>.edf", "is not EDF: <script>document.title='owned'</script>")]
     return Catalogue(about, [entry(name, number) for number, name in enumerate(names)], refused)
 

@@ -90,10 +90,18 @@ def test_numbers_have_a_unit_no_sign_at_zero_and_a_dash_without_evidence():
 def test_the_likeliest_class_of_several_probes_is_named_once_and_no_cosine_is():
     entry = CATALOGUE.entries[0]
     found = CATALOGUE.likeliest(entry, 5)
-    assert [title.name for title, _ in found] == sorted(
+    assert [each.title.name for each in found] == sorted(
         ["normal ecg", "myocardial infarction"],
         key=lambda name: -max(entry.scores[c] for c, t in viewed.TITLES.items() if t.name == name),
     )
+
+
+def test_percentiles_stand_beside_the_probabilities_that_have_them():
+    assert "(percentile\u00a0&lt;1)" in index()
+    page = recording(2, None)
+    assert page.count(">Percentile</th>") == 2, "the likeliest classes, and the probe; no column for cosines"
+    assert re.search(r'myocardial infarction</th><td class="number">0\.\d\d</td><td class="number">20</td>', page)
+    assert re.search(r'normal ecg</th><td class="number">0\.\d\d</td><td class="number">–</td>', page)
 
 
 def test_similar_recordings_leave_out_the_recording_itself():
@@ -112,7 +120,8 @@ def test_the_table_holds_every_number_and_no_formula():
     assert float(rows[0]["qrs_ms"]) == pytest.approx(CATALOGUE.entries[0].measurements["qrs_ms"], rel=1e-5)
     assert rows[1]["qrs_ms"] == ""
     assert rows[2]["missing"] == "V5 V6"
-    assert list(rows[0])[-3:] == list(viewed.TITLES)
+    assert list(rows[0])[-4:] == [*viewed.TITLES, "percentile/ptb_xl_super/MI"]
+    assert [row["percentile/ptb_xl_super/MI"] for row in rows[:2]] == ["0.5", "10.5"]
 
 
 def test_what_cannot_be_drawn_or_measured_says_so():
