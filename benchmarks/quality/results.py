@@ -34,8 +34,9 @@ def line(scored: Scored, base: Scored, real: ExternalSet | None, seconds: float)
     result["robustness"] = {name: rounded(np.mean([one[name] for one in scored.changes])) for name in scored.changes[0]}
     if real is not None:
         names = {"variant": scored.real, **({"base": base.real} if compared else {})}
-        task = external.score_task(real.tasks[REAL_TASK], real.patients, names, PROBED, REPLICATES)
-        if task is not None:
+        members = external.members(real.tasks[REAL_TASK], real.patients, REPLICATES)
+        if members is not None:
+            task = external.score_task(members, names, PROBED)
             result["real"] = {"records": task.records, REAL_TASK: shown(task.encoders["variant"][KIND])}
             if compared:
                 differences["real"] = shown(task.differences["base"])

@@ -1,6 +1,7 @@
 """The bench for ideas: what a variant changes, what its key depends on, and its line."""
 
 import json
+from dataclasses import replace
 
 import numpy as np
 import polars as pl
@@ -10,6 +11,7 @@ from benchmarks.quality import results
 from benchmarks.quality.scoring import Scored
 from benchmarks.quality.variants import BASE, FOLDER, QUICK, Budget, find
 from cgdmer.errors import ConfigError
+from cgdmer.external.external_set import ExternalSet, Labels, Origin
 from cgdmer.probing import metrics
 
 TASKS = ("ptb_xl_super", "csn")
@@ -71,4 +73,27 @@ def test_a_line_holds_means_over_pretrainings_and_the_difference_to_the_first(mo
     assert "real" not in line
     assert line["seconds"] == 12
     alone = results.line(base, base, None, 1.0)
+    assert "differences" not in alone
+
+
+def test_real_recordings_are_scored_and_compared_on_the_same_records():
+    draw = np.random.default_rng(3)
+    labels = Labels(["a", "b"], LABELS.astype(np.uint8), np.ones(len(LABELS), bool))
+    patients = [f"p{k // 2}" for k in range(len(LABELS))]
+    empty = np.zeros((len(LABELS), 12, 0), np.int16)
+    real = ExternalSet(Origin("t", "1", "l", "x"), patients, empty, np.zeros(len(LABELS)), {results.REAL_TASK: labels})
+
+    def features(gain):
+        return [{"pooled": gain * LABELS + draw.normal(size=LABELS.shape)} for _ in range(2)]
+
+    base = replace(scored(find(BASE, QUICK), [0.5, 0.6]), real=features(0.1))
+    better = replace(scored(find("mean_pooling", QUICK), [0.5, 0.6]), real=features(2.0))
+    line = json.loads(json.dumps(results.line(better, base, real, 1.0)))
+    assert line["real"]["records"] == len(LABELS)
+    mean, low, high = line["real"][results.REAL_TASK]
+    assert mean > 0.85
+    assert low < mean < high
+    assert line["differences"]["real"][0] > 0.25
+    alone = results.line(base, base, real, 1.0)
+    assert alone["real"][results.REAL_TASK][0] < 0.65
     assert "differences" not in alone
