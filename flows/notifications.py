@@ -1,23 +1,25 @@
-"""Tells somebody: events of the pipeline, and automations that send them to a webhook.
+"""Tells somebody: events of the pipeline, and automations that send them to a webhook, by email, or both.
 
-`CGDMER_WEBHOOK_URL` names the receiver. `python -m flows.notifications` writes it into the block `webhook/cgdmer` and
-creates the automations; a second call updates both. The stack does so when it starts. The server calls the webhook, so
-a run does not wait for it. Other receivers, such as email, are blocks that the Prefect UI adds to the same automations.
+`CGDMER_WEBHOOK_URL` and `CGDMER_EMAIL_URL` name the receivers. `python -m flows.notifications` writes them into blocks
+named `cgdmer` and creates the automations; a second call updates both. The stack does so when it starts. The server
+calls the webhook and sends the mail, so a run does not wait for either.
 """
 
 import asyncio
 import os
 
+from prefect.blocks.notifications import AppriseNotificationBlock
 from prefect.blocks.webhook import Webhook
 from prefect.client.orchestration import PrefectClient, get_client
 from prefect.events import emit_event
-from prefect.events.actions import CallWebhook
+from prefect.events.actions import ActionTypes, CallWebhook, SendNotification
 from prefect.events.schemas.automations import AutomationCore, EventTrigger, Posture
 
 from cgdmer.errors import ConfigError
 
-URL = "CGDMER_WEBHOOK_URL"
+URL, EMAIL = "CGDMER_WEBHOOK_URL", "CGDMER_EMAIL_URL"
 BLOCK = "cgdmer"
+JSON = {"Content-Type": "application/json"}
 DRIFT, REFUSED, INVALID = "cgdmer.drift", "cgdmer.gate.refused", "cgdmer.validation.failed"
 """Events: incoming recordings differ from the training, the gate refuses a candidate, a corpus fails its validation."""
 FAILED = {"prefect.flow-run.Failed", "prefect.flow-run.Crashed"}
@@ -42,23 +44,27 @@ def _emit(event: str, what: str, text: str) -> None:
     emit_event(event, resource, payload={"summary": text[:LONGEST]})
 
 
-async def provide(client: PrefectClient) -> bool:
-    """Create or update the webhook and its automations; return False if no receiver is named.
+class Email(AppriseNotificationBlock):
+    """Sends mail through an SMTP server; `url` is an address of Apprise, as mailtos://NAME:PASSWORD@HOST?to=RECEIVER.
 
-    ConfigError for an address that is no web address.
+    Prefect's server knows the class because pyproject.toml names this module as a collection of blocks.
     """
-    url = os.environ.get(URL, "")
-    if not url:
+
+    _block_type_name = "Email of cgdmer"
+    _block_type_slug = "cgdmer-email"
+
+
+async def provide(client: PrefectClient) -> bool:
+    """Create or update the receivers and their automations; return False if no receiver is named.
+
+    ConfigError for an address that is none, before anything is created.
+    """
+    url, email = _address(URL, ("http", "https")), _address(EMAIL, ("mailto", "mailtos"))
+    if not url and not email:
         return False
-    if not url.startswith(("http://", "https://")) or any(letter.isspace() for letter in url):
-        raise ConfigError(
-            f"{URL} is no web address", allowed="http://... or https://...", fix=f"export {URL}=https://..."
-        )
-    await Webhook.register_type_and_schema(client=client)
-    block = await Webhook(method="POST", url=url, headers={"Content-Type": "application/json"}).save(  # type: ignore[arg-type]
-        BLOCK, overwrite=True, client=client
-    )
-    for wanted in automations(block):
+    webhook = await _save(Webhook(method="POST", url=url, headers=JSON), client) if url else None  # type: ignore[arg-type]
+    mail = await _save(Email(url=plain(email)), client) if email else None  # type: ignore[arg-type]
+    for wanted in automations(webhook, mail):
         existing = await client.read_automations_by_name(wanted.name)
         for automation in existing:
             await client.update_automation(automation.id, wanted)
@@ -67,27 +73,66 @@ async def provide(client: PrefectClient) -> bool:
     return True
 
 
-def automations(block: object) -> list[AutomationCore]:
-    """Return the automations that call the webhook of a block, which is given by its id."""
+def _address(variable: str, schemes: tuple[str, str]) -> str:
+    """Return the address in a variable, or nothing; ConfigError, without the address, for another scheme or spaces."""
+    address = os.environ.get(variable, "")
+    if address and (not address.startswith(tuple(f"{one}://" for one in schemes)) or len(address.split()) > 1):
+        raise ConfigError(
+            f"{variable} has no address of the kind it needs", allowed=" or ".join(f"{one}://..." for one in schemes),
+            fix=f"export {variable}={schemes[1]}://...",
+        )  # fmt: skip
+    return address
+
+
+def plain(address: str) -> str:
+    """Return the address of a mail server with which the text is sent as it is, unless the address names a format.
+
+    Apprise would send it as HTML, so that the message of an error could hold markup.
+    """
+    return address if "format=" in address else f"{address}{'&' if '?' in address else '?'}format=text"
+
+
+async def _save(block: Webhook | Email, client: PrefectClient) -> object:
+    """Register the type of a block with the server and save it; return its id."""
+    await type(block).register_type_and_schema(client=client)
+    return await block.save(BLOCK, overwrite=True, client=client)
+
+
+def automations(webhook: object | None, email: object | None = None) -> list[AutomationCore]:
+    """Return the automations that call a webhook, send an email, or both; blocks are given by their ids."""
+    told = [
+        ("cgdmer: tell of a failed run", FAILED, "prefect.flow-run.*", RUN_TEXT),
+        ("cgdmer: tell of a refused candidate", {REFUSED}, "cgdmer.*", EVENT_TEXT),
+        ("cgdmer: tell of a failed validation", {INVALID}, "cgdmer.*", EVENT_TEXT),
+        ("cgdmer: tell of drift", {DRIFT}, "cgdmer.*", EVENT_TEXT),
+    ]
     return [
-        _automation("cgdmer: tell of a failed run", FAILED, "prefect.flow-run.*", RUN_TEXT, block),
-        _automation("cgdmer: tell of a refused candidate", {REFUSED}, "cgdmer.*", EVENT_TEXT, block),
-        _automation("cgdmer: tell of a failed validation", {INVALID}, "cgdmer.*", EVENT_TEXT, block),
-        _automation("cgdmer: tell of drift", {DRIFT}, "cgdmer.*", EVENT_TEXT, block),
+        AutomationCore(
+            name=name,
+            description=f"Tells the receivers in the blocks named {BLOCK}.",
+            trigger=EventTrigger(
+                match={"prefect.resource.id": resource}, expect=events, posture=Posture.Reactive, threshold=1
+            ),
+            actions=_actions(text, webhook, email),
+        )
+        for name, events, resource, text in told
     ]
 
 
-def _automation(name: str, events: set[str], resource: str, text: str, block: object) -> AutomationCore:
-    """Return an automation that calls the webhook at each event; `text` is the template of the summary."""
-    trigger = EventTrigger(
-        match={"prefect.resource.id": resource}, expect=events, posture=Posture.Reactive, threshold=1
-    )
+def _actions(text: str, webhook: object | None, email: object | None) -> list[ActionTypes]:
+    """Return the actions of one automation; `text` is the template of the summary."""
     payload = (
         '{"event": {{ event.event | tojson }}, "when": {{ event.occurred | string | tojson }}, '
         '"what": {{ event.resource.name | string | tojson }}, "summary": {{ ' + text + " | string | tojson }}}"
     )
-    action = CallWebhook(block_document_id=block, payload=payload)  # type: ignore[arg-type]
-    return AutomationCore(name=name, description=f"Calls webhook/{BLOCK}.", trigger=trigger, actions=[action])
+    actions: list[ActionTypes] = []
+    if webhook:
+        actions.append(CallWebhook(block_document_id=webhook, payload=payload))  # type: ignore[arg-type]
+    if email:
+        subject = "{{ event.event }}: {{ event.resource.name }}"
+        body = "{{ " + text + " }}\n\n{{ event.occurred }}"
+        actions.append(SendNotification(block_document_id=email, subject=subject, body=body))  # type: ignore[arg-type]
+    return actions
 
 
 async def main() -> None:
