@@ -23,6 +23,8 @@ from benchmarks import measurement_rows
 from benchmarks.measurement_rows import Compared, distance
 from benchmarks.measuring import commit, machine
 from cgdmer import encoders, settings
+from cgdmer.delineation.features import NAMES as MEASUREMENTS
+from cgdmer.encoders import handcrafted
 from cgdmer.encoders.base import Encoder, Setup
 from cgdmer.errors import CgdmerError
 from cgdmer.external import benchmarks, code15, ludb
@@ -36,12 +38,13 @@ ENCODERS = ("handcrafted", "random_resnet18")
 EACH = ("P maximum", "P minimum", "Q", "R", "S", "QRS area", "ST", "T maximum", "T minimum", "T area")
 BANDS = ("0.5-1.5 Hz", "1.5-4 Hz", "4-8 Hz", "8-15 Hz", "15-25 Hz", "25-40 Hz", "variance")
 GROUPS = (
-    ("rate and variability", 9),
+    ("measurements", len(MEASUREMENTS)),
+    ("rhythm", len(handcrafted.REGULARITY) + len(handcrafted.RHYTHM)),
     *((name, len(LEADS)) for name in EACH),
-    ("QRS width, T time, axis, voltage", 7),
+    ("QRS width, T time, axis, voltage", len(handcrafted.OVER_LEADS)),
     *((name, len(LEADS)) for name in BANDS),
 )
-"""Groups of hand-crafted features and their sizes, in the order of `cgdmer.encoders.handcrafted`."""
+"""Groups of hand-crafted features and their sizes, in the order of `handcrafted.NAMES`."""
 CLASSES: dict[str, frozenset[str]] = {
     "NORM": frozenset({"normal"}),
     "MI": frozenset(f"{site}_infarction" for site in ("anterior", "septal", "inferior", "lateral", "posterior")),
@@ -80,11 +83,6 @@ def transferred(simulated: np.ndarray, cases: list[Case], real: np.ndarray, trut
 
 def _classifier(c: float) -> Pipeline:
     return make_pipeline(StandardScaler(), LogisticRegression(C=c, max_iter=2000, class_weight="balanced"))
-
-
-def feature_names() -> list[str]:
-    """Return a name for each hand-crafted feature."""
-    return [f"{name} {LEADS[k] if size == len(LEADS) else k}" for name, size in GROUPS for k in range(size)]
 
 
 def encoded(encoder: Encoder, signals: np.ndarray, valid: np.ndarray) -> np.ndarray:
@@ -149,7 +147,7 @@ def _described(simulated: np.ndarray, real: np.ndarray, coefficients: np.ndarray
         name: round(float(np.mean(each[end - size : end])), 3) for (name, size), end in zip(GROUPS, ends, strict=True)
     }
     largest = np.argsort(-np.abs(coefficients))[:8]
-    return {"distance": groups, "given away by": [feature_names()[k] for k in largest]}
+    return {"distance": groups, "given away by": [handcrafted.NAMES[k] for k in largest]}
 
 
 def measured(

@@ -1,10 +1,17 @@
-"""The hand-crafted control: rhythm, intervals, amplitudes and spectra that a reader of ECGs would measure."""
+"""The hand-crafted control: measurements, rhythm, the median beat and spectra, as a careful reader of ECGs has them.
+
+The measurements are those of `cgdmer measure`, taken at the sampling rate and in the band that every encoder of the
+benchmark reads. Beside them stand amplitudes of the mean beat in windows at fixed times, which need no limits of waves.
+Their R peaks are found in a simpler way, so that a beat that the delineation misses is not lost to all features.
+"""
 
 from collections.abc import Sequence
 
 import numpy as np
 from scipy import ndimage, signal
 
+from cgdmer.delineation import features
+from cgdmer.delineation.recording import delineate
 from cgdmer.encoders.base import Setup, check_signal
 from cgdmer.settings import Signal
 from cgdmer.signals.leads import LEADS
@@ -15,33 +22,74 @@ WINDOW = (0.25, 0.45)
 """Seconds of the mean beat before and after the R peak."""
 REFRACTORY = 0.25
 """Seconds after a beat in which no other beat is detected."""
+EARLY = 0.85
+"""A beat is early if its RR interval is shorter than this share of the one before."""
+RHYTHM = (
+    "rate", "rr_sd_s", "rr_cv", "shortest", "longest", "rmssd_s", "steps_above_50_ms", "turns", "count",
+)  # fmt: skip
+"""Of the R peaks; rates are per minute, and what has no unit is a share, a ratio or a count."""
+REGULARITY = ("rr_sd_s", "shortest", "longest", "steps_above_50_ms", "turns", "early", "median_rate")
+EACH_LEAD = (
+    "p_max_mv", "p_min_mv", "q_mv", "qrs_max_mv", "qrs_min_mv", "qrs_area_mvs", "st_mean_mv", "t_max_mv", "t_min_mv",
+    "t_area_mvs",
+)  # fmt: skip
+OVER_LEADS = (
+    "steep_s", "t_peak_s", "sine_axis", "cosine_axis", "sokolow_lyon_window_mv", "cornell_window_mv", "limb_span_mv",
+)  # fmt: skip
+NAMES = (
+    *features.NAMES,
+    *(f"beats_{name}" for name in REGULARITY),
+    *(f"peaks_{name}" for name in RHYTHM),
+    *(f"{name}_{lead}" for name in EACH_LEAD for lead in LEADS),
+    *OVER_LEADS,
+    *(f"log_power_{low:g}_{high:g}_hz_{lead}" for low, high in BANDS for lead in LEADS),
+    *(f"log_variance_{lead}" for lead in LEADS),
+)
+"""The features in the order of columns, with their units; powers and variances are of mV."""
 
 
 class Handcrafted:
-    """Features of the mean beat, the rhythm and the spectrum; only `pooled`, because it separates nothing."""
+    """Hand-crafted features; only `pooled`, because they separate nothing."""
 
     name, unit, leads, digest = "handcrafted", "mV", LEADS, ""
 
     def __init__(self, form: Signal) -> None:
         self.fs, self.seconds, self.samples = form.fs, form.seconds, form.samples
-        self.dims = {"pooled": len(self.measure(np.zeros((len(LEADS), self.samples))))}
+        self.dims = {"pooled": len(NAMES)}
 
     def encode(
         self, signal: np.ndarray, leads: Sequence[str] | None = None, valid: np.ndarray | None = None
     ) -> dict[str, np.ndarray]:
         """Measure the valid samples of each record of float mV (B, L, T); an absent lead is measured as zeros."""
         millivolt, numbers, valid = check_signal(signal, leads, valid, self.samples)
-        full = np.zeros((len(millivolt), len(LEADS), millivolt.shape[2]), dtype=np.float32)
-        full[:, numbers] = millivolt
+        full = np.zeros((len(millivolt), len(LEADS), millivolt.shape[2]))
+        full[:, numbers] = np.nan_to_num(millivolt, posinf=0.0, neginf=0.0)
         rows = [self.measure(record[:, :count]) for record, count in zip(full, valid, strict=True)]
-        pooled = np.array(rows, dtype=np.float32).reshape(len(millivolt), self.dims["pooled"])
-        return {"pooled": np.nan_to_num(pooled, posinf=0.0, neginf=0.0)}
+        return {"pooled": np.array(rows, dtype=np.float32).reshape(len(millivolt), len(NAMES))}
 
     def measure(self, record: np.ndarray) -> np.ndarray:
-        """Return the features (D,) of one record (12, T) in mV."""
+        """Return the features (D,), by `NAMES`, of one record (12, T) in mV; a lead of zeros counts as not recorded."""
+        found = delineate(record, self.fs, most=1)
+        missing = [lead for lead, values in zip(LEADS, record, strict=True) if not values.any()]
         peaks = find_beats(record, self.fs)
-        beat = mean_beat(record, peaks, self.fs)
-        return np.concatenate([rhythm(peaks, self.fs), shape(beat, self.fs), powers(record, self.fs)])
+        return np.concatenate([
+            features.features(found, missing), regularity(found.centres, self.fs), rhythm(peaks, self.fs),
+            shape(mean_beat(record, peaks, self.fs), self.fs), powers(record, self.fs),
+        ])  # fmt: skip
+
+
+def regularity(centres: np.ndarray, fs: float) -> np.ndarray:
+    """Return what `REGULARITY` names of beats at `centres` (n,) in samples; zeros without two RR intervals."""
+    gaps = np.diff(centres) / fs
+    if len(gaps) < 2:
+        return np.zeros(len(REGULARITY))
+    steps = np.diff(gaps)
+    turns = np.mean(steps[1:] * steps[:-1] < 0) if len(steps) > 1 else 0.0
+    early = np.mean(gaps[1:] < EARLY * gaps[:-1])
+    mean, usual = gaps.mean(), np.median(gaps)
+    return np.array([
+        gaps.std(), gaps.min() / mean, gaps.max() / mean, np.mean(np.abs(steps) > 0.05), turns, early, 60 / usual,
+    ])  # fmt: skip
 
 
 def find_beats(record: np.ndarray, fs: float) -> np.ndarray:
@@ -56,10 +104,10 @@ def find_beats(record: np.ndarray, fs: float) -> np.ndarray:
 
 
 def rhythm(peaks: np.ndarray, fs: float) -> np.ndarray:
-    """Return heart rate (per minute), variability, extremes and successive differences of RR (s), and beat count."""
+    """Return what `RHYTHM` names of R peaks (n,) in samples; zeros without two RR intervals."""
     gaps = np.diff(peaks) / fs
     if len(gaps) < 2:
-        return np.zeros(9)
+        return np.zeros(len(RHYTHM))
     steps = np.diff(gaps)
     turning = np.mean(steps[1:] * steps[:-1] < 0) if len(steps) > 1 else 0.0
     mean = gaps.mean()
@@ -82,7 +130,7 @@ def mean_beat(record: np.ndarray, peaks: np.ndarray, fs: float) -> np.ndarray:
 
 
 def shape(beat: np.ndarray, fs: float) -> np.ndarray:
-    """Measure the mean beat (12, W): per lead P, Q, R, S, ST and T in mV and areas; QRS width, axis and voltages."""
+    """Measure the mean beat (12, W): what `EACH_LEAD` names in each lead, then what `OVER_LEADS` names."""
     peak = round(WINDOW[0] * fs)
 
     def window(begin: float, end: float) -> np.ndarray:

@@ -42,7 +42,7 @@ MAX_CARD, MAX_LAYER = 1 << 24, 1 << 30
 """Bytes."""
 MEASUREMENTS = "measurements"
 """Name of the hand-crafted features beside those of the encoder."""
-MEASUREMENTS_VERSION = 1
+MEASUREMENTS_VERSION = 2
 """Raised with every change of the hand-crafted features: a probe of other measurements is refused."""
 
 

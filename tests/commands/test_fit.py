@@ -12,7 +12,7 @@ from support import example_recordings as example
 
 import cgdmer
 from cgdmer import cli
-from cgdmer.encoders.handcrafted import Handcrafted
+from cgdmer.encoders.handcrafted import NAMES, Handcrafted
 from cgdmer.probing import label_probe_io
 from cgdmer.probing.solver import sigmoid
 from cgdmer.signals import LEADS
@@ -270,7 +270,13 @@ def test_measurements_of_the_stated_version_are_as_they_were():
     """A failure means that the hand-crafted features changed: raise MEASUREMENTS_VERSION, then these numbers."""
     encoder = cgdmer.load_encoder(example.model())
     made = Handcrafted(encoder.form).encode(signal("r00", encoder))["pooled"][0]
-    assert label_probe_io.MEASUREMENTS_VERSION == 1
-    assert len(made) == 220
-    told = [70.175, 0.0086603, 0.0021667, 0.50917, 0.14, -4.4425, -3.4377, -13.203]
-    assert made[[0, 1, 12, 45, 130, 138, 150, 200]].tolist() == pytest.approx(told, rel=1e-3)
+    assert label_probe_io.MEASUREMENTS_VERSION == 2
+    assert len(made) == 297
+    told = {
+        "heart_rate": 70.175, "qrs_ms": 120.0, "qt_ms": 480.0, "cosine_qrs_axis": 0.96512, "r_V5_mv": 1.381,
+        "st_V2_mv": -0.00025, "no_p_ms": 1.0, "beats_rr_sd_s": 0.0086603, "peaks_rr_sd_s": 0.0086603,
+        "qrs_max_mv_II": 0.38033, "t_area_mvs_V3": -0.00019, "steep_s": 0.12, "log_power_8_15_hz_aVF": -4.3192,
+        "log_variance_V6": -3.9341,
+    }  # fmt: skip
+    found = dict(zip(NAMES, made.tolist(), strict=True))
+    assert {name: found[name] for name in told} == pytest.approx(told, rel=1e-3)
