@@ -11,7 +11,7 @@ from hostile.cases import Case, Prepare, fifo, link, write
 
 from cgdmer.files import sha256, with_digest
 from cgdmer.probing import linear_probe_io
-from cgdmer.probing.label_probe_io import LAYER
+from cgdmer.probing.label_probe_io import LAYER, REFERENCE
 from cgdmer.probing.linear_probe_io import FittedLayer, FittedProbe
 
 FIT = ["fit", "labels.csv", "in", "--model", "MODEL"]
@@ -97,6 +97,7 @@ def probes() -> Iterator[Case]:
         yield Case(f"probe: card {name}", SCORE, write("bad.probe/card.json", text.encode()))
     yield Case("probe: no layer", SCORE, _probe(CARD, layer=None))
     yield Case("probe: layer of noise", SCORE, _probe(CARD, layer=b"\xff" * 64))
+    yield Case("probe: quantiles of noise", SCORE, _probe(CARD, quantiles=b"\xff" * 64))
     yield Case("probe: card is a pipe", SCORE, fifo("bad.probe/card.json"))
     yield Case("probe: card is /dev/zero", SCORE, link("bad.probe/card.json", "/dev/zero"))
     yield Case("probe: a file", SCORE, write("bad.probe", b"x"))
@@ -104,8 +105,11 @@ def probes() -> Iterator[Case]:
         yield Case(f"recalibrate {value[:9]!r}", [*SCORE, f"--recalibrate={value}"], _probe(CARD), says="--recalibrate")
 
 
-def _probe(card: dict[str, Any], layer: bytes | None = b"") -> Prepare:
-    """Return what writes a probe with this card, whose digests are right, and this layer; b"" is a layer that fits."""
+def _probe(card: dict[str, Any], layer: bytes | None = b"", quantiles: bytes = b"") -> Prepare:
+    """Return what writes a probe with this card, whose digests are right, and this layer; b"" is a layer that fits.
+
+    `quantiles` is the content of its reference; b"" for none.
+    """
 
     def prepare(folder: Path) -> None:
         path = folder / "bad.probe" / LAYER
@@ -117,6 +121,9 @@ def _probe(card: dict[str, Any], layer: bytes | None = b"") -> Prepare:
         elif layer:
             path.write_bytes(layer)
             files = {"files": {LAYER: sha256(path)}}
+        if quantiles:
+            (folder / "bad.probe" / REFERENCE).write_bytes(quantiles)
+            files["files"][REFERENCE] = sha256(folder / "bad.probe" / REFERENCE)
         write("bad.probe/card.json", json.dumps(with_digest({**card, **files})).encode())(folder)
 
     return prepare
