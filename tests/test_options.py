@@ -9,7 +9,7 @@ from cgdmer import objectives, settings
 from cgdmer.distributed import World
 from cgdmer.errors import ConfigError
 from cgdmer.models.cgdmer import take_rows
-from cgdmer.objectives import RankLayout
+from cgdmer.objectives import PREDICTED, RankLayout
 from cgdmer.training.engine import Engine
 from cgdmer.training.records import MicroBatch
 
@@ -34,7 +34,7 @@ def stepped(kind, *sizes):
 @pytest.mark.parametrize("kind", KINDS)
 def test_a_step_is_the_same_whole_and_in_unequal_micro_batches(kind):
     (whole, gradients), (parts, accumulated) = stepped(kind, 6), stepped(kind, 1, 3, 2)
-    assert {"statements", "measurements", "report_share", "known_share"} <= whole.keys()
+    assert {"statements", "measurements", "amplitudes", "report_share", "known_amplitudes_share"} <= whole.keys()
     assert whole["report_share"].item() == pytest.approx(4 / 6)
     assert parts.keys() == whole.keys()
     for name, value in whole.items():
@@ -113,29 +113,31 @@ def test_the_statement_loss_is_the_double_loop():
         assert losses[i].item() == pytest.approx(expected, rel=1e-5)
 
 
-def test_measurements_are_averaged_over_the_known_ones_of_the_batch():
+@pytest.mark.parametrize("name", PREDICTED)
+def test_measured_values_are_averaged_over_the_known_ones_of_the_batch(name):
     task = options.task()
     with torch.no_grad():
-        task.measurement_head.weight.normal_()
+        task.heads[name].weight.normal_()
     batch, noise = options.batch(task), options.noise(task)
     outputs = task.model(batch, noise, task.augmentation(batch, noise))
-    predicted, true = task.measurement_head(outputs["ecg_pooled"]), batch["measurements"]
+    predicted, true = task.heads[name](outputs["ecg_pooled"]), batch[name]
     known = ~true.isnan()
     expected = F.smooth_l1_loss(predicted[known], true[known])
-    assert task(batch, noise)["measurements"].item() == pytest.approx(expected.item(), rel=1e-4)
+    assert task(batch, noise)[name].item() == pytest.approx(expected.item(), rel=1e-4)
 
 
 def test_a_batch_of_which_nothing_is_known_costs_nothing_and_is_finite():
     task = options.task()
     batch = options.batch(task)
-    batch["measurements"] = torch.full_like(batch["measurements"], torch.nan)
+    for name in PREDICTED:
+        batch[name] = torch.full_like(batch[name], torch.nan)
     values = task(batch, options.noise(task))
-    assert values["measurements"].item() == 0
+    assert all(values[name].item() == 0 for name in PREDICTED)
     values["loss"].backward()
     assert all(parameter.grad.isfinite().all() for parameter in task.parameters())
 
 
-@pytest.mark.parametrize("name", ["statement_tokens", "stated", "measurements"])
+@pytest.mark.parametrize("name", ["statement_tokens", "stated", *PREDICTED])
 def test_a_term_whose_input_is_missing_is_an_error(name):
     task = options.task()
     batch = options.batch(task)
@@ -164,7 +166,7 @@ ALONE = {"contrastive": 0.0, "ecg_reconstruction": 0.0, "report_reconstruction":
 
 
 @pytest.mark.parametrize("pooling", ["mean", "statistics"])
-@pytest.mark.parametrize("name", ["statements", "measurements"])
+@pytest.mark.parametrize("name", ["statements", *PREDICTED])
 def test_each_new_term_alone_trains_every_parameter_there_is(name, pooling):
     model = options.MODEL.model_copy(update={"pooling": pooling})
     source = options.batch(options.task())

@@ -11,7 +11,8 @@ from benchmarks.report_encoder import CONFIGS, untrained
 from cgdmer import settings
 from cgdmer.datasets import splits
 from cgdmer.models import weights
-from cgdmer.models.cgdmer import MEASUREMENTS, Batch
+from cgdmer.models.cgdmer import Batch
+from cgdmer.models.targets import AMPLITUDES, MEASUREMENTS
 from cgdmer.objectives import Objective
 from cgdmer.training.optimiser import adamw
 
@@ -33,7 +34,7 @@ def two_records(chosen, model):
         signal=signal, valid=torch.full((2,), chosen.signal.samples), missing=torch.zeros(2, 12, dtype=torch.bool),
         tokens=tokens, row=torch.arange(2), report=torch.arange(2), full=True,
         statement_tokens=tokens.long(), stated=torch.eye(2, dtype=torch.bool),
-        measurements=torch.ones(2, len(MEASUREMENTS)),
+        measurements=torch.ones(2, len(MEASUREMENTS)), amplitudes=torch.ones(2, len(AMPLITUDES)),
     )  # fmt: skip
 
 
@@ -51,7 +52,7 @@ def release_memory():
 OPTIONS = {
     "model": {"pooling": "statistics"},
     "masking": {"light_ratio": 0.25},
-    "objective": {"statements": 0.5, "measurements": 1.0, "cross_reconstruction": 0.5},
+    "objective": {"statements": 0.5, "measurements": 1.0, "amplitudes": 1.0, "cross_reconstruction": 0.5},
     "augmentation": {"noise": 1.0, "wander": 1.0, "mains": 1.0, "gain": 0.1, "chest_gain": 0.1, "lost_leads": 0.5},
 }
 """Every option of the method; mains hum needs the sampling rate of `paper`."""

@@ -22,14 +22,6 @@ from cgdmer.models.transformer import initialise, mean_pool
 from cgdmer.shards import batches as shards
 from cgdmer.signals.leads import INDEPENDENT, LEADS
 
-MEASUREMENTS = (
-    "log_rr", "rr_deviation", "rr_change", "rr_shortest", "rr_longest", "pr", "qrs", "qt", "axis_sine", "axis_cosine",
-    "age", "sex",
-)  # fmt: skip
-"""Columns of `Batch.measurements`, standardised: log of the RR interval; log of the standard deviation of RR intervals
-and of the root mean square of their successive differences, shortest and longest interval, all four relative to the
-median; intervals in ms; sine and cosine of the QRS axis in the frontal plane; age in years; sex (1 = male)."""
-
 
 class Batch(shards.Batch):
     """The input of the model: the stored batch, which reports are equal, and whether anything is padded."""
@@ -47,6 +39,8 @@ class Batch(shards.Batch):
     """bool (B, K): which statements a record's report holds."""
     measurements: NotRequired[Tensor]
     """float (B, M): standardised measurements in the order of `MEASUREMENTS`, NaN where unknown."""
+    amplitudes: NotRequired[Tensor]
+    """float (B, M): scaled amplitudes in the order of `AMPLITUDES`, NaN where unknown."""
 
 
 def take_rows(batch: Batch, rows: slice) -> Batch:
@@ -143,8 +137,8 @@ class CGDMER(nn.Module):
             if self.disentangler.projection is not None:
                 outputs["ecg_aligned"] = self.disentangler.align(ecg_shared, mask.attention_mask, "ecg")  # (B, E)
 
-        # pool the shared features for the measurements; encode every statement of the step
-        if self.objective.measurements > 0:
+        # pool the shared features for measurements and amplitudes; encode every statement of the step
+        if self.objective.measured:
             outputs["ecg_pooled"] = self.disentangler.pooling(ecg_shared, mask.attention_mask)  # (B, F)
         if self.objective.statements > 0 and "statement_tokens" in batch:
             outputs["statement_aligned"] = self.report_features(batch["statement_tokens"].long())  # (K, E)

@@ -2,11 +2,12 @@
 
 from cgdmer.objectives.alignment import siglip, statement_loss
 from cgdmer.objectives.dependence import cosine, cross_covariance, hsic
-from cgdmer.objectives.objective import Objective
+from cgdmer.objectives.objective import PREDICTED, Objective
 from cgdmer.objectives.prediction import measurement_loss, reconstruction, word_loss
 from cgdmer.objectives.ranks import Cached, RankLayout
 
 __all__ = [
+    "PREDICTED",
     "Cached",
     "Objective",
     "RankLayout",

@@ -3,19 +3,21 @@
 A term that reads reports is a mean over the records of the whole batch that have a report.
 
 Letters: B records (b on this rank), L leads, N patch columns, K statements of the step, D feature width, F width of
-pooled ECG features, E width of the aligned space, M measurements.
+pooled ECG features, E width of the aligned space, M measurements or amplitudes.
 """
 
 import math
 from collections.abc import Mapping
+from typing import cast
 
 import torch
 from torch import Tensor, nn
 
 from cgdmer import settings
 from cgdmer.errors import ConfigError
-from cgdmer.models.cgdmer import CGDMER, MEASUREMENTS, Batch, Outputs
+from cgdmer.models.cgdmer import CGDMER, Batch, Outputs
 from cgdmer.models.masking import Noise
+from cgdmer.models.targets import AMPLITUDES, MEASUREMENTS
 from cgdmer.objectives.alignment import siglip, statement_loss
 from cgdmer.objectives.augmentation import Augmentation
 from cgdmer.objectives.dependence import cosine, cross_covariance, hsic
@@ -23,9 +25,11 @@ from cgdmer.objectives.prediction import measurement_loss, reconstruction, word_
 from cgdmer.objectives.ranks import Cached, RankLayout
 from cgdmer.signals.leads import LIMB
 
-SHARES = {"has_report": "report_share", "known": "known_share"}
+PREDICTED = {"measurements": MEASUREMENTS, "amplitudes": AMPLITUDES}
+"""Terms that predict measured values of a record linearly, and what they predict."""
+SHARES = {"has_report": "report_share", **{f"known_{name}": f"known_{name}_share" for name in PREDICTED}}
 """Facts of each record (b,), and the logged term that is their mean over the whole batch: the share of records with a
-report, and the share of measurements that are known. Terms that not every record has are divided by it."""
+report, and the shares of measured values that are known. Terms that not every record has are divided by it."""
 VECTORS = ("ecg_aligned", "report_aligned", "ecg_shared", "ecg_specific", "report_shared", "report_specific", *SHARES)
 """What the terms across records read, one row per record."""
 SMALLEST_SHARE = 1e-6
@@ -45,10 +49,10 @@ class Objective(nn.Module):
         self.model, self.settings = model, weights
         predicts_patches = model.ecg_decoder is not None
         reads_patches = weights.ecg_reconstruction > 0 or model.disentangler.ecg_specific is not None
-        if not ((predicts_patches and reads_patches) or weights.aligned or weights.measurements > 0):
+        if not ((predicts_patches and reads_patches) or weights.aligned or weights.measured):
             raise ConfigError(
                 "no term of section objective trains the ECG encoder",
-                allowed="objective.contrastive, statements or measurements above 0, or ecg_reconstruction with masking",
+                allowed="contrastive, statements, measurements, amplitudes above 0, or ecg_reconstruction with masking",
                 fix="edit params.yaml",
             )
         if weights.contrastive > 0:
@@ -57,11 +61,10 @@ class Objective(nn.Module):
         if weights.statements > 0:
             self.statement_log_scale = nn.Parameter(torch.tensor(math.log(STATEMENT_SCALE)))
             self.statement_bias = nn.Parameter(torch.tensor(STATEMENT_BIAS))
-        if weights.measurements > 0:
-            # Not part of the saved model: a ridge probe on its features fits such a head in a second, for any data.
-            self.measurement_head = nn.Linear(model.settings.pooled_width, len(MEASUREMENTS))
-            nn.init.zeros_(self.measurement_head.weight)  # predict the mean at first
-            nn.init.zeros_(self.measurement_head.bias)
+        # Not part of the saved model: a ridge probe on its features fits such a head in a second, for any data.
+        self.heads = nn.ModuleDict(
+            {name: _head(model, len(columns)) for name, columns in PREDICTED.items() if getattr(weights, name) > 0}
+        )
         disturbs = augmentation is not None and augmentation.on
         self.augmentation = Augmentation(augmentation, model.signal) if augmentation and disturbs else None
 
@@ -102,11 +105,11 @@ class Objective(nn.Module):
             if "statement_tokens" not in batch or "stated" not in batch:
                 raise _lacking("statements", "single statements")
             facts["stated"] = batch["stated"]  # (b, K)
-        if self.settings.measurements > 0:
-            if "measurements" not in batch:
-                raise _lacking("measurements", "measurements")
-            facts["measurements"] = batch["measurements"]  # (b, M)
-            facts["known"] = (~batch["measurements"].isnan()).float().mean(1)  # (b,)
+        for name in self.heads:
+            if (values := batch.get(name)) is None:
+                raise _lacking(name, name)
+            facts[name] = cast(Tensor, values)  # (b, M)
+            facts[f"known_{name}"] = (~facts[name].isnan()).float().mean(1)  # (b,)
         return facts
 
     def weighted_sum(self, terms: Mapping[str, Tensor]) -> Tensor:
@@ -167,10 +170,10 @@ class Objective(nn.Module):
             )  # (b,)  # fmt: skip
             terms["statements"] = share * _of_reports(losses, outputs).mean() / report_share
 
-        # predict the measurements
-        if weights.measurements > 0:
-            losses = measurement_loss(self.measurement_head(outputs["ecg_pooled"]), outputs["measurements"])  # (b,)
-            terms["measurements"] = share * losses.mean() / across["known_share"]
+        # predict measurements and amplitudes
+        for name, head in self.heads.items():
+            losses = measurement_loss(head(outputs["ecg_pooled"]), outputs[name])  # (b,)
+            terms[name] = share * losses.mean() / across[f"known_{name}_share"]
 
         # reconstruct the hidden patches and words
         if "predicted_patches" in outputs:
@@ -259,6 +262,14 @@ def _of_reports(values: Tensor, outputs: Outputs) -> Tensor:
         return values
     has_report = outputs["has_report"].to(values.dtype)  # (b,)
     return values * has_report if values.ndim == 1 else values & has_report[:, None]
+
+
+def _head(model: CGDMER, columns: int) -> nn.Linear:
+    """Return a linear map from pooled features that predicts the mean at first."""
+    head = nn.Linear(model.settings.pooled_width, columns)
+    nn.init.zeros_(head.weight)
+    nn.init.zeros_(head.bias)
+    return head
 
 
 def _lacking(name: str, what: str) -> ConfigError:

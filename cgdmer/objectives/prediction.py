@@ -1,4 +1,4 @@
-"""Losses of predictions: hidden patches, hidden words, measurements.
+"""Losses of predictions: hidden patches, hidden words, measured values.
 
 Letters: B records, S tokens, P samples per patch, K hidden words, M measurements.
 """

@@ -166,6 +166,9 @@ class Objective(Section):
     measurements: float = Field(default=0.0, ge=0)
     """Weight of predicting standardised measurements, age and sex linearly from the pooled shared features of the ECG,
     by a smooth absolute error (ours)."""
+    amplitudes: float = Field(default=0.0, ge=0)
+    """Weight of predicting the heights of P, Q, R, S, ST and T of the median beat in each independent lead, in the same
+    way (ours)."""
     cross_reconstruction: float = Field(default=0.0, ge=0)
     """Weight of decoding the ECG from the report's shared features and the ECG's specific features (ours)."""
     orthogonality_kind: Literal["cosine", "cross_covariance", "hsic"] = "cross_covariance"
@@ -181,6 +184,11 @@ class Objective(Section):
     def aligned(self) -> bool:
         """True if ECGs are aligned with reports, so that zero-shot classification and retrieval apply."""
         return max(self.contrastive, self.statements) > 0
+
+    @property
+    def measured(self) -> bool:
+        """True if values that were measured on a record are predicted from its features."""
+        return max(self.measurements, self.amplitudes) > 0
 
 
 class Train(Section):

@@ -13,7 +13,7 @@ from cgdmer.files import atomic
 from cgdmer.settings import Signal
 from cgdmer.signals import LEADS, canonical
 from cgdmer.simulator import draw_cases, simulate
-from cgdmer.streams import reference
+from cgdmer.streams import amplitudes, reference
 
 RECORDS = 64
 """Records per block."""
@@ -45,6 +45,8 @@ class Block:
     """bool (n, 12)."""
     measured: np.ndarray
     """float64 (n, M), not standardised."""
+    amplitudes: np.ndarray
+    """float32 (n, M)."""
     text: np.ndarray
     """The reports as JSON in UTF-8, uint8."""
 
@@ -79,7 +81,8 @@ def simulate_block(key: Key, population: str, form: Signal, folder: Path) -> Non
     text = np.frombuffer(json.dumps(reports).encode(), np.uint8)
     with atomic(key.path(folder)) as temporary:
         measured = reference.measurements(cases, key.seed, key.first, form.seconds)
-        np.savez(temporary, signal=rows, valid=valid, missing=missing, measured=measured, text=text)
+        heights = amplitudes.measure_all(rows, valid, missing, form.fs)
+        np.savez(temporary, signal=rows, valid=valid, missing=missing, measured=measured, amplitudes=heights, text=text)
 
 
 def read_block(key: Key, folder: Path) -> Block:

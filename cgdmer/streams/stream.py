@@ -89,6 +89,7 @@ class Stream:
         batch = complete(pairs, torch.tensor([number_of(text) for text in texts]), self.pad)
         measured = np.stack([loaded.block.measured[row] for loaded, row in taken])
         batch["measurements"] = torch.from_numpy(self.reference.standardise(measured))
+        batch["amplitudes"] = torch.from_numpy(np.stack([loaded.block.amplitudes[row] for loaded, row in taken]))
         if self.statements is not None:
             stepwise = [loaded.block.reports[row] for loaded, row in map(self._record, wanted.tolist())]
             self.statements.add_to(batch, texts, stepwise)

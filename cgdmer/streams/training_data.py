@@ -35,7 +35,7 @@ def of_stream(
                 return
             recordings = read_recordings([paths.recordings(digest) for digest in sets.values()])
             mixed = MixedPlan(plan, len(recordings), count, first, train.seed)
-            yield Mixed(stream, recordings, first, tokenizer), mixed
+            yield Mixed(stream, recordings, first, tokenizer, signal.fs), mixed
 
     def named(numbers: Sequence[int]) -> list[str]:
         kind = f"simulated record {{}} of seed {simulated.seed}"

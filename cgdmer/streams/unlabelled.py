@@ -12,8 +12,10 @@ from torch import Tensor
 
 from cgdmer.errors import DataError
 from cgdmer.files import atomic
-from cgdmer.models.cgdmer import MEASUREMENTS, Batch, take_rows
+from cgdmer.models.cgdmer import Batch, take_rows
+from cgdmer.models.targets import MEASUREMENTS
 from cgdmer.models.tokens import Tokenizer
+from cgdmer.streams import amplitudes
 from cgdmer.training.loop import Plan, Source
 from cgdmer.training.records import Order
 
@@ -82,8 +84,11 @@ class MixedPlan:
 class Mixed:
     """A source whose positions from `first` on are recordings without report."""
 
-    def __init__(self, source: Source, recordings: Recordings, first: int, tokenizer: Tokenizer | None) -> None:
-        self.source, self.recordings, self.first = source, recordings, first
+    def __init__(
+        self, source: Source, recordings: Recordings, first: int, tokenizer: Tokenizer | None, fs: float
+    ) -> None:
+        """`fs` is the rate of the recordings in Hz."""
+        self.source, self.recordings, self.first, self.fs = source, recordings, first, fs
         self.empty = tokenizer([""])[0] if tokenizer else np.zeros(1, np.int32)  # (S,): a report without words
         self.pad = tokenizer.pad if tokenizer else 0
 
@@ -123,6 +128,9 @@ class Mixed:
             fields["stated"] = torch.zeros(count, like["stated"].shape[1], dtype=torch.bool)
         if "measurements" in like:
             fields["measurements"] = torch.full((count, len(MEASUREMENTS)), torch.nan)
+        if "amplitudes" in like:
+            chosen = (self.recordings.signal[rows], self.recordings.valid[rows], self.recordings.missing[rows])
+            fields["amplitudes"] = torch.from_numpy(amplitudes.measure_all(*chosen, self.fs))
         return fields
 
 

@@ -8,7 +8,9 @@ from support import example_pool as example
 from cgdmer import paths
 from cgdmer.errors import DataError
 from cgdmer.models import tokens
+from cgdmer.models.targets import AMPLITUDES
 from cgdmer.shards import open_shards
+from cgdmer.streams import amplitudes
 from cgdmer.streams.unlabelled import Mixed, MixedPlan, Recordings, read_recordings, spread
 from cgdmer.training.records import Order, Records, split_micro_batches
 
@@ -30,7 +32,7 @@ def mixed(tmp_path):
     shards = open_shards(tmp_path / paths.shards("mimic_iv_ecg"))
     tokenizer = tokens.train(shards.reports()[0], 128, 16)
     source = Records(shards, np.arange(FIRST), tokenizer, statements=True)
-    return Mixed(source, recordings(), FIRST, tokenizer), source
+    return Mixed(source, recordings(), FIRST, tokenizer, 50.0), source
 
 
 def test_rows_keep_their_places_and_say_whether_they_have_a_report(mixed):
@@ -93,3 +95,12 @@ def test_files_are_read_one_after_another_and_a_damaged_one_is_refused(tmp_path)
     (tmp_path / "b.npz").write_bytes((tmp_path / "b.npz").read_bytes()[:-50])
     with pytest.raises(DataError, match=r"b\.npz cannot be read"):
         read_recordings([tmp_path / "b.npz"])
+
+
+def test_amplitudes_of_recordings_are_measured_on_them(mixed):
+    mixed, source = mixed
+    plain = source(np.array([8]))
+    like = plain | {"amplitudes": torch.zeros(1, len(AMPLITUDES))}
+    fields = mixed._without_report(np.array([FIRST + 4]), like)
+    expected = amplitudes.measure(recordings().signal[4], recordings().missing[4], 50.0)
+    assert np.array_equal(fields["amplitudes"][0].numpy(), expected, equal_nan=True)

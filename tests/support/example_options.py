@@ -4,13 +4,14 @@ import torch
 
 from cgdmer import settings
 from cgdmer.models import weights
-from cgdmer.models.cgdmer import MEASUREMENTS, Batch
+from cgdmer.models.cgdmer import Batch
+from cgdmer.models.targets import AMPLITUDES, MEASUREMENTS
 from cgdmer.objectives import Objective
 from support import example_pool as example
 
 MODEL = example.MODEL.model_copy(update={"pooling": "statistics"})
 MASKING = settings.Masking(light_ratio=0.25)
-OBJECTIVE = settings.Objective(statements=0.5, measurements=2.0, cross_reconstruction=0.3)
+OBJECTIVE = settings.Objective(statements=0.5, measurements=2.0, amplitudes=1.5, cross_reconstruction=0.3)
 AUGMENTATION = settings.Augmentation(noise=0.5, wander=0.4, gain=0.15, chest_gain=0.1, lost_leads=0.5)
 
 
@@ -29,9 +30,12 @@ def batch(of: Objective, records: int = 6, silent=(1, 4)) -> Batch:
     words = sorted({word for report in reports for word in report.split()})
     tokenizer = of.model.tokenizer
     draw = torch.Generator().manual_seed(3)
-    measurements = torch.randn(records, len(MEASUREMENTS), generator=draw)
-    measurements[torch.rand(measurements.shape, generator=draw) < 0.3] = torch.nan
-    measurements[-1] = torch.nan
+    measurements, amplitudes = (
+        torch.randn(records, len(columns), generator=draw) for columns in (MEASUREMENTS, AMPLITUDES)
+    )
+    for values, unknown in ((measurements, -1), (amplitudes, 0)):
+        values[torch.rand(values.shape, generator=draw) < 0.3] = torch.nan
+        values[unknown] = torch.nan
     return Batch(
         **{name: value for name, value in plain.items() if name != "tokens"},
         tokens=torch.from_numpy(tokenizer(reports, width=plain["tokens"].shape[1])),
@@ -39,6 +43,7 @@ def batch(of: Objective, records: int = 6, silent=(1, 4)) -> Batch:
         statement_tokens=torch.from_numpy(tokenizer(words)).long(),
         stated=torch.tensor([[word in report.split() for word in words] for report in reports]),
         measurements=measurements,
+        amplitudes=amplitudes,
     )
 
 

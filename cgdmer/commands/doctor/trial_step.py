@@ -10,7 +10,8 @@ from cgdmer.commands.doctor.finding import GB, Finding
 from cgdmer.distributed import World, choose_device, process_count
 from cgdmer.errors import CgdmerError
 from cgdmer.models import text_files, weights
-from cgdmer.models.cgdmer import MEASUREMENTS, Batch
+from cgdmer.models.cgdmer import Batch
+from cgdmer.models.targets import AMPLITUDES, MEASUREMENTS
 from cgdmer.objectives import Objective
 from cgdmer.settings import Settings
 from cgdmer.training.engine import Engine
@@ -107,7 +108,8 @@ def noise(engine: Engine, chosen: Settings, records: int) -> Batch:
         tokens=torch.randint(low, high, (records, width), dtype=torch.int32, generator=generator),
         row=torch.arange(records), report=torch.arange(records), full=True,
         statement_tokens=torch.randint(low, high, (records, min(width, STATEMENT_TOKENS)), generator=generator),
-        stated=torch.eye(records, dtype=torch.bool), measurements=torch.zeros(records, len(MEASUREMENTS)),
+        stated=torch.eye(records, dtype=torch.bool),
+        measurements=torch.zeros(records, len(MEASUREMENTS)), amplitudes=torch.zeros(records, len(AMPLITUDES)),
     )  # fmt: skip
 
 
