@@ -1,4 +1,7 @@
-"""A model in half precision: the same folder with float16 weights, which `weights.load` reads into fp32."""
+"""A model in half precision: the same folder with float16 weights, which `weights.load` reads into fp32.
+
+Small tensors stay in fp32: norms scale whole features, so their rounding counts most, and they are 1 % of the values.
+"""
 
 import shutil
 from dataclasses import dataclass
@@ -15,6 +18,8 @@ from cgdmer.models import tokens, weights
 
 MAX_BYTES = 12_000_000
 """Bytes of the largest weights that are shipped in a wheel."""
+SMALL = 2_000
+"""Tensors with fewer values stay in fp32."""
 TOLERANCE = 0.02
 """Largest difference of a feature from fp32, in standard deviations of that representation over the records."""
 
@@ -30,7 +35,7 @@ class Parity:
 
 
 def save(model: Path, folder: Path, max_bytes: int = MAX_BYTES) -> None:
-    """Write the model in `model` with float16 weights into `folder`.
+    """Write the model in `model` with its large tensors in float16 into `folder`.
 
     DataError if `model` is incomplete, a weight exceeds the range of float16, or the file exceeds `max_bytes`.
     """
@@ -54,8 +59,8 @@ def save(model: Path, folder: Path, max_bytes: int = MAX_BYTES) -> None:
 
 
 def _half(name: str, tensor: torch.Tensor) -> torch.Tensor:
-    """Return a tensor of floats as float16, others unchanged; DataError if a value becomes infinite."""
-    if not tensor.is_floating_point():
+    """Return a large tensor of floats as float16, others unchanged; DataError if a value becomes infinite."""
+    if not tensor.is_floating_point() or tensor.numel() < SMALL:
         return tensor
     half = tensor.to(torch.float16)
     if not bool(torch.isfinite(half).all()):
