@@ -173,8 +173,8 @@ def _half(about: About) -> str:
     half = about.half
     return (
         f"The weights are stored as float16, small tensors in fp32 ({half.bytes / 1e6:.1f} MB), and run in fp32. On "
-        f"{half.records} simulated records no feature differs from the fp32 weights' by more than {half.worst:.2g} standard deviations; the "
-        f"lowest correlation of a representation is {half.correlation:.6f}."
+        f"{half.records} simulated records no feature differs from the fp32 weights' by more than {half.worst:.2g} "
+        f"standard deviations; the lowest correlation of a representation is {half.correlation:.6f}."
     )
 
 
