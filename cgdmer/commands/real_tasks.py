@@ -78,7 +78,8 @@ def _simulated(
     name: str, task: scoring.Members, features: Features, config: settings.Settings, methods: Mapping[str, Method]
 ) -> FewLabels | None:  # fmt: skip
     digests = {method: one.encoder.digest for method, one in methods.items()}
-    probes = few_labels.read_probes(probe_files(name, methods, config.matrix.controls), digests)
+    dims = {encoder: sets[0][scoring.MAIN].shape[1] for encoder, sets in features.encoders.items()}
+    probes = few_labels.read_probes(probe_files(name, methods, config.matrix.controls), digests, dims)
     return few_labels.by_simulated_labels(task, features.encoders, probes, next(iter(methods)))
 
 

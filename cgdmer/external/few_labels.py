@@ -52,15 +52,20 @@ def by_prompts(
     return _compared(scored, task, method) if scored else None
 
 
-def read_probes(files: Mapping[str, Path], digests: Mapping[str, str]) -> dict[str, FittedProbe]:
-    """Return the fitted probes by encoder; those of other weights than `digests` has are left out."""
+def read_probes(files: Mapping[str, Path], digests: Mapping[str, str], dims: Mapping[str, int]) -> Probes:
+    """Return the fitted probes by encoder; those of other weights than `digests` has are left out.
+
+    So are those of features that are not as wide as `dims` says: an earlier version of the encoder had them.
+    """
     probes = {}
     for encoder, path in files.items():
         probe = linear_probe_io.load(path)
-        if probe.digest == digests.get(encoder, ""):
-            probes[encoder] = probe
-        else:
+        if probe.digest != digests.get(encoder, ""):
             log.warning("%s is left out: it was fitted for other weights of %s; dvc repro probe", path, encoder)
+        elif len(probe.layers[MAIN].coef) != dims[encoder]:
+            log.warning("%s is left out: it was fitted for other features of %s; dvc repro probe", path, encoder)
+        else:
+            probes[encoder] = probe
     return probes
 
 

@@ -95,16 +95,15 @@ def test_a_probe_of_simulated_labels_is_applied_by_the_names_of_its_classes(plan
     assert few_labels.by_simulated_labels(task, encoders, {"cgdmer": without}, "cgdmer") is None
 
 
-def test_probes_of_other_weights_are_left_out_with_a_warning(tmp_path, caplog):
+def test_probes_of_other_weights_or_features_are_left_out_with_a_warning(tmp_path, caplog):
     layer = FittedLayer(np.zeros((5, 1)), np.zeros(1))
-    for name, digest in (("cgdmer", "new"), ("old", "old"), ("handcrafted", "")):
+    digests = {"cgdmer": "new", "old": "old", "handcrafted": "", "narrow": ""}
+    for name, digest in digests.items():
         probe = FittedProbe("t", ["a"], name, digest, {"pooled": layer})
         linear_probe_io.save(tmp_path / f"{name}.probe.safetensors", probe)
-    files = {name: tmp_path / f"{name}.probe.safetensors" for name in ("cgdmer", "old", "handcrafted")}
-    probes = few_labels.read_probes(files, {"cgdmer": "new", "old": "newer"})
+    files = {name: tmp_path / f"{name}.probe.safetensors" for name in digests}
+    dims = {"cgdmer": 5, "old": 5, "handcrafted": 5, "narrow": 4}
+    probes = few_labels.read_probes(files, {"cgdmer": "new", "old": "newer"}, dims)
     assert list(probes) == ["cgdmer", "handcrafted"]
     assert "fitted for other weights of old; dvc repro probe" in caplog.text
-
-
-def test_a_task_with_a_class_that_no_prompt_describes_has_no_zero_shot():
-    assert few_labels.class_vectors(None, ["NORM", "no such class"]) is None
+    assert "fitted for other features of narrow; dvc repro probe" in caplog.text
