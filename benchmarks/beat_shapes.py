@@ -75,7 +75,7 @@ def _chosen(values: np.ndarray, names: list[str]) -> np.ndarray:
 def find_beats(leads: np.ndarray, fs: float) -> np.ndarray:
     """Return the samples of R peaks in leads (L, T): maxima of the squared, smoothed slope over all leads.
 
-    The stored statistics were made with them, so they stay as they are beside `cgdmer.delineation`.
+    Not those of `cgdmer.delineation`, so that a change there does not change the statistics that are made here.
     """
     energy = ndimage.uniform_filter1d(np.square(np.gradient(leads, axis=1)).sum(0), round(0.08 * fs))
     height = max(0.3 * np.quantile(energy, 0.98), 1e-9)

@@ -1,7 +1,8 @@
 """Intervals and axes of simulated records beside rows of MIMIC-IV-ECG's machine measurements.
 
 Simulated records are compared twice: by what the simulator drew (`of_cases`), and by what `cgdmer measure` finds in
-their signals (`of_signals`). Real recordings that the same program measured show how much of a distance is due to it.
+their signals (`of_signals`). Real recordings, measured in the same way, show how much of a distance
+is due to the measuring.
 """
 
 from collections.abc import Mapping, Sequence
@@ -25,7 +26,7 @@ FORM = Signal(fs=500.0, high=100.0)
 NAMES = ("RR", "PR", "QRS", "QT", "P axis", "QRS axis", "T axis")
 """Columns of every array of this module: intervals in milliseconds, then axes in degrees."""
 LIMITS = ((200, 2500), (60, 500), (40, 300), (150, 800), *[(-180, 180)] * 3)
-"""Smallest and largest possible value. The tables write 29999 and other numbers beyond them for a missing value."""
+"""Smallest and largest possible value. MIMIC-IV-ECG writes 29999 and other numbers outside them for a missing value."""
 MEASURED = ("rr_ms", "pr_ms", "qrs_ms", "qt_ms", "p_axis", "qrs_axis", "t_axis")
 CUT = -135.0
 """Degrees at which the circle of axes is cut, opposite the usual axis, so that 181 and -179 are neighbours."""
@@ -64,7 +65,7 @@ def read(file: Path) -> np.ndarray:
 
 
 def of_cases(cases: Sequence[Case]) -> np.ndarray:
-    """Return what the simulator drew (N, 7): no P or T axis, and a PR interval in sinus rhythms only."""
+    """Return what the simulator drew (N, 7): P and T axes are NaN, and so is PR outside sinus rhythms."""
     out = np.full((len(cases), len(NAMES)), np.nan)
     for row, case in zip(out, cases, strict=True):
         pr = case.pr_ms if case.rhythm in SINUS else np.nan
@@ -74,7 +75,7 @@ def of_cases(cases: Sequence[Case]) -> np.ndarray:
 
 
 def of_signals(signals: np.ndarray, valid: np.ndarray) -> np.ndarray:
-    """Return what is measured (N, 7) in recordings (N, 12, T) of `FORM`, int16 microvolt, of `valid` samples (N,)."""
+    """Return the measurements (N, 7) of recordings (N, 12, T) of `FORM`, int16 microvolt, of `valid` samples (N,)."""
     out = np.full((len(signals), len(NAMES)), np.nan)
     for row, signal, end in zip(out, signals, valid, strict=True):
         values = measure(delineate(signal[:, :end].astype(np.float32) / 1000, FORM.fs))
@@ -127,7 +128,7 @@ def known(column: np.ndarray) -> np.ndarray:
     return values
 
 
-def compared(values: np.ndarray, rows: np.ndarray) -> "Compared":
+def compared(values: np.ndarray, rows: np.ndarray) -> Compared:
     """Compare values (N, 7) with the rows (M, 7)."""
     own, real = correlations(values), correlations(rows)
     pairs = [(known(values[:, k]), known(rows[:, k])) for k in range(len(NAMES))]

@@ -150,9 +150,7 @@ def _described(simulated: np.ndarray, real: np.ndarray, coefficients: np.ndarray
     return {"distance": groups, "given away by": [handcrafted.NAMES[k] for k in largest]}
 
 
-def measured(
-    records: int, rows: np.ndarray, config: settings.Settings, root: Path | None
-) -> dict[str, Compared]:  # fmt: skip
+def measured(records: int, rows: np.ndarray, config: settings.Settings, root: Path | None) -> dict[str, Compared]:
     """Compare intervals and axes of each population, drawn and measured, and of each real set with `rows` (M, 7)."""
     form = measurement_rows.FORM
     out: dict[str, Compared] = {}

@@ -1,4 +1,4 @@
-"""Tells somebody: events of the pipeline, and automations that send them to a webhook, by email, or both.
+"""Notifications: events of the pipeline, and automations that send them to a webhook, by email, or both.
 
 `CGDMER_WEBHOOK_URL` and `CGDMER_EMAIL_URL` name the receivers. `python -m flows.notifications` writes them into blocks
 named `cgdmer` and creates the automations; a second call updates both. The stack does so when it starts. The server
@@ -57,7 +57,7 @@ class Email(AppriseNotificationBlock):
 async def provide(client: PrefectClient) -> bool:
     """Create or update the receivers and their automations; return False if no receiver is named.
 
-    ConfigError for an address that is none, before anything is created.
+    ConfigError, before anything is created, for a variable that holds no address of its kind.
     """
     url, email = _address(URL, ("http", "https")), _address(EMAIL, ("mailto", "mailtos"))
     if not url and not email:
@@ -74,11 +74,11 @@ async def provide(client: PrefectClient) -> bool:
 
 
 def _address(variable: str, schemes: tuple[str, str]) -> str:
-    """Return the address in a variable, or nothing; ConfigError, without the address, for another scheme or spaces."""
+    """Return the address in a variable, '' if unset; ConfigError, which does not quote it, if it is not valid."""
     address = os.environ.get(variable, "")
     if address and (not address.startswith(tuple(f"{one}://" for one in schemes)) or len(address.split()) > 1):
         raise ConfigError(
-            f"{variable} has no address of the kind it needs", allowed=" or ".join(f"{one}://..." for one in schemes),
+            f"{variable} holds no address of the right kind", allowed=" or ".join(f"{one}://..." for one in schemes),
             fix=f"export {variable}={schemes[1]}://...",
         )  # fmt: skip
     return address

@@ -2,7 +2,7 @@
 
 After each stage DVC parses and writes the whole of `dvc.lock` with a pure Python library that keeps comments: 1.3 s of
 CPU for each of the demo's 59 stage calls, more than most of them need themselves. Here the file is read and written by
-LibYAML. The bytes are the same: where those of LibYAML would differ, or it has comments, DVC's own writer is used.
+LibYAML. The bytes are the same: where LibYAML would write others, or the file has comments, DVC's own writer is used.
 """
 
 import sys
@@ -22,6 +22,7 @@ class Dumper(yaml.CSafeDumper):
     """Writes as DVC does: an empty value for None, and no references to values that occur twice."""
 
     def ignore_aliases(self, data: Any) -> bool:
+        """Return True, so that a value that occurs twice is written twice."""
         return True
 
 
@@ -30,6 +31,7 @@ Dumper.add_multi_representer(dict, lambda dumper, data: dumper.represent_mapping
 
 
 def dump(data: dict[str, Any]) -> str:
+    """Return the text of `dvc.lock` with this content, as LibYAML writes it."""
     return yaml.dump(data, Dumper=Dumper, sort_keys=False, allow_unicode=True)
 
 
@@ -51,7 +53,7 @@ def quick(own: Modify, dumps: Callable[[dict[str, Any]], str]) -> Modify:
         if set(data) == {"schema", "stages"} and dumps(changed) == dump(changed):
             file.write_text(dump(data), encoding="utf-8")
             return
-        with own(path, fs=fs) as content:  # its values of unchanged stages, because LibYAML reads 1e-05 as a text
+        with own(path, fs=fs) as content:  # its values of unchanged stages, because LibYAML reads 1e-05 as text
             unchanged = content["stages"]
             content.update(data)
             content["stages"] = {name: changed.get(name, unchanged.get(name)) for name in data["stages"]}

@@ -1,7 +1,8 @@
-"""Percentiles of probabilities against the reference recordings of their probes: which these are, and what is said.
+"""The reference recordings of each probe, and percentiles of probabilities among them.
 
-Of a packaged encoder they are the test records on which its probes were measured; of a probe of `cgdmer fit` the user's
-own recordings, scored out of fold; of a probe of the pipeline the test records that the stage probe has scored.
+For the probes of a packaged encoder they are the test records on which the probes were measured; for a probe of
+`cgdmer fit` the user's own recordings, scored out of fold; for a probe of the pipeline the test records that the stage
+`probe` scored.
 """
 
 from collections.abc import Mapping, Sequence
@@ -23,17 +24,17 @@ from cgdmer.probing.reference import Reference
 from cgdmer.sharing import about
 
 PREFIX = "percentile/"
-"""Of the columns of percentiles, in place of `probe/`."""
+"""Begins the name of a column of percentiles, in place of `probe/`."""
 OWN = "your own"
 """Origin of the recordings of a probe of `cgdmer fit`."""
 ORIGINS = {provenance.SIMULATED: "SIMULATED", provenance.UNKNOWN: "unknown origin"}
-"""How lines of text call an origin, where they do not call it by its name."""
+"""The words for an origin in lines of text; other origins are shown by their name."""
 TEST = "held-out test records"
 
 
 @dataclass(frozen=True, eq=False)
 class References:
-    """The reference recordings of each probe, and why others have none."""
+    """The reference recordings of each probe, or the reason why it has none."""
 
     quantiles: Mapping[str, np.ndarray] = field(default_factory=dict)
     """Probabilities (101,) by column `probe/TASK/CLASS`, at the prevalence at which the column is written."""
@@ -54,7 +55,7 @@ class References:
         return {PREFIX + name.partition("/")[2]: values for name, values in self.by_column(columns).items()}
 
     def metadata(self) -> dict[str, Any]:
-        """Return what the metadata of an output say of them."""
+        """Return the entries that describe them in the metadata of an output."""
         stated = {
             name: {"recordings": each.recordings, "origin": origin, "n": dict(zip(each.classes, each.counts,
                                                                                   strict=True))}
@@ -63,7 +64,7 @@ class References:
         return {"references": stated, "without_reference": dict(self.absent)}
 
     def lines(self) -> list[str]:
-        """Return with what percentiles compare, and why there are none; [] without any probe."""
+        """Return lines that name the reference recordings, and why a probe has none; [] without any probe."""
         groups: dict[str, list[str]] = {}
         for name, (origin, each) in self.probes.items():
             said = ORIGINS.get(origin, origin)
@@ -82,21 +83,20 @@ def _count(each: Reference) -> str:
 
 
 def find(probes: Mapping[Path, FittedProbe], layer: str, own: OwnProbes, origins: Mapping[str, str]) -> References:
-    """Return the references of probes of tasks, by file, that read the representation `layer`, and of one's own labels.
+    """Return the references of `probes` of tasks, by file, which read the representation `layer`, and of `own` probes.
 
-    `origins` are those of the probes' recordings by task. DataError for a reference that is damaged or of another
-    probe.
+    `origins` is the origin of the recordings by task. DataError for a reference that is damaged or of another probe.
     """
     quantiles: dict[str, np.ndarray] = {}
     present: dict[str, tuple[str, Reference]] = {}
     absent: dict[str, str] = {}
     for path, probe in probes.items():
-        found = _of_task(path, probe, layer)
-        if isinstance(found, str):
-            absent[probe.task] = found
+        known = _of_task(path, probe, layer)
+        if isinstance(known, str):
+            absent[probe.task] = known
             continue
-        present[probe.task] = origins[probe.task], found
-        quantiles |= {f"probe/{probe.task}/{name}": found.probabilities(name) for name in probe.classes}
+        present[probe.task] = origins[probe.task], known
+        quantiles |= {f"probe/{probe.task}/{name}": known.probabilities(name) for name in probe.classes}
     for mine in own.probes.values():
         if (kept := mine.reference) is None:
             absent[mine.name] = "it was fitted before the out-of-fold scores were kept; fit it again"
@@ -130,7 +130,7 @@ def _of_task(path: Path, probe: FittedProbe, layer: str) -> Reference | str:
 
 
 def _of_predictions(path: Path, probe: FittedProbe, layer: str) -> Reference:
-    """Return the scores of test records that the layer with most labels gave; DataError if the table lacks them."""
+    """Return the reference from the test scores of the probe with most labels; DataError if the table lacks them."""
     names = [f"score/{name}" for name in probe.classes]
     try:
         table = pl.read_parquet(path, columns=["fraction", "representation", "seed", *names])
