@@ -15,14 +15,14 @@ help: ## list the targets
 	@grep -E '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 12
 
 demo: .venv/installed ## run the whole pipeline on the embedded demo corpora, offline, CPU only
-	env -u CGDMER_RAW_ROOT HF_HUB_OFFLINE=1 python -m flows.repro
+	env -u CGDMER_RAW_ROOT HF_HUB_OFFLINE=1 dvc repro
 	python -m cgdmer --quiet table
 
 real: .venv/installed ## run it on local copies of the real corpora: make real CGDMER_RAW_ROOT=/data
 	@test -n "$(CGDMER_RAW_ROOT)" || { echo "make real CGDMER_RAW_ROOT=/folder/with/ptbxl/cpsc2018/csn" \
 	  "CGDMER_PROTOCOL_ROOT=/folder/with/merl_splits"; exit 2; }
 	python -m cgdmer --quiet profile real
-	python -m flows.repro
+	dvc repro
 	python -m cgdmer --quiet table
 
 folds: .venv/installed ## cross-validate on a real PTB-XL, after make demo: make folds CGDMER_RAW_ROOT=/data
