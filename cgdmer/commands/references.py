@@ -68,7 +68,7 @@ class References:
         groups: dict[str, list[str]] = {}
         for name, (origin, each) in self.probes.items():
             said = ORIGINS.get(origin, origin)
-            groups.setdefault(f"{each.recordings} ({said})", []).append(f"{name} {_count(each)}")
+            groups.setdefault(f"{each.recordings} ({said})", []).append(f"{name} ({_count(each)})")
         lines = [f"percentiles compare with {what}: {', '.join(names)}" for what, names in groups.items()]
         reasons = dict.fromkeys(self.absent.values())
         return lines + [f"no percentiles for {', '.join(self._without(reason))}: {reason}" for reason in reasons]

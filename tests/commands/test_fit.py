@@ -85,7 +85,7 @@ def test_a_fitted_probe_gives_score_calibrated_probabilities(fitted, capsys):
 def test_percentiles_compare_with_the_out_of_fold_scores_also_at_another_prevalence(fitted, capsys):
     assert score("--probe", "my.probe", "-o", "out.csv", "--percentiles") == 0
     said = capsys.readouterr().out
-    assert "percentiles compare with recordings of `cgdmer fit`, scored out of fold (your own): my 44" in said
+    assert "percentiles compare with recordings of `cgdmer fit`, scored out of fold (your own): my (44)" in said
     table = pl.read_csv("out.csv")
     assert table.columns[4:] == ["probe/my/tall", "percentile/my/tall"]
     order = table.sort("probe/my/tall")["percentile/my/tall"].to_numpy()

@@ -153,7 +153,7 @@ def test_score_gives_the_probabilities_of_all_packaged_probes_and_cosines_if_ask
     said = capsys.readouterr().out
     assert said.splitlines()[1].count("(NORM)") <= 1, "a class of several tasks is shown once"
     assert said.splitlines()[0].split() == ["recording", "likeliest", "classes", "probability", "percentile", "quality"]
-    assert "percentiles compare with held-out test records (SIMULATED): ptb_xl_super 20, ptb_xl_sub 20" in said
+    assert "percentiles compare with held-out test records (SIMULATED): ptb_xl_super (20), ptb_xl_sub (20)" in said
     assert cli.main(["score", "in", "--classes", "AFIB"]) == 0
     assert pl.read_parquet("scores.parquet").columns == [*table.columns[:4], "zero_shot/AFIB", *columns]
     assert cli.main(["score", "in", "--probe", "csn", "--classes", "AFIB"]) == 0

@@ -24,7 +24,7 @@ def test_the_classes_of_ptb_xl_super_are_listed_and_named_by_their_text(base):
     assert (norm.group, norm.name) == ("PTB-XL Super", "normal ecg")
     assert list(said.titles) == base.tasks
     assert "SIMULATED recordings only" in said.warnings[0]
-    assert said.warnings[1].startswith("percentiles compare with held-out test records (SIMULATED): ptb_xl_super ")
+    assert said.warnings[1].startswith("percentiles compare with held-out test records (SIMULATED): ptb_xl_super (")
     assert said.compared == tuple(base.tasks)
     assert said.start == 2.0
 

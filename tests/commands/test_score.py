@@ -100,7 +100,7 @@ def test_percentiles_compare_with_the_test_records_of_the_stage_probe(fitted, ca
         others = 1 / (1 + np.exp(-saved[f"score/{name.rpartition('/')[2]}"].to_numpy().astype(float)))
         share = [100 * np.mean(others < one) for one in scored]
         np.testing.assert_allclose(table[name].to_numpy(), share, atol=1.1 + 50 / len(others))
-    assert f"percentiles compare with held-out test records (unknown origin): cpsc2018 {len(saved)}" in said
+    assert f"percentiles compare with held-out test records (unknown origin): cpsc2018 ({len(saved)})" in said
     tables.write(saved.drop("score/VPC"), paths.predictions("cgdmer", "cpsc2018"))
     assert run("--probe", "cpsc2018") == 3
     assert "does not hold the test scores of its probe" in capsys.readouterr().err
