@@ -120,6 +120,7 @@ EXTRAS = {
     "hub": ("huggingface_hub",),
     "onnx": ("onnx", "onnxruntime", "onnxscript"),
     "png": ("resvg_py",),
+    "auth": ("flask_wtf",),
     "dask": ("distributed",),
     "s3": ("boto3", "botocore"),
 }

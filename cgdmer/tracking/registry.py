@@ -146,7 +146,7 @@ def _download(uri: str, scratch: Path) -> Path:
     try:
         folder = mlflow.artifacts.download_artifacts(f"{uri}/artifacts", dst_path=str(scratch))
     except MlflowException as error:
-        raise ConfigError(
+        raise server.refused(error) or ConfigError(
             f"cannot load {uri}: {server.redact(str(error))[:300]}",
             allowed=f"models:/{ECG}@champion, models:/{ECG}@candidate, models:/{ECG}/VERSION",
             fix="set MLFLOW_TRACKING_URI, or register it: python -m cgdmer publish && python -m cgdmer promote",

@@ -93,7 +93,7 @@ def application(uri: str, limit: int) -> Bounded:
                 raise MlflowException("not an address of the registry")
             model = mlflow.pyfunc.load_model(uri)
         except MlflowException as error:
-            raise ConfigError(
+            raise server.refused(error) or ConfigError(
                 f"cannot load {uri}: {server.redact(str(error))[:300]}",
                 allowed="models:/cgdmer-ecg-encoder@champion, models:/NAME@ALIAS, models:/NAME/VERSION",
                 fix="python -m cgdmer publish && python -m cgdmer promote",

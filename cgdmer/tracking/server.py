@@ -21,6 +21,8 @@ from cgdmer.tracking import relocation
 EXPERIMENT = "cgdmer"
 SECRET = re.compile("PASSWORD|SECRET|TOKEN|CREDENTIAL|API_KEY|ACCESS_KEY")
 """Environment variables with these words in their names hold secrets; their values appear in no message."""
+CREDENTIALS = ("MLFLOW_TRACKING_USERNAME", "MLFLOW_TRACKING_PASSWORD")
+"""Variables from which MLflow's client reads name and password."""
 PARAMS, METRICS = 100, 1000
 """Most params and metrics that MLflow accepts in one request."""
 
@@ -87,6 +89,8 @@ def explained() -> Iterator[None]:
     try:
         yield
     except (MlflowException, SQLAlchemyError) as error:
+        if denied := refused(error):
+            raise denied from error
         kind = Unavailable if uri().startswith("http") else DataError
         why = redact(str(error).strip().partition("\n")[0])[:300]
         raise kind(f"{where}: {why}", fix="python -m cgdmer doctor; look at the server's log") from error
@@ -97,6 +101,18 @@ def explained() -> Iterator[None]:
             f"{where}: its driver {error.name} is not installed",
             fix=f"pip install {error.name}; or pip install 'cgdmer[postgres]' and postgresql+psycopg2://...",
         ) from error
+
+
+def refused(error: Exception) -> ConfigError | None:
+    """Return the error of a server that refuses name and password, or None if `error` is another one."""
+    if not isinstance(error, MlflowException) or error.error_code != "UNAUTHENTICATED":
+        return None
+    missing = [name for name in CREDENTIALS if not os.environ.get(name)]
+    return ConfigError(
+        f"MLflow at {redact(uri())} asks for a password: "
+        + (f"{' and '.join(missing)} not set" if missing else "it refuses that of MLFLOW_TRACKING_PASSWORD"),
+        fix=f"export {' '.join(f'{name}=...' for name in CREDENTIALS)}",
+    )
 
 
 def _require_answer(where: str) -> None:

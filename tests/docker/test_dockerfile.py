@@ -119,4 +119,4 @@ def test_the_extras_it_installs_are_those_of_the_project():
     import tomllib
 
     known = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["optional-dependencies"]
-    assert set(re.findall(r"--extra (\w+)", TEXT)) == {"dask", "pipeline", "postgres", "s3"} <= set(known)
+    assert set(re.findall(r"--extra (\w+)", TEXT)) == {"auth", "dask", "pipeline", "postgres", "s3"} <= set(known)

@@ -3,6 +3,7 @@
 import contextlib
 import os
 import pwd
+import re
 import shutil
 import subprocess
 import sys
@@ -157,3 +158,16 @@ class Stack:
                 if not processes:
                     break
             process.wait(10)
+
+
+def guarded_mlflow(folder: Path, port: int, runs: str, users: str, artifacts: Path) -> tuple[list[str], dict[str, str]]:
+    """Return command and variables of the MLflow server of docker/auth.yaml, with databases and artifacts elsewhere."""
+    service = yaml.safe_load((ROOT / "docker/auth.yaml").read_text())["services"]["mlflow"]
+    other = {"5000": str(port), "0.0.0.0": "127.0.0.1", "s3://mlflow": artifacts.as_uri()}
+    program, *words = (other.get(word, word) for word in service["command"])
+    named = re.sub("(?m)^database_uri = .*$", f"database_uri = {users}", (ROOT / "docker/mlflow_auth.ini").read_text())
+    (folder / "users.ini").write_text(named)
+    variables = {name: re.sub(r"\$\{\w+:-(.*)\}", r"\1", re.sub(r"\$\{\w+:\?.*\}", SECRET, value))
+                 for name, value in service["environment"].items()}  # fmt: skip
+    variables |= {"MLFLOW_AUTH_CONFIG_PATH": str(folder / "users.ini"), "MLFLOW_BACKEND_STORE_URI": runs}
+    return [str(BIN / program), *words], {**variables, "MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false"}

@@ -4,29 +4,20 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from support import example_report
+from support import example_report, registered
+from support.registered import SIGNAL, begin
 
 from cgdmer import paths, tables
-from cgdmer.encoders.pretrained import open_folder
 from cgdmer.errors import ConfigError, DataError
 from cgdmer.tracking import aliases, registry, server
 
 pytestmark = [pytest.mark.usefixtures("here"), pytest.mark.xdist_group("mlflow")]
-SIGNAL = np.random.default_rng(0).normal(size=(2, 12, 1000)).astype(np.float32)
-REPORTS = ["sinus rhythm."]
 
 
 @pytest.fixture
 def example(here):
     """A model folder with weights, and what its encoders make of a signal and a report."""
-    example_report.write_model(example_report.index())
-    encoder = open_folder(paths.MODEL)
-    return registry.Example(SIGNAL, encoder.encode(SIGNAL), REPORTS, encoder.encode_reports(REPORTS))
-
-
-def begin() -> str:
-    client = server.connect()
-    return str(client.create_run(server.experiment(client)).info.run_id)
+    return registered.example()
 
 
 def test_a_run_is_registered_once_as_candidate_and_reloads_to_the_same_features(example):

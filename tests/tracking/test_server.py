@@ -4,6 +4,7 @@ import socket
 
 import pytest
 from mlflow.exceptions import MlflowException
+from mlflow.protos.databricks_pb2 import PERMISSION_DENIED, UNAUTHENTICATED
 
 from cgdmer.errors import ConfigError, DataError, Unavailable
 from cgdmer.tracking import server
@@ -33,6 +34,17 @@ def test_a_server_that_accepts_and_never_answers_is_given_up(monkeypatch):
         with pytest.raises(Unavailable, match="does not answer") as caught, server.explained():
             raise AssertionError("the block must not begin")
     assert "hunter2" not in str(caught.value)
+
+
+def test_a_server_that_asks_for_a_password_is_no_server_that_failed(monkeypatch):
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", "sqlite:///new.db")  # no request is made
+    monkeypatch.setenv("MLFLOW_TRACKING_USERNAME", "ops")
+    monkeypatch.delenv("MLFLOW_TRACKING_PASSWORD", raising=False)
+    with pytest.raises(ConfigError, match="password: MLFLOW_TRACKING_PASSWORD not set") as caught, server.explained():
+        raise MlflowException("You are not authenticated", UNAUTHENTICATED)
+    assert "MLFLOW_TRACKING_USERNAME=... MLFLOW_TRACKING_PASSWORD=..." in caught.value.fix
+    with pytest.raises(DataError, match="Permission denied"), server.explained():
+        raise MlflowException("Permission denied", PERMISSION_DENIED)
 
 
 def test_errors_of_mlflow_lose_the_password_and_others_pass(monkeypatch):
