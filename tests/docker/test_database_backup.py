@@ -1,13 +1,19 @@
-"""The commands of docs/maintenance.md save the databases of the containers, and restore them on an empty server."""
+"""The commands of docs/maintenance.md save databases and buckets of the containers, and restore them."""
 
+import contextlib
 import os
 import re
+import shutil
 import subprocess
 from pathlib import Path
 
 import pytest
-from support import stack
-from support.server_process import free_port
+from support import registered, stack
+from support.server_process import answers, free_port, server_process
+
+from cgdmer.errors import ConfigError
+from cgdmer.tracking import server
+from flows import services
 
 ROOT = Path(__file__).resolve().parents[2]
 COMMANDS = re.findall(r"exec -T postgres (\S+) (.*) ([<>]) (\S+)$", (ROOT / "docs/maintenance.md").read_text(), re.M)
@@ -44,17 +50,53 @@ def test_the_page_saves_and_restores_both_databases():
     ]  # fmt: skip
 
 
-def test_what_was_saved_is_there_after_the_server_was_lost(tmp_path):
-    wanted = {"mlflow": b"1|champion\n", "prefect": b"1|a run\n"}
-    for program in ("pg_dump", "pg_restore"):
-        port = free_port()
-        with stack.postgres(PROGRAMS, port):  # a new server each time
-            if program == "pg_dump":
-                for name, row in wanted.items():
-                    values = row.decode().strip().replace("|", ", '") + "'"
-                    sql(port, tmp_path, name, f"CREATE TABLE kept (id serial PRIMARY KEY, name text); "
-                        f"INSERT INTO kept VALUES ({values})")  # fmt: skip
-            for called, options, direction, file in COMMANDS:
-                if called == program:
-                    run(port, tmp_path, called, options.split(), direction, file)
-            assert {name: sql(port, tmp_path, name, "SELECT * FROM kept") for name in wanted} == wanted
+@contextlib.contextmanager
+def mlflow(folder, database, bucket):
+    """Run the MLflow server of docker/auth.yaml on a PostgreSQL, and be its client."""
+    port = free_port()
+    runs = f"postgresql+psycopg2://cgdmer:{stack.SECRET}@127.0.0.1:{database}/mlflow"
+    command, variables = stack.guarded_mlflow(folder, port, runs, runs.replace(f":{stack.SECRET}", ""), bucket)
+    with pytest.MonkeyPatch.context() as patch:
+        for name in ("MLFLOW_TRACKING_URI", "MLFLOW_REGISTRY_URI"):
+            patch.setenv(name, f"http://127.0.0.1:{port}")
+        for name, value in zip(server.CREDENTIALS, ("admin", stack.SECRET), strict=True):
+            patch.setenv(name, value)
+        with server_process(command, folder / "log", services.process_environment(**variables)) as process:
+            process.wait(lambda: answers(f"http://127.0.0.1:{port}/health"))
+            yield
+
+
+def tar(folder, bucket, direction):
+    """Run a command of the page that saves (`-c`) or restores (`-x`) the volume of the buckets."""
+    (words,) = re.findall(rf"debian (tar -{direction}.*)$", (ROOT / "docs/maintenance.md").read_text(), re.M)
+    for inside, outside in (("/out/", f"{folder}/"), ("/in/", f"{folder}/"), ("/data", str(bucket))):
+        words = words.replace(inside, outside)
+    subprocess.run(words.split(), check=True)
+
+
+def commands(program, port, folder):
+    """Run the commands of the page that call one program."""
+    for called, options, direction, file in COMMANDS:
+        if called == program:
+            run(port, folder, called, options.split(), direction, file)
+
+
+def test_the_champion_loads_after_both_servers_and_the_buckets_were_lost(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    bucket, port = tmp_path / "bucket", free_port()
+    with stack.postgres(PROGRAMS, port), mlflow(tmp_path, port, bucket):
+        kept = registered.champion()
+        sql(port, tmp_path, "prefect", "CREATE TABLE kept (name text); INSERT INTO kept VALUES ('a run')")
+        commands("pg_dump", port, tmp_path)
+        tar(tmp_path, bucket, "cf")
+    shutil.rmtree(bucket)
+    bucket.mkdir()
+    port = free_port()
+    with stack.postgres(PROGRAMS, port):  # a new server, with empty databases
+        commands("pg_restore", port, tmp_path)
+        assert sql(port, tmp_path, "prefect", "SELECT * FROM kept") == b"a run\n"
+        with mlflow(tmp_path, port, bucket):
+            with pytest.raises(ConfigError, match="champion"):  # the registry alone is not enough
+                registered.champion_is(kept)
+            tar(tmp_path, bucket, "xf")
+            assert registered.champion_is(kept)
