@@ -61,7 +61,8 @@ def table(catalogue: Catalogue, rows: Sequence[Html]) -> Html:
     """Return the list; a script turns the names of its columns into buttons that sort it."""
     scores = [_head(title.short, title.name) for title in listed(catalogue).values()]
     measures = [_head(MEASURES[name].name, MEASURES[name].unit) for name in LISTED]
-    words = [el("th", text, scope="col") for text in ("Recording", "Quality", "Likeliest classes")]
+    likeliest = "Likeliest classes (percentile)" if catalogue.about.compared else "Likeliest classes"
+    words = [el("th", text, scope="col") for text in ("Recording", "Quality", likeliest)]
     caption = el("caption", el("span", "Choose a column to sort by it; the arrow keys move between recordings."))
     head = el("thead", el("tr", words, measures, scores))
     content = el("table", caption, head, el("tbody", rows), class_="sortable")
@@ -86,7 +87,7 @@ def _row(catalogue: Catalogue, entry: Entry, address: str) -> Html:
 
 def _said(likely: Likely) -> str:
     """Return a class with its probability and, if there is one, its percentile."""
-    compared = "" if likely.percentile is None else f" (percentile\u00a0{percentile(likely.percentile)})"
+    compared = "" if likely.percentile is None else f"\u00a0({percentile(likely.percentile)})"
     return f"{likely.title.name}\u00a0{likely.probability:.2f}{compared}"
 
 

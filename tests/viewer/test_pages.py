@@ -97,7 +97,8 @@ def test_the_likeliest_class_of_several_probes_is_named_once_and_no_cosine_is():
 
 
 def test_percentiles_stand_beside_the_probabilities_that_have_them():
-    assert "(percentile\u00a0&lt;1)" in index()
+    assert "\u00a0(&lt;1)" in index()
+    assert ">Likeliest classes (percentile)</th>" in index()
     page = recording(2, None)
     assert page.count(">Percentile</th>") == 2, "the likeliest classes, and the probe; no column for cosines"
     assert re.search(r'myocardial infarction</th><td class="number">0\.\d\d</td><td class="number">20</td>', page)
