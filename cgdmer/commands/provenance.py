@@ -49,7 +49,7 @@ class Provenance:
             return ""
         return (
             f"{' and '.join(named)} saw SIMULATED recordings only: on real recordings the scores are neither "
-            "calibrated nor valid, and most healthy people get a low probability of NORM"
+            "calibrated nor valid; fit a probe on your own labels: cgdmer fit --help"
         )
 
 

@@ -29,7 +29,7 @@ features = encoder.encode(recording.signal[None])
 HAND_CRAFTED = "handcrafted"
 LIMITS = (
     "Probabilities come from probes fitted on simulated records: on real recordings they are neither calibrated nor "
-    "valid, and most healthy people get a low probability of NORM. Fit a probe on your own labels.",
+    "valid. Fit a probe on your own labels.",
     "Other devices, filters and populations than those in the tables were not tested; children, paced rhythms and rare "
     "diseases hardly occur in the simulator.",
     "Reports are those of a simulator and in English; negation and laterality are weak points of sentence encoders.",
