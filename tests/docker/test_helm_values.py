@@ -2,11 +2,15 @@
 
 import itertools
 import re
+import uuid
 from pathlib import Path
 
 import kubernetes_validate
 import pytest
 import yaml
+from prefect.client.schemas import FlowRun
+from prefect.settings import PREFECT_API_AUTH_STRING, temporary_settings
+from prefect.workers.base import BaseJobConfiguration
 
 ROOT = Path(__file__).resolve().parents[2]
 FOLDER = ROOT / "deploy/kubernetes"
@@ -49,6 +53,16 @@ def test_the_mlflow_server_has_the_options_and_variables_of_compose():
     names = {one["name"] for one in MLFLOW["env"]} | set(STORE) | set(SECRETS["cgdmer-store"]["stringData"])
     assert set(COMPOSE["mlflow"]["environment"]) - {"MLFLOW_BACKEND_STORE_URI"} <= names
     assert MLFLOW["envFrom"] == [{"configMapRef": {"name": "cgdmer-store"}}, {"secretRef": {"name": "cgdmer-store"}}]
+
+
+def test_pods_would_hold_the_password_of_the_worker_so_they_are_told_to_read_the_secret():
+    with temporary_settings({PREFECT_API_AUTH_STRING: "ops:s3cret"}):
+        job = BaseJobConfiguration()
+        job.prepare_for_flow_run(FlowRun(flow_id=uuid.uuid4()))
+    assert job.env["PREFECT_API_AUTH_STRING"] == "ops:s3cret"  # what prefect-kubernetes then puts into the job
+    given = {one["name"]: one["value"] for one in WORKER["worker"]["extraEnvVars"]}
+    prefix = "PREFECT_INTEGRATIONS_KUBERNETES_WORKER_API_AUTH_STRING_SECRET_"
+    assert given == {f"{prefix}NAME": WORKER["worker"]["extraEnvVarsSecret"], f"{prefix}KEY": "PREFECT_API_AUTH_STRING"}
 
 
 def test_every_secret_that_the_values_name_is_in_the_example_with_its_key():

@@ -28,6 +28,8 @@ OBJECTS = [one for path in sorted(FOLDER.glob("*.yaml")) for one in yaml.load_al
 NAMED = {(one["kind"], one["metadata"]["name"]): one for one in OBJECTS}
 PODS = {name: one["spec"]["template"]["spec"] for (kind, name), one in NAMED.items() if kind in ("Deployment", "Job")}
 CONTAINERS = {name: pod["containers"][0] for name, pod in PODS.items()}
+CLIENTS = {one["metadata"]["name"]: set(one["stringData"])
+           for one in yaml.load_all((FOLDER / "helm/secrets.example.yaml").read_text(), Strict)}  # fmt: skip
 each = pytest.mark.parametrize("name", CONTAINERS)
 
 
@@ -60,7 +62,11 @@ def test_image_and_command_are_those_of_compose(name):
 def test_every_name_that_a_container_refers_to_exists(name):
     container = CONTAINERS[name]
     for source in container.get("envFrom", ()):
-        assert ("ConfigMap", source["configMapRef"]["name"]) in NAMED
+        if "secretRef" in source:  # the servers of servers.yaml ask for no password, those of the charts do
+            assert source["secretRef"]["name"] in CLIENTS
+            assert source["secretRef"]["optional"] is True
+        else:
+            assert ("ConfigMap", source["configMapRef"]["name"]) in NAMED
     for variable in container["env"]:
         if "valueFrom" in variable:
             reference = variable["valueFrom"]["secretKeyRef"]
@@ -75,10 +81,18 @@ def test_every_name_that_a_container_refers_to_exists(name):
 @each
 def test_a_container_has_the_variables_of_its_compose_service(name):
     container = CONTAINERS[name]
-    maps = [NAMED["ConfigMap", source["configMapRef"]["name"]]["data"] for source in container.get("envFrom", ())]
+    maps = [NAMED["ConfigMap", source["configMapRef"]["name"]]["data"]
+            for source in container.get("envFrom", ()) if "configMapRef" in source]  # fmt: skip
     set_here = {variable["name"] for variable in container["env"]} | {key for one in maps for key in one}
     wanted = set(COMPOSE[name]["environment"]) - {"CGDMER_RAW_ROOT"}  # a cluster mounts no folder of local copies
     assert wanted <= set_here
+
+
+@each
+def test_every_client_of_prefect_and_no_server_can_sign_in(name):
+    given = {key for source in CONTAINERS[name].get("envFrom", ()) if "secretRef" in source
+             for key in CLIENTS[source["secretRef"]["name"]]}  # fmt: skip
+    assert ("PREFECT_API_AUTH_STRING" in given) == ("PREFECT_API_URL" in COMPOSE[name]["environment"])
 
 
 @each
