@@ -23,8 +23,6 @@ from cgdmer.probing.linear_probe_io import FittedProbe
 from cgdmer.probing.reference import Reference
 from cgdmer.sharing import about
 
-PREFIX = "percentile/"
-"""Begins the name of a column of percentiles, in place of `probe/`."""
 OWN = "your own"
 """Origin of the recordings of a probe of `cgdmer fit`."""
 ORIGINS = {provenance.SIMULATED: "SIMULATED", provenance.UNKNOWN: "unknown origin"}
@@ -52,7 +50,7 @@ class References:
 
     def columns(self, columns: Columns) -> Columns:
         """Return the same as columns `percentile/TASK/CLASS` of a table."""
-        return {PREFIX + name.partition("/")[2]: values for name, values in self.by_column(columns).items()}
+        return {reference.column(name): values for name, values in self.by_column(columns).items()}
 
     def metadata(self) -> dict[str, Any]:
         """Return the entries that describe them in the metadata of an output."""

@@ -32,7 +32,7 @@ class Reference:
     """The scores of reference recordings as quantiles, for each class of one probe."""
 
     recordings: str
-    """What they are, in words and in the plural, such as `held-out test records of csn`."""
+    """What they are, in words and in the plural, such as `held-out test records`."""
     probe: str
     """Hex sha256 of the file of the probe's layers; '' for one that is not stored."""
     classes: list[str]
@@ -85,10 +85,15 @@ def percentiles(probabilities: np.ndarray, quantiles: np.ndarray) -> np.ndarray:
 
 
 def text(percentile: float) -> str:
-    """Return a percentile as whole number; `<1` and `>99` for what a few hundred recordings cannot resolve."""
+    """Return a percentile as a whole number; `<1` and `>99` for what a few hundred recordings cannot resolve."""
     if percentile < 1 or percentile > STEPS - 1:
         return "<1" if percentile < 1 else f">{STEPS - 1}"
     return f"{percentile:.0f}"
+
+
+def column(probability: str) -> str:
+    """Return the name of the column of percentiles, for a column `probe/TASK/CLASS` of probabilities."""
+    return f"percentile/{probability.partition('/')[2]}"
 
 
 def beside(probe: Path) -> Path:

@@ -5,6 +5,7 @@ import io
 from collections.abc import Iterator
 
 from cgdmer.delineation.measurements import NAMES
+from cgdmer.probing import reference
 from cgdmer.viewer.catalogue import Catalogue, Entry
 
 _FORMULA = ("=", "+", "-", "@", "\t", "\r")
@@ -16,7 +17,7 @@ def table(catalogue: Catalogue) -> str:
     stream = io.StringIO(newline="")
     lines = csv.writer(stream, lineterminator="\n")
     columns, compared = list(catalogue.about.titles), catalogue.about.compared
-    percentiles = [f"percentile/{column.partition('/')[2]}" for column in compared]
+    percentiles = [reference.column(column) for column in compared]
     lines.writerow(["recording", "seconds", "missing", "quality", *NAMES, *columns, *percentiles])
     lines.writerows(
         [
