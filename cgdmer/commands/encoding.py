@@ -16,7 +16,6 @@ import numpy as np
 import torch
 
 from cgdmer import environment
-from cgdmer.encoders.handcrafted import Handcrafted
 from cgdmer.encoders.pretrained import Pretrained, open_folder
 from cgdmer.errors import CgdmerError, DataError
 from cgdmer.models import weights
@@ -100,6 +99,8 @@ def encode(batch: Batch, encoder: Pretrained, measurements: bool = False) -> Enc
         millivolt = batch.signal[rows].astype(np.float32) / 1000
         features = encoder.encode(millivolt, valid=valid[rows])
         if measurements:
+            from cgdmer.encoders.handcrafted import Handcrafted  # its imports take 0.7 s of CPU time per process
+
             features[MEASUREMENTS] = Handcrafted(encoder.form).encode(millivolt, valid=valid[rows])["pooled"]
         finite = np.all([np.isfinite(values).all(axis=1) for values in features.values()], axis=0)
         rejected += [Rejected(batch.ids[row], "its features are not finite") for row in rows[~finite]]
