@@ -12,8 +12,8 @@ from cgdmer import settings
 from cgdmer.datasets import splits
 from cgdmer.models import weights
 from cgdmer.models.cgdmer import Batch
-from cgdmer.models.targets import AMPLITUDES, MEASUREMENTS
 from cgdmer.objectives import Objective
+from cgdmer.objectives.targets import AMPLITUDES, MEASUREMENTS
 from cgdmer.training.optimiser import adamw
 
 PARAMS = Path(__file__).resolve().parents[1] / "params"

@@ -17,12 +17,12 @@ from cgdmer import settings
 from cgdmer.errors import ConfigError
 from cgdmer.models.cgdmer import CGDMER, Batch, Outputs
 from cgdmer.models.masking import Noise
-from cgdmer.models.targets import AMPLITUDES, MEASUREMENTS
 from cgdmer.objectives.alignment import siglip, statement_loss
 from cgdmer.objectives.augmentation import Augmentation
 from cgdmer.objectives.dependence import cosine, cross_covariance, hsic
 from cgdmer.objectives.prediction import measurement_loss, reconstruction, word_loss
 from cgdmer.objectives.ranks import Cached, RankLayout
+from cgdmer.objectives.targets import AMPLITUDES, MEASUREMENTS
 from cgdmer.signals.leads import LIMB
 
 PREDICTED = {"measurements": MEASUREMENTS, "amplitudes": AMPLITUDES}

@@ -3,7 +3,7 @@
 import numpy as np
 
 from cgdmer.delineation import beats
-from cgdmer.models.targets import WAVES
+from cgdmer.objectives.targets import WAVES
 from cgdmer.signals.leads import INDEPENDENT
 
 UNITS = {"p": 0.1, "q": 0.3, "r": 0.6, "s": 0.6, "st": 0.08, "t_low": 0.15, "t_high": 0.2}

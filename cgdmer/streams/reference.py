@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from cgdmer import report_text
-from cgdmer.models.targets import MEASUREMENTS
+from cgdmer.objectives.targets import MEASUREMENTS
 from cgdmer.settings import Simulated
 from cgdmer.simulator import Case, draw_cases, report_lines, rr_intervals
 

@@ -13,8 +13,8 @@ from torch import Tensor
 from cgdmer.errors import DataError
 from cgdmer.files import atomic
 from cgdmer.models.cgdmer import Batch, take_rows
-from cgdmer.models.targets import MEASUREMENTS
 from cgdmer.models.tokens import Tokenizer
+from cgdmer.objectives.targets import MEASUREMENTS
 from cgdmer.streams import amplitudes
 from cgdmer.training.loop import Plan, Source
 from cgdmer.training.records import Order

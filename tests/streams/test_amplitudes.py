@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from cgdmer.models.targets import AMPLITUDES
+from cgdmer.objectives.targets import AMPLITUDES
 from cgdmer.signals.leads import LEADS
 from cgdmer.streams import amplitudes
 

@@ -5,7 +5,7 @@ import math
 import numpy as np
 import pytest
 
-from cgdmer.models.targets import MEASUREMENTS
+from cgdmer.objectives.targets import MEASUREMENTS
 from cgdmer.settings import Simulated
 from cgdmer.simulator import draw_cases
 from cgdmer.streams import reference

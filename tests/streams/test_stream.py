@@ -11,7 +11,7 @@ from cgdmer import report_text, settings
 from cgdmer.distributed import World
 from cgdmer.errors import DataError
 from cgdmer.models import tokens
-from cgdmer.models.targets import MEASUREMENTS
+from cgdmer.objectives.targets import MEASUREMENTS
 from cgdmer.signals import LEADS, canonical
 from cgdmer.simulator import draw_cases, report_lines, simulate
 from cgdmer.streams import SlidingPlan, blocks, draw_reference, open_stream

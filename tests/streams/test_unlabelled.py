@@ -8,7 +8,7 @@ from support import example_pool as example
 from cgdmer import paths
 from cgdmer.errors import DataError
 from cgdmer.models import tokens
-from cgdmer.models.targets import AMPLITUDES
+from cgdmer.objectives.targets import AMPLITUDES
 from cgdmer.shards import open_shards
 from cgdmer.streams import amplitudes
 from cgdmer.streams.unlabelled import Mixed, MixedPlan, Recordings, read_recordings, spread

@@ -26,10 +26,6 @@ PLUMBING = {
     "cgdmer.tracking": "tells MLflow what happens; nothing reads it back",
 }
 """What a stage may import undeclared, each with the reason that it cannot change a result."""
-BESIDE_OTHERS = {
-    "cgdmer/models/targets.py": "names what pretraining predicts; stages that only encode declare the package whole",
-}
-"""Files that a stage may declare without running them, because it declares their package, each with the reason."""
 WITHOUT_SUBMODULES = {"cgdmer", "cgdmer.stages"}
 """Packages of which only `__init__.py` is plumbing."""
 

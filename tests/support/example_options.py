@@ -5,8 +5,8 @@ import torch
 from cgdmer import settings
 from cgdmer.models import weights
 from cgdmer.models.cgdmer import Batch
-from cgdmer.models.targets import AMPLITUDES, MEASUREMENTS
 from cgdmer.objectives import Objective
+from cgdmer.objectives.targets import AMPLITUDES, MEASUREMENTS
 from support import example_pool as example
 
 MODEL = example.MODEL.model_copy(update={"pooling": "statistics"})

@@ -11,8 +11,8 @@ from cgdmer.distributed import World, choose_device, process_count
 from cgdmer.errors import CgdmerError
 from cgdmer.models import text_files, weights
 from cgdmer.models.cgdmer import Batch
-from cgdmer.models.targets import AMPLITUDES, MEASUREMENTS
 from cgdmer.objectives import Objective
+from cgdmer.objectives.targets import AMPLITUDES, MEASUREMENTS
 from cgdmer.settings import Settings
 from cgdmer.training.engine import Engine
 from cgdmer.training.records import MicroBatch, split_micro_batches
