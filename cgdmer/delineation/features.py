@@ -1,7 +1,7 @@
 """The measurements of a recording as numbers for a linear probe: no gaps, no jump at 180 degrees, limits of the normal.
 
-A measurement without evidence has its value in `USUAL`, so that it says nothing, and a column of its own tells that it
-is missing. An axis is its sine and cosine, both zero without evidence.
+A measurement without evidence has its value in `USUAL`, so that it says nothing, and a column of its own marks it as
+missing. An axis is its sine and cosine, both zero without evidence.
 """
 
 from collections.abc import Sequence
@@ -17,7 +17,7 @@ USUAL = {
     "p_ms": 100.0, "pr_ms": 155.0, "qrs_ms": 95.0, "qt_ms": 380.0, "qtc_bazett_ms": 420.0, "qtc_fridericia_ms": 410.0,
 }  # fmt: skip
 """Values of healthy adults; a measurement that is not here is a voltage, and 0 mV without evidence."""
-TOLD_MISSING = ("heart_rate", "p_ms", "qrs_ms", "qt_ms", "p_axis", "qrs_axis")
+MARKED_MISSING = ("heart_rate", "p_ms", "qrs_ms", "qt_ms", "p_axis", "qrs_axis")
 """Each has a column that is 1 where it is missing; the others are missing together with one of these."""
 LIMITS = (
     ("heart_rate", 60.0, -1), ("heart_rate", 100.0, 1), ("heart_rate", 130.0, 1),
@@ -27,7 +27,7 @@ LIMITS = (
 NAMES = (
     *(name for name in MEASUREMENTS if name not in AXES),
     *(f"{part}_{name}" for name in AXES for part in ("sine", "cosine")),
-    *(f"no_{name}" for name in TOLD_MISSING),
+    *(f"no_{name}" for name in MARKED_MISSING),
     *(f"{name}_{'below' if side < 0 else 'above'}_{limit:.0f}" for name, limit, side in LIMITS),
 )
 """The features in the order of columns; the ending of a measurement is its unit, rates are per minute."""
@@ -41,7 +41,7 @@ def features(delineation: Delineation, missing: Sequence[str] = ()) -> np.ndarra
     values = measure(delineation, missing)
     plain = [_known(values, name) for name in MEASUREMENTS if name not in AXES]
     turned = [part for name in AXES for part in _direction(values[name])]
-    absent = [float(values[name] is None) for name in TOLD_MISSING]
+    absent = [float(values[name] is None) for name in MARKED_MISSING]
     beyond = [max(0.0, side * (_known(values, name) - limit)) for name, limit, side in LIMITS]
     return np.array([*plain, *turned, *absent, *beyond])
 

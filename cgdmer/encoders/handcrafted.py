@@ -1,7 +1,7 @@
 """The hand-crafted control: measurements, rhythm, the median beat and spectra, as a careful reader of ECGs has them.
 
 The measurements are those of `cgdmer measure`, taken at the sampling rate and in the band that every encoder of the
-benchmark reads. Beside them stand amplitudes of the mean beat in windows at fixed times, which need no limits of waves.
+benchmark reads. Beside them stand amplitudes of the median beat in windows at fixed times, which need no wave limits.
 Their R peaks are found in a simpler way, so that a beat that the delineation misses is not lost to all features.
 """
 
@@ -19,7 +19,7 @@ from cgdmer.signals.leads import LEADS
 BANDS = ((0.5, 1.5), (1.5, 4.0), (4.0, 8.0), (8.0, 15.0), (15.0, 25.0), (25.0, 40.0))
 """Hz: from baseline wander and P and T waves to the QRS complex."""
 WINDOW = (0.25, 0.45)
-"""Seconds of the mean beat before and after the R peak."""
+"""Seconds of the median beat before and after the R peak."""
 REFRACTORY = 0.25
 """Seconds after a beat in which no other beat is detected."""
 EARLY = 0.85
@@ -74,7 +74,7 @@ class Handcrafted:
         peaks = find_beats(record, self.fs)
         return np.concatenate([
             features.features(found, missing), regularity(found.centres, self.fs), rhythm(peaks, self.fs),
-            shape(mean_beat(record, peaks, self.fs), self.fs), powers(record, self.fs),
+            shape(median_beat(record, peaks, self.fs), self.fs), powers(record, self.fs),
         ])  # fmt: skip
 
 
@@ -83,13 +83,21 @@ def regularity(centres: np.ndarray, fs: float) -> np.ndarray:
     gaps = np.diff(centres) / fs
     if len(gaps) < 2:
         return np.zeros(len(REGULARITY))
+    early = np.mean(gaps[1:] < EARLY * gaps[:-1])
+    return np.array([gaps.std(), *extremes(gaps), *changes(gaps), early, 60 / np.median(gaps)])
+
+
+def extremes(gaps: np.ndarray) -> tuple[float, float]:
+    """Return the shortest and the longest RR interval, relative to their mean."""
+    mean = gaps.mean()
+    return gaps.min() / mean, gaps.max() / mean
+
+
+def changes(gaps: np.ndarray) -> tuple[float, float]:
+    """Return how often RR intervals (n,) in seconds change by more than 50 ms, and how often the change turns round."""
     steps = np.diff(gaps)
     turns = np.mean(steps[1:] * steps[:-1] < 0) if len(steps) > 1 else 0.0
-    early = np.mean(gaps[1:] < EARLY * gaps[:-1])
-    mean, usual = gaps.mean(), np.median(gaps)
-    return np.array([
-        gaps.std(), gaps.min() / mean, gaps.max() / mean, np.mean(np.abs(steps) > 0.05), turns, early, 60 / usual,
-    ])  # fmt: skip
+    return float(np.mean(np.abs(steps) > 0.05)), float(turns)
 
 
 def find_beats(record: np.ndarray, fs: float) -> np.ndarray:
@@ -108,16 +116,11 @@ def rhythm(peaks: np.ndarray, fs: float) -> np.ndarray:
     gaps = np.diff(peaks) / fs
     if len(gaps) < 2:
         return np.zeros(len(RHYTHM))
-    steps = np.diff(gaps)
-    turning = np.mean(steps[1:] * steps[:-1] < 0) if len(steps) > 1 else 0.0
-    mean = gaps.mean()
-    variability = [gaps.std(), gaps.std() / mean, gaps.min() / mean, gaps.max() / mean]
-    return np.array(
-        [60 / mean, *variability, np.sqrt(np.mean(steps**2)), np.mean(np.abs(steps) > 0.05), turning, len(peaks)]
-    )
+    mean, deviation, rmssd = gaps.mean(), gaps.std(), np.sqrt(np.mean(np.diff(gaps) ** 2))
+    return np.array([60 / mean, deviation, deviation / mean, *extremes(gaps), rmssd, *changes(gaps), len(peaks)])
 
 
-def mean_beat(record: np.ndarray, peaks: np.ndarray, fs: float) -> np.ndarray:
+def median_beat(record: np.ndarray, peaks: np.ndarray, fs: float) -> np.ndarray:
     """Return the median of all whole beats around their R peaks (12, W), with its first tenth as the zero line."""
     before, after = (round(seconds * fs) for seconds in WINDOW)
     whole = peaks[(peaks >= before) & (peaks + after < record.shape[1])]

@@ -11,26 +11,15 @@ import torch
 from torch import Tensor
 
 from cgdmer.encoders.base import Encoder
-from cgdmer.encoders.batches import batch_size, encode_in_batches
 from cgdmer.encoders.pretrained import Pretrained
+from cgdmer.encoders.side_by_side import SideBySide
 from cgdmer.models.cgdmer import CGDMER
 from cgdmer.models.independent_leads import independent_leads, place_leads
 from cgdmer.models.patches import patchify, standardise, whole_patches
 
 
-class PresentLeads(Pretrained):
-    """A CG-DMER model that skips missing leads, and encodes its batches side by side on the CPU."""
-
-    def encode(
-        self, signal: np.ndarray, leads: Sequence[str] | None = None, valid: np.ndarray | None = None
-    ) -> dict[str, np.ndarray]:
-        """Encode float mV (B, L, T) as features (B, D) by name; ConfigError for a record shorter than one patch."""
-
-        def encode(rows: slice) -> dict[str, np.ndarray]:
-            return super(PresentLeads, self).encode(signal[rows], leads, None if valid is None else valid[rows])
-
-        chunks = encode_in_batches(encode, len(signal), batch_size(self.device, len(signal)))
-        return {name: np.concatenate([chunk[name] for chunk in chunks]) for name in self.dims}
+class PresentLeads(SideBySide):
+    """A CG-DMER model that skips missing leads."""
 
     def _encode(self, signal: np.ndarray, numbers: Sequence[int], valid: np.ndarray) -> dict[str, np.ndarray]:
         longest = int(valid.max(initial=self.model.settings.patch))
@@ -45,13 +34,13 @@ def features_of_present(model: CGDMER, signal: Tensor, valid: Tensor, leads: Seq
 
     A lead of zeros was not recorded. A lead that no record of the batch has gives no tokens.
     """
-    missing = _but_not_all(signal.eq(0).all(2))  # (B, L)
+    missing = _kept_if_all(signal.eq(0).all(2))  # (B, L)
     standardised, log_std = standardise(signal, valid, missing)  # (B, L, T), (B, 1)
     numbers = torch.tensor(leads, device=signal.device)  # (L,)
     if model.independent:
         every_lead = place_leads(standardised, missing, numbers)  # (B, 12, T), (B, 12)
         standardised, missing = independent_leads(*every_lead)  # (B, 8, T), (B, 8)
-        missing, numbers = _but_not_all(missing), model.token_leads
+        missing, numbers = _kept_if_all(missing), model.token_leads
 
     # keep the leads that at least one record has
     kept = (~missing).any(0)  # (L,)
@@ -64,8 +53,8 @@ def features_of_present(model: CGDMER, signal: Tensor, valid: Tensor, leads: Seq
     return model.pool_features(model.ecg_encoder(patches, log_std, numbers, None, attention_mask), attention_mask)
 
 
-def _but_not_all(missing: Tensor) -> Tensor:
-    """Return `missing` (B, L), with no lead missing in a record that has none: it reads as one of zeros."""
+def _kept_if_all(missing: Tensor) -> Tensor:
+    """Return `missing` (B, L); a record without any lead counts as complete and is read as zeros."""
     return missing & ~missing.all(1, keepdim=True)
 
 

@@ -6,32 +6,14 @@ drawn like every other linear layer (Xavier uniform: variance 2 / (inputs + outp
 0, other biases are 0. The shared and the specific encoder therefore differ.
 """
 
-from collections.abc import Sequence
-
-import numpy as np
 from torch import nn
 
 from cgdmer import settings
 from cgdmer.encoders.base import Setup
-from cgdmer.encoders.batches import batch_size, encode_in_batches
 from cgdmer.encoders.pretrained import Pretrained
+from cgdmer.encoders.side_by_side import SideBySide
 from cgdmer.models import weights
 from cgdmer.models.transformer import Attention, Block
-
-
-class Untrained(Pretrained):
-    """The encoder of the method with weights of its own; the several sets of weights make its speed matter."""
-
-    def encode(
-        self, signal: np.ndarray, leads: Sequence[str] | None = None, valid: np.ndarray | None = None
-    ) -> dict[str, np.ndarray]:
-        """Encode float mV (B, L, T) as features (B, D) by name, as the method does."""
-
-        def encode(rows: slice) -> dict[str, np.ndarray]:
-            return super(Untrained, self).encode(signal[rows], leads, None if valid is None else valid[rows])
-
-        chunks = encode_in_batches(encode, len(signal), batch_size(self.device, len(signal)))
-        return {name: np.concatenate([chunk[name] for chunk in chunks]) for name in self.dims}
 
 
 def load(setup: Setup) -> Pretrained:
@@ -39,7 +21,7 @@ def load(setup: Setup) -> Pretrained:
     ecg_only = settings.Objective(contrastive=0.0, report_reconstruction=0.0)
     model = weights.create(setup.model, settings.Masking(), ecg_only, setup.signal, [], setup.seed)
     model.apply(draw_residual_outputs)  # the generator continues where `create` left it
-    return Untrained("random", model, setup.signal)
+    return SideBySide("random", model, setup.signal)
 
 
 def draw_residual_outputs(module: nn.Module) -> None:

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from cgdmer.delineation import features as module
-from cgdmer.delineation.features import LIMITS, NAMES, TOLD_MISSING, USUAL, features
+from cgdmer.delineation.features import LIMITS, MARKED_MISSING, NAMES, USUAL, features
 from cgdmer.delineation.measurements import AXES
 from cgdmer.delineation.measurements import NAMES as MEASUREMENTS
 from cgdmer.delineation.recording import Delineation
@@ -27,7 +27,7 @@ def test_a_recording_without_beats_has_usual_values_and_says_that_they_are_missi
     found = dict(zip(NAMES, features(NOTHING).tolist(), strict=True))
     assert found["beats"] == 0
     assert {name: found[name] for name in USUAL} == USUAL
-    assert all(found[f"no_{name}"] == 1 for name in TOLD_MISSING)
+    assert all(found[f"no_{name}"] == 1 for name in MARKED_MISSING)
     assert all(found[name] == 0 for name in NAMES if name.endswith("_mv") or name.startswith(("sine", "cosine")))
 
 
@@ -38,7 +38,7 @@ def test_usual_values_are_within_all_limits():
 
 def test_every_measurement_has_a_column_and_every_missing_one_is_told():
     assert {*MEASUREMENTS} - {*AXES} <= {*NAMES}
-    assert {*USUAL, *TOLD_MISSING} <= {*MEASUREMENTS}
+    assert {*USUAL, *MARKED_MISSING} <= {*MEASUREMENTS}
     assert len(set(NAMES)) == len(NAMES)
 
 
