@@ -1,4 +1,4 @@
-"""Compare the delineation with LUDB's cardiologists, wave by wave in every lead, and beside neurokit2 if installed.
+"""Compare the delineation with LUDB's cardiologists, lead by lead and over all leads, beside neurokit2 if installed.
 
 The rules were chosen on the records with odd numbers; the table is of those with even numbers (`--half odd` shows the
 others). Only what lies between the first and the last wave that the experts marked in a lead is counted, because they
@@ -6,6 +6,7 @@ left out incomplete beats. Run: python -m benchmarks.delineation [--half even] [
 """
 
 import argparse
+import itertools
 import json
 import os
 import time
@@ -33,6 +34,8 @@ WITHIN_MS = 150.0
 """An estimate farther from the experts' limit than this is another wave."""
 TOLERANCE = {"p onset": 10.2, "p offset": 12.7, "qrs onset": 6.5, "qrs offset": 11.6, "t offset": 30.6}
 """Two standard deviations of experts in ms (CSE Working Party 1985, as usual in work on delineation)."""
+TOGETHER_MS = 120.0
+"""Waves of one kind belong to one beat while the peaks of neighbours, of any lead, are at most this far apart."""
 VALUES = ("rr", "pr", "qrs", "qt", "p_axis", "qrs_axis", "t_axis")
 Delineator = Callable[[Record], Delineated]
 
@@ -85,6 +88,10 @@ def main() -> None:
         report("neurokit2", archive, names[: chosen.neurokit], neurokit)
 
 
+def agreements() -> dict[str, Agreement]:
+    return {f"{kind} {end}": Agreement() for kind in WAVES for end in ("onset", "offset")}
+
+
 def names_of(archive: Archive) -> list[str]:
     """Return the numbers of the records, ascending."""
     found = [Path(name).stem for name in archive.names() if name.startswith("data/") and name.endswith(".hea")]
@@ -93,7 +100,7 @@ def names_of(archive: Archive) -> list[str]:
 
 def report(title: str, archive: Archive, names: list[str], delineator: Delineator) -> None:
     """Print the agreement per limit and per measurement of a record, and one line of JSON."""
-    limits = {f"{kind} {end}": Agreement() for kind in WAVES for end in ("onset", "offset")}
+    limits, common = agreements(), agreements()
     values: dict[str, list[float | None]] = {name: [] for name in VALUES}
     only_found = dict.fromkeys(VALUES, 0)
     seconds = 0.0
@@ -102,6 +109,7 @@ def report(title: str, archive: Archive, names: list[str], delineator: Delineato
         found = delineator(record)
         seconds += time.process_time() - begin
         compare(truth, found, record.fs, limits)
+        compare(over_leads(truth, record.fs), over_leads(found, record.fs), record.fs, common)
         signal = {lead: record.signal[LEADS.index(lead)] for lead in ("I", "aVF")}
         experts, program = measure(truth, signal, record.fs), measure(found, signal, record.fs)
         for name in VALUES:
@@ -113,6 +121,7 @@ def report(title: str, archive: Archive, names: list[str], delineator: Delineato
         "of": title,
         "records": len(names),
         "limits": {name: agreement.summary() for name, agreement in limits.items()},
+        "over_leads": {name: agreement.summary() for name, agreement in common.items()},
         "values": {name: spread(errors, only_found[name]) for name, errors in values.items()},
         "records_per_second": round(len(names) / seconds, 1),
         "machine": machine(),
@@ -187,6 +196,23 @@ def compare(truth: Delineated, found: Delineated, fs: float, limits: dict[str, A
                 limits[f"{kind} {end}"].add(real, own, fs)
 
 
+def over_leads(delineated: Delineated, fs: float) -> Delineated:
+    """Return the waves of the whole record as those of one lead: limits are medians over leads.
+
+    A wave counts if at least half of the leads that are delineated at all have it.
+    """
+    enough = sum(map(bool, delineated.values())) / 2
+    waves = []
+    for kind in WAVES:
+        each = sorted((w for lead in delineated.values() for w in lead if w.kind == kind), key=lambda wave: wave.peak)
+        breaks = np.flatnonzero(np.diff([wave.peak for wave in each]) > TOGETHER_MS * fs / 1000) + 1
+        for first, last in itertools.pairwise([0, *breaks.tolist(), len(each)]):
+            if last - first >= max(1, enough):
+                limits = [(wave.onset, wave.peak, wave.offset) for wave in each[first:last]]
+                waves.append(Wave(kind, *(round(value) for value in np.median(limits, axis=0))))
+    return {"all leads": sorted(waves, key=lambda wave: wave.peak)}
+
+
 def difference(name: str, program: float | None, experts: float) -> float | None:
     if program is None:
         return None
@@ -208,18 +234,17 @@ def spread(errors: list[float | None], only_found: int) -> dict[str, float]:
 
 
 def table(result: dict[str, Any]) -> str:
-    """Return the result as two Markdown tables."""
-    lines = [
-        f"\n{result['of']}: {result['records']} records, {result['records_per_second']} records/s of CPU time\n",
-        "| limit | n | mean | SD | 2 SD of experts | MAE | sensitivity | PPV |",
-        f"|---|{'---:|' * 7}",
-    ]
-    for name, one in result["limits"].items():
-        lines.append(
+    """Return the result as three Markdown tables."""
+    lines = [f"\n{result['of']}: {result['records']} records, {result['records_per_second']} records/s of CPU time\n"]
+    for title, limits in (("limit, each lead", result["limits"]), ("limit, all leads", result["over_leads"])):
+        lines += [f"| {title} | n | mean | SD | 2 SD of experts | MAE | sensitivity | PPV |", f"|---|{'---:|' * 7}"]
+        lines += [
             f"| {name} | {one['n']} | {one['mean']:+.1f} | {one['sd']} | {TOLERANCE.get(name, '-')} | {one['mae']} "
             f"| {one['sensitivity']:.1%} | {one['ppv']:.1%} |"
-        )
-    lines += ["", "| value | n | bias | MAE | median | SD | missing | superfluous |", f"|---|{'---:|' * 7}"]
+            for name, one in limits.items()
+        ]
+        lines.append("")
+    lines += ["| value | n | bias | MAE | median | SD | missing | superfluous |", f"|---|{'---:|' * 7}"]
     for name, one in result["values"].items():
         lines.append(
             f"| {name} | {one['n']} | {one['bias']:+.1f} | {one['mae']} | {one['median']} | {one['sd']} "
