@@ -1,4 +1,4 @@
-"""Amplitudes of a record's median beat, which pretraining predicts: voltages and ST levels that reports judge by."""
+"""Amplitudes of a record's median beat, which pretraining predicts: the voltages and ST levels findings rest on."""
 
 import numpy as np
 
@@ -7,7 +7,7 @@ from cgdmer.objectives.targets import WAVES
 from cgdmer.signals.leads import INDEPENDENT
 
 UNITS = {"p": 0.1, "q": 0.3, "r": 0.6, "s": 0.6, "st": 0.08, "t_low": 0.15, "t_high": 0.2}
-"""Millivolts that count as one, by wave: about a standard deviation in simulated records."""
+"""Millivolts per unit, by wave: about a standard deviation over simulated records."""
 WINDOWS = {
     "p": (-0.26, -0.08), "q": (-0.07, 0.0), "r": (-0.07, 0.09), "s": (0.0, 0.09), "st": (0.08, 0.12),
     "t_low": (0.14, 0.42), "t_high": (0.14, 0.42),
@@ -16,9 +16,9 @@ WINDOWS = {
 SMALLEST, MEAN = {"q", "s", "t_low"}, {"st"}
 """Waves of which the smallest value, or the mean, is taken; of the others, it is the largest."""
 LARGEST = 6.0
-"""Units beyond which an amplitude counts as this one: an artefact must not decide a training step."""
+"""Amplitudes are clipped to this many units, so that an artefact does not dominate a training step."""
 FEWEST = 2
-"""With fewer beats there is no median beat."""
+"""Fewest beats of a median beat."""
 
 
 def measure(microvolt: np.ndarray, missing: np.ndarray, fs: float) -> np.ndarray:
