@@ -17,12 +17,22 @@ def delimit(beat: np.ndarray, centre: int, fs: float, rules: Rules) -> tuple[lis
     A lead has none if nothing in it stands out. Within the limits over all leads, widened by a margin, a lead's own
     slope decides.
     """
-    steep = np.abs(ndimage.gaussian_filter1d(beat, rules.qrs_smoothing * fs, axis=1, order=1, mode="nearest"))
-    noise = rules.qrs_noise * np.quantile(steep, QUIET, axis=1)
+    steep = _steepness(beat, fs, rules)
     first, last = _over_all_leads(steep, centre, fs, rules)
+    noise = rules.qrs_noise * np.quantile(steep, QUIET, axis=1)
     margin = round(rules.qrs_margin * fs)
     begin, end = max(first - margin, 0), min(last + margin, beat.shape[1] - 1)
     return _in_leads(beat[:, begin : end + 1], steep[:, begin : end + 1], noise, begin, rules), (first, last)
+
+
+def begin(beat: np.ndarray, centre: int, fs: float, rules: Rules) -> int:
+    """Return the first steep sample of the complex over all leads of a median beat (L, W) in mV."""
+    return _over_all_leads(_steepness(beat, fs, rules), centre, fs, rules)[0]
+
+
+def _steepness(beat: np.ndarray, fs: float, rules: Rules) -> np.ndarray:
+    """Return the size of the slope of a beat (L, W) in mV, per sample."""
+    return np.abs(ndimage.gaussian_filter1d(beat, rules.qrs_smoothing * fs, axis=1, order=1, mode="nearest"))
 
 
 def _over_all_leads(steep: np.ndarray, centre: int, fs: float, rules: Rules) -> tuple[int, int]:

@@ -5,7 +5,7 @@ from statistics import median
 
 import numpy as np
 
-from cgdmer.delineation import beats, p_and_t, qrs
+from cgdmer.delineation import beats, p_and_t, pacing, qrs
 from cgdmer.delineation.rules import RULES, Limits, Rules
 
 P, QRS, T = "p", "qrs", "t"
@@ -56,13 +56,14 @@ def delineate(leads: np.ndarray, fs: float, rules: Rules = RULES, *, most: int |
 
 def _delineated(shape: beats.Shape, centres: np.ndarray, fs: float, rules: Rules) -> DelineatedShape:
     centre, rr = round(beats.BEFORE * fs), np.diff(centres)
-    complexes, (first, last) = qrs.delimit(shape.beat, centre, fs, rules)
+    beat = pacing.without_spike(shape.beat, qrs.begin(shape.beat, centre, fs, rules), fs)
+    complexes, (first, last) = qrs.delimit(beat, centre, fs, rules)
     to_next = centre + round(_distance(shape.centres, centres, fs, 1) - rules.pause * fs)
-    t = p_and_t.t_waves(shape.beat, last, min(shape.beat.shape[1] - 1, to_next), fs, rules)
+    t = p_and_t.t_waves(beat, last, min(beat.shape[1] - 1, to_next), fs, rules)
     ends = [wave.offset for wave in t if wave]
     before = round(median(ends) - _distance(shape.centres, centres, fs, -1)) if ends else 0
     irregular = len(rr) > 1 and bool(rr.std() > rules.irregular * rr.mean())
-    p = p_and_t.p_waves(shape.beat, shape.error, before, first, fs, rules, irregular)
+    p = p_and_t.p_waves(beat, shape.error, before, first, fs, rules, irregular)
     return DelineatedShape(shape, {P: p, QRS: complexes, T: t})
 
 
