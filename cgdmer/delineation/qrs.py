@@ -25,14 +25,15 @@ def delimit(beat: np.ndarray, centre: int, fs: float, rules: Rules) -> tuple[lis
     return _in_leads(beat[:, begin : end + 1], steep[:, begin : end + 1], noise, begin, rules), (first, last)
 
 
-def begin(beat: np.ndarray, centre: int, fs: float, rules: Rules) -> int:
+def first_steep(beat: np.ndarray, centre: int, fs: float, rules: Rules) -> int:
     """Return the first steep sample of the complex over all leads of a median beat (L, W) in mV."""
     return _over_all_leads(_steepness(beat, fs, rules), centre, fs, rules)[0]
 
 
 def _steepness(beat: np.ndarray, fs: float, rules: Rules) -> np.ndarray:
     """Return the size of the slope of a beat (L, W) in mV, per sample."""
-    return np.abs(ndimage.gaussian_filter1d(beat, rules.qrs_smoothing * fs, axis=1, order=1, mode="nearest"))
+    slopes = ndimage.gaussian_filter1d(beat, rules.qrs_smoothing * fs, axis=1, order=1, mode="nearest")
+    return np.asarray(np.abs(slopes))
 
 
 def _over_all_leads(steep: np.ndarray, centre: int, fs: float, rules: Rules) -> tuple[int, int]:

@@ -56,7 +56,7 @@ def delineate(leads: np.ndarray, fs: float, rules: Rules = RULES, *, most: int |
 
 def _delineated(shape: beats.Shape, centres: np.ndarray, fs: float, rules: Rules) -> DelineatedShape:
     centre, rr = round(beats.BEFORE * fs), np.diff(centres)
-    beat = pacing.without_spike(shape.beat, qrs.begin(shape.beat, centre, fs, rules), fs)
+    beat = pacing.without_spike(shape.beat, qrs.first_steep(shape.beat, centre, fs, rules), fs)
     complexes, (first, last) = qrs.delimit(beat, centre, fs, rules)
     to_next = centre + round(_distance(shape.centres, centres, fs, 1) - rules.pause * fs)
     t = p_and_t.t_waves(beat, last, min(beat.shape[1] - 1, to_next), fs, rules)

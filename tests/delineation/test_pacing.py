@@ -28,7 +28,7 @@ def paced(spike_at, height, complex_at=(235, 325)):
 
 
 def begin(beat):
-    return qrs.begin(beat, CENTRE, FS, RULES)
+    return qrs.first_steep(beat, CENTRE, FS, RULES)
 
 
 @given(st.integers(222, 228), st.floats(0.4, 2.0), st.sampled_from([-1, 1]))
@@ -54,7 +54,7 @@ def test_a_narrow_q_wave_is_no_spike():
 
 def test_a_low_sampling_rate_cannot_tell_spikes_and_changes_nothing():
     beat = paced(44, 1.0, (47, 65))[:, :125]
-    assert pacing.without_spike(beat, qrs.begin(beat, 50, 100.0, RULES), 100.0) is beat
+    assert pacing.without_spike(beat, qrs.first_steep(beat, 50, 100.0, RULES), 100.0) is beat
 
 
 @given(st.integers(0, 624), st.integers(0, 1000))
