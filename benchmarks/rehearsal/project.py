@@ -118,6 +118,7 @@ class Project:
         time.sleep(max(0.0, begun[-1]["time"] + after - time.time()))
         os.killpg(process.pid, signal.SIGKILL)
         process.wait()
+        wait_for_group(process.pid)
         last = [one for one in self.entries() if one["event"] == "begin"][-1]
         return Kill(last["label"], round(time.time() - last["time"], 1))
 
@@ -160,6 +161,16 @@ def calls(entries: list[dict[str, Any]], label: str, corpora: dict[str, int]) ->
 
 def _call(name: str, values: dict[str, Any], corpora: dict[str, int]) -> Call:
     return Call(name=name, records=records_of(name, corpora), **{key: values[key] for key in MEASURED})
+
+
+def wait_for_group(group: int) -> None:
+    """Wait until no process of a killed group is left: DVC takes locks of one that still exists for held."""
+    while True:
+        try:
+            os.killpg(group, 0)
+        except ProcessLookupError:
+            return
+        time.sleep(0.05)
 
 
 def _write(path: Path, content: dict[str, Any]) -> None:

@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 
 from cgdmer import environment, paths, settings
-from cgdmer.errors import DataError
+from cgdmer.errors import ConfigError, DataError
 from cgdmer.files import work_key
 from cgdmer.recordings import ArrayMetadata, find_recordings
 from cgdmer.recordings.batches import Batch, decode, map_batches
@@ -20,14 +20,26 @@ log = logging.getLogger(__name__)
 
 
 def prepare(unlabelled: settings.Unlabelled, form: settings.Signal) -> dict[str, str]:
-    """Return the key of the file of each folder that is below CGDMER_RAW_ROOT, after writing what is not there yet."""
+    """Return the key of the file of each folder, after writing what is not there yet; ConfigError if one is missing."""
     root = environment.read().raw_root
-    present = [name for name in unlabelled.folders if root is not None and (root / name).is_dir()]
-    for name in sorted(set(unlabelled.folders) - set(present)):
-        log.info(
-            "no recordings of %s: %s", name, f"{root} has no such folder" if root else "CGDMER_RAW_ROOT is not set"
+    folders = {name: None if root is None else _below(root, name) for name in unlabelled.folders}
+    if missing := [name for name, folder in folders.items() if folder is None]:
+        raise ConfigError(
+            f"pretraining_set.unlabelled.folders names {missing[0]}, "
+            + (
+                f"which is no folder below {root}"
+                if root
+                else "and CGDMER_RAW_ROOT, which it must be below, is not set"
+            ),
+            allowed="folders below CGDMER_RAW_ROOT, by their paths from there",
+            fix="export CGDMER_RAW_ROOT=FOLDER; or remove it from params/encoder.yaml",
         )
-    return {name: _prepared(name, root / name, form) for name in present if root is not None}
+    return {name: _prepared(name, folder, form) for name, folder in folders.items() if folder}
+
+
+def _below(root: Path, name: str) -> Path | None:
+    """Return the folder of that name, or None if there is none; models are told the name, so it is no absolute path."""
+    return None if Path(name).is_absolute() or not (root / name).is_dir() else root / name
 
 
 def _prepared(name: str, folder: Path, form: settings.Signal) -> str:

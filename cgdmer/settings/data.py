@@ -155,8 +155,7 @@ class Unlabelled(Section):
     """Recordings without report, which serve the terms that need none. `python -m cgdmer train-encoder` reads them."""
 
     folders: list[str] = []
-    """Folders of recordings in any format that `cgdmer embed` reads, below CGDMER_RAW_ROOT. One that is not there is
-    left out."""
+    """Folders of recordings in any format that `cgdmer embed` reads, below CGDMER_RAW_ROOT."""
     share: float = Field(default=0.125, gt=0, lt=1)
     """Share of each batch that is drawn from them, if there are any."""
 

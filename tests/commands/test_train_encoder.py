@@ -107,7 +107,7 @@ def test_folders_of_recordings_are_read_once_and_named_in_the_model(tmp_path, mo
     (root / "ours").mkdir(parents=True)
     for seed in range(6):
         example_recordings.wfdb(root / "ours", f"r{seed}", seed)
-    change = {"unlabelled": {"folders": ["ours", "absent"], "share": 0.25}}
+    change = {"unlabelled": {"folders": ["ours"], "share": 0.25}}
     monkeypatch.chdir(project(tmp_path / "project", pretraining_set=change, train={"epochs": 1}))
     monkeypatch.setenv("CGDMER_RAW_ROOT", str(root))
     train_encoder.train()
@@ -115,3 +115,18 @@ def test_folders_of_recordings_are_read_once_and_named_in_the_model(tmp_path, mo
     assert facts["recordings"] == ["ours"]
     monkeypatch.setattr("cgdmer.commands.recordings_without_report._convert", lambda *_: pytest.fail("read again"))
     train_encoder.read()
+
+
+@pytest.mark.parametrize(("root", "problem"), [(None, "is not set"), ("raw", "is no folder below")])
+@pytest.mark.parametrize("whole", [False, True])
+def test_a_folder_that_is_not_below_the_root_is_an_error(tmp_path, monkeypatch, root, problem, whole):
+    for folder in ("elsewhere", "raw"):
+        (tmp_path / folder).mkdir()
+    change = {"unlabelled": {"folders": [str(tmp_path / "elsewhere") if whole else "absent"], "share": 0.25}}
+    monkeypatch.chdir(project(tmp_path / "project", pretraining_set=change))
+    monkeypatch.delenv("CGDMER_RAW_ROOT", raising=False)
+    if root:
+        monkeypatch.setenv("CGDMER_RAW_ROOT", str(tmp_path / root))
+    with pytest.raises(ConfigError, match=problem) as error:
+        train_encoder.read()
+    assert "export CGDMER_RAW_ROOT" in str(error.value)
