@@ -43,7 +43,7 @@ esac
 exec {python} "$@"
 """
 """Stands for `python` in the commands of dvc.yaml."""
-KILLED_IN = {"shards mimic_iv_ecg": 6.0, "pretrain": 30.0}
+KILLED_IN = {"shards mimic_iv_ecg": 6.0, "pretrain": 10.0}
 """Stages that are killed, each once, after so many seconds at 10,000 records."""
 MEASURED = ("wall_s", "cpu_s", "memory_mb", "process_mb", "read_mb", "written_mb")
 
