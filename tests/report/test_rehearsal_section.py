@@ -1,11 +1,14 @@
 """The section on the rehearsal: what was measured, what follows, and nothing without a rehearsal."""
 
 import re
+from pathlib import Path
 
 import pytest
 
 from cgdmer.report import rehearsal as subject
 from cgdmer.report.rehearsal import Call, Fault, Growth, Kill, Rehearsal, Run
+
+ROOT = Path(__file__).resolve().parents[2]
 
 
 def run_of(records: int) -> Run:
@@ -54,3 +57,8 @@ def test_a_cost_that_grows_with_the_records_is_a_level_line(measured):
 @pytest.mark.parametrize("nothing", [None, Rehearsal()])
 def test_without_a_rehearsal_there_is_no_section(nothing):
     assert subject.rehearsal_section(nothing) is None
+
+
+def test_the_page_has_a_style_for_each_line():
+    style = (ROOT / "cgdmer/page/style.css").read_text()
+    assert all(f".series{number} {{" in style for number in range(len(subject.DRAWN)))
