@@ -7,6 +7,7 @@ and results of the pipeline are not part of it: git and a DVC remote hold them.
 
 import contextlib
 import hashlib
+import shutil
 import sqlite3
 import sys
 import tarfile
@@ -70,8 +71,7 @@ def restore(source: Path) -> int:
     with tempfile.TemporaryDirectory(dir=".", prefix=".restore-") as scratch:
         top = Path(scratch)
         try:
-            with tarfile.open(source) as tar:
-                tar.extractall(top, filter="data")
+            _unpack(source, top)
             lines = (top / SUMS).read_text("utf-8").splitlines()
             sums = {name: digest for digest, name in (line.split("  ", 1) for line in lines)}
         except (tarfile.TarError, OSError, ValueError) as error:
@@ -82,6 +82,18 @@ def restore(source: Path) -> int:
                 path.parent.mkdir(parents=True, exist_ok=True)
                 (top / path).rename(path)
     return len(sums)
+
+
+def _unpack(source: Path, top: Path) -> None:
+    """Write the files of a backup below `top`; ValueError for another kind of member, or one that lies elsewhere."""
+    with tarfile.open(source) as tar:
+        for member in tar:
+            path, content = (top / member.name).resolve(), tar.extractfile(member) if member.isfile() else None
+            if content is None or not path.is_relative_to(top.resolve()):
+                raise ValueError(f"{member.name} is no file of a backup")
+            path.parent.mkdir(parents=True, exist_ok=True)
+            with content, path.open("wb") as end:
+                shutil.copyfileobj(content, end)
 
 
 def _check(top: Path, sums: dict[str, str], source: Path) -> None:

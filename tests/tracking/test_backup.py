@@ -83,8 +83,11 @@ def test_a_damaged_backup_restores_nothing(project):
             backup.restore(Path("bad.tar"))
         assert not Path("mlflow.db").exists()
         assert not list(project.glob(".restore-*"))
-    with tarfile.open("evil.tar", "w") as tar:
-        member = tarfile.TarInfo("../outside")
-        tar.addfile(member)
-    with pytest.raises(DataError, match="damaged"):
-        backup.restore(Path("evil.tar"))
+    links = tarfile.TarInfo("mlartifacts/link")
+    links.type, links.linkname = tarfile.SYMTYPE, "/etc"
+    for member in (tarfile.TarInfo("../outside"), tarfile.TarInfo("/tmp/outside"), links):
+        with tarfile.open("evil.tar", "w") as tar:
+            tar.addfile(member)
+        with pytest.raises(DataError, match="no file of a backup"):
+            backup.restore(Path("evil.tar"))
+        assert not Path("mlartifacts").exists()
