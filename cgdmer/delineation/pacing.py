@@ -4,18 +4,19 @@ import numpy as np
 from scipy import ndimage
 
 NARROW = 0.024
-"""A pulse is shorter than so many seconds; a pacing impulse lasts 0.5 to 2 ms, and the low-pass filter widens it."""
+"""Longest spike in seconds; a pacing impulse lasts 0.5 to 2 ms, and the low-pass filter widens it."""
 SLOWEST = 250.0
-"""Hz: at lower sampling rates, a spike cannot be told from the complex."""
+"""Lowest sampling rate in Hz at which a spike can be told from the complex."""
 SEARCH = (0.008, 0.03)
-"""Seconds before and after the onset of all that is steep in which a spike is looked for."""
+"""A spike is looked for from so many seconds before the first steep sample to so many after it."""
 LEAST_MV = 0.1
 """Least height of a spike, as root mean square over the leads."""
 FLAT = (0.024, 0.014, 0.02)
-"""The levels before and after a spike are means from the first to the second number of seconds before it, and from the
-second to the third after it."""
+"""In seconds: the level before a spike is the mean from the first of these to the second before it; the level after it,
+the mean from the second to the third."""
 BACK = 0.3
-"""Largest distance between the two levels, relative to the height of the spike; that of Q and R waves is above 0.7."""
+"""Largest distance between the two levels, relative to the height of the spike. For the Q and R waves of the records of
+LUDB with odd numbers, it is above 0.7."""
 
 
 def without_spike(beat: np.ndarray, first: int, fs: float) -> np.ndarray:
