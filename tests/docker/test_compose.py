@@ -12,14 +12,17 @@ TEXT = (ROOT / "docker/compose.yaml").read_text()
 CONTENT = yaml.safe_load(TEXT)
 SERVICES = CONTENT["services"]
 EXAMPLE = dict(re.findall(r"^(\w+)=(.*)$", (ROOT / "docker/.env.example").read_text(), re.MULTILINE))
-VARIABLE = re.compile(r"\$\{(\w+)(?::([-?])([^}]*))?\}")
+VARIABLE = re.compile(r"\$\{(\w+)(?::([-?])((?:[^{}]|\$\{[^{}]*\})*))?\}")
+"""A default may hold a variable in turn."""
 TELEMETRY = {"DO_NOT_TRACK", "DVC_NO_ANALYTICS", "GX_ANALYTICS_ENABLED", "HF_HUB_DISABLE_TELEMETRY",
              "MLFLOW_DISABLE_TELEMETRY", "PREFECT_SERVER_ANALYTICS_ENABLED"}  # fmt: skip
 
 
 def filled(text: str) -> str:
     """Fill in variables as compose does: values of the example file, and `secret` for those it leaves empty."""
-    return VARIABLE.sub(lambda match: EXAMPLE.get(match[1]) or ("secret" if match[2] == "?" else match[3]), text)
+    return VARIABLE.sub(
+        lambda match: EXAMPLE.get(match[1]) or ("secret" if match[2] == "?" else filled(match[3])), text
+    )
 
 
 def test_it_follows_the_compose_specification():

@@ -1,5 +1,6 @@
 """deploy/kubernetes/helm: values name objects that exist, and give servers the commands and variables of compose."""
 
+import configparser
 import itertools
 import re
 import uuid
@@ -15,6 +16,7 @@ from prefect.workers.base import BaseJobConfiguration
 ROOT = Path(__file__).resolve().parents[2]
 FOLDER = ROOT / "deploy/kubernetes"
 COMPOSE = yaml.safe_load((ROOT / "docker/compose.yaml").read_text())["services"]
+AUTH = yaml.safe_load((ROOT / "docker/auth.yaml").read_text())["services"]
 SERVER, WORKER, MLFLOW = (
     yaml.safe_load((FOLDER / f"helm/{name}.yaml").read_text())
     for name in ("prefect-server", "prefect-worker", "mlflow")
@@ -42,17 +44,40 @@ def test_the_prefect_server_runs_the_command_of_compose_with_its_variables():
     given |= {"PREFECT_UI_API_URL": SERVER["server"]["uiConfig"]["prefectUiApiUrl"]}
     for name, value in COMPOSE["prefect"]["environment"].items():
         if name != "PREFECT_API_DATABASE_CONNECTION_URL":  # the chart reads it from the Secret
-            assert given[name] == value.replace("${PREFECT_PORT:-4200}", "4200"), name
+            assert given[name] == value.replace(
+                "${PREFECT_UI_API_URL:-http://127.0.0.1:${PREFECT_PORT:-4200}/api}", "http://127.0.0.1:4200/api"
+            ), name
 
 
 def test_the_mlflow_server_has_the_options_and_variables_of_compose():
     words = COMPOSE["mlflow"]["command"]
     options = {word[2:].replace("-", "_"): value for word, value in itertools.pairwise(words) if word[:2] == "--"}
     given = {name: str(value) for name, value in MLFLOW["server"]["value_options"].items()}
+    assert given.pop("app_name") == "basic-auth"
     assert given | {"artifacts_destination": MLFLOW["mlflow"]["artifactsDestination"]} == options
-    names = {one["name"] for one in MLFLOW["env"]} | set(STORE) | set(SECRETS["cgdmer-store"]["stringData"])
-    assert set(COMPOSE["mlflow"]["environment"]) - {"MLFLOW_BACKEND_STORE_URI"} <= names
-    assert MLFLOW["envFrom"] == [{"configMapRef": {"name": "cgdmer-store"}}, {"secretRef": {"name": "cgdmer-store"}}]
+    names = {one["name"] for one in MLFLOW["env"]} | set(STORE)
+    names |= {key for name in ("cgdmer-store", "mlflow-auth") for key in SECRETS[name]["stringData"]}
+    wanted = set(COMPOSE["mlflow"]["environment"]) | set(AUTH["mlflow"]["environment"])
+    assert (
+        wanted - {"MLFLOW_BACKEND_STORE_URI", "PGPASSWORD"} <= names
+    )  # both passwords of the database are in addresses
+    assert MLFLOW["envFrom"] == [
+        {"configMapRef": {"name": "cgdmer-store"}},
+        {"secretRef": {"name": "cgdmer-store"}},
+        {"secretRef": {"name": "mlflow-auth"}},
+    ]
+
+
+def test_the_users_of_the_mlflow_chart_are_those_of_compose_in_the_database_of_the_runs():
+    ours, composes = configparser.ConfigParser(), configparser.ConfigParser()
+    ours.read_string(SECRETS["mlflow-users"]["stringData"]["auth.ini"])
+    composes.read(ROOT / "docker/mlflow_auth.ini")
+    database = SECRETS["mlflow-database"]["stringData"]["MLFLOW_BACKEND_STORE_URI"]
+    assert dict(ours["mlflow"]) == {**composes["mlflow"], "database_uri": database}
+    (volume,), (mount,) = MLFLOW["extraVolumes"], MLFLOW["extraVolumeMounts"]
+    assert volume == {"name": mount["name"], "secret": {"secretName": "mlflow-users"}}
+    path = next(one["value"] for one in MLFLOW["env"] if one["name"] == "MLFLOW_AUTH_CONFIG_PATH")
+    assert path == f"{mount['mountPath']}/auth.ini"
 
 
 def test_pods_would_hold_the_password_of_the_worker_so_they_are_told_to_read_the_secret():
@@ -71,9 +96,11 @@ def test_every_secret_that_the_values_name_is_in_the_example_with_its_key():
         (SERVER["server"]["basicAuth"]["existingSecret"], "auth-string"),
         (WORKER["worker"]["extraEnvVarsSecret"], "PREFECT_API_AUTH_STRING"),
         tuple(MLFLOW["mlflow"]["backendStoreUriFrom"]["secretKeyRef"].values()),
+        (MLFLOW["extraVolumes"][0]["secret"]["secretName"], "auth.ini"),
     ]
     assert SERVER["secret"]["create"] is False
-    assert {name for name, _ in wanted} | {"cgdmer-store"} == set(SECRETS)
+    whole = {one["secretRef"]["name"] for one in MLFLOW["envFrom"] if "secretRef" in one} | {"mlflow-client"}
+    assert {name for name, _ in wanted} | whole == set(SECRETS)
     for name, key in wanted:
         assert set(SECRETS[name]["stringData"]) == {key}
 

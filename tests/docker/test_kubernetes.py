@@ -1,7 +1,9 @@
 """deploy/kubernetes: strict YAML, names that exist, and the commands, images and variables of docker/compose.yaml."""
 
 import copy
+import os
 import re
+import subprocess
 from pathlib import Path
 
 import kubernetes_validate
@@ -11,6 +13,7 @@ import yaml
 ROOT = Path(__file__).resolve().parents[2]
 FOLDER = ROOT / "deploy/kubernetes"
 COMPOSE = yaml.safe_load((ROOT / "docker/compose.yaml").read_text())["services"]
+AUTH = yaml.safe_load((ROOT / "docker/auth.yaml").read_text())["services"]
 VERSIONS = {"ConfigMap": "v1", "Secret": "v1", "Service": "v1", "PersistentVolumeClaim": "v1", "Deployment": "apps/v1",
             "Job": "batch/v1"}  # fmt: skip
 
@@ -28,7 +31,7 @@ OBJECTS = [one for path in sorted(FOLDER.glob("*.yaml")) for one in yaml.load_al
 NAMED = {(one["kind"], one["metadata"]["name"]): one for one in OBJECTS}
 PODS = {name: one["spec"]["template"]["spec"] for (kind, name), one in NAMED.items() if kind in ("Deployment", "Job")}
 CONTAINERS = {name: pod["containers"][0] for name, pod in PODS.items()}
-CLIENTS = {one["metadata"]["name"]: set(one["stringData"])
+SECRETS = {one["metadata"]["name"]: set(one["stringData"])
            for one in yaml.load_all((FOLDER / "helm/secrets.example.yaml").read_text(), Strict)}  # fmt: skip
 each = pytest.mark.parametrize("name", CONTAINERS)
 
@@ -55,27 +58,42 @@ def test_every_object_follows_the_schema_of_kubernetes_and_a_misspelt_key_would_
 def test_image_and_command_are_those_of_compose(name):
     container, service = CONTAINERS[name], COMPOSE[name]
     assert container["image"] == service["image"]
-    assert container["args"] == [str(word) for word in service["command"]]
+    words = container["args"][3:] if name == "mlflow" else container["args"]
+    assert words == [str(word) for word in service["command"]]
+
+
+@pytest.mark.parametrize("password", ["", "at least 12 characters"])
+def test_mlflow_asks_for_a_password_if_its_secret_gives_one(password):
+    shell, begin = CONTAINERS["mlflow"]["args"][:3], COMPOSE["mlflow"]["command"]
+    variables = {"PATH": os.environ["PATH"], **({"MLFLOW_AUTH_ADMIN_PASSWORD": password} if password else {})}
+    called = subprocess.run([*shell, "echo", *begin], env=variables, capture_output=True, text=True, check=True)
+    assert called.stdout.split() == [*begin, *(["--app-name", "basic-auth"] if password else [])]
 
 
 @each
 def test_every_name_that_a_container_refers_to_exists(name):
     container = CONTAINERS[name]
     for source in container.get("envFrom", ()):
-        if "secretRef" in source:  # the servers of servers.yaml ask for no password, those of the charts do
-            assert source["secretRef"]["name"] in CLIENTS
+        if "secretRef" in source:  # without these Secrets, there are no passwords
+            assert source["secretRef"]["name"] in SECRETS
             assert source["secretRef"]["optional"] is True
         else:
             assert ("ConfigMap", source["configMapRef"]["name"]) in NAMED
     for variable in container["env"]:
         if "valueFrom" in variable:
             reference = variable["valueFrom"]["secretKeyRef"]
-            assert reference["key"] in NAMED["Secret", reference["name"]]["stringData"]
+            if reference.get("optional"):
+                assert reference["key"] in SECRETS[reference["name"]]
+            else:
+                assert reference["key"] in NAMED["Secret", reference["name"]]["stringData"]
     volumes = {volume["name"]: volume for volume in PODS[name].get("volumes", ())}
     assert {mount["name"] for mount in container.get("volumeMounts", ())} == set(volumes)
     for volume in volumes.values():
         if claim := volume.get("persistentVolumeClaim"):
             assert ("PersistentVolumeClaim", claim["claimName"]) in NAMED
+        if secret := volume.get("secret"):
+            assert secret["secretName"] in SECRETS
+            assert secret["optional"] is True
 
 
 @each
@@ -88,11 +106,22 @@ def test_a_container_has_the_variables_of_its_compose_service(name):
     assert wanted <= set_here
 
 
+def optional(container):
+    """Return the variables that a container gets from Secrets that need not exist."""
+    named = {variable["name"] for variable in container["env"]
+             if variable.get("valueFrom", {}).get("secretKeyRef", {}).get("optional")}  # fmt: skip
+    whole = (source["secretRef"]["name"] for source in container.get("envFrom", ()) if "secretRef" in source)
+    return named | {key for name in whole for key in SECRETS[name]}
+
+
 @each
-def test_every_client_of_prefect_and_no_server_can_sign_in(name):
-    given = {key for source in CONTAINERS[name].get("envFrom", ()) if "secretRef" in source
-             for key in CLIENTS[source["secretRef"]["name"]]}  # fmt: skip
-    assert ("PREFECT_API_AUTH_STRING" in given) == ("PREFECT_API_URL" in COMPOSE[name]["environment"])
+def test_every_service_gets_the_passwords_that_compose_gives_it(name):
+    wanted = set(AUTH[name]["environment"])
+    assert optional(CONTAINERS[name]) == wanted - {"MLFLOW_AUTH_CONFIG_PATH", "PGPASSWORD"}
+    literal = {variable["name"]: variable.get("value") for variable in CONTAINERS[name]["env"]}
+    if "MLFLOW_AUTH_CONFIG_PATH" in wanted:
+        (mount,) = CONTAINERS[name]["volumeMounts"]
+        assert literal["MLFLOW_AUTH_CONFIG_PATH"] == f"{mount['mountPath']}/auth.ini"
 
 
 @each

@@ -131,3 +131,4 @@ def test_every_name_that_a_pod_refers_to_exists_and_gives_the_variables_of_compo
         given |= set(one.get("data") or one["stringData"])
     service = COMPOSE["worker-cpu" if pool == "cpu" else "worker-gpu"]
     assert set(service["environment"]) - {"CGDMER_RAW_ROOT"} <= given
+    assert {"MLFLOW_TRACKING_USERNAME", "MLFLOW_TRACKING_PASSWORD"} <= given  # the worker adds Prefect's password
