@@ -1,0 +1,74 @@
+"""How much another pretraining of the shipped encoder changes its scores on real recordings.
+
+Run: python -m benchmarks.pretrainings FOLDER ... [--root ../shared/real]
+
+Each FOLDER holds the weights of one more pretraining by params/encoder.yaml: `data/models/base` of a clone in which
+`train.seed` of that file was changed, after `python -m cgdmer train-encoder`. The shipped encoder is the first one.
+Frozen pooled features, linear probes, five folds by patient, as `cgdmer external-validation` does it. The interval of
+the mean, and of its difference from hand-crafted features on the same records, contain records and pretrainings.
+"""
+
+import argparse
+import json
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from cgdmer import settings
+from cgdmer.commands import external_validation
+from cgdmer.encoders import Encoder
+from cgdmer.encoders.cgdmer_base import open_shipped
+from cgdmer.encoders.handcrafted import Handcrafted
+from cgdmer.encoders.pretrained import open_folder
+from cgdmer.external import scoring
+from cgdmer.external.external_set import ExternalSet
+from cgdmer.external.results import RealCell, RealDifference
+
+OURS, CONTROL = "cgdmer-base", "handcrafted"
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(prog="python -m benchmarks.pretrainings", description=__doc__.splitlines()[0])
+    parser.add_argument("folders", nargs="+", type=Path, metavar="FOLDER", help="weights of another pretraining")
+    parser.add_argument("--root", type=Path, default=Path("../shared/real"), help="folder with the real recordings")
+    options = parser.parse_args()
+    config = settings.load()
+    shipped = open_shipped()
+    methods: dict[str, list[Encoder]] = {
+        OURS: [shipped, *(open_folder(folder) for folder in options.folders)],
+        CONTROL: [Handcrafted(shipped.form)],
+    }
+    for name, source in external_validation.SOURCES.items():
+        if copies := source.find(options.root):
+            real = external_validation.read(name, copies, config, shipped.form)
+            for line in lines(real, methods, config):
+                print(json.dumps({"set": name, **line}), flush=True)
+
+
+def lines(
+    real: ExternalSet, methods: Mapping[str, Sequence[Encoder]], config: settings.Settings
+) -> Iterator[dict[str, Any]]:
+    """Yield one line per task of a set that has enough records."""
+    features = {
+        name: [{scoring.MAIN: scoring.encode(one, real, config.embed.batch)[scoring.MAIN]} for one in each]
+        for name, each in methods.items()
+    }
+    for task, labels in real.tasks.items():
+        members = scoring.members(labels, real.patients, config.probe.bootstrap)
+        if members is not None:
+            scored = scoring.score_task(members, features, config.probe.C)
+            ours, control = (scored.encoders[name][scoring.MAIN] for name in (OURS, CONTROL))
+            yield {
+                "task": task, "records": scored.records, "pretrainings": len(features[OURS]),
+                "each": ours.by_weights,
+                OURS: shown(ours), CONTROL: shown(control), "difference": shown(scored.differences[CONTROL]),
+            }  # fmt: skip
+
+
+def shown(value: RealCell | RealDifference) -> list[float]:
+    """Return mean, low and high."""
+    return [value.mean, value.low, value.high]
+
+
+if __name__ == "__main__":
+    main()
