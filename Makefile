@@ -9,7 +9,7 @@ export HF_HUB_DISABLE_TELEMETRY := 1
 export MLFLOW_DISABLE_TELEMETRY := true
 export PREFECT_SERVER_ANALYTICS_ENABLED := false
 
-.PHONY: help demo real folds external encoder ablations serve deploy stop test long coverage fuzz audit check clean
+.PHONY: help install demo real folds external encoder ablations serve deploy stop test long coverage fuzz audit check clean
 
 help: ## list the targets
 	@grep -E '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 12
@@ -17,6 +17,8 @@ help: ## list the targets
 demo: .venv/installed ## run the whole pipeline on the embedded demo corpora, offline, CPU only
 	env -u CGDMER_RAW_ROOT HF_HUB_OFFLINE=1 dvc repro
 	python -m cgdmer --quiet table
+
+install: .venv/installed ## install the pipeline into .venv
 
 real: .venv/installed ## run it on local copies of the real corpora: make real CGDMER_RAW_ROOT=/data
 	@test -n "$(CGDMER_RAW_ROOT)" || { echo "make real CGDMER_RAW_ROOT=/folder/with/ptbxl/cpsc2018/csn" \
@@ -75,9 +77,10 @@ deploy: .venv/installed ## register the deployments of prefect.yaml
 stop: .venv/installed ## stop what `make serve` started
 	python -m flows.serving stop
 
-clean: ## remove the pipeline's outputs; keep raw downloads and the environment
+clean: ## remove the pipeline's outputs; keep raw data, the shipped encoder's training, and what flows and servers wrote
 	test ! -e .cgdmer/serve/processes.json || python -m flows.serving stop
-	rm -rf data/index data/shards data/models data/embeddings data/predictions data/pretraining_set.json .cgdmer
+	rm -rf data/index data/shards data/pretraining_set.json data/models/pretrain data/embeddings data/predictions
+	rm -rf data/robustness data/zero_shot .cgdmer/verified
 
 .venv/bin/python:
 	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "cgdmer needs Python 3.11 or newer; choose one: make demo PYTHON=python3.11")'

@@ -1,1 +1,1 @@
-"""Side-by-side measurements of speed; each prints ratios and ends with one line of JSON."""
+"""Measurements beside the pipeline: speed against baselines, variants of the method, rehearsals at size."""

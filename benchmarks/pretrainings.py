@@ -1,11 +1,12 @@
 """How much another pretraining of the shipped encoder changes its scores on real recordings.
 
-Run: python -m benchmarks.pretrainings FOLDER ... [--root ../shared/real]
+Run: python -m benchmarks.pretrainings FOLDER ... [--root ROOT]
 
 Each FOLDER holds the weights of one more pretraining by params/encoder.yaml: `data/models/base` of a clone in which
 `train.seed` of that file was changed, after `python -m cgdmer train-encoder`. The shipped encoder is the first one.
 Frozen pooled features, linear probes, five folds by patient, as `cgdmer external-validation` does it. The interval of
 the mean, and of its difference from hand-crafted features on the same records, contain records and pretrainings.
+ROOT holds the sets; CGDMER_RAW_ROOT if it is not given.
 """
 
 import argparse
@@ -30,16 +31,16 @@ OURS, CONTROL = "cgdmer-base", "handcrafted"
 def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m benchmarks.pretrainings", description=__doc__.splitlines()[0])
     parser.add_argument("folders", nargs="+", type=Path, metavar="FOLDER", help="weights of another pretraining")
-    parser.add_argument("--root", type=Path, default=Path("../shared/real"), help="folder with the real recordings")
+    parser.add_argument("--root", type=Path, help="folder with the real recordings; default: CGDMER_RAW_ROOT")
     options = parser.parse_args()
-    config = settings.load()
+    root, config = external_validation.find_root(options.root), settings.load()
     shipped = open_shipped()
     methods: dict[str, list[Encoder]] = {
         OURS: [shipped, *(open_folder(folder) for folder in options.folders)],
         CONTROL: [Handcrafted(shipped.form)],
     }
     for name, source in external_validation.SOURCES.items():
-        if copies := source.find(options.root):
+        if copies := source.find(root):
             real = external_validation.read(name, copies, config, shipped.form)
             for line in lines(real, methods, config):
                 print(json.dumps({"set": name, **line}), flush=True)

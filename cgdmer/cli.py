@@ -91,7 +91,7 @@ def _add_pipeline(commands: help_page.Commands) -> None:
 
 def _add_evaluation(commands: help_page.Commands) -> None:
     commands.add_parser(
-        "cross-validation", aliases=["folds"], help="cross-validate on a local PTB-XL, with a new pretraining per fold"
+        "cross-validation", aliases=["folds"], help="cross-validate on a local PTB-XL, continuing training in each fold"
     )
     external = commands.add_parser(
         "external-validation", help="evaluate the pretrained encoder on every set of real recordings at hand"

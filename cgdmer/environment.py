@@ -1,4 +1,4 @@
-"""CGDMER_* environment variables and memory settings: where and how fast work runs, never its result."""
+"""CGDMER_* environment variables and memory settings: where and how fast work runs."""
 
 import ctypes
 import functools

@@ -1,1 +1,1 @@
-"""The Prefect flow `cgdmer`: order, retries, concurrency and history around `dvc repro`; it computes nothing itself."""
+"""Prefect flows: pipeline and ablations, which wrap `dvc repro`, and daily flows, which call `cgdmer.operations`."""

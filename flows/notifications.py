@@ -101,10 +101,10 @@ async def _save(block: Webhook | Email, client: PrefectClient) -> object:
 def automations(webhook: object | None, email: object | None = None) -> list[AutomationCore]:
     """Return the automations that call a webhook, send an email, or both; blocks are given by their ids."""
     told = [
-        ("cgdmer: tell of a failed run", FAILED, "prefect.flow-run.*", RUN_TEXT),
-        ("cgdmer: tell of a refused candidate", {REFUSED}, "cgdmer.*", EVENT_TEXT),
-        ("cgdmer: tell of a failed validation", {INVALID}, "cgdmer.*", EVENT_TEXT),
-        ("cgdmer: tell of drift", {DRIFT}, "cgdmer.*", EVENT_TEXT),
+        ("cgdmer: notify of a failed run", FAILED, "prefect.flow-run.*", RUN_TEXT),
+        ("cgdmer: notify of a refused candidate", {REFUSED}, "cgdmer.*", EVENT_TEXT),
+        ("cgdmer: notify of a failed validation", {INVALID}, "cgdmer.*", EVENT_TEXT),
+        ("cgdmer: notify of drift", {DRIFT}, "cgdmer.*", EVENT_TEXT),
     ]
     return [
         AutomationCore(

@@ -118,7 +118,7 @@ def _benchmark(
         for encoder in matrix.encoders:
             embedded[encoder] = start(tasks.gpu_stage, f"embed@{encoder}-{source}", [pretrained])
         for encoder in matrix.controls:
-            embedded[encoder] = start(tasks.stage, f"control@{encoder}-{source}", [validated[source]])
+            embedded[encoder] = start(tasks.control, f"control@{encoder}-{source}", [validated[source]])
         features += [embedded[name] for name in matrix.probed]
         ends += [start(tasks.stage, f"probe@{name}-{source}", [embedded[name]]) for name in matrix.probed]
         ends += [

@@ -87,6 +87,12 @@ def stage(name: str) -> Result:
     return _reproduce(name, 6 * HOUR, plain)
 
 
+@task(retries=2, task_run_name="{name}", **RETRIES)
+def control(name: str) -> Result:
+    """Embed with an encoder that needs no pretraining; large published ones take hours on a CPU."""
+    return _reproduce(name, 24 * HOUR, plain)
+
+
 @task(retries=5, task_run_name="{name}", **RETRIES)
 def acquire(name: str) -> Result:
     """Acquire a corpus; an interrupted download resumes where it stopped."""

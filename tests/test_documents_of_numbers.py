@@ -140,7 +140,7 @@ def test_the_table_of_few_labels_holds_the_numbers_of_its_report():
         gap = few.differences.get("handcrafted")
         assert row[5] == (interval(gap.to_json(), 3, "+") if gap else "–")
     cells = [task.encoders[name]["pooled"] for name in FEW_COLUMNS]
-    assert with_all[0] == f"all, {task.records * 4 // 5} a fold"
+    assert with_all[0] == f"all, {task.records * 4 // 5} per fold"
     assert with_all[1:5] == [shown(cell.to_json()) for cell in cells]
     assert with_all[5] == interval(task.differences["handcrafted"].to_json(), 3, "+")
 

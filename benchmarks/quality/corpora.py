@@ -16,8 +16,6 @@ from cgdmer.external.external_set import ExternalSet
 from cgdmer.files import work_key
 from cgdmer.shards import Shards, open_shards
 
-SHARED = Path("../shared/real")
-"""Where real recordings are looked for if CGDMER_RAW_ROOT is not set."""
 REAL = "ptb_xl"
 log = logging.getLogger(__name__)
 
@@ -56,10 +54,10 @@ def _open(folder: Path, source: str) -> Corpus:
 
 def real(config: settings.Settings, work: Path) -> ExternalSet | None:
     """Return the real PTB-XL records at hand, None without any."""
-    root = environment.read().raw_root or (SHARED if SHARED.is_dir() else None)
+    root = environment.read().raw_root
     copies = benchmarks.copies(REAL, root) if root else []
     if not copies:
-        log.warning("no real %s: neither CGDMER_RAW_ROOT nor %s has a copy", REAL, SHARED)
+        log.warning("no real %s: CGDMER_RAW_ROOT is not set, or holds no copy", REAL)
         return None
     with scratch(work / "real") as folder:
         return benchmarks.read(REAL, copies, config, config.signal, folder)

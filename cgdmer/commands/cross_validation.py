@@ -1,4 +1,4 @@
-"""`cgdmer folds`: five-fold cross-validation on a local copy of PTB-XL, with pretraining continued for every fold.
+"""`cgdmer cross-validation`: five folds on a local copy of PTB-XL, with pretraining continued in every fold.
 
 Each fold starts from the weights in data/models/pretrain, which were trained without real recordings. Training
 continues on the pretraining set plus the recordings and reports of the other four folds, which are repeated until they

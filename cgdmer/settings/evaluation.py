@@ -227,7 +227,7 @@ class Report(Section):
     fraction: float = 1.0
     """Label fraction of the headline table; the nearest one that was probed is used."""
     published: bool = True
-    """Whether the page has a separate table of published results that were read in their source."""
+    """Whether the page has tables of published results: those read in their source and, folded, second-hand ones."""
     min_positives: int | None = Field(default=None, ge=2)
     """Adds macro AUROC over the classes with at least so many positive test records, beside that over all classes. The
     field often uses 10."""

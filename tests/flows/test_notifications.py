@@ -67,7 +67,7 @@ def payloads():
     [("failed run", RUN, "a\nproblem"), ("drift", DRIFT, "DRIFT in qrs_axis"), ("drift", {**DRIFT, "payload": {}}, "")],
 )
 def test_the_payload_is_json_whatever_the_event_says(name, event, summary):
-    template = payloads()[f"cgdmer: tell of {'a ' if name == 'failed run' else ''}{name}"]
+    template = payloads()[f"cgdmer: notify of {'a ' if name == 'failed run' else ''}{name}"]
     CallWebhook(block_document_id=uuid4(), payload=template)  # the server checks the template
     told = json.loads(ImmutableSandboxedEnvironment().from_string(template).render(event=event))
     assert told == {
