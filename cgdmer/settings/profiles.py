@@ -22,6 +22,8 @@ PROFILES = Path("params")
 BASE = PROFILES / "demo.yaml"
 """Every setting of the demo; `params.yaml` starts as a copy of it."""
 PARAMS = Path("params.yaml")
+OF_COMMANDS = {"encoder": "train-encoder", "folds": "cross-validation"}
+"""Files in `params/` that a command reads by itself; they are no profiles of the pipeline."""
 
 ADAPTED = "# Adapted to this machine: "
 """Start of the line that holds the values of `Adaptation`, so that they do not count as the user's edits."""
@@ -56,6 +58,12 @@ def switch(
     `adapt` returns values to set over the profile. Raises ConfigError for an unknown profile, for wrong settings, and
     for such a key without a `resolution`; `params.yaml` then stays as it was.
     """
+    if name in OF_COMMANDS:
+        raise ConfigError(
+            f"'{name}' is no profile of the pipeline",
+            allowed=", ".join(one for one in names() if one not in OF_COMMANDS),
+            fix=f"python -m cgdmer {OF_COMMANDS[name]}, which reads params/{name}.yaml by itself",
+        )
     text, current, base = _present()
     profile = read(name)
     merged, _ = merge(base, current, profile, resolution)
