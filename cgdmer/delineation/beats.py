@@ -22,6 +22,8 @@ FAINT_MV = 0.003
 """In the QRS band, a lead counts with less weight than others if all but 2 % of it are below this."""
 LEAST = 0.05
 """Least energy of a usual beat, where 1 is all of a burst at the height that only 2 % of each lead exceed."""
+BUSY = 0.1
+"""Least share of a recording that must have beats."""
 T_WAVE = (0.38, 0.5)
 """Within so many seconds after a beat, a peak below this share of its energy is its T wave."""
 CORE = 0.08
@@ -61,8 +63,12 @@ def find(leads: np.ndarray, fs: float) -> np.ndarray:
     size = np.abs(_filtered(live, fs))
     scale = np.quantile(size[:, :: max(1, round(fs / 100))], 0.98, axis=1, keepdims=True)
     energy = ndimage.uniform_filter1d(np.minimum(size / np.maximum(scale, FAINT_MV), 2.0).mean(axis=0), round(0.1 * fs))
-    usual = _usual_height(energy, fs)
-    if usual < max(LEAST, CONTRAST * float(np.median(energy))):
+    least = max(LEAST, CONTRAST * float(np.median(energy)))
+    largest = _largest(energy, fs)
+    usual = float(np.median(largest))
+    if usual < least:  # perhaps most of the recording is without beats
+        usual = _usual_of_busy(largest)
+    if usual < least:
         return np.zeros(0, np.int64)
     peaks, _ = signal.find_peaks(energy, height=SHARE * usual, distance=round(REFRACTORY * fs))
     return _without_t_waves(peaks, energy, fs)
@@ -87,11 +93,21 @@ def _filtered(leads: np.ndarray, fs: float) -> np.ndarray:
     return np.asarray(wide[:, edge:-edge])
 
 
-def _usual_height(energy: np.ndarray, fs: float) -> float:
-    """Return the median over windows of 1.5 s of the largest energy in each."""
+def _largest(energy: np.ndarray, fs: float) -> np.ndarray:
+    """Return the largest energy in each window of 1.5 s (n,)."""
     window = round(1.5 * fs)
-    largest = [energy[begin : begin + window].max() for begin in range(0, max(1, len(energy) - window // 2), window)]
-    return float(np.median(largest))
+    begins = range(0, max(1, len(energy) - window // 2), window)
+    return np.array([energy[begin : begin + window].max() for begin in begins])
+
+
+def _usual_of_busy(largest: np.ndarray) -> float:
+    """Return the median of the largest energies (n,) of the busy windows.
+
+    A window is busy if it reaches `SHARE` of the energy of the busiest tenth, which is at least two windows. So a
+    single artefact in a silent recording is no beat.
+    """
+    rank = min(max(2, round(BUSY * len(largest))), len(largest))
+    return float(np.median(largest[largest >= SHARE * np.sort(largest)[-rank]]))
 
 
 def _without_t_waves(peaks: np.ndarray, energy: np.ndarray, fs: float) -> np.ndarray:

@@ -13,6 +13,7 @@ from cgdmer.delineation.formulas import axis, corrected
 from cgdmer.delineation.recording import QRS, WAVES, DelineatedShape, Delineation, P, T
 from cgdmer.delineation.rules import Limits
 from cgdmer.signals.leads import LEADS
+from cgdmer.signals.recording import FLAT_UV
 
 Values: TypeAlias = Mapping[str, float | None]
 ST_AFTER = 0.06
@@ -79,7 +80,7 @@ def _median(samples: Sequence[int], fs: float) -> float | None:
 
 def axes(main: DelineatedShape, missing: Sequence[str]) -> Values:
     """Return the frontal axes in degrees: directions of the areas of a wave in leads I and aVF."""
-    if {"I", "aVF"} & set(missing):
+    if {"I", "aVF"} & set(missing) or (np.ptp(main.shape.beat[list(_FRONTAL)], axis=1) < FLAT_UV / 1000).any():
         return {}
     found: dict[str, float | None] = {}
     for kind in (P, QRS, T):

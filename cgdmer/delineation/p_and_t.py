@@ -1,6 +1,7 @@
 """Onset and offset of the P and the T wave in each lead of a median beat; no P wave without evidence."""
 
 from dataclasses import dataclass
+from statistics import median
 
 import numpy as np
 from scipy import ndimage
@@ -9,6 +10,8 @@ from cgdmer.delineation.rules import Limits, Rules
 
 SHORTEST = 0.04
 """Seconds of the shortest window in which a wave is looked for."""
+CUT = 0.004
+"""A wave that begins or ends within so many seconds of a limit may be cut by it."""
 
 
 @dataclass(frozen=True)
@@ -48,21 +51,56 @@ def p_waves(
     """Return the P wave in each lead of a median beat (L, W), between `begin` and the first sample of the complex.
 
     `error` (L, W) is the standard error of the median beat. A wave that does not exceed it clearly is none, and if too
-    few leads have one, none has.
+    few leads have one, none has. Beyond the usual reach, a wave counts only if the far one does not cut it.
     """
-    first = max(begin, before - round(rules.p_reach * fs), 0)
+    least = (rules.p_errors_irregular if irregular else rules.p_errors) * error
+    usual, far = (before - round(reach * fs) for reach in (rules.p_reach, rules.p_far))
+    waves = _p_waves(beat, least, max(begin, usual, 0), before, fs, rules)
+    if begin < usual:
+        first, last = max(begin, far, 0), before - round(rules.p_pause * fs)
+        farther = _p_waves(beat, least, first, before, fs, rules)
+        onsets = [wave.onset for wave in farther if wave]
+        if onsets and median(onsets) < usual:
+            waves = farther if first == begin else _whole(beat, farther, (first, last), fs, rules)
+    return waves
+
+
+def _p_waves(
+    beat: np.ndarray, least: np.ndarray, first: int, before: int, fs: float, rules: Rules
+) -> list[Limits | None]:
+    """Return P waves from `first` on that are higher than `least` (L, W) at the peak, if enough leads have one."""
     search = Search(
         first, before - round(rules.p_pause * fs), first, rules.p_smoothing * fs, round(rules.p_near * fs),
         round(rules.p_reach_on * fs), round(rules.p_reach_off * fs), rules.p_least,
     )  # fmt: skip
-    errors = rules.p_errors_irregular if irregular else rules.p_errors
-    found = [
-        wave if wave and height(beat[lead], wave) > errors * float(error[lead, wave.peak]) else None
+    waves = [
+        wave if wave and height(beat[lead], wave) > float(least[lead, wave.peak]) else None
         for lead, wave in enumerate(_waves(beat, search))
     ]
+    return _if_enough(beat, waves, rules)
+
+
+def _whole(
+    beat: np.ndarray, waves: list[Limits | None], search: tuple[int, int], fs: float, rules: Rules
+) -> list[Limits | None]:
+    """Return the waves that are not cut by the begin of the search, if enough leads have one.
+
+    A cut wave begins with the search, or is lower than the step between the levels at the two ends of the search.
+    """
+    first, last = search
+    steps = np.abs(beat[:, first] - beat[:, last]).tolist()
+    whole = [
+        wave if wave and wave.onset > first + round(CUT * fs) and height(lead, wave) >= step else None
+        for lead, wave, step in zip(beat, waves, steps, strict=True)
+    ]
+    return _if_enough(beat, whole, rules)
+
+
+def _if_enough(beat: np.ndarray, waves: list[Limits | None], rules: Rules) -> list[Limits | None]:
+    """Return the waves if enough leads of the beat (L, W) have one, otherwise none."""
     live = int((np.ptp(beat, axis=1) > 0).sum())
-    enough = sum(wave is not None for wave in found) >= max(1, rules.p_leads * live)
-    return found if enough else [None] * len(found)
+    enough = sum(wave is not None for wave in waves) >= max(1, rules.p_leads * live)
+    return waves if enough else [None] * len(waves)
 
 
 def height(lead: np.ndarray, wave: Limits) -> float:

@@ -38,21 +38,32 @@ def _steepness(beat: np.ndarray, fs: float, rules: Rules) -> np.ndarray:
 
 def _over_all_leads(steep: np.ndarray, centre: int, fs: float, rules: Rules) -> tuple[int, int]:
     """Return the first and last sample of the steep part around the centre, over pauses."""
-    low, high = max(centre - round(rules.qrs_reach * fs), 0), centre + round(1.5 * rules.qrs_reach * fs)
     total = np.sqrt(np.square(steep).mean(axis=0))
     core = centre - round(CORE * fs)
     top = core + int(total[core : centre + round(CORE * fs)].argmax())
     threshold = max(rules.qrs_share * total[top], rules.qrs_noise * float(np.quantile(total, QUIET)))
-    inside = np.flatnonzero(total[low : high + 1] > threshold) + low
-    pause = round(rules.qrs_pause * fs)
-    return _reached(inside[inside <= top][::-1], top, pause), _reached(inside[inside >= top], top, pause)
+    inside, pause = np.flatnonzero(total > threshold), round(rules.qrs_pause * fs)
+    reaches = [round(seconds * fs) for seconds in (rules.qrs_reach, rules.qrs_wide)]
+    before = [max(centre - reach, 0) for reach in reaches]
+    after = [min(centre + round(1.5 * reach), len(total) - 1) for reach in reaches]
+    return _end(inside[inside <= top][::-1], top, pause, before), _end(inside[inside >= top], top, pause, after)
 
 
-def _reached(samples: np.ndarray, start: int, pause: int) -> int:
-    """Return the last of the samples, which lead away from `start`, before a gap that is longer than a pause."""
+def _end(samples: np.ndarray, start: int, pause: int, limits: list[int]) -> int:
+    """Return how far the samples lead away from `start`: up to the first limit, or the second if they reach that."""
+    end = start
+    for limit in limits:
+        end = _reached(samples, start, pause, limit)
+        if end != limit:
+            break
+    return end
+
+
+def _reached(samples: np.ndarray, start: int, pause: int, limit: int) -> int:
+    """Return the last of the samples, which lead from `start` to `limit`, before a gap that is longer than a pause."""
     end = start
     for sample in samples.tolist():
-        if abs(sample - end) > pause + 1:
+        if abs(sample - end) > pause + 1 or abs(sample - start) > abs(limit - start):
             break
         end = sample
     return end

@@ -1,6 +1,6 @@
 """P, QRS and T waves of every beat of a recording, from the median beat of each shape."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from statistics import median
 
 import numpy as np
@@ -17,6 +17,7 @@ class DelineatedShape:
     """The beats of one shape, and the waves of their median beat."""
 
     shape: beats.Shape
+    """Its median beat is without a pacing spike."""
     waves: dict[str, list[Limits | None]]
     """Each wave in each lead, in samples from the start of the median beat."""
 
@@ -61,10 +62,12 @@ def _delineated(shape: beats.Shape, centres: np.ndarray, fs: float, rules: Rules
     to_next = centre + round(_distance(shape.centres, centres, fs, 1) - rules.pause * fs)
     t = p_and_t.t_waves(beat, last, min(beat.shape[1] - 1, to_next), fs, rules)
     ends = [wave.offset for wave in t if wave]
-    before = round(median(ends) - _distance(shape.centres, centres, fs, -1)) if ends else 0
-    irregular = len(rr) > 1 and bool(rr.std() > rules.irregular * rr.mean())
-    p = p_and_t.p_waves(beat, shape.error, before, first, fs, rules, irregular)
-    return DelineatedShape(shape, {P: p, QRS: complexes, T: t})
+    p: list[Limits | None] = [None] * len(beat)
+    if ends and median(ends) < to_next - round(p_and_t.CUT * fs):  # otherwise, the T wave before may look like a P wave
+        begin = round(median(ends) - _distance(shape.centres, centres, fs, -1))
+        irregular = len(rr) > 1 and bool(rr.std() > rules.irregular * rr.mean())
+        p = p_and_t.p_waves(beat, shape.error, begin, first, fs, rules, irregular)
+    return DelineatedShape(replace(shape, beat=beat), {P: p, QRS: complexes, T: t})
 
 
 def _distance(own: np.ndarray, centres: np.ndarray, fs: float, side: int) -> float:

@@ -20,6 +20,8 @@ class Rules:
     """Standard deviation of the Gaussian smoothing before the slope is taken."""
     qrs_reach: float = 0.10
     """How far the onset may lie before the centre; the offset may lie half as far again after it."""
+    qrs_wide: float = 0.16
+    """The same for a complex that is steep up to the limit of `qrs_reach`."""
     qrs_share: float = 0.06
     """Slope over all leads, relative to its maximum, that belongs to the complex."""
     qrs_lead_on: float = 0.01
@@ -52,6 +54,8 @@ class Rules:
     """Standard deviation of the Gaussian smoothing of P waves."""
     p_reach: float = 0.32
     """Longest time from the onset of the P wave to that of the complex."""
+    p_far: float = 0.40
+    """The same for a P wave that begins before `p_reach`; one that begins still earlier does not count."""
     p_pause: float = 0.012
     """Shortest time from the end of the P wave to the onset of the complex."""
     p_near: float = 0.06
