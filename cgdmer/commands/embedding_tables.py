@@ -91,7 +91,8 @@ def _parquet(path: Path, feature: str) -> tuple[Any, Callable[[], Iterable[Block
     with ParquetFile(path) as file:
         schema = file.schema_arrow
     kinds = {field.name: field.type for field in schema}
-    lists = [name for name, kind in kinds.items() if pa.types.is_fixed_size_list(kind) or pa.types.is_list(kind)]
+    tests = (pa.types.is_fixed_size_list, pa.types.is_list, pa.types.is_large_list)
+    lists = [name for name, kind in kinds.items() if any(test(kind) for test in tests)]
     _check_feature(path, feature, [name for name in lists if pa.types.is_floating(kinds[name].value_type)])
     if "id" not in kinds:
         raise ValueError("it has no column id")
@@ -101,6 +102,8 @@ def _parquet(path: Path, feature: str) -> tuple[Any, Callable[[], Iterable[Block
             vectors = batch.column(feature)
             if vectors.null_count or batch.column("id").null_count:
                 raise ValueError("a cell is empty")
+            if len(vectors.value_lengths().unique()) > 1:
+                raise ValueError(f"the vectors of {feature} differ in length")
             flat = vectors.flatten().to_numpy(zero_copy_only=False).astype(np.float32, copy=False)
             yield [str(name) for name in batch.column("id").to_pylist()], flat.reshape(len(vectors), -1)
 

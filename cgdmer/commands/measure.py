@@ -15,7 +15,7 @@ from cgdmer.commands.embed import Request, claim
 from cgdmer.commands.outcomes import Counts
 from cgdmer.commands.outputs import Columns, Rejects, nothing_written, open_output
 from cgdmer.commands.window_rows import Summary, Table
-from cgdmer.delineation.measurements import NAMES, measure
+from cgdmer.delineation.measurements import AXES, NAMES, measure
 from cgdmer.delineation.recording import delineate
 from cgdmer.errors import ConfigError, printable
 from cgdmer.progress import terminal_bar
@@ -30,10 +30,27 @@ SECONDS = (2.0, 60.0)
 FORM = Signal(fs=500.0, seconds=SECONDS[1], high=100.0)
 """In which form recordings are measured: at a rate at which 2 ms are a sample."""
 DECIMALS = 4
-MEDIANS = Summary(
-    lambda values: round(float(np.median(values)), DECIMALS),
-    lambda name: ("min", "max") if name == "heart_rate" else (),
-)
+
+
+def median_of(name: str, values: np.ndarray) -> float:
+    """Return the median of one measurement over windows (n,); the axes are angles."""
+    return median_angle(values) if name in AXES else round(float(np.median(values)), DECIMALS)
+
+
+def median_angle(degrees: np.ndarray) -> float:
+    """Return the median of angles (n,) on both sides of their mean direction, above -180 and at most 180 degrees.
+
+    NaN if they have no mean direction, because they cancel each other.
+    """
+    mean = np.exp(1j * np.radians(degrees)).mean()
+    if abs(mean) < 1e-9:
+        return float("nan")
+    turns = np.round((np.degrees(np.angle(mean)) - degrees) / 360)  # of each, to within half a turn of the mean
+    median = round(float(np.median(degrees + 360 * turns)), DECIMALS)
+    return round(median - 360 * float(np.ceil((median - 180) / 360)), DECIMALS)
+
+
+MEDIANS = Summary(median_of, lambda name: ("min", "max") if name == "heart_rate" else ())
 """Of a recording that is cut into windows: the median of each measurement, and the extremes of the rate."""
 
 

@@ -135,6 +135,7 @@ def _encoded(search: Search, meta: dict[str, Any], model: str | None, metadata: 
     seconds, start = (
         _number(meta.get(name), default) for name, default in (("seconds", encoder.seconds), ("start", 0))
     )
+    start = search.start or start
     record = read_file(search.query, encoder.form, metadata=metadata, seconds=seconds, start=start)
     if record.doubts:
         log.warning("%s: %s", printable(search.query), "; ".join(record.doubts))

@@ -18,6 +18,7 @@ from cgdmer.progress import grow
 from cgdmer.recordings import ArrayMetadata, plausibility, sliding
 from cgdmer.recordings.discovery import RecordingPath, Rejected
 from cgdmer.settings import Signal
+from cgdmer.signals import LEADS
 
 MAX_REASONS = 1000
 """Different doubts or reasons that are counted of one recording."""
@@ -28,13 +29,13 @@ COMMON = ("id", "seconds", "missing", "quality")
 class Summary:
     """How the numbers of a recording's windows become one row."""
 
-    centre: Callable[[np.ndarray], float]
-    """Takes the numbers of one column, of which some may be NaN; vectors are always averaged."""
+    centre: Callable[[str, np.ndarray], float]
+    """Takes the name of a column and its numbers that are not NaN; vectors are always averaged."""
     extremes: Callable[[str], Sequence[str]]
     """Returns which of `min` and `max` a column has, with their seconds."""
 
 
-MEANS = Summary(lambda values: float(np.nanmean(values)), lambda _: ("max",))
+MEANS = Summary(lambda _, values: float(np.nanmean(values)), lambda _: ("max",))
 """For scores."""
 
 
@@ -135,7 +136,7 @@ class _Recording:
     """The windows of one recording that were read so far."""
 
     name: str
-    missing: Any = ()
+    missing: set[str] = field(default_factory=set)
     starts: list[float] = field(default_factory=list)
     end: float = 0.0
     unused: int = 0
@@ -146,7 +147,8 @@ class _Recording:
     values: dict[str, list[float]] = field(default_factory=dict)
 
     def add(self, columns: Columns, row: int, start: float) -> None:
-        self.missing, self.end = columns["missing"][row], start + float(columns["seconds"][row])
+        self.missing.update(columns["missing"][row])
+        self.end = start + float(columns["seconds"][row])
         self.starts.append(start)
         if (quality := str(columns["quality"][row])) != plausibility.NOTHING:
             self.doubtful += 1
@@ -171,7 +173,7 @@ class _Recording:
         made: dict[str, Any] = {
             "id": [self.name],
             "seconds": np.array([self.end - self.starts[0]], np.float32),
-            "missing": [self.missing],
+            "missing": [tuple(lead for lead in LEADS if lead in self.missing)],
             "quality": [self._quality()],
             "windows": np.array([len(self.starts)], np.int64),
             "windows_unused": np.array([self.unused], np.int64),
@@ -203,7 +205,7 @@ def _numbers(columns: Columns) -> Iterator[tuple[str, np.ndarray]]:
 def _summarised(name: str, values: np.ndarray, starts: np.ndarray, summary: Summary) -> Iterator[tuple[str, Any]]:
     """Yield the columns of one row for the numbers (n,) of windows that begin at `starts`; masked without evidence."""
     known = values[~np.isnan(values)]
-    yield name, _one(summary.centre(known) if len(known) else np.nan)
+    yield name, _one(summary.centre(name, known) if len(known) else np.nan)
     for extreme in summary.extremes(name):
         place = 0 if not len(known) else int((np.nanargmax if extreme == "max" else np.nanargmin)(values))
         yield f"{name}/{extreme}", _one(values[place])

@@ -76,4 +76,15 @@ def check_signal(
         raise ConfigError(f"{signal.shape[2]} samples", allowed=f"at most {samples}", fix="cut the signal")
     full = np.full(len(signal), signal.shape[2], dtype=np.int32)
     numbers = [LEADS.index(name) for name in names]
-    return np.asarray(signal, np.float32), numbers, full if valid is None else np.array(valid, np.int32)
+    return np.asarray(signal, np.float32), numbers, full if valid is None else _checked(valid, signal)
+
+
+def _checked(valid: np.ndarray, signal: np.ndarray) -> np.ndarray:
+    """Return the valid samples as int32; ConfigError unless they are one count per record of a signal (B, L, T)."""
+    counts = np.asarray(valid)
+    if counts.shape != (len(signal),) or not np.all((counts >= 0) & (counts <= signal.shape[2])):
+        raise ConfigError(
+            f"valid of shape {counts.shape}" + (f", {counts.min()} to {counts.max()}" if counts.size else ""),
+            allowed=f"one count from 0 to {signal.shape[2]} for each of {len(signal)} records",
+        )
+    return np.array(counts, np.int32)

@@ -14,6 +14,7 @@ import numpy as np
 
 from cgdmer.probing import bootstrap, logistic, metrics
 from cgdmer.probing.cohort import scorable
+from cgdmer.probing.comparison import share_above
 from cgdmer.probing.linear_probe import choose, class_intervals
 from cgdmer.probing.patients import FOLDS
 from cgdmer.results import rounded
@@ -112,4 +113,4 @@ def difference(first: Scores, second: Scores, labels: np.ndarray, counts: np.nda
     ]
     gaps = drawn[0] - drawn[1]
     gap = bootstrap.interval(points[0] - points[1], gaps).rounded()
-    return gap.to_json() | {"share_above": rounded((gaps > 0).mean())}
+    return gap.to_json() | {"share_above": rounded(share_above(gaps))}

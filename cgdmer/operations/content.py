@@ -1,13 +1,15 @@
 """The digest of a recording's content: the same for a copy under another name, another one once a byte has changed."""
 
 import hashlib
+import itertools
 import os
+from collections.abc import Iterable, Iterator
 
 from cgdmer.archives import Archive
 from cgdmer.errors import RecordError
 from cgdmer.recordings.array_metadata import sidecar_of
 from cgdmer.recordings.discovery import RecordingPath, Rejected, open_root
-from cgdmer.waveforms.header import NO_FILE, parse_header
+from cgdmer.waveforms.header import HEADER_LIMIT, NO_FILE, Header, parse_header
 from cgdmer.waveforms.record import SIGNAL_LIMIT
 
 
@@ -35,20 +37,45 @@ class Digests:
         """Return the sha256 of the file and of the files that are read with it, each with its length."""
         first = self._archive.read(member, SIGNAL_LIMIT)
         total = hashlib.sha256()
-        for data in (first, *(self._archive.read(name, SIGNAL_LIMIT) for name in self._companions(member, first))):
+        for data in itertools.chain([first], self._companions(member, first)):
             total.update(len(data).to_bytes(8, "big"))
             total.update(data)
         return total.hexdigest()
 
-    def _companions(self, member: str, first: bytes) -> list[str]:
-        """Return the signal files that a WFDB header names, or the sidecar of an array."""
+    def _companions(self, member: str, first: bytes) -> Iterator[bytes]:
+        """Yield the files that a WFDB header names, or the sidecar of an array."""
         folder, name = os.path.split(member)
         stem, suffix = os.path.splitext(member)
         if suffix.lower() == ".hea":
-            files = dict.fromkeys(parse_header(first, name).files)
-            return [os.path.join(folder, file) for file in files if file != NO_FILE]
-        sidecar = sidecar_of(stem)
-        return [sidecar] if sidecar and sidecar in self._archive else []
+            header = parse_header(first, name)
+            if header.segments:
+                yield from self._segments(folder, _named(header))
+            else:
+                yield from (self._archive.read(os.path.join(folder, file), SIGNAL_LIMIT) for file in _named(header))
+        elif (sidecar := sidecar_of(stem)) and sidecar in self._archive:
+            yield self._archive.read(sidecar, SIGNAL_LIMIT)
+
+    def _segments(self, folder: str, names: Iterable[str]) -> Iterator[bytes]:
+        """Yield the headers of segments, then the signal files that these name, within the limits of the reader.
+
+        As the reader does, it leaves out the segments of a segment.
+        """
+        files: dict[str, None] = {}
+        for name in names:
+            data = self._archive.read(os.path.join(folder, f"{name}.hea"), HEADER_LIMIT)
+            yield data
+            header = parse_header(data, f"{name}.hea")
+            files |= {} if header.segments else _named(header)
+        left = SIGNAL_LIMIT
+        for file in files:
+            data = self._archive.read(os.path.join(folder, file), left)
+            yield data
+            left -= len(data)
+
+
+def _named(header: Header) -> dict[str, None]:
+    """Return the files or segments that a header names, each once."""
+    return dict.fromkeys(name for name in header.files if name != NO_FILE)
 
 
 def _text(*words: str) -> str:

@@ -18,7 +18,7 @@ class Difference(Interval):
     """Macro AUROC of the first encoder minus that of the second."""
 
     share_above: float
-    """Share of replicates in which the first is better."""
+    """Share of the replicates that have a value in which the first is better; 0 if none has."""
     se: float
     """Bootstrap standard error."""
     df: float = float("inf")
@@ -69,7 +69,13 @@ def difference(point: SupportsFloat, differences: np.ndarray) -> Difference:
     """Return a difference from its replicates (B,), with the percentiles of these as its interval."""
     ends = bootstrap.interval(float(point), differences)
     se = float(np.nanstd(differences, ddof=1)) if np.isfinite(differences).sum() > 1 else 0.0
-    return Difference(ends.mean, ends.low, ends.high, float((differences > 0).mean()), se)
+    return Difference(ends.mean, ends.low, ends.high, share_above(differences), se)
+
+
+def share_above(differences: np.ndarray) -> float:
+    """Return the share of replicates (B,) above zero, of those that are not NaN; 0 if all are."""
+    defined = differences[~np.isnan(differences)]
+    return float((defined > 0).mean()) if len(defined) else 0.0
 
 
 def macros(frame: pl.DataFrame, replicates: int) -> tuple[np.ndarray, np.ndarray]:

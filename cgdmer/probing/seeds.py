@@ -12,8 +12,11 @@ of freedom of Welch and Satterthwaite is than the normal distribution. With one 
 bootstrap of records and subsets, and pretraining is left out: whoever shows the number has to say so.
 """
 
+import hashlib
+import json
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import polars as pl
@@ -39,6 +42,8 @@ class Trainings:
     records: int
     subsets: int = 1
     """Training subsets of the probes behind each row."""
+    keys: str = ""
+    """Digest of the records and subset seeds that were scored; '' if they are not known."""
 
     @property
     def count(self) -> int:
@@ -62,7 +67,10 @@ def trainings(tables: Sequence[pl.DataFrame], replicates: int = 1000) -> Trainin
     scored = [comparison.macros(table, replicates) for table in ordered]
     points = np.array([point.mean() for point, _ in scored])
     return Trainings(
-        points, np.stack([bootstrap.over_seeds(drawn) for _, drawn in scored]), ordered[0]["id"].n_unique()
+        points,
+        np.stack([bootstrap.over_seeds(drawn) for _, drawn in scored]),
+        ordered[0]["id"].n_unique(),
+        keys=_digest([ordered[0][key].to_list() for key in KEYS]),
     )
 
 
@@ -70,13 +78,19 @@ def _same(first: pl.DataFrame, second: pl.DataFrame) -> bool:
     return first.select(KEYS).equals(second.select(KEYS))
 
 
+def _digest(content: Sequence[Any]) -> str:
+    return hashlib.sha256(json.dumps(content).encode()).hexdigest()
+
+
 def mean(tasks: Sequence[Trainings]) -> Trainings:
     """Return the mean over tasks of a method; its numbers of records and subsets are the smallest of a task."""
+    keys = sorted(task.keys for task in tasks)
     return Trainings(
         np.mean([task.points for task in tasks], axis=0),
         np.mean([task.drawn for task in tasks], axis=0),
         min(task.records for task in tasks),
         min(task.subsets for task in tasks),
+        _digest(keys) if all(keys) else "",
     )
 
 
@@ -92,9 +106,10 @@ def difference(first: Trainings, second: Trainings) -> Difference:
     method's pretrainings are resampled on their own, and their numbers may differ. A method without random weights,
     such as hand-crafted features, has one row.
     """
-    if first.drawn.shape[1] != second.drawn.shape[1] or first.records != second.records:
+    others = bool(first.keys and second.keys) and first.keys != second.keys
+    if first.drawn.shape[1] != second.drawn.shape[1] or first.records != second.records or others:
         raise DataError(
-            f"the methods were not scored on the same records ({first.records} and {second.records})",
+            f"the methods were not scored on the same records and seeds ({first.records} and {second.records} records)",
             allowed="two methods on one task with the same number of replicates",
             fix="dvc repro probe",
         )
@@ -117,7 +132,7 @@ def _interval(terms: Sequence[tuple[Trainings, float]]) -> Difference:
     wider = np.sqrt(variance) / drawn.std() if drawn.std() > 0 else 1.0
     wider *= float(stdtrit(df, 0.975) / ndtri(0.975)) if np.isfinite(df) else 1.0
     ends = bootstrap.interval(point, point + (drawn - drawn.mean()) * wider)
-    return Difference(point, ends.low, ends.high, float((drawn > 0).mean()), float(np.sqrt(variance)), float(df))
+    return Difference(point, ends.low, ends.high, comparison.share_above(drawn), float(np.sqrt(variance)), float(df))
 
 
 def _resampled(method: Trainings, number: int) -> np.ndarray:

@@ -2,6 +2,7 @@
 
 import io
 import re
+from collections.abc import Iterator
 
 import numpy as np
 
@@ -15,6 +16,8 @@ CSV_LIMIT = 1 << 26
 MAX_LINE, MAX_CELL = 1 << 16, 80
 """Characters of the longest row and of the longest number, so that the time to parse a table grows with its size."""
 MAX_COLUMNS = 1000
+MAX_CELLS = CSV_LIMIT // 2
+"""Cells of the largest table; without empty cells, each takes two bytes or more."""
 COUNTERS = ("", "time", "t", "s", "ms", "seconds", "sample", "samples", "index")
 """Names of columns that count samples; they are left out."""
 _NUMBER = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?|[+-]?nan|", re.IGNORECASE)
@@ -30,7 +33,9 @@ def read_npy(data: bytes, name: str, metadata: ArrayMetadata) -> Record:
 def read_csv(data: bytes, name: str, metadata: ArrayMetadata) -> Record:
     """Read a table with one row per sample and one column per lead, separated by comma, semicolon or tab.
 
-    A header row names the leads. Columns that count samples are left out; other columns are an error.
+    A header row names the leads. Columns that count samples are left out; other columns are an error. A first row that
+    is exactly 0, 1, ..., n - 1, for two columns or more, numbers the columns and is no sample: pandas writes such rows
+    above arrays. An empty cell is a missing sample.
     """
     if len(data) > CSV_LIMIT:
         raise RecordError(f"{name} holds {len(data):,} bytes of text", allowed=f"at most {CSV_LIMIT:,}")
@@ -45,7 +50,8 @@ def read_csv(data: bytes, name: str, metadata: ArrayMetadata) -> Record:
     cells = [cell.strip().strip('"') for cell in first.split(separator)]
     if all(len(cell) <= MAX_CELL and _NUMBER.fullmatch(cell) for cell in cells):
         fs, factor, leads = require_all(metadata, name)
-        values = leads_first(_table(lines, separator, None, name), leads, name)
+        numbered = len(cells) > 1 and cells == [str(column) for column in range(len(cells))]
+        values = leads_first(_table(lines[1:] if numbered else lines, separator, None, name), leads, name)
         return Record(_millivolt(values, factor), fs, leads, [])
     columns, named = _lead_columns(cells, name)
     if metadata.leads is not None and list(map(canonical_lead, metadata.leads)) != list(map(canonical_lead, named)):
@@ -71,12 +77,26 @@ def _lead_columns(cells: list[str], name: str) -> tuple[list[int], tuple[str, ..
 def _table(lines: list[str], separator: str, columns: list[int] | None, name: str) -> np.ndarray:
     if not lines:
         raise RecordError(f"{name} holds no sample")
-    try:
-        return np.loadtxt(lines, delimiter=separator, usecols=columns, ndmin=2, comments=None, quotechar='"')
-    except ValueError as error:
-        raise RecordError(
-            f"{name} is not a table of numbers: {str(error)[:MAX_CELL]}", allowed="numbers with a decimal point"
-        ) from error
+    reason = None
+    for rows in (lines, _filled(lines, separator, name)):
+        try:
+            return np.loadtxt(rows, delimiter=separator, usecols=columns, ndmin=2, comments=None, quotechar='"')
+        except ValueError as error:
+            reason = error
+    raise RecordError(
+        f"{name} is not a table of numbers: {str(reason)[:MAX_CELL]}", allowed="numbers with a decimal point"
+    ) from reason
+
+
+def _filled(lines: list[str], separator: str, name: str) -> Iterator[str]:
+    """Yield the rows of a table with `nan` in its empty cells; a blank line is no row."""
+    count = 0
+    for line in filter(None, lines):
+        cells = line.split(separator)
+        count += len(cells)
+        if count > MAX_CELLS:
+            raise RecordError(f"{name} has more than {MAX_CELLS:,} cells", allowed=f"at most {MAX_CELLS:,}")
+        yield separator.join("nan" if cell.strip() in ("", '""') else cell for cell in cells)
 
 
 def _array(data: bytes, name: str) -> np.ndarray:

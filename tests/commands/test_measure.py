@@ -11,7 +11,7 @@ import pytest
 from support import example_recordings as example
 
 from cgdmer import cli
-from cgdmer.commands.measure import masked
+from cgdmer.commands.measure import MEDIANS, masked
 from cgdmer.delineation.measurements import NAMES
 from cgdmer.signals import LEADS
 from cgdmer.simulator import draw_cases, simulate
@@ -175,3 +175,24 @@ def test_workers_write_the_same_table(tmp_path, monkeypatch):
 def test_missing_values_are_masked():
     column = masked([1.23456, None, float("inf")])
     assert column.tolist() == [1.2346, None, None]
+
+
+@pytest.mark.parametrize(
+    ("angles", "median"),
+    [
+        ([176, -177], 179.5), ([-177, 176, 178], 178), ([-170, -172], -171), ([10.0001, 10.0002, -20], 10.0001),
+        ([179, -179], 180), ([-179.9, 179.7], 179.9), ([-179.7, 179.9], -179.9), ([-100, 100, 120], 120), ([-180], 180),
+        ([5], 5),
+    ],
+)  # fmt: skip
+def test_the_median_of_axes_goes_round_the_circle(angles, median):
+    for turned in (np.array(angles, float), np.array(angles[::-1], float)):
+        assert MEDIANS.centre("qrs_axis", turned) == pytest.approx(median, abs=1e-4)
+
+
+def test_the_median_of_axes_that_do_not_pass_180_is_the_plain_one_and_opposite_axes_have_none():
+    draw = np.random.default_rng(0)
+    for _ in range(100):
+        angles = draw.uniform(-60, 100, draw.integers(1, 9)).round(4)
+        assert MEDIANS.centre("t_axis", angles) == MEDIANS.centre("qt_ms", angles)
+    assert np.isnan(MEDIANS.centre("p_axis", np.array([30.0, -150.0])))

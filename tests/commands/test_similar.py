@@ -88,6 +88,38 @@ def test_a_recording_is_encoded_as_the_table_was(embedded, table):
     assert meta["encoder_digest"]
 
 
+def test_start_chooses_the_part_of_the_file_that_is_compared(embedded, tmp_path, capsys):
+    """The second part of the file is recording 4, the first is another one."""
+    example.npy(tmp_path, "long")
+    np.save("long.npy", np.concatenate([example.millivolt(1), example.millivolt(4)], axis=1))
+    for start, name in ((0, "in/r1.hea"), (5, "in/r4.hea")):
+        assert (
+            run("long.npy", embedded / "e.parquet", "--start", start, "-o", f"{start}.csv", model=example.model()) == 0
+        )
+        found = pl.read_csv(f"{start}.csv")
+        assert found["id"][0] == name
+        assert found["similarity"][0] == pytest.approx(1, abs=1e-4)
+    capsys.readouterr()
+    assert run("long.npy", embedded / "e.parquet", "--start", 99, model=example.model()) == 3
+    assert "it ends at 10 s" in capsys.readouterr().err
+
+
+def test_lists_of_any_length_are_read_as_polars_and_pandas_write_them(embedded):
+    frame = pl.read_parquet(embedded / "e.parquet").select("id", pl.col("shared").cast(pl.List(pl.Float32)))
+    frame.write_parquet("polars.parquet")
+    assert pa.types.is_large_list(pq.read_schema("polars.parquet").field("shared").type)
+    pq.write_table(pa.table({"id": frame["id"].to_list(), "shared": frame["shared"].to_list()}), "plain.parquet")
+    for name in ("polars", "plain"):
+        assert run("in/r2.hea", f"{name}.parquet", "-k", 3, "-o", f"{name}.csv") == 0
+        assert pl.read_csv(f"{name}.csv")["id"].to_list() == expected(embedded, 2)[0][:3]
+
+
+def test_vectors_of_different_lengths_are_an_error(capsys):
+    pl.DataFrame({"id": ["a", "b"], "shared": [[1.0], [1.0, 2.0, 3.0]]}).write_parquet("t.parquet")
+    assert run("a", "t.parquet") == 3
+    assert "differ in length" in capsys.readouterr().err
+
+
 def test_small_blocks_change_nothing(embedded, monkeypatch):
     monkeypatch.setattr(embedding_tables, "BLOCK", 2)
     for table in TABLES:

@@ -109,6 +109,37 @@ def test_measurements_are_medians_and_the_rate_has_extremes():
     assert whole["heart_rate/max_at"][0] == 5 * rates.arg_max()
 
 
+def test_an_axis_near_180_is_not_averaged_to_zero():
+    first, second = example.millivolt(0, 10.0), example.millivolt(0, 10.0)
+    for signal, sign in ((first, 1), (second, -1)):
+        chest = signal[6] / np.abs(signal[6]).max()
+        lead, foot = -chest, sign * 0.05 * chest
+        limbs = [lead, foot + lead / 2, foot - lead / 2, -0.75 * lead - foot / 2, 0.75 * lead - foot / 2, foot]
+        signal[:6] = limbs
+    array("a", np.concatenate([first, second], axis=1))
+    assert run("measure", "--every", 10, "--windows", "-o", "each.csv") == 6
+    assert run("measure", "--every", 10, "-o", "whole.csv") == 0
+    each, whole = (pl.read_csv(f"{name}.csv", infer_schema_length=None) for name in ("each", "whole"))
+    axes = each.filter(pl.col("id").str.starts_with("in/a.npy"))["qrs_axis"]
+    assert axes.min() < -170
+    assert axes.max() > 170
+    assert abs(whole["qrs_axis"][0]) > 170
+
+
+def test_missing_leads_are_those_of_all_windows():
+    """Where lead II is flat, four others cannot be derived from it; other windows lack fewer leads."""
+    signal = example.millivolt(0, 12.0)[[0, 1, 6]]
+    signal[1, :2000] = 0
+    array("a", signal)
+    example.Path("in/a.json").write_text(json.dumps({"fs": 500, "unit": "mV", "leads": ["I", "II", "V1"]}))
+    assert run("measure", "--every", 4, "--seconds", 4, "--windows", "-o", "each.parquet") == 6
+    first, _, last = pl.read_parquet("each.parquet")["missing"].to_list()[:3]
+    assert set(last) < set(first)
+    for command in ("measure", "embed"):
+        assert run(command, "--every", 4, "--seconds", 4, "-o", f"{command}.parquet") == 0
+        assert pl.read_parquet(f"{command}.parquet")["missing"].to_list()[0] == first
+
+
 def test_a_file_is_not_compared_with_means_over_windows(capsys):
     assert run("embed", "--every", 4, "-o", "whole.parquet") == run("embed", "-o", "first.parquet") == 0
     query = ["--quiet", "similar", "in/b.hea", "--model", str(example.model()), "--in"]

@@ -7,6 +7,7 @@ from sklearn.metrics import roc_auc_score
 from sklearn.preprocessing import StandardScaler
 
 from cgdmer.evaluation import cross_validation
+from cgdmer.probing import bootstrap
 from cgdmer.probing.patients import deal, resampled
 
 CLASSES = ["a", "b"]
@@ -72,6 +73,14 @@ def test_summary_and_difference_are_those_of_a_plain_bootstrap_of_patients():
     )
     assert [gap["low"], gap["high"]] == pytest.approx(np.percentile([a - b for a, b in drawn], [2.5, 97.5]), abs=1e-5)
     assert len(summary["by_fold"]) == 5
+
+
+def test_replicates_without_an_auroc_are_no_losses():
+    labels = (np.arange(60) == 0)[:, None].astype(np.uint8)
+    good, poor = (cross_validation.Scores(x, np.arange(60) % 5, [1.0] * 5) for x in (1.0 * labels, -1.0 * labels))
+    counts = bootstrap.draws(60, 100)
+    assert 0 < (counts[0] == 0).mean() < 1
+    assert cross_validation.difference(good, poor, labels, counts)["share_above"] == 1.0
 
 
 def test_the_c_of_a_fold_is_chosen_without_it_by_the_probes_of_the_other_folds():

@@ -1,6 +1,7 @@
 """Batch inference: only new content is computed, a stopped run goes on, another model starts anew, buckets work too."""
 
 import shutil
+from pathlib import Path
 
 import boto3
 import numpy as np
@@ -29,7 +30,7 @@ def source(tmp_path, monkeypatch):
 
 
 def request(source, **more):
-    return batch.Request("embed", str(source), source.parent / "out", str(example.model()), **more)
+    return batch.Request("embed", str(source), Path("out").absolute(), str(example.model()), **more)
 
 
 def counts(outcome):
@@ -63,6 +64,17 @@ def test_changed_content_is_computed_again_and_so_is_a_reject_that_was_mended(so
     assert counts(again) == (5, 3, 2, 0)
     (source / "array.json").write_text((source / "array.json").read_text().replace("500", "400"))
     assert counts(batch.run(request(source))) == (5, 4, 1, 0)
+
+
+def test_a_changed_segment_is_computed_again(source):
+    for number in (0, 1):
+        example.wfdb(source / "ward", f"r{number}", number)
+    (source / "ward/both.hea").write_text("both/2 12 500 5000\nr0 2500\nr1 2500\n")
+    assert counts(batch.run(request(source / "ward/both.hea"))) == (1, 0, 1, 0)
+    assert counts(batch.run(request(source / "ward/both.hea"))) == (1, 1, 0, 0)
+    signals = np.frombuffer((source / "ward/r1.dat").read_bytes(), "<i2")
+    (source / "ward/r1.dat").write_bytes((signals // 2).astype("<i2").tobytes())
+    assert counts(batch.run(request(source / "ward/both.hea"))) == (1, 0, 1, 0)
 
 
 def test_a_header_without_its_signals_is_rejected_until_they_arrive(source):

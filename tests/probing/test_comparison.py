@@ -5,7 +5,7 @@ import polars as pl
 import pytest
 
 from cgdmer.errors import DataError
-from cgdmer.probing.comparison import compare
+from cgdmer.probing.comparison import compare, paired, share_above
 
 
 def predictions(effect, n=200, seeds=2):
@@ -42,3 +42,19 @@ def test_swapping_turns_the_sign():
 def test_predictions_of_other_records_are_refused():
     with pytest.raises(DataError, match="same records and seeds"):
         compare(predictions(1.0), predictions(1.0, n=199))
+
+
+def test_replicates_in_which_a_class_has_no_record_are_no_losses():
+    """One positive record of six is absent from a third of the replicates, whose AUROC is not defined."""
+
+    def table(scores):
+        columns = {"id": [f"r{i}" for i in range(6)], "seed": [0] * 6, "score/a": np.array(scores, float)}
+        return pl.DataFrame(columns | {"label/a": np.array([1, 0, 0, 0, 0, 0], np.uint8)})
+
+    first, second = table([3, 2, 1, 0, -1, -2]), table([-3, 2, 1, 0, -1, -2])
+    drawn = paired(first, second, 200)[1]
+    assert 0.2 < np.isnan(drawn).mean() < 0.5
+    assert compare(first, second, 200).share_above == 1.0
+    assert compare(second, first, 200).share_above == 0.0
+    assert share_above(np.full(3, np.nan)) == 0.0
+    assert share_above(np.array([1.0, np.nan, -1.0, 2.0, 0.0])) == 0.5

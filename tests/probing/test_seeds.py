@@ -130,3 +130,32 @@ def test_pretrainings_on_other_records_are_refused():
         seeds.trainings([*one_method(), *one_method(n=90)], 10)
     with pytest.raises(DataError, match="same records"):
         seeds.difference(seeds.trainings(one_method(), 10), seeds.trainings(one_method(n=90), 10))
+
+
+def test_methods_with_as_many_other_records_or_other_seeds_are_refused():
+    tables = one_method()
+    first = seeds.trainings(tables, 10)
+    renamed = [table.with_columns(pl.concat_str(pl.lit("x"), "id").alias("id")) for table in tables]
+    reseeded = [table.with_columns(pl.col("seed") + 1) for table in tables]
+    for others in (renamed, reseeded):
+        second = seeds.trainings(others, 10)
+        for pair in ((first, second), (seeds.mean([first, first]), seeds.mean([first, second]))):
+            with pytest.raises(DataError, match="same records"):
+                seeds.difference(*pair)
+    other_type = seeds.trainings([table.with_columns(pl.col("seed").cast(pl.Int8)).reverse() for table in tables], 10)
+    assert seeds.difference(first, other_type).mean == pytest.approx(0)
+    forth, back = seeds.mean([first, second]), seeds.mean([second, first])
+    assert seeds.difference(forth, back).mean == pytest.approx(0)
+
+
+def test_trainings_whose_records_are_not_known_are_compared_by_their_number():
+    first = seeds.trainings(one_method(), 10)
+    by_hand = seeds.Trainings(first.points, first.drawn, first.records)
+    assert seeds.difference(first, by_hand).mean == seeds.difference(by_hand, first).mean == 0
+    assert seeds.mean([first, by_hand]).keys == ""
+
+
+def test_replicates_without_a_value_are_no_losses():
+    points, drawn = np.array([0.8]), np.array([[0.9, np.nan, 0.8, np.nan]])
+    worse = seeds.Trainings(points - 0.1, drawn - 0.1, 5)
+    assert seeds.difference(seeds.Trainings(points, drawn, 5), worse).share_above == 1.0

@@ -1,5 +1,6 @@
 """Reading one recording: every format gives the same signal, and canonical form is that of the shards."""
 
+import contextlib
 import json
 from pathlib import Path
 
@@ -9,7 +10,8 @@ from support import example_recordings as example
 
 import cgdmer
 from cgdmer.errors import ConfigError, RecordError
-from cgdmer.recordings import ArrayMetadata, read_file
+from cgdmer.recordings import ArrayMetadata, arrays, read_file
+from cgdmer.recordings.arrays import read_csv
 from cgdmer.signals import LEADS
 
 WRITERS = {"wfdb": example.wfdb, "npy": example.npy, "csv": example.csv, "edf": example.edf}
@@ -59,10 +61,61 @@ def test_a_table_without_a_header_needs_lead_names(tmp_path):
     np.testing.assert_allclose(recording.signal, example.millivolt(), atol=1e-4)
 
 
+@pytest.mark.parametrize("quote", ["", '"'])
+def test_a_row_that_numbers_the_columns_is_no_sample(quote, tmp_path):
+    signal, stated = example.millivolt(), ArrayMetadata(500.0, "mV", LEADS)
+    for name, values in (("rows", signal.T), ("columns", signal[:, :1000])):
+        header = ",".join(f"{quote}{column}{quote}" for column in range(values.shape[1]))
+        np.savetxt(tmp_path / f"{name}.csv", values, delimiter=",", fmt="%.4f", header=header, comments="")
+        recording = read_file(tmp_path / f"{name}.csv", metadata=stated)
+        np.testing.assert_allclose(recording.signal, signal[:, : recording.signal.shape[1]], atol=1e-4)
+        assert recording.signal.shape[1] == max(values.shape)
+
+
+@pytest.mark.parametrize("text", ["0\n1\n2\n", "0,2\n1,2\n2,2\n", "0.0,1.0\n1,2\n2,2\n"])
+def test_other_first_rows_are_samples(text):
+    leads = ("I", "II") if "," in text else ("I",)
+    assert read_csv(text.encode(), "a.csv", ArrayMetadata(500.0, "mV", leads)).signal.shape == (len(leads), 3)
+
+
+@pytest.mark.parametrize("separator", [",", ";", "\t"])
+@pytest.mark.parametrize("empty", ["", " ", '""'])
+@pytest.mark.parametrize("header", ["I{0}time{0}II\n", ""])
+def test_an_empty_cell_is_a_missing_sample(separator, empty, header):
+    middle = [f"{time}{separator}" if header else "" for time in range(4)]
+    rows = [("1", "-2"), (empty, "3"), ("4", empty), (empty, empty)]
+    lines = [first + separator + time + last for (first, last), time in zip(rows, middle, strict=True)]
+    text = header.format(separator) + "\n".join(lines) + "\n\n"
+    signal = read_csv(text.encode(), "a.csv", ArrayMetadata(500.0, "mV", ("I", "II"))).signal
+    assert np.array_equal(signal, [[1, np.nan, 4, np.nan], [-2, 3, np.nan, np.nan]], equal_nan=True)
+
+
+def test_a_table_with_empty_cells_is_the_array_with_gaps(tmp_path):
+    signal = example.millivolt()
+    signal[3, 100:110] = np.nan
+    rows = [",".join("" if np.isnan(value) else f"{value:.4f}" for value in row) for row in signal.T]
+    (tmp_path / "a.csv").write_text("\n".join([",".join(LEADS), *rows]))
+    np.save(tmp_path / "a.npy", signal)
+    stated, encoder = ArrayMetadata(500.0, "mV", LEADS), cgdmer.load_encoder(example.model())
+    table, array = (read_file(tmp_path / f"a.{kind}", encoder.form, metadata=stated) for kind in ("csv", "npy"))
+    assert table.doubts == array.doubts
+    assert any("interpolated" in doubt for doubt in table.doubts)
+    np.testing.assert_allclose(table.signal, array.signal, atol=2e-3)
+
+
+def test_a_table_of_empty_cells_has_no_more_cells_than_one_of_numbers(monkeypatch):
+    monkeypatch.setattr(arrays, "MAX_CELLS", 7)
+    for text, allowed in (("1,2\n,\n,\n", True), ("1,2\n,\n,\n,\n", False)):
+        with contextlib.nullcontext() if allowed else pytest.raises(RecordError, match="more than 7 cells"):
+            read_csv(text.encode(), "a.csv", ArrayMetadata(500.0, "mV", ("I", "II")))
+
+
 @pytest.mark.parametrize(
     ("text", "reason"),
     [
         ("", "does not state"),
+        (",I,II\n0,1,two\n1,,2\n", "could not convert string 'two'"),
+        ("I,II\n1,\n3\n", "not a table of numbers"),
         ("I,II,pulse\n1,2,3\n", "'pulse'"),
         ("I,II\n1,two\n", "not a table of numbers"),
         ("I,II\n1,2\n3\n", "not a table of numbers"),

@@ -56,9 +56,11 @@ def test_the_report_of_a_re_run_protocol_shows_it(run, tmp_path, monkeypatch):
     shutil.copytree(run, tmp_path / "run")
     monkeypatch.chdir(tmp_path / "run")
     probe = settings.Probe(protocol="melp", fractions=[1.0], representations=["pooled"], bootstrap=20)
-    for encoder in ("cgdmer", "random"):
+    own = ["cgdmer", "random"]
+    matrix = MATRIX.model_copy(update={"controls": own[1:], "probed": own, "robustness": own})
+    for encoder in own:
         stages.find("probe")(encoder, SOURCE, probe=probe)
-    stages.find("report")(report=settings.Report(), matrix=MATRIX)
+    stages.find("report")(report=settings.Report(), matrix=matrix)
     assert "Protocol melp" in paths.REPORT_HTML.read_text()
     assert "max over test epochs" in paths.REPORT_MD.read_text()
     cell = json.loads(paths.METRICS.read_text())["auroc"]["ptb_xl_super"]["1.0"]["cgdmer"]["pooled"]
