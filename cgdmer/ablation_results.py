@@ -62,6 +62,8 @@ class SeedResult(Json):
     zero_shot: dict[str, float]
     pretraining: dict[str, dict[str, float]]
     """Losses of the last `training` step and after the last epoch on `held_out` records."""
+    vouched_by: int | None = None
+    """If earlier code made this result: the seed whose run, repeated with the code of `made`, gave the same numbers."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -92,6 +94,8 @@ class AblationNumbers(Json):
     """Macro AUROC on validation, mean over pretrainings, by task, label fraction and representation."""
     pretraining: dict[str, dict[str, float]] = field(default_factory=dict)
     """Means over pretrainings: losses of the last `training` step, and after the last epoch on `held_out` records."""
+    vouched: list[int] = field(default_factory=list)
+    """Seeds that were pretrained with earlier code, whose first seed gave the same numbers with the present one."""
     stale: bool | None = None
     """Whether params, data or code changed since; not stored with the ablation."""
 

@@ -1,8 +1,8 @@
 """Runs the ablation study: the full method and each profile, under several pretraining seeds.
 
 Each run is a DVC experiment outside the workspace, named METHOD-seedSEED-KEY. Its result is kept as soon as it is
-finished, so that a study that is stopped goes on where it was. `python -m flows.ablations [PROFILE ...]`,
-`make ablations` and the deployment `cgdmer/ablations` all call `run`.
+finished, so that a study that is stopped goes on where it was. `make ablations`, the deployment
+`cgdmer/ablations` and `python -m flows.ablations [--repeat-one] [PROFILE ...]` all call `run`.
 """
 
 import json
@@ -22,7 +22,7 @@ from pydantic import Field
 
 from cgdmer import paths, settings
 from cgdmer.errors import CgdmerError, ConfigError, did_you_mean
-from cgdmer.evaluation import ablation_rows
+from cgdmer.evaluation import ablation_rows, repeated_runs
 from cgdmer.evaluation import ablations as study
 from cgdmer.files import write_json
 from flows import dvc, output, run_names
@@ -31,6 +31,8 @@ from flows.dvc import Log
 Run = tuple[str, int]
 """A method and its pretraining seed."""
 Failures = dict[Run, CgdmerError]
+Start = Callable[[Sequence[Run], Log], Failures]
+REPEAT = "--repeat-one"
 fetching = threading.Lock()
 """DVC opens one revision at a time in a process."""
 
@@ -39,20 +41,24 @@ class AblationsFailed(CgdmerError):
     """Some runs failed; the results of all others are saved."""
 
 
-def run(profiles: Sequence[str], log: Log, start: Callable[[Sequence[Run], Log], Failures] | None = None) -> list[Run]:
+def run(
+    profiles: Sequence[str], log: Log, start: Start | None = None, *, repeat_one: bool = False
+) -> list[Run]:  # fmt: skip
     """Run the full method and the profiles where results are missing or stale, and show all rows in the report.
 
     An empty `profiles` means all of them. The first seed of every method comes first, so that a study that is stopped
-    compares all methods. `start` carries out the runs and returns the failures. Returns the runs that succeeded now.
-    Raises AblationsFailed with the names of those that failed, once all others are done.
+    compares all methods. With `repeat_one`, a first seed that has the same numbers as before vouches for the others.
+    `start` carries out the runs and returns the failures. Returns the runs that succeeded now. Raises AblationsFailed
+    with the names of those that failed, once all others are done.
     """
-    chosen = check(profiles)
+    chosen, start = check(profiles), start or in_threads
     reproduce(inputs(), log)
     now = study.state()
     wanted = [(name, seed) for seed in study.seeds() for name in (study.FULL, *chosen)]
-    due = [(name, seed) for name, seed in wanted if not study.is_current(name, seed, now)]
+    repeated = repeat(wanted, now, log, start) if repeat_one else []
+    due = missing(wanted, now)
     log(f"{len(wanted) - len(due)} of {len(wanted)} runs are up to date")
-    failed = (start or in_threads)(due, log)
+    failed = start(due, log)
     reproduce(controls(), log)
     summarise(log)
     reproduce([], log)
@@ -62,7 +68,25 @@ def run(profiles: Sequence[str], log: Log, start: Callable[[Sequence[Run], Log],
         raise AblationsFailed(
             f"{len(failed)} of {len(wanted)} runs failed: {runs}", fix=f"make ablations PROFILES='{' '.join(names)}'"
         )
-    return due
+    return repeated + due
+
+
+def missing(runs: Sequence[Run], now: study.State) -> list[Run]:
+    """Return the runs without a current result."""
+    return [(name, seed) for name, seed in runs if not study.is_current(name, seed, now)]
+
+
+def repeat(wanted: Sequence[Run], now: study.State, log: Log, start: Start) -> list[Run]:
+    """Run the first seed of methods with stale results, keep what it vouches for, and return what now has a result."""
+    first = study.seeds()[0]
+    before = {name: repeated_runs.stored(name) for name, seed in wanted if seed == first}
+    due = missing([(name, first) for name in before], now)
+    failed = start(due, log)
+    for name, results in before.items():
+        if kept := repeated_runs.take_over(name, results, now):
+            seeds = ", ".join(map(str, kept))
+            log(f"{name}: seed {first} has the same numbers as with earlier code, so it vouches for seeds {seeds}")
+    return [one for one in due if one not in failed]
 
 
 def check(profiles: Sequence[str]) -> list[str]:
@@ -230,16 +254,20 @@ def in_tasks(runs: Sequence[Run], log: Log) -> Failures:
 )  # fmt: skip
 def ablations(
     profiles: Annotated[list[str] | None, Field(description="Profiles to run; leave it empty to run all.")] = None,
+    repeat_one: Annotated[
+        bool, Field(description="One repeated seed with equal numbers vouches for the others.")
+    ] = False,
 ) -> list[str]:
     """Run the methods whose results are missing or stale; returns them as `method seed`."""
     output.outlive_reader()
-    return [f"{name} seed {seed}" for name, seed in run(profiles or [], get_run_logger().info, in_tasks)]
+    done = run(profiles or [], get_run_logger().info, in_tasks, repeat_one=repeat_one)
+    return [f"{name} seed {seed}" for name, seed in done]
 
 
 def main(words: Sequence[str]) -> int:
     """Run from a shell without a Prefect server, and return the exit code."""
     try:
-        run(words, _write)
+        run([word for word in words if word != REPEAT], _write, repeat_one=REPEAT in words)
     except CgdmerError as error:
         _write(str(error))
         return error.code

@@ -117,6 +117,7 @@ def row(name: str, results: Sequence[SeedResult], own: Method, full: Method, key
         controls=against_controls(full) if name == FULL else {},
         validation=_mean_of([result.validation for result in results]),
         pretraining=_mean_of([result.pretraining for result in results]),
+        vouched=[result.seed for result in results if result.vouched_by is not None],
     )
 
 

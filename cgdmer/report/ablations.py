@@ -28,6 +28,10 @@ SINGLE = (
     "Only one pretraining is finished of {}: what another seed would change is not in these intervals, and a small "
     f"p-value may be the seed's. To finish the study: {COMMAND}"
 )
+VOUCHED = (
+    "Seeds {}: pretrained with earlier code. The first seed of the same method was repeated with the present code, and "
+    "all its numbers are the same."
+)
 TERMS = {"contrastive": "alignment", "ecg_reconstruction": "masked ECG", "report_reconstruction": "masked words"}
 ZERO = "zero-shot"
 LEVEL = 0.05
@@ -75,7 +79,7 @@ def ablations_section(ablations: Ablations, outdated: Sequence[str] = ()) -> Htm
 
     `outdated` names files of an earlier format.
     """
-    notes = [el("p", line) for line in [*single(ablations), *stale(ablations), *old(outdated)]]
+    notes = [el("p", line) for line in [*single(ablations), *stale(ablations), *vouched(ablations), *old(outdated)]]
     if not ablations:
         return section("ablations", "Ablations", notes, lead=NONE)
     items = [el("li", el("b", titled(one)), f": {one.does}.") for one in ablations.values()]
@@ -103,7 +107,7 @@ def tables(ablations: Ablations) -> list[Table]:
 def text(ablations: Ablations, outdated: Sequence[str] = ()) -> str:
     """Return the Markdown before the tables: how they were made, and what they show in sentences."""
     lines = [f"- {line}" for line in sentences(ablations)]
-    notes = [*single(ablations), *stale(ablations), *old(outdated)]
+    notes = [*single(ablations), *stale(ablations), *vouched(ablations), *old(outdated)]
     return "\n\n".join([LEAD, "\n".join(lines), *notes] if ablations else [NONE, *notes])
 
 
@@ -119,6 +123,12 @@ def stale(ablations: Ablations) -> list[str]:
     if not any(one.stale for one in ablations.values()):
         return []
     return [f"Stale rows were made with other {', '.join(changes) or 'params, data or code'}. To fix: {COMMAND}"]
+
+
+def vouched(ablations: Ablations) -> list[str]:
+    """Return a note about pretrainings that a repeated one vouches for."""
+    seeds = sorted({seed for one in ablations.values() for seed in one.vouched})
+    return [VOUCHED.format(", ".join(map(str, seeds)))] if seeds else []
 
 
 def old(outdated: Sequence[str]) -> list[str]:

@@ -12,7 +12,7 @@ import yaml
 from prefect.context import TagsContext
 
 from cgdmer import paths
-from cgdmer.ablation_results import FORMAT
+from cgdmer.ablation_results import FORMAT, SeedResult
 from cgdmer.errors import ConfigError
 from cgdmer.evaluation import ablation_rows
 from cgdmer.evaluation import ablations as study
@@ -138,6 +138,47 @@ def test_a_stale_run_is_run_again_and_a_lost_one_is_read_from_its_experiment(com
     assert len(runs()) == 4
     write_text(paths.index("csn"), "other records")
     assert len(ablations.run(["random_masking"], lambda _: None)) == 4
+    assert len(runs()) == 8
+
+
+@pytest.mark.parametrize("same", [True, False])
+def test_after_a_change_of_code_one_repeated_run_vouches_for_the_others_if_its_numbers_are_the_same(
+    commands, monkeypatch, same
+):
+    """Without a change of its numbers, one run of each method is made; with one, all are."""
+    _, _, runs = commands
+    code, score = {"a.py": "1" * 64}, {"x": {"1.0": {"shared": 0.5}}}
+
+    def result(name, seed, now, folder):
+        return SeedResult(
+            format=FORMAT, method=name, seed=seed, key=now.key(name, seed), threads=1, made=now.made(name), auroc=score,
+            validation={}, zero_shot={}, pretraining={},
+        )  # fmt: skip
+
+    monkeypatch.setattr(ablation_rows, "seed_result", result)
+    monkeypatch.setattr(study, "code", lambda: code)
+    said = []
+    ablations.run(["no_disentanglement"], lambda _: None)
+    assert len(runs()) == 4
+    code["a.py"] = "2" * 64
+    score["x"]["1.0"]["shared"] = 0.5 if same else 0.6
+    ablations.run(["no_disentanglement"], said.append, repeat_one=True)
+    assert len(runs()) == (6 if same else 8)
+    assert sum("vouches for seeds 9" in line for line in said) == (2 if same else 0)
+    vouched = {seed: read_json(study.seed_file("full", seed)) for seed in (8, 9)}
+    assert [one.get("vouched_by") for one in vouched.values()] == [None, 8 if same else None]
+    assert all(study.is_current("full", seed, study.state()) for seed in (8, 9))
+
+
+def test_a_run_of_other_params_is_not_vouched_for(commands, monkeypatch):
+    _, _, runs = commands
+    monkeypatch.setattr(ablation_rows, "seed_result", lambda name, seed, now, folder: SeedResult(
+        format=FORMAT, method=name, seed=seed, key=now.key(name, seed), threads=1, made=now.made(name), auroc={},
+        validation={}, zero_shot={}, pretraining={},
+    ))  # fmt: skip
+    ablations.run(["no_disentanglement"], lambda _: None)
+    write_text(Path("params.yaml"), Path("params.yaml").read_text().replace("epochs: 8", "epochs: 9"))
+    ablations.run(["no_disentanglement"], lambda _: None, repeat_one=True)
     assert len(runs()) == 8
 
 

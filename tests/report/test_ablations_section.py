@@ -68,6 +68,13 @@ def test_every_fraction_and_zero_shot_stand_in_full_with_differences_intervals_p
     assert "stale" not in page.lower()
 
 
+def test_seeds_that_a_repeated_run_vouches_for_are_named(study):
+    assert "earlier code" not in ablations.text(study)
+    partly = {**study, "no_eyes": replace(study["no_eyes"], vouched=[9, 10])}
+    for words in (ablations.text(partly), str(ablations.ablations_section(partly))):
+        assert "Seeds 9, 10: pretrained with earlier code." in words
+
+
 def test_a_dot_stands_for_every_pretraining(study):
     page = ablations.ablations_section(study)
     assert len(re.findall(r"<circle", page)) == 3 * 2 * 3  # columns, methods, pretrainings
