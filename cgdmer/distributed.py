@@ -5,6 +5,8 @@ import logging
 import os
 import signal
 import socket
+import sys
+import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -21,6 +23,9 @@ from cgdmer.errors import CgdmerError, ConfigError, DataError, Preempted, Traini
 
 GRACE = 30.0
 """Seconds that the other processes have to stop by themselves after one has failed."""
+LEAVE = 60.0
+"""Seconds that a process with NCCL waits for the others when its interpreter exits."""
+log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
@@ -60,7 +65,7 @@ class World:
 def join() -> World:
     """Join the processes that `torchrun` or `launch` started; alone, return a world of one.
 
-    ConfigError when CGDMER_DEVICE names a device that does not exist.
+    ConfigError when CGDMER_DEVICE names a device that does not exist, or one GPU for several processes.
     """
     size, local = int(os.environ.get("WORLD_SIZE", "1")), int(os.environ.get("LOCAL_RANK", "0"))
     device = choose_device(local)
@@ -69,7 +74,7 @@ def join() -> World:
     if not dist.is_initialized():
         on_gpu = device.type == "cuda"
         dist.init_process_group("nccl" if on_gpu else "gloo", device_id=device if on_gpu else None)
-        atexit.register(leave)
+        atexit.register(_leave_at_exit)
     return World(dist.get_rank(), size, device)
 
 
@@ -79,36 +84,95 @@ def leave() -> None:
         dist.destroy_process_group()
 
 
-def choose_device(local: int = 0) -> torch.device:
-    """Return the device CGDMER_DEVICE; `auto` is the GPU numbered `local` if there is any, else the CPU."""
-    name = environment.read().device
-    if name == "auto":
-        name = f"cuda:{local}" if torch.cuda.is_available() else "cpu"
+def abort(error: BaseException) -> None:
+    """End this process at once, with the error's exit code, if it works with others through NCCL; else do nothing.
+
+    `leave` would wait for the other ranks, which may be stuck in a collective that needs this one. Once the process is
+    gone, `launch` or `torchrun` ends them. torch's `_abort_process_group` is no substitute: it may block too, and the
+    watchdog thread of NCCL may answer it with SIGABRT, which would replace the exit code. All ranks raise Preempted
+    together, so they can leave in good order.
+    """
+    if isinstance(error, Preempted) or not _uses_nccl():
+        return
+    if not isinstance(error, CgdmerError):
+        log.error("this process failed", exc_info=error)
     try:
-        device = torch.device(name)
-    except RuntimeError as error:
-        raise ConfigError(f"CGDMER_DEVICE={name}", allowed="auto, cpu, cuda, cuda:N") from error
-    if device.type == "cuda" and not torch.cuda.is_available():
-        raise ConfigError(f"CGDMER_DEVICE={name}, but torch sees no GPU", fix="export CGDMER_DEVICE=cpu")
-    if device.type == "cuda":
-        torch.cuda.set_device(device)
+        logging.shutdown()
+        sys.stdout.flush()
+        sys.stderr.flush()
+    finally:
+        os._exit(error.code if isinstance(error, CgdmerError) else 1)
+
+
+def _leave_at_exit() -> None:
+    """Leave the process group when the interpreter exits, as under `torchrun`; with NCCL, wait at most LEAVE seconds.
+
+    If this process has failed, which cannot be seen here, the others may be stuck in a collective that needs it.
+    """
+    if not _uses_nccl():
+        leave()
+        return
+    thread = threading.Thread(target=leave, daemon=True)
+    thread.start()
+    thread.join(LEAVE)
+
+
+def _uses_nccl() -> bool:
+    return dist.is_initialized() and dist.get_backend() == "nccl"
+
+
+def choose_device(local: int = 0) -> torch.device:
+    """Return the device that CGDMER_DEVICE names, and make a GPU the current one.
+
+    `auto` and `cuda` are the GPU numbered `local`; without any GPU, `auto` is the CPU. ConfigError when there is no
+    such GPU, or when several processes would share the one that is named.
+    """
+    name = environment.read().device
+    if name == "cpu" or (name == "auto" and not torch.cuda.is_available()):
+        return torch.device("cpu")
+    number = name.partition(":")[2]
+    check_gpus(name, int(os.environ.get("WORLD_SIZE", "1")), int(number or local) + 1)
+    device = torch.device("cuda", int(number or local))
+    torch.cuda.set_device(device)
     return device
+
+
+def check_gpus(name: str, processes: int, needed: int) -> None:
+    """Raise ConfigError if there are fewer than `needed` GPUs, or if several processes would share GPU `name`."""
+    asked, present = f"CGDMER_DEVICE={name}", torch.cuda.device_count()
+    if not torch.cuda.is_available():
+        raise ConfigError(f"{asked}, but torch sees no GPU", allowed="auto, cpu", fix="export CGDMER_DEVICE=cpu")
+    if ":" in name and processes > 1:
+        problem = f"{asked} with {processes} processes, but each needs a GPU of its own"
+        raise ConfigError(problem, allowed="auto, cpu, cuda", fix="export CGDMER_DEVICE=cuda")
+    if needed <= present:
+        return
+    if ":" in name:
+        numbers = ", ".join(f"cuda:{number}" for number in range(present))
+        problem = f"{asked}, but torch sees {present} GPUs"
+        raise ConfigError(problem, allowed=f"auto, cpu, cuda, {numbers}", fix="export CGDMER_DEVICE=auto")
+    raise ConfigError(
+        f"{asked} with {needed} processes or more on this machine, but torch sees {present} GPUs",
+        allowed=f"one process per GPU, so at most {present}",
+        fix=f"export CGDMER_DEVICES={present}; with torchrun, --nproc-per-node {present}",
+    )
 
 
 def process_count() -> int:
     """Return how many processes to use, from CGDMER_DEVICES; 1 when this process is one of several already.
 
-    ConfigError when CGDMER_DEVICES is neither `auto` nor a positive number.
+    ConfigError when CGDMER_DEVICES is neither `auto` nor a positive number, or more than CGDMER_DEVICE allows.
     """
     if "WORLD_SIZE" in os.environ:
         return 1
-    devices = environment.read().devices
-    if devices == "auto":
-        on_gpu = environment.read().device in ("auto", "cuda") and torch.cuda.is_available()
-        return torch.cuda.device_count() if on_gpu else 1
-    if not devices.isdigit() or int(devices) < 1:
-        raise ConfigError(f"CGDMER_DEVICES={devices}", allowed="auto, or a whole number from 1")
-    return int(devices)
+    variables = environment.read()
+    on_gpu = variables.device != "cpu" and torch.cuda.is_available()
+    if variables.devices == "auto":
+        return torch.cuda.device_count() if on_gpu and variables.device in ("auto", "cuda") else 1
+    count = int(variables.devices)
+    if count > 1 and (on_gpu or variables.device.startswith("cuda")):
+        check_gpus(variables.device, count, count)
+    return count
 
 
 def launch(count: int, function: Callable[..., None], *arguments: Any) -> None:
@@ -153,11 +217,15 @@ def _enter(rank: int, count: int, port: int, function: Callable[..., None], argu
     os.environ.update({name: str(value) for name, value in variables.items()})
     try:
         function(*arguments)
-    except CgdmerError as error:
-        logging.getLogger(__name__).error("%s", error)
-        raise SystemExit(error.code) from error
-    finally:
+    except BaseException as error:
+        if isinstance(error, CgdmerError):
+            log.error("%s", error)
+        abort(error)
         leave()
+        if isinstance(error, CgdmerError):
+            raise SystemExit(error.code) from error
+        raise
+    leave()
 
 
 @contextmanager

@@ -24,6 +24,8 @@ LOCK_WAIT = 3600.0
 """Longest wait for another DVC process, in seconds."""
 DATA_STAGES = ("protocol", "acquire", "index", "shards", "validate", "pretraining_set")
 """Stages that read and write more than they compute."""
+GPU_STAGES = ("pretrain", "embed", "control", "robustness", "finetune", "probe")
+"""Stages that use GPUs if there are any, all of them or the first one, so they run one at a time."""
 DATA_SLOTS = max(4, os.cpu_count() or 1)
 """Number of data stages that run at the same time in one flow run."""
 PAUSE = 2.0
@@ -45,12 +47,12 @@ class StageInterrupted(CgdmerError):
 
 
 def compute_slots() -> int:
-    """Return how many stages may compute at the same time: one, plus one for each GPU.
+    """Return how many stages may compute at the same time: one on the CPU, plus one if the machine has GPUs.
 
     On a CPU every stage uses all cores. Two at the same time would wait for each other at every operation and take many
-    times longer than one after the other.
+    times longer than one after the other. A stage on GPUs may use all of them.
     """
-    return 1 + len(glob.glob("/dev/nvidia[0-9]*"))
+    return 1 + bool(glob.glob("/dev/nvidia[0-9]*"))
 
 
 class Running:
@@ -60,11 +62,15 @@ class Running:
         self.processes: set[subprocess.Popen[str]] = set()
         self.lock, self.stopped = threading.Lock(), False
         self.data_slots = threading.BoundedSemaphore(DATA_SLOTS)
-        self.compute_slots = threading.BoundedSemaphore(compute_slots())
+        self.compute_slots = threading.BoundedSemaphore(1)
+        self.gpu_slots = threading.BoundedSemaphore(1) if compute_slots() > 1 else self.compute_slots
 
     def slots(self, stage: str) -> threading.BoundedSemaphore:
         """Return the semaphore that limits stages of this kind."""
-        return self.data_slots if stage.split("@")[0] in DATA_STAGES else self.compute_slots
+        kind = stage.split("@")[0]
+        if kind in DATA_STAGES:
+            return self.data_slots
+        return self.gpu_slots if kind in GPU_STAGES else self.compute_slots
 
     def start(self, command: list[str]) -> subprocess.Popen[str]:
         """Start a command under the guard, in its own session, so that signals sent to this process do not reach it."""

@@ -24,6 +24,9 @@ from flows import notifications
 from flows.services import POOL
 from flows.tasks import GPU
 
+GPU_TASKS = 1
+"""Tasks of the tag `gpu` that run at the same time. Each has all GPUs of the machine: pretraining and embedding start
+one process per GPU, and the other stages use the first GPU."""
 SILENCE = timedelta(seconds=90)
 """A run without a heartbeat for this long counts as crashed; it sends one every 30 s."""
 CANCELLING = timedelta(minutes=15)
@@ -35,10 +38,10 @@ RUNNING_TASKS = TaskRunFilter(state=TaskRunFilterState(type=TaskRunFilterStateTy
 
 
 async def provision() -> None:
-    """Create what is missing; a second call changes nothing but the number of devices."""
+    """Create what is missing; a second call changes nothing. A GPU limit of another size is replaced."""
     async with get_client() as client:
         await _pool(client)
-        await client.create_concurrency_limit(tag=GPU, concurrency_limit=devices())
+        await client.create_concurrency_limit(tag=GPU, concurrency_limit=GPU_TASKS)
         for wanted in automations():
             existing = await client.read_automations_by_name(wanted.name)
             for automation in existing:
@@ -51,13 +54,6 @@ async def provision() -> None:
 async def _pool(client: PrefectClient) -> None:
     with contextlib.suppress(ObjectAlreadyExists):
         await client.create_work_pool(WorkPoolCreate(name=POOL, type="process"))
-
-
-def devices() -> int:
-    """Return the number of GPUs, or 1 without a GPU: the CPU counts as one device."""
-    import torch
-
-    return max(1, torch.cuda.device_count())
 
 
 def automations() -> list[AutomationCore]:

@@ -19,7 +19,9 @@ UNCHANGED = "nothing had changed"
 Result = State[bool]
 """The final state of a stage's task; its data is True if the stage ran."""
 GPU = "gpu"
-"""Tag of tasks that need an accelerator; `make deploy` allows one running task per device."""
+"""Tag of tasks that need an accelerator; `make deploy` allows one running task, which has all GPUs of the machine."""
+IF_ANY_GPU = [GPU] if dvc.compute_slots() > 1 else []
+"""The tag of tasks that use GPUs where there are any, and that need not wait for those of another machine."""
 
 
 @dataclass(frozen=True)
@@ -87,7 +89,7 @@ def stage(name: str) -> Result:
     return _reproduce(name, 6 * HOUR, plain)
 
 
-@task(retries=2, task_run_name="{name}", **RETRIES)
+@task(retries=2, task_run_name="{name}", tags=IF_ANY_GPU, **RETRIES)
 def control(name: str) -> Result:
     """Embed with an encoder that needs no pretraining; large published ones take hours on a CPU."""
     return _reproduce(name, 24 * HOUR, plain)
@@ -107,7 +109,7 @@ def pretrain(name: str) -> Result:
 
 @task(retries=2, task_run_name="{name}", tags=[GPU], **RETRIES)
 def gpu_stage(name: str) -> Result:
-    """Run one DVC stage on an accelerator."""
+    """Run one DVC stage on the GPUs of the machine."""
     return _reproduce(name, 24 * HOUR, plain)
 
 

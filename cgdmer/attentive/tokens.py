@@ -12,7 +12,7 @@ from torch import Tensor, nn
 from cgdmer.encoders import Encoder
 from cgdmer.encoders.adapter import Adapted
 from cgdmer.encoders.base import check_signal
-from cgdmer.encoders.batches import batch_size
+from cgdmer.encoders.batches import batch_size, exact_fp32
 from cgdmer.encoders.form import Inputs, all_leads, inputs
 from cgdmer.encoders.pretrained import Pretrained
 from cgdmer.errors import ConfigError, did_you_mean
@@ -68,7 +68,7 @@ def tokens_of(encoder: Encoder, signal: np.ndarray, valid: np.ndarray) -> list[n
     if isinstance(encoder, Pretrained):
         return _of_own(encoder, signal, valid)
     assert isinstance(encoder, Adapted)
-    batch, records = batch_size(encoder.device, len(signal)), []
+    batch, records = batch_size(encoder.device), []
     for begin in range(0, len(signal), batch):
         full, present = all_leads(signal[begin : begin + batch], numbers)
         prepared = inputs(encoder.form, full, encoder.fs, valid[begin : begin + batch], present)
@@ -92,7 +92,7 @@ def _of_network(encoder: Adapted, batch: Inputs) -> list[np.ndarray]:
     """Run a network, and join the tokens of the windows of one record."""
     layer = LAYERS[encoder.name]
     arrays = [torch.from_numpy(array).to(encoder.device) for array in batch.arrays]
-    with torch.no_grad(), outputs(child(encoder.network, layer.child)) as calls:
+    with torch.no_grad(), exact_fp32(), outputs(child(encoder.network, layer.child)) as calls:
         encoder.network(*arrays)
     ((_, output),) = calls
     tokens = (output.transpose(1, 2) if layer.maps else output).float()  # (R, N, D)

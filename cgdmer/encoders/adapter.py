@@ -15,7 +15,7 @@ from torch import Tensor, nn
 
 from cgdmer import environment
 from cgdmer.encoders.base import Setup, check_signal
-from cgdmer.encoders.batches import batch_size, encode_in_batches
+from cgdmer.encoders.batches import batch_size, encode_in_batches, exact_fp32
 from cgdmer.encoders.form import Form, Inputs, all_leads, inputs
 from cgdmer.encoders.published import WEIGHTS, Card
 from cgdmer.encoders.state import encoder_state
@@ -52,11 +52,12 @@ class Adapted:
             full, present = all_leads(signal[rows], numbers)
             return self._features(inputs(self.form, full, self.fs, valid[rows], present))
 
-        return {"pooled": np.concatenate(encode_in_batches(encode, len(signal), batch_size(self.device, len(signal))))}
+        return {"pooled": np.concatenate(encode_in_batches(encode, len(signal), batch_size(self.device)))}
 
     def _features(self, batch: Inputs) -> np.ndarray:
         """Run the network on the rows of a batch, and average them by record."""
-        features: Tensor = self.network(*(torch.from_numpy(array).to(self.device) for array in batch.arrays))
+        with exact_fp32():
+            features: Tensor = self.network(*(torch.from_numpy(array).to(self.device) for array in batch.arrays))
         rows = features.float().cpu().numpy()
         if rows.shape != (len(batch.record), self.form.width):
             raise ConfigError(

@@ -1,7 +1,8 @@
 """Small batches side by side on the CPU, one thread each."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from functools import partial
 from typing import TypeVar
 
@@ -13,9 +14,30 @@ CPU_BATCH = 8
 cleared for as long as it is computed in (docs/adding_an_encoder.md)."""
 
 
-def batch_size(device: torch.device, records: int) -> int:
-    """Return how many of `records` are encoded at once; a GPU takes all of them."""
-    return CPU_BATCH if device.type == "cpu" else max(1, records)
+GPU_BATCH = 256
+"""Records that a GPU encodes at once, whatever the caller has: 4 GB for the largest model of a profile."""
+
+
+def batch_size(device: torch.device) -> int:
+    """Return how many records are encoded at once."""
+    return CPU_BATCH if device.type == "cpu" else GPU_BATCH
+
+
+@contextmanager
+def exact_fp32() -> Iterator[None]:
+    """Compute fp32 without TF32, which GPUs use for convolutions by default and training for all products.
+
+    Features of a GPU and a CPU then agree to rounding, whatever ran in this process before.
+    """
+    cudnn = torch.backends.cudnn
+    before = torch.get_float32_matmul_precision(), cudnn.allow_tf32
+    torch.set_float32_matmul_precision("highest")
+    cudnn.allow_tf32 = False
+    try:
+        yield
+    finally:
+        torch.set_float32_matmul_precision(before[0])
+        cudnn.allow_tf32 = before[1]
 
 
 def encode_in_batches(encode: Callable[[slice], Outcome], records: int, batch: int) -> list[Outcome]:

@@ -8,6 +8,7 @@ import torch
 
 from cgdmer import environment, report_text
 from cgdmer.encoders.base import check_signal
+from cgdmer.encoders.batches import batch_size, exact_fp32
 from cgdmer.errors import ConfigError
 from cgdmer.models import weights
 from cgdmer.models.cgdmer import CGDMER
@@ -18,8 +19,6 @@ from cgdmer.signals.leads import LEADS
 IMPOSSIBLE = 10.0
 """Times `signal.max_amplitude_mv`, beyond which values are refused; disturbed records of the robustness stage stay
 below."""
-CPU_BATCH = 8
-"""Records that a CPU encodes at once: few enough that the activations stay in its cache."""
 
 
 class Pretrained:
@@ -59,9 +58,10 @@ class Pretrained:
         patch = self.model.settings.patch
         if valid.size and valid.min() < patch:
             raise ConfigError(f"a record of {valid.min()} samples", allowed=f"at least one patch of {patch} samples")
-        batch = CPU_BATCH if self.device.type == "cpu" else max(1, len(signal))
+        batch = batch_size(self.device)
         starts = range(0, max(1, len(signal)), batch)
-        chunks = [self._encode(signal[i : i + batch], numbers, valid[i : i + batch]) for i in starts]
+        with exact_fp32():
+            chunks = [self._encode(signal[i : i + batch], numbers, valid[i : i + batch]) for i in starts]
         return {name: np.concatenate([chunk[name] for chunk in chunks]) for name in self.dims}
 
     def _check_unit(self, signal: np.ndarray) -> None:
@@ -92,7 +92,8 @@ class Pretrained:
                 fix="set objective.contrastive or objective.statements above 0",
             )
         token_ids = [self.model.tokenizer(texts[i : i + batch]) for i in range(0, len(texts), batch)]
-        vectors = [self.model.report_features(torch.from_numpy(ids).long().to(self.device)) for ids in token_ids]
+        with exact_fp32():
+            vectors = [self.model.report_features(torch.from_numpy(ids).long().to(self.device)) for ids in token_ids]
         empty = torch.zeros(0, self.model.settings.projection)  # for no texts at all
         return torch.cat([empty.to(self.device), *vectors]).float().cpu().numpy()
 

@@ -16,7 +16,7 @@ from cgdmer.distributed import choose_device, threads
 from cgdmer.errors import ConfigError
 from cgdmer.files import atomic, read_json, sha256, work_key, write_json
 from cgdmer.finetuning.classifier import Classifier, load_backbone
-from cgdmer.finetuning.training import Labelled, Signals, fit, predict
+from cgdmer.finetuning.training import Labelled, Signals, fit, memory_errors, predict
 from cgdmer.models.cgdmer import CGDMER
 from cgdmer.probing import bootstrap, linear_probe, metrics, subsets
 from cgdmer.probing.cohort import Cohort, scorable
@@ -89,7 +89,7 @@ def run_once(
     def score(logits: np.ndarray) -> float:
         return metrics.macro(metrics.auroc(all_classes(logits), cohort.val.labels))
 
-    with threads(1):
+    with threads(1), memory_errors(finetune.batch):
         backbone, signal = load_backbone(paths.MODEL, pretrained=pretrained, seed=seed)
         check_form(signals.shards, signal, backbone)
         classifier = Classifier(backbone, int(trainable.sum())).to(signals.device)

@@ -3,6 +3,7 @@
 import copy
 import math
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 
 import numpy as np
@@ -16,10 +17,12 @@ from cgdmer.shards import Shards
 from cgdmer.shards.batches import lead_flags
 from cgdmer.training.engine import set_precision
 from cgdmer.training.optimiser import learning_rate
-from cgdmer.training.records import mix_seed
+from cgdmer.training.records import mix_seed, split_micro_batches
 
 PREDICT_BATCH = 256
-"""Records predicted at once."""
+"""Records that a CPU predicts at once."""
+GPU_RECORDS = 32
+"""Records that a GPU trains on or predicts at once: 8 GB of activations for the largest model of a profile."""
 Inputs = tuple[Tensor, Tensor, Tensor]
 """int16 microvolt (B, 12, T), valid samples (B,) and missing leads (B, 12)."""
 
@@ -86,7 +89,8 @@ def fit(
                 step = epoch * steps + number
                 group["lr"] = scale * learning_rate(step, steps * settings.epochs, peak, settings.warmup)
             torch.manual_seed(mix_seed(seed, "dropout", epoch, number))
-            update(classifier, optimiser, signals(train.rows[positions]), train.labels[positions], settings.clip)
+            batch = Labelled(train.rows[positions], train.labels[positions])
+            update(classifier, optimiser, signals, batch, settings.clip)
         scores.append(score(predict(classifier, signals, val)))
         if math.isnan(scores[-1]) or scores[-1] > best_score:
             best_score, best_state = scores[-1], copy.deepcopy(classifier.state_dict())
@@ -133,11 +137,38 @@ def order(records: int, passes: int, batch: int, seed: tuple[int, int]) -> Itera
 
 
 def update(
-    classifier: Classifier, optimiser: torch.optim.AdamW, inputs: Inputs, labels: np.ndarray, clip: float
+    classifier: Classifier, optimiser: torch.optim.AdamW, signals: Signals, batch: Labelled, clip: float
 ) -> None:
-    """Take one step on the mean binary cross-entropy over records and classes; `labels` are (B, C)."""
-    logits = classifier(*inputs)
-    targets = torch.from_numpy(labels.astype(np.float32)).to(logits.device)  # (B, C)
+    """Take one step on the mean binary cross-entropy over the records and classes of a batch.
+
+    A GPU gets the batch in micro-batches, each weighted by its share of the records. The gradient is that of the whole
+    batch up to rounding, because no term and no layer compares records; with dropout, the division decides which units
+    are dropped.
+    """
+    optimiser.zero_grad(set_to_none=True)
+    for positions, share in micro_batches(len(batch.rows), signals.device):
+        (mean_loss(classifier, signals(batch.rows[positions]), batch.labels[positions]) * share).backward()
+    torch.nn.utils.clip_grad_norm_(classifier.parameters(), clip)
+    optimiser.step()
+
+
+def micro_batches(records: int, device: torch.device) -> list[tuple[np.ndarray, float]]:
+    """Return the positions of each micro-batch and its share of the records; a CPU takes all of them at once."""
+    number = -(-records // records_at_once(device, records))
+    return [(positions, share) for (positions,), share in split_micro_batches(np.arange(records), number, 1)]
+
+
+def records_at_once(device: torch.device, on_cpu: int) -> int:
+    """Return how many records the device takes at once: `on_cpu` on a CPU, whose memory is not the scarce one."""
+    return GPU_RECORDS if device.type == "cuda" else on_cpu
+
+
+def mean_loss(classifier: Classifier, inputs: Inputs, labels: np.ndarray) -> Tensor:
+    """Return the mean binary cross-entropy; `labels` are (B, C). TrainingStopped if it is not finite."""
+    device = inputs[0].device
+    with torch.autocast(device.type, torch.bfloat16, enabled=uses_bf16(device)):
+        logits = classifier(*inputs).float()
+    targets = torch.from_numpy(labels.astype(np.float32)).to(device)  # (B, C)
     loss = torch.nn.functional.binary_cross_entropy_with_logits(logits, targets)
     if not loss.isfinite():
         raise TrainingStopped(
@@ -145,17 +176,35 @@ def update(
             allowed="finite numbers",
             fix="lower finetune.lr or finetune.scratch_lr in params.yaml",
         )
-    optimiser.zero_grad(set_to_none=True)
-    loss.backward()
-    torch.nn.utils.clip_grad_norm_(classifier.parameters(), clip)
-    optimiser.step()
+    return loss
+
+
+def uses_bf16(device: torch.device) -> bool:
+    """Return True where pretraining with `train.precision: auto` uses bf16."""
+    return device.type == "cuda"
+
+
+@contextmanager
+def memory_errors(batch: int) -> Iterator[None]:
+    """Raise TrainingStopped, which names `finetune.batch`, when the GPU runs out of memory."""
+    try:
+        yield
+    except torch.OutOfMemoryError as error:
+        problem, at_once = str(error).partition(". ")[0].removesuffix("."), min(batch, GPU_RECORDS)
+        free = "free memory of the GPU and run it again, which keeps the finished runs"
+        smaller = f"set finetune.batch: {at_once // 2} in params.yaml, which begins anew; or " if at_once > 1 else ""
+        raise TrainingStopped(
+            f"fine-tuning with finetune.batch: {batch}: {problem}",
+            allowed=f"{at_once} records at once that fit in GPU memory",
+            fix=smaller + free,
+        ) from error
 
 
 @torch.no_grad()
 def predict(classifier: Classifier, signals: Signals, rows: np.ndarray) -> np.ndarray:
     """Return logits in eval mode, float32 (n, C), in the order of `rows` (n,)."""
     classifier.eval()
-    starts = range(0, len(rows), PREDICT_BATCH)
-    batches = [classifier(*signals(rows[begin : begin + PREDICT_BATCH])) for begin in starts]
+    at_once = records_at_once(signals.device, PREDICT_BATCH)
+    batches = [classifier(*signals(rows[begin : begin + at_once])) for begin in range(0, len(rows), at_once)]
     logits: np.ndarray = torch.cat(batches).float().cpu().numpy()
     return logits

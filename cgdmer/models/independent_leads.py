@@ -11,7 +11,8 @@ from cgdmer.signals.leads import HEXAXIAL, INDEPENDENT, LEADS, LIMB
 def independent_leads(signal: Tensor, missing: Tensor) -> tuple[Tensor, Tensor]:
     """Return the leads I, II and V1-V6 of (B, 12, T), as (B, 8, T), and which of them are missing, bool (B, 8)."""
     if bool(missing[:, :2].any()):
-        return with_computed_limb(signal, missing)
+        with torch.autocast(signal.device.type, enabled=False):  # bf16 would be wrong by up to some percent
+            return with_computed_limb(signal, missing)
     return signal[:, INDEPENDENT], missing[:, INDEPENDENT]
 
 

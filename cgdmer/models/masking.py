@@ -4,6 +4,7 @@ Letters: B records, L leads, N patch columns, V visible ECG tokens, S report tok
 """
 
 from dataclasses import dataclass
+from functools import cache
 
 import torch
 from torch import Tensor
@@ -56,8 +57,19 @@ def rounded_shares(counts: Tensor, most: int, share: float) -> Tensor:
 
     A table gives the same numbers as a single call does; a product in fp32 would round some of them differently.
     """
-    table = [rounded_share(count, share) for count in range(most + 1)]
-    return torch.tensor(table, device=counts.device)[counts]
+    if torch.compiler.is_compiling():  # a compiled model has the table as a constant
+        return torch.tensor(_shares(most, share), device=counts.device)[counts]
+    return _shares_on(counts.device, most, share)[counts]
+
+
+def _shares(most: int, share: float) -> list[int]:
+    return [rounded_share(count, share) for count in range(most + 1)]
+
+
+@cache
+def _shares_on(device: torch.device, most: int, share: float) -> Tensor:
+    """Copy the table to a device; a copy in every step would let the host wait for the GPU."""
+    return torch.tensor(_shares(most, share), device=device)
 
 
 def sample_mask(present: Tensor, noise: Noise, settings: Masking, *, full: bool) -> Mask:

@@ -30,8 +30,8 @@ what depends on them.
 """
 PROFILES = """## Profiles
 
-`python -m cgdmer profile NAME` writes `params.yaml`: the demo profile, updated with `params/NAME.yaml`. `encoder` and `folds`
-are no profiles of the pipeline: each is read by the command that it names.
+`python -m cgdmer profile NAME` writes `params.yaml`: the demo profile, updated with `params/NAME.yaml`. `encoder` and
+`folds` are no profiles of the pipeline: each is read by the command that it names.
 
 """
 NAMES = {int: "integer", float: "number", str: "text", bool: "`true` or `false`", type(None): "`null`"}

@@ -220,7 +220,8 @@ class Train(Section):
     ema: float = Field(default=0.0, ge=0, lt=1)
     """Decay per step of the exponential moving average of the weights; 0 for no averaging."""
     compile: bool = False
-    """Whether the model is compiled with `torch.compile`: slower to start, faster per step."""
+    """Whether the model is compiled with `torch.compile`: slower to start, faster per step. It is compiled for each
+    width of the reports, which are then padded to powers of two. Needs a C compiler."""
     gradient_checkpointing: bool = False
     """Whether activations are recomputed in the backward pass: slower, with less memory."""
     precision: Literal["auto", "fp32", "bf16"] = "auto"

@@ -1,5 +1,6 @@
 """The ECG encoder as an ONNX graph: any number of records, padding and missing leads as in `encode`."""
 
+import copy
 import logging
 import warnings
 from pathlib import Path
@@ -49,8 +50,10 @@ class Graph(nn.Module):
 def export(encoder: Pretrained, path: Path) -> float:
     """Write the graph and return its largest difference from the encoder, on records that it was not traced with.
 
-    DataError if that is more than `TOLERANCE`; nothing is written then.
+    Both run on the CPU, whatever the device of the encoder. DataError if the difference is more than `TOLERANCE`;
+    nothing is written then.
     """
+    encoder = on_cpu(encoder)
     batch = torch.export.Dim("batch")
     traced = torch.zeros(2, len(LEADS), encoder.samples), torch.full((2,), encoder.samples, dtype=torch.int32)
     traced[0].normal_(generator=torch.Generator().manual_seed(0))
@@ -58,13 +61,20 @@ def export(encoder: Pretrained, path: Path) -> float:
         warnings.simplefilter("ignore")  # of the exporter about its own internals
         logging.getLogger("torch.onnx").setLevel(logging.ERROR)
         torch.onnx.export(
-            Graph(encoder).eval().cpu(), traced, temporary, input_names=list(INPUTS), output_names=list(encoder.dims),
+            Graph(encoder).eval(), traced, temporary, input_names=list(INPUTS), output_names=list(encoder.dims),
             dynamic_shapes={name: {0: batch} for name in INPUTS}, dynamo=True, external_data=False, verbose=False,
         )  # fmt: skip
         difference = parity(encoder, temporary)
         if not difference <= TOLERANCE:
             raise DataError(f"the graph differs from the encoder by {difference:.2g}", allowed=f"at most {TOLERANCE:g}")
     return difference
+
+
+def on_cpu(encoder: Pretrained) -> Pretrained:
+    """Return the encoder with a copy of its model on the CPU; the one that was given stays on its device."""
+    twin = copy.copy(encoder)
+    twin.model, twin.device = copy.deepcopy(encoder.model).cpu(), torch.device("cpu")
+    return twin
 
 
 def parity(encoder: Pretrained, path: Path) -> float:

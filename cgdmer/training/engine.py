@@ -40,6 +40,10 @@ class Task(Protocol):
     def terms_across_records(self, outputs: Outputs, ids: Tensor, rank_layout: RankLayout) -> dict[str, Tensor]: ...
 
 
+COMPILATIONS = 64
+"""Most forms of a batch for which a task is compiled; torch runs all others without, which it logs."""
+
+
 class Engine:
     """Trains a task. Between steps, `state` describes it completely."""
 
@@ -55,9 +59,9 @@ class Engine:
         self.non_finite = torch.zeros((), device=self.device)
         self.optimiser.skip_while(self.non_finite)
         self.average = copy.deepcopy(task).requires_grad_(False) if train.ema else None
-        self.generator = torch.Generator(self.device)
+        self.generator = torch.Generator()  # of the CPU, because GPUs of two kinds draw different numbers
         self.updating = False
-        self.local = cast(Callable[..., dict[str, Tensor]], torch.compile(task) if train.compile else self.task)
+        self.local = cast(Callable[..., dict[str, Tensor]], compiled(task) if train.compile else self.task)
         self.forward = self._data_parallel() if world.size > 1 else self.local
 
     def _data_parallel(self) -> Callable[..., dict[str, Tensor]]:
@@ -160,7 +164,8 @@ class Engine:
         self.generator.manual_seed(mix_seed(self.train.seed, "masks", *purpose))
         begin = sum(sizes[:chunk])
         noise = cast(Task, self.task).draw_noise(sum(sizes), self.generator)
-        return {name: values[begin : begin + sizes[chunk]] for name, values in noise.items()}
+        rows = slice(begin, begin + sizes[chunk])
+        return {name: values[rows].to(self.device, non_blocking=True) for name, values in noise.items()}
 
     def pin(self, batch: Batch) -> Batch:
         """Copy a batch into pinned memory for a GPU; called by the threads that prefetch."""
@@ -260,6 +265,12 @@ class Engine:
             if module is not None:
                 module.load_state_dict({k.removeprefix(prefix): v for k, v in tensors.items() if k.startswith(prefix)})
         optimiser.restore_state(self.optimiser, self.names, tensors)
+
+
+def compiled(task: nn.Module) -> object:
+    """Compile a task; it is compiled anew for each width of the reports, each size of a batch, and missing leads."""
+    torch._dynamo.config.recompile_limit = max(torch._dynamo.config.recompile_limit, COMPILATIONS)
+    return torch.compile(task)
 
 
 def set_gradient_checkpointing(task: nn.Module, on: bool) -> None:

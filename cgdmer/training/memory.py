@@ -14,10 +14,12 @@ log = logging.getLogger(__name__)
 
 
 def try_widest(engine: Engine, micro_batches: list[MicroBatch]) -> None:
-    """Run a step without effect on the widest batch and log the peak memory of the GPU.
+    """Run two steps without effect on the widest batch and log the peak memory of the GPU in the second.
 
-    So a batch that is too large fails at once, and not after hours.
+    So a batch that is too large fails at once, and not after hours. The first step creates the optimiser's state after
+    its activations were freed; every later one holds both.
     """
+    engine.try_step(micro_batches)
     if engine.device.type == "cuda":
         torch.cuda.reset_peak_memory_stats(engine.device)
     engine.try_step(micro_batches)

@@ -19,21 +19,28 @@ from cgdmer.shards import Shards, batches
 from cgdmer.shards.batches import Pairs
 from cgdmer.training.statements import Statements
 
+FEWEST_TOKENS = 16
+"""The smallest power of two to which reports are cut."""
+
 
 class Records:
     """ECG-report pairs of chosen rows. Called with positions among them, it returns a `Batch` in host memory."""
 
     def __init__(
-        self, shards: Shards, rows: np.ndarray, tokenizer: Tokenizer | None, *, statements: bool = False
-    ) -> None:
-        """`rows` (n,) are row numbers in `shards`; `statements` adds the single statements of the reports."""
+        self, shards: Shards, rows: np.ndarray, tokenizer: Tokenizer | None, *, statements: bool = False,
+        few_widths: bool = False,
+    ) -> None:  # fmt: skip
+        """`rows` (n,) are row numbers in `shards`; `statements` adds the single statements of the reports.
+
+        With `few_widths`, reports are cut to powers of two, because a compiled model is compiled anew for every width.
+        """
         reports, report_of_row = shards.reports()
         self.reports = reports
         self.statements = Statements(tokenizer) if tokenizer and statements else None
         tokens = tokenizer(reports) if tokenizer else np.zeros((len(reports), 1), dtype=np.int32)
         self.pad = tokenizer.pad if tokenizer else 0
         self.pairs = Pairs(shards, rows, tokens, report_of_row)
-        self.report_of_row = report_of_row
+        self.report_of_row, self.few_widths = report_of_row, few_widths
 
     def __len__(self) -> int:
         return len(self.pairs)
@@ -45,14 +52,14 @@ class Records:
         return int(lengths[self.report_of_row[self.pairs.rows]].argmax())
 
     def __call__(self, positions: np.ndarray, step: np.ndarray | None = None) -> Batch:
-        """Return the records at `positions`, with their reports cut to the longest of them, rounded up to 8 tokens.
+        """Return the records at `positions`, with their reports cut to the longest of them, rounded up.
 
         `step` holds the positions of the whole step, whose statements every part of it gets; without it, `positions`
         are the whole step.
         """
         pairs = self.pairs[positions]  # type: ignore[index]
         report = torch.from_numpy(self.report_of_row[pairs["row"].numpy()].astype(np.int64))
-        batch = complete(pairs, report, self.pad)
+        batch = complete(pairs, report, self.pad, few_widths=self.few_widths)
         if self.statements is not None:
             texts = self._texts(positions)
             self.statements.add_to(batch, texts, texts if step is None else self._texts(step))
@@ -62,7 +69,7 @@ class Records:
         return [self.reports[code] for code in self.report_of_row[self.pairs.rows[positions]]]
 
 
-def complete(pairs: batches.Batch, report: torch.Tensor, pad: int) -> Batch:
+def complete(pairs: batches.Batch, report: torch.Tensor, pad: int, *, few_widths: bool = False) -> Batch:
     """Return the batch of a step: tokens cut, missing leads marked, and which reports are equal, int64 (B,).
 
     A lead of zeros was not recorded and counts as missing. numpy looks for it, because a large torch operation would
@@ -71,9 +78,14 @@ def complete(pairs: batches.Batch, report: torch.Tensor, pad: int) -> Batch:
     """
     pairs["missing"] |= torch.from_numpy((pairs["signal"].numpy() == 0).all(2))
     longest = int((pairs["tokens"] != pad).sum(1).max())
-    pairs["tokens"] = pairs["tokens"][:, : max(1, -(-longest // 8) * 8)]
+    pairs["tokens"] = pairs["tokens"][:, : rounded_width(longest, few_widths=few_widths)]
     full = bool((pairs["valid"] >= pairs["signal"].shape[2]).all()) and not bool(pairs["missing"].any())
     return Batch(**pairs, report=report, full=full)  # type: ignore[typeddict-item]  # the other fields are optional
+
+
+def rounded_width(longest: int, *, few_widths: bool) -> int:
+    """Return how many tokens a batch has whose longest report has `longest`: a multiple of 8, or a power of two."""
+    return max(FEWEST_TOKENS, 1 << max(longest - 1, 0).bit_length()) if few_widths else max(1, -(-longest // 8) * 8)
 
 
 @dataclass(frozen=True)

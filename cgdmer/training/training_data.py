@@ -39,7 +39,7 @@ def of_shards(shards: Shards, train: settings.Train, objective: settings.Objecti
 
     @contextmanager
     def opened(tokenizer: Tokenizer | None, folder: Path, world: World) -> Iterator[Opened]:
-        yield Records(shards, rows, tokenizer, statements=objective.statements > 0), None
+        yield Records(shards, rows, tokenizer, statements=objective.statements > 0, few_widths=train.compile), None
 
     def named(numbers: Sequence[int]) -> list[str]:
         records = shards.columns("id")[list(numbers)]

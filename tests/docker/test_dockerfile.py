@@ -71,6 +71,28 @@ def test_a_target_is_not_root_is_checked_and_starts_what_exists(target):
     assert "tini" in TEXT.split("apt-get install", 1)[1].splitlines()[0]
 
 
+def packages(target: str) -> set[str]:
+    """Return the Debian packages of a target and of the stages it builds on."""
+    found, names = stages(), set[str]()
+    while target in found:
+        target, body = found[target]
+        for word, rest in body:
+            installed = re.search(r"apt-get install -y --no-install-recommends ([\w .+-]+?) &&", rest)
+            names |= set(installed[1].split()) if word == "RUN" and installed else set()
+    return names
+
+
+def test_only_the_cuda_target_has_the_c_compiler_that_triton_calls():
+    assert packages("cuda") - packages("cpu") == {"gcc", "libc6-dev"}
+    assert {"git", "tini"} == packages("cpu")
+
+
+def test_package_lists_are_removed_in_the_layer_that_fetched_them():
+    installs = [rest for word, rest in instructions() if word == "RUN" and "apt-get" in rest]
+    assert len(installs) == 2
+    assert all(re.search(r"apt-get update\s+&& .*&& rm -rf /var/lib/apt/lists/\*", rest) for rest in installs)
+
+
 def test_code_is_copied_after_libraries_are_installed():
     found = stages()
     for target in ("cpu", "cuda"):

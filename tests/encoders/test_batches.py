@@ -9,7 +9,8 @@ from support import example_pool as example
 
 from cgdmer import encoders
 from cgdmer.encoders import Setup
-from cgdmer.encoders.batches import encode_in_batches
+from cgdmer.encoders.batches import CPU_BATCH, GPU_BATCH, batch_size, encode_in_batches, exact_fp32
+from cgdmer.training.engine import set_precision
 
 
 @pytest.fixture
@@ -62,3 +63,31 @@ def test_features_do_not_depend_on_the_number_of_threads(name):
     for kind, values in features[0].items():
         np.testing.assert_array_equal(values, features[1][kind])
         np.testing.assert_array_equal(values, features[2][kind])
+
+
+def test_a_gpu_encodes_a_bounded_number_of_records_at_once():
+    assert batch_size(torch.device("cpu")) == CPU_BATCH
+    assert batch_size(torch.device("cuda", 3)) == GPU_BATCH
+
+
+def test_while_encoding_no_product_is_rounded_to_tf32_and_afterwards_all_is_as_before(monkeypatch):
+    """Training sets TF32 in the same process, and convolutions have it by default; a CPU keeps the flags too."""
+    seen = []
+
+    def flags(*_):
+        return torch.get_float32_matmul_precision(), torch.backends.cudnn.allow_tf32
+
+    before = flags()
+    try:
+        set_precision()
+        encoder = encoders.load("random", Setup(example.SIGNAL, seed=0, model=example.MODEL))
+        features = encoder.model.features
+        monkeypatch.setattr(encoder.model, "features", lambda *given: seen.append(flags()) or features(*given))
+        encoder.encode(np.zeros((2, 12, 200), np.float32))
+        with pytest.raises(RuntimeError), exact_fp32():
+            raise RuntimeError
+        assert seen == [("highest", False)]
+        assert flags() == ("high", True)
+    finally:
+        torch.set_float32_matmul_precision(before[0])
+        torch.backends.cudnn.allow_tf32 = before[1]

@@ -153,12 +153,20 @@ def test_stages_of_one_run_do_not_all_work_at_once(fake, monkeypatch, stage, mos
 
 def test_every_stage_is_of_one_kind():
     assert set(dvc.DATA_STAGES) < set(STAGES)
+    assert set(dvc.GPU_STAGES) - {"control"} < set(STAGES)  # DVC's stage `control` runs `embed`
+    assert not set(dvc.GPU_STAGES) & set(dvc.DATA_STAGES)
 
 
-@pytest.mark.parametrize("gpus", [0, 2])
-def test_beside_each_gpu_one_more_stage_computes(monkeypatch, gpus):
+@pytest.mark.parametrize(("gpus", "slots"), [(0, 1), (1, 2), (8, 2)])
+def test_one_stage_computes_and_one_more_on_all_gpus_together(monkeypatch, gpus, slots):
     monkeypatch.setattr(dvc.glob, "glob", lambda pattern: [f"/dev/nvidia{n}" for n in range(gpus)])
-    assert dvc.compute_slots() == 1 + gpus
+    assert dvc.compute_slots() == slots
+    running = dvc.Running()
+    on_gpus = {running.slots(f"{kind}@x") for kind in dvc.GPU_STAGES}
+    assert len(on_gpus | {running.slots("report")}) == slots
+    for semaphore in on_gpus:
+        assert semaphore.acquire(blocking=False)
+        assert not semaphore.acquire(blocking=False)
 
 
 def wait_for(condition, seconds=120.0):

@@ -25,7 +25,7 @@ def submitted(monkeypatch):
 
             return start
 
-        for kind in ("stage", "acquire", "pretrain", "gpu_stage", "unchanged"):
+        for kind in ("stage", "control", "acquire", "pretrain", "gpu_stage", "unchanged"):
             monkeypatch.setattr(getattr(tasks, kind), "submit", record(kind))
         submission = pipeline.Submission(changed)
         validated = pipeline._data(MATRIX, submission)

@@ -38,6 +38,7 @@ def test_a_run_that_is_being_stopped_tries_nothing_again(monkeypatch):
 def test_pretraining_takes_a_place_on_a_device_and_has_limits():
     assert tasks.GPU in tasks.pretrain.tags
     assert tasks.GPU in tasks.gpu_stage.tags
+    assert (tasks.GPU in tasks.control.tags) is (dvc.compute_slots() > 1)
     for task in (tasks.stage, tasks.control, tasks.acquire, tasks.pretrain, tasks.gpu_stage, tasks.publish):
         assert task.retries > 0
         assert task.retry_condition_fn is tasks.may_succeed_later

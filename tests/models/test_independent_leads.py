@@ -94,3 +94,12 @@ def test_a_step_hides_and_predicts_tokens_of_eight_leads(encoder):
     patches = len(INDEPENDENT) * network.columns
     assert outputs["hidden_patches"].shape == (2, patches)
     assert outputs["predicted_patches"].shape == outputs["target_patches"].shape == (2, patches, network.settings.patch)
+
+
+def test_computed_leads_are_not_rounded_to_bf16_in_training():
+    signal, missing = ecg(), torch.zeros(3, 12, dtype=torch.bool)
+    missing[:, [0, 1, 4, 5]] = True
+    expected, _ = independent_leads(signal * ~missing[:, :, None], missing)
+    with torch.autocast("cpu", torch.bfloat16):
+        computed, _ = independent_leads(signal * ~missing[:, :, None], missing)
+    assert torch.equal(computed, expected)

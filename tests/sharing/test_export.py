@@ -5,6 +5,7 @@ import shutil
 
 import numpy as np
 import pytest
+import torch
 from huggingface_hub import ModelCard
 from safetensors.torch import load_file, save_file
 from support import example_pool, example_recordings
@@ -115,8 +116,6 @@ VARIANTS = [{}, {"pooling": "statistics"}, {"pooling": "statistics", "leads": "i
 
 @pytest.mark.parametrize("changes", VARIANTS)
 def test_the_graph_module_agrees_with_the_encoder_before_it_is_exported(changes, tmp_path):
-    import torch
-
     encoder = variant(tmp_path / "model", **changes)
     signal, valid = signal_of(encoder), np.array([encoder.samples, encoder.samples // 2], np.int32)
     signal[0, 2:5] = 0
@@ -125,6 +124,34 @@ def test_the_graph_module_agrees_with_the_encoder_before_it_is_exported(changes,
         computed = onnx.Graph(encoder)(torch.from_numpy(signal), torch.from_numpy(valid))
     for (name, values), one in zip(encoder.encode(signal, valid=valid).items(), computed, strict=True):
         np.testing.assert_allclose(one.numpy(), values, atol=1e-5, err_msg=name)
+
+
+def test_an_encoder_on_another_device_stays_there_and_its_copy_is_exported(tmp_path, monkeypatch):
+    """The device `meta` plays the GPU; `cpu` gives its tensors memory, since they have no values to move."""
+    encoder = variant(tmp_path / "model")
+    encoder.device, model = torch.device("meta"), encoder.model.to("meta")
+    exported, compared = [], []
+    monkeypatch.setattr(torch.nn.Module, "cpu", lambda module: module.to_empty(device="cpu"))
+    monkeypatch.setattr(torch.onnx, "export", lambda graph, inputs, path, **_: (exported.append(graph), path.touch()))
+    monkeypatch.setattr(onnx, "parity", lambda one, path: compared.append(one) or 0.0)
+    assert onnx.export(encoder, tmp_path / "encoder.onnx") == 0.0
+    assert encoder.model is model
+    assert encoder.device.type == "meta"
+    assert {tensor.device.type for tensor in [*model.parameters(), *model.buffers()]} == {"meta"}
+    ((graph,), (twin,)) = exported, compared
+    assert graph.model is twin.model is not model
+    assert {tensor.device.type for tensor in [*graph.parameters(), *graph.buffers()]} == {"cpu"} == {twin.device.type}
+    assert not any(module.training for module in graph.modules())
+
+
+def test_the_copy_on_the_cpu_is_the_encoder_to_the_bit(model):
+    encoder = cgdmer.load_encoder(model)
+    twin = onnx.on_cpu(encoder)
+    own = {tensor.data_ptr() for tensor in encoder.model.parameters()}
+    assert not own & {tensor.data_ptr() for tensor in twin.model.parameters()}
+    signal = signal_of(encoder)
+    for name, values in twin.encode(signal).items():
+        np.testing.assert_array_equal(values, encoder.encode(signal)[name])
 
 
 @pytest.mark.long

@@ -1,6 +1,7 @@
 """One step: accumulation, averaged weights, precision, and what a non-finite term leaves behind."""
 
 import copy
+import itertools
 import shutil
 
 import pytest
@@ -190,6 +191,25 @@ def test_compiled_it_trains_to_the_same_weights_under_the_same_names(monkeypatch
     first, second = plain.state(), fast.state()
     assert first.keys() == second.keys()
     assert all(torch.allclose(value, second[name], atol=1e-5) for name, value in first.items())
+
+
+def test_masks_are_drawn_on_the_cpu_because_gpus_of_two_kinds_draw_different_numbers():
+    assert engine().generator.device.type == "cpu"
+
+
+@pytest.mark.long
+def test_more_widths_of_reports_are_compiled_than_torch_compiles_by_itself(monkeypatch):
+    compiled, graphs, after = torch.compile, [], []
+    monkeypatch.setattr(
+        torch, "compile", lambda task: compiled(task, backend=lambda graph, _: graphs.append(1) or graph.forward)
+    )
+    one = engine(compile=True)
+    batch = example.batch(one.task.model, 4)
+    for width in range(4, 14):
+        tokens = torch.nn.functional.pad(batch["tokens"][:, :4], (0, width - 4), value=one.task.model.tokenizer.pad)
+        one.step(width, [MicroBatch({**batch, "tokens": tokens}, (4,), 1.0)], 1e-4)
+        after.append(len(graphs))
+    assert all(later > earlier for earlier, later in itertools.pairwise(after))
 
 
 @pytest.mark.long

@@ -105,6 +105,17 @@ def test_trying_the_widest_batch_changes_nothing(tmp_path, monkeypatch):
     assert all(torch.equal(value, second[name]) for name, value in first.items())
 
 
+def test_the_peak_is_that_of_a_step_with_the_state_of_the_optimiser(monkeypatch):
+    """The first step creates that state when its activations are gone already."""
+    calls = []
+    engine = SimpleNamespace(device=torch.device("cuda", 0), try_step=lambda _: calls.append("step"))
+    monkeypatch.setattr(torch.cuda, "reset_peak_memory_stats", lambda _: calls.append("reset"))
+    monkeypatch.setattr(torch.cuda, "max_memory_allocated", lambda _: calls.append("peak") or 2**30)
+    monkeypatch.setattr(torch.cuda, "mem_get_info", lambda _: (0, 2**31))
+    memory.try_widest(engine, [])
+    assert calls == ["step", "reset", "step", "peak"]
+
+
 def test_the_widest_batch_is_full_and_has_the_longest_report(tmp_path, monkeypatch):
     task, records = prepared(tmp_path)
     run = Run(task, records, (71, 0), TRAIN.model_copy(update={"accumulate": 2}), ALONE, tmp_path / "work", print)

@@ -34,6 +34,8 @@ TABLES = {
     "fraction": lambda n: b"1." + b"1" * n + b"x,2\n3,4\n",
     "cells": lambda n: b"1," * (n // 2) + b"x\n",
     "later digits": lambda n: b"1,2\n" + b"1" * n + b"x,2\n",
+    "empty cells": lambda n: b"1,2\n" + b",\n" * (n // 2),
+    "wide rows of empty cells": lambda n: (b"," * 10_000 + b"\n") * (n // 10_000),
     "quotes": lambda n: b"1,2\n" + b'"' * n + b"\n",
 }
 

@@ -2,13 +2,13 @@
 
 from collections.abc import Callable, Iterator
 
-from cgdmer.commands.doctor import installation, machine, project
+from cgdmer.commands.doctor import compiler, installation, machine, project
 from cgdmer.commands.doctor.finding import Finding
 
 CHECKS: list[Callable[[], Iterator[Finding]]] = [
     installation.python, installation.versions, installation.pipeline, project.configuration, project.report_encoder,
-    machine.disk, machine.memory, machine.accelerator, installation.tools, project.data_cache, project.servers,
-    installation.optional,
+    machine.disk, machine.memory, machine.accelerator, compiler.check, installation.tools, project.data_cache,
+    project.servers, installation.optional,
 ]  # fmt: skip
 
 

@@ -4,14 +4,14 @@ from collections.abc import Iterator
 
 from cgdmer import environment, paths, protocol, settings
 from cgdmer.commands import profile
-from cgdmer.commands.doctor import corpora, project, room, trial_step
+from cgdmer.commands.doctor import compiler, corpora, project, room, trial_step
 from cgdmer.commands.doctor.finding import Finding
 from cgdmer.errors import CgdmerError
 from cgdmer.settings import profiles
 
 
 def dry_run(name: str) -> Iterator[Finding]:
-    """Check what a profile needs: settings, corpora, splits, report encoder, disk and one training step.
+    """Check what a profile needs: settings, corpora, splits, report encoder, disk, compiler and one training step.
 
     The settings are those that `cgdmer profile NAME` would write; params.yaml stays as it is.
     """
@@ -38,6 +38,7 @@ def dry_run(name: str) -> Iterator[Finding]:
         yield Finding("note", "a small report encoder stands in for it below, so bytes and seconds are too small")
     task = trial_step.build(chosen)
     yield from room.findings(chosen, found, task)
+    yield from compiler.check_for(chosen.train)
     yield from trial_step.findings(
         chosen, task, sum(found[s].records for s in chosen.pretraining_set.sources if s in found)
     )

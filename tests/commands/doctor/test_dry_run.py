@@ -107,6 +107,16 @@ def test_a_missing_report_encoder_is_bad_and_a_small_one_takes_its_place(profile
     assert one(found, "no GPU")[0] == "note"
 
 
+def test_a_profile_that_compiles_needs_a_compiler(profiles, states, monkeypatch, tmp_path):
+    (profiles / "small.yaml").write_text(f"{(profiles / 'small.yaml').read_text()}train: {{compile: true}}\n")
+    monkeypatch.setattr(dry_run.compiler, "cpp_compiler", lambda: None)
+    monkeypatch.delenv("CXX", raising=False)
+    found = facts(states)
+    state, fact = one(found, "train.compile")
+    assert (state, fact) == ("bad", "train.compile: true needs a C++ compiler: none is on the PATH")
+    assert found[state, fact].endswith("or set train.compile: false in params.yaml")
+
+
 def test_the_bytes_that_a_profile_needs_are_computed(chosen):
     found = {"ptb_xl": corpora.Copy("local", Path(), 3, 999, 100), "csn": corpora.Copy("simulate", None, 1, 50, 10)}
     task = torch.nn.Sequential(torch.nn.Linear(9, 10), torch.nn.Linear(10, 1).requires_grad_(False))

@@ -1,0 +1,40 @@
+"""What `make deploy` creates on a Prefect server, with a client that only notes the calls."""
+
+import asyncio
+from contextlib import asynccontextmanager
+from types import SimpleNamespace
+from unittest.mock import AsyncMock
+
+import pytest
+import torch
+
+from flows import provision, tasks
+
+
+@pytest.fixture
+def client(monkeypatch):
+    """Replace the Prefect client by one that notes what is asked of it."""
+    client = AsyncMock()
+    client.read_automations_by_name.return_value = []
+
+    @asynccontextmanager
+    async def get_client():
+        yield client
+
+    monkeypatch.setattr(provision, "get_client", get_client)
+    monkeypatch.setattr(provision.notifications, "provide", AsyncMock())
+    return client
+
+
+@pytest.mark.parametrize("gpus", [0, 1, 8])
+def test_one_task_at_a_time_has_all_gpus(client, monkeypatch, gpus):
+    monkeypatch.setattr(torch.cuda, "device_count", lambda: gpus)
+    asyncio.run(provision.provision())
+    client.create_concurrency_limit.assert_awaited_once_with(tag=tasks.GPU, concurrency_limit=1)
+
+
+def test_a_second_call_updates_automations_and_creates_none(client):
+    client.read_automations_by_name.return_value = [SimpleNamespace(id="known")]
+    asyncio.run(provision.provision())
+    assert client.update_automation.await_count == len(provision.automations())
+    client.create_automation.assert_not_awaited()
