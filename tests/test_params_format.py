@@ -34,7 +34,7 @@ def test_dvc_changes_one_line(name, tmp_path):
 def test_a_changed_profile_is_written_as_dvc_writes(tmp_path, monkeypatch):
     shutil.copytree(ROOT / "params", tmp_path / "params")
     monkeypatch.chdir(tmp_path)
-    for name in profiles.names():
+    for name in set(profiles.names()) - set(profiles.OF_COMMANDS):
         profiles.switch(name, adapt=lambda _: profiles.Adaptation({"matrix": {"encoders": [], "controls": ["random"]}}))
         assert len(changed_lines(Path("params.yaml"))) == 2
         Path("params.yaml").unlink()

@@ -48,10 +48,15 @@ def test_everything_in_a_batch_is_of_its_row(folder, pairs):
 
 @pytest.mark.parametrize("workers", [0, 2])
 def test_a_data_loader_gives_the_same_whatever_its_workers(pairs, workers):
-    loader = torch.utils.data.DataLoader(pairs, batch_size=4, collate_fn=collate, num_workers=workers)
+    context = "forkserver" if workers else None  # a fork of this process, in which other tests left threads, may fail
+    loader = torch.utils.data.DataLoader(
+        pairs, batch_size=4, collate_fn=collate, num_workers=workers, multiprocessing_context=context
+    )
     rows = torch.cat([batch["row"] for batch in loader])
     assert rows.tolist() == pairs.rows.tolist()
-    lists = torch.utils.data.DataLoader(pairs, batch_size=None, sampler=[[3, 1], [2]], num_workers=workers)
+    lists = torch.utils.data.DataLoader(
+        pairs, batch_size=None, sampler=[[3, 1], [2]], num_workers=workers, multiprocessing_context=context
+    )
     assert [batch["row"].tolist() for batch in lists] == [pairs.rows[[3, 1]].tolist(), pairs.rows[[2]].tolist()]
 
 
