@@ -67,8 +67,8 @@ def test_metrics_json_keeps_its_keys():
     }  # fmt: skip
     assert (content["retrieval"], content["parts"]) == ({}, {})
     assert set(content["ablations"]["no_eyes"]) == {
-        "format", "key", "vouched", "pretraining_seeds", "full_seeds", "threads", "representation", "auroc", "zero_shot",
-        "differences", "zero_shot_differences", "controls", "validation", "pretraining",
+        "format", "key", "pretraining_seeds", "full_seeds", "threads", "representation", "auroc", "zero_shot",
+        "differences", "zero_shot_differences", "controls", "validation", "pretraining", "vouched",
     }  # fmt: skip
     assert set(content["auroc"]["csn"]["1.0"]["cgdmer"]["pooled"]) == {
         "mean", "low", "high", "n_test", "seeds", "protocol"
