@@ -10,6 +10,8 @@ from cgdmer.delineation.rules import Limits, Rules
 
 SHORTEST = 0.04
 """Seconds of the shortest window in which a wave is looked for."""
+NEAR = 0.03
+"""A P wave whose onset is found within so many seconds of the usual reach may begin before it."""
 CUT = 0.004
 """A wave that begins or ends within so many seconds of a limit may be cut by it."""
 
@@ -51,12 +53,13 @@ def p_waves(
     """Return the P wave in each lead of a median beat (L, W), between `begin` and the first sample of the complex.
 
     `error` (L, W) is the standard error of the median beat. A wave that does not exceed it clearly is none, and if too
-    few leads have one, none has. Beyond the usual reach, a wave counts only if the far one does not cut it.
+    few leads have one, none has. If the usual reach may have cut the wave, the far one decides, unless that cuts it too.
     """
     least = (rules.p_errors_irregular if irregular else rules.p_errors) * error
     usual, far = (before - round(reach * fs) for reach in (rules.p_reach, rules.p_far))
     waves = _p_waves(beat, least, max(begin, usual, 0), before, fs, rules)
-    if begin < usual:
+    onsets = [wave.onset for wave in waves if wave]
+    if begin < usual and (not onsets or median(onsets) < usual + round(NEAR * fs)):
         first, last = max(begin, far, 0), before - round(rules.p_pause * fs)
         farther = _p_waves(beat, least, first, before, fs, rules)
         onsets = [wave.onset for wave in farther if wave]
