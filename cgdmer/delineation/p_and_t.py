@@ -53,7 +53,7 @@ def p_waves(
     """Return the P wave in each lead of a median beat (L, W), between `begin` and the first sample of the complex.
 
     `error` (L, W) is the standard error of the median beat. A wave that does not exceed it clearly is none, and if too
-    few leads have one, none has. If the usual reach may have cut the wave, the far one decides, unless that cuts it too.
+    few leads have one, none has. Where the usual reach may have cut a wave, the far one decides, unless it cuts it too.
     """
     least = (rules.p_errors_irregular if irregular else rules.p_errors) * error
     usual, far = (before - round(reach * fs) for reach in (rules.p_reach, rules.p_far))
