@@ -132,7 +132,7 @@ def missing(findings: Findings) -> list[str]:
         )
     lines += [
         "The paper's exact method: its abstract and introduction (arXiv 2602.21154) fix the components; the "
-        "choices they leave open are ours and listed in ARCHITECTURE.md.",
+        "choices they leave open are ours and listed in docs/method.md.",
         others(findings),
         "Selection on test or on labelled zero-shot validation sets, as in some released code: omitted on purpose.",
     ]

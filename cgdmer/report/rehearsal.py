@@ -136,8 +136,8 @@ def growth_table(rehearsal: Rehearsal) -> Table:
     caption = (
         "Exponents are slopes in log-log scale; the last four columns hold for the published corpora on the "
         "machine of the rehearsals, by a line through the two largest rehearsals, or a power if growth is faster. The "
-        "model is small, so hours of stages that run it say nothing about a GPU. Other work ran on the machine, so CPU "
-        "hours are the firmer number."
+        "model is small, so hours of stages that run it say nothing about a GPU. Other work ran beside the largest, so "
+        "CPU hours are the firmer number."
     )
     return Table(caption, head, rows)
 
