@@ -5,6 +5,7 @@ finished, so that a study that is stopped goes on where it was. `make ablations`
 `cgdmer/ablations` and `python -m flows.ablations [--repeat-one] [PROFILE ...]` all call `run`.
 """
 
+import argparse
 import json
 import os
 import shutil
@@ -32,7 +33,6 @@ Run = tuple[str, int]
 """A method and its pretraining seed."""
 Failures = dict[Run, CgdmerError]
 Start = Callable[[Sequence[Run], Log], Failures]
-REPEAT = "--repeat-one"
 fetching = threading.Lock()
 """DVC opens one revision at a time in a process."""
 
@@ -266,8 +266,15 @@ def ablations(
 
 def main(words: Sequence[str]) -> int:
     """Run from a shell without a Prefect server, and return the exit code."""
+    parser = argparse.ArgumentParser(prog="python -m flows.ablations", description=__doc__.split("\n")[0])
+    parser.add_argument("profiles", nargs="*", metavar="PROFILE", help="default: all ablations")
+    parser.add_argument(
+        "--repeat-one", action="store_true",
+        help="after a change of code: repeat one seed per method, and keep the others if its numbers are the same",
+    )  # fmt: skip
+    options = parser.parse_args(words)
     try:
-        run([word for word in words if word != REPEAT], _write, repeat_one=REPEAT in words)
+        run(options.profiles, _write, repeat_one=options.repeat_one)
     except CgdmerError as error:
         _write(str(error))
         return error.code

@@ -182,6 +182,18 @@ def test_a_run_of_other_params_is_not_vouched_for(commands, monkeypatch):
     assert len(runs()) == 8
 
 
+def test_the_command_takes_profiles_and_the_option_and_refuses_others(monkeypatch, capsys):
+    calls = []
+    monkeypatch.setattr(ablations, "run", lambda profiles, log, *, repeat_one: calls.append((profiles, repeat_one)))
+    assert ablations.main(["no_disentanglement", "--repeat-one"]) == 0
+    assert ablations.main([]) == 0
+    assert calls == [(["no_disentanglement"], True), ([], False)]
+    with pytest.raises(SystemExit) as refused:
+        ablations.main(["--repeat-all"])
+    assert refused.value.code == 2
+    assert "--repeat-all" in capsys.readouterr().err
+
+
 def test_files_of_an_earlier_format_are_replaced(commands):
     write_json(study.file("random_masking"), {"auroc": {}, "key": "0" * 16})
     lines = []

@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from cgdmer import settings
-from cgdmer.commands.doctor.finding import Finding
+from cgdmer.commands.doctor.finding import Finding, of_params
 from cgdmer.errors import CgdmerError
 
 SOURCE = "#include <stdlib.h>\n#include <Python.h>\n"
@@ -19,11 +19,7 @@ SOURCE = "#include <stdlib.h>\n#include <Python.h>\n"
 
 def check() -> Iterator[Finding]:
     """Look for the compiler that the settings of params.yaml need."""
-    try:
-        train = settings.load().train
-    except CgdmerError:  # check `configuration` reports it
-        return
-    yield from check_for(train)
+    return of_params(lambda chosen: check_for(chosen.train))
 
 
 def check_for(train: settings.Train) -> Iterator[Finding]:

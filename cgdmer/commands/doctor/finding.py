@@ -1,9 +1,13 @@
 """The result of one check, and questions that several checks ask."""
 
 import tempfile
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
+
+from cgdmer import settings
+from cgdmer.errors import CgdmerError
 
 State = Literal["ok", "note", "bad"]
 MARKS: dict[State, str] = {"ok": "ok   ", "note": "note ", "bad": "BAD  "}
@@ -37,3 +41,12 @@ def writable(folder: Path) -> bool:
             return True
     except OSError:
         return False
+
+
+def of_params(check: Callable[[settings.Settings], Iterator[Finding]]) -> Iterator[Finding]:
+    """Check the settings of params.yaml; without valid ones there is nothing to say, because `configuration` does."""
+    try:
+        chosen = settings.load()
+    except CgdmerError:
+        return
+    yield from check(chosen)

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from cgdmer import environment, settings
-from cgdmer.commands.doctor.finding import FROM_ROOT, PIPELINE, Finding, existing, writable
+from cgdmer.commands.doctor.finding import FROM_ROOT, PIPELINE, Finding, existing, of_params, writable
 from cgdmer.commands.doctor.installation import installed, light
 from cgdmer.errors import CgdmerError
 
@@ -30,11 +30,7 @@ def configuration() -> Iterator[Finding]:
 
 def report_encoder() -> Iterator[Finding]:
     """Check that a pretrained report encoder, if params.yaml names one, is on this machine."""
-    try:
-        model = settings.load().model
-    except CgdmerError:  # check `configuration` reports it
-        return
-    yield from encoder_of(model)
+    return of_params(lambda chosen: encoder_of(chosen.model))
 
 
 def encoder_of(model: settings.Model) -> Iterator[Finding]:
