@@ -57,15 +57,17 @@ def headline() -> None:
 
 @task(cache_policy=NO_CACHE, task_run_name="show the costs")
 def costs() -> None:
-    """Show what the present results cost, as far as this machine measured it."""
+    """Show what the present results cost, as far as this machine measured it, and write the page."""
     from cgdmer import settings
     from cgdmer.commands import costs
+    from cgdmer.publishing import cost_page
     from cgdmer.report.costs import by_stage
     from cgdmer.report.table import markdown
 
     if present := costs.of_results(settings.load()):
         text = markdown(by_stage(present))
-        create_markdown_artifact(text, key="costs", description="Time, memory and bytes by stage")
+        address = page(cost_page.write(present))
+        create_markdown_artifact(f"{text}\n\n[By stage call]({address})", key="costs", description="Costs by stage")
 
 
 def mlflow_page(run: str) -> str:

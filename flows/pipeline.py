@@ -10,7 +10,20 @@ from prefect.states import Completed
 from prefect.task_runners import ThreadPoolTaskRunner
 
 from cgdmer import settings
-from flows import artifacts, checkpoints, dvc, output, provision, quality_trend, remote, run_names, summary, tasks
+from flows import (
+    artifacts,
+    checkpoints,
+    dvc,
+    output,
+    provision,
+    quality_trend,
+    remote,
+    run_names,
+    run_settings,
+    summary,
+    tasks,
+    variants,
+)
 
 Until = Literal["validate", "pretrain", "report"]
 Future = PrefectFuture[tasks.Result]
@@ -44,37 +57,57 @@ class Submission:
     name="cgdmer", flow_run_name=run_names.of_this_run, persist_result=False,
     task_runner=ThreadPoolTaskRunner(max_workers=THREADS),  # type: ignore[arg-type]
 )  # fmt: skip
-def cgdmer(until: Until = "report", record: bool = True, promote: bool = True) -> State[str]:
+def cgdmer(
+    until: Until = "report", record: bool = True, promote: bool = True,
+    profile: run_settings.Profile = None, overrides: run_settings.Overrides = {},  # noqa: B006
+) -> State[str]:  # fmt: skip
     """Reproduce the pipeline stage by stage; DVC skips what has not changed.
 
-    The settings are those in `params.yaml`, so a run and `dvc repro` give the same results.
+    The settings are those in `params.yaml`, so a run and `dvc repro` give the same results. With `profile` or
+    `overrides`, the run works in a clone beside the project, which stays as it is.
 
     Args:
         until: Stop after validation, after pretraining, or with the report.
         record: Record the results in MLflow and register the encoders; only after the report.
         promote: Promote the candidate to champion if it passes the gate; only with `record`.
+        profile: A profile of `params/` instead of `params.yaml`; the results are recorded, no encoder is registered.
+        overrides: Settings by name, as {"train.epochs": 4}; the results are recorded, no encoder is registered.
     """
     output.outlive_reader()
     log = get_run_logger()
     provision.crash_orphaned_tasks()
-    for line in checkpoints.clean():
+    for line in [*checkpoints.clean(), *variants.clean()]:
         log.info(line)
+    if not profile and not overrides:
+        return _run(until, record, promote)
+    label = run_settings.label(profile, overrides)
+    with variants.workspace(run_settings.content(profile, overrides), profile) as folder:
+        log.info("%s: works in %s", label, folder)
+        return _run(until, record, promote, label)
+
+
+def _run(until: Until, record: bool, promote: bool, label: str = "") -> State[str]:
+    """Run the pipeline in the working directory; `label` says what is special about settings of a run of their own."""
     with dvc.stopping():
         submission = Submission(dvc.changed_stages())
-        _pipeline(until, submission)
+        _pipeline(until, submission, trend=not label)
     artifacts.costs()
-    recorded = tasks.publish(promote, submission.changed == set()) if until == "report" and record else None
+    recorded = tasks.publish(promote, submission.changed == set(), label) if until == "report" and record else None
     message, *lines = summary.lines(until, recorded)
     if lines:
-        log.info("\n".join(lines))
+        get_run_logger().info("\n".join(lines))
     return Completed(data=until, message=message)
 
 
-def _pipeline(until: Until, submission: Submission) -> None:
-    """Submit all tasks, each waiting for those it depends on, and wait for the last ones."""
+def _pipeline(until: Until, submission: Submission, *, trend: bool) -> None:
+    """Submit all tasks, each waiting for those it depends on, and wait for the last ones.
+
+    With `trend`, the counts of validation belong to the history of the project's data.
+    """
     matrix = settings.load().matrix
     validated = _data(matrix, submission)
-    quality_trend.log_validation(matrix.sources, wait_for=[allow_failure(one) for one in validated.values()])
+    if trend:
+        quality_trend.log_validation(matrix.sources, wait_for=[allow_failure(one) for one in validated.values()])
     artifacts.validation(matrix.sources, wait_for=list(validated.values()))
     last = list(validated.values())
     if until != "validate":

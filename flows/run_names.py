@@ -7,15 +7,21 @@ from prefect import runtime
 from cgdmer import settings
 from cgdmer.errors import CgdmerError
 from cgdmer.settings import profiles
+from flows import run_settings
 
 
 def of_this_run() -> str:
     """Return a name such as `benchmark paper 3f2a1c8`, or `benchmark paper, 2 settings changed, 3f2a1c8`.
 
-    Prefect calls this when a run starts. A run without a deployment is named by its flow.
+    A run with overrides is named by them: `benchmark demo, train.epochs=4, 3f2a1c8`. Prefect calls this when a run
+    starts. A run without a deployment is named by its flow.
     """
     what = runtime.deployment.name or runtime.flow_run.flow_name or "run"
-    return " ".join(filter(None, [what, profile(), commit()]))
+    given = runtime.flow_run.parameters or {}
+    base = given.get("profile") or profile().rstrip(",")
+    changes = run_settings.label(None, given.get("overrides"))
+    text = f"{base}, {changes}," if changes else given.get("profile") or profile()
+    return " ".join(filter(None, [what, text, commit()]))
 
 
 def profile() -> str:

@@ -120,20 +120,21 @@ def unchanged(name: str) -> Result:
 
 
 @task(retries=3, task_run_name="record, register, promote", **RETRIES)
-def publish(promote: bool, checked: bool) -> Recorded:
+def publish(promote: bool, checked: bool, label: str = "") -> Recorded:
     """Record the pipeline state in MLflow, register its encoders, and maybe ask the gate to promote them.
 
-    `checked`: DVC has just said that nothing had changed, so it need not be asked again.
+    `checked`: DVC has just said that nothing had changed, so it need not be asked again. With a `label`, the settings
+    are not those of the project: the state is recorded, but its encoders are not registered.
     """
     from cgdmer import publishing, settings
     from cgdmer.commands import costs
 
     log = get_run_logger()
     chosen = settings.load()
-    published = publishing.publish(chosen, costs.of_results(chosen), checked=checked)
+    published = publishing.publish(chosen, costs.of_results(chosen), checked=checked, label=label)
     log.info("MLflow run %s, versions %s", published.run, published.versions)
     artifacts.mlflow_run(published.run)
-    decision = publishing.decide() if promote else None
+    decision = publishing.decide() if promote and not label else None
     if decision and not decision.passed:
         notifications.gate_refused(decision.text)
     return Recorded(published.run, decision.text if decision else "")

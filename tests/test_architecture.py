@@ -45,7 +45,7 @@ BY_NAME = ("cgdmer.stages.", "cgdmer.encoders.", "cgdmer.datasets.", "cgdmer.dem
 """Modules that are loaded by their name, from dvc.yaml, params.yaml or a served model."""
 PROGRAMS = {
     "cgdmer.__main__", "cgdmer.settings.manual", "cgdmer.sharing.hub", "cgdmer.tracking.follower",
-    "flows.ablations", "flows.backup", "flows.daily", "flows.pipeline", "flows.serving",
+    "flows.ablations", "flows.backup", "flows.daily", "flows.experiments", "flows.pipeline", "flows.serving",
 }  # fmt: skip
 """Modules that are called from outside: `python -m`, a fresh process, Prefect, or an import that a name decides."""
 

@@ -135,6 +135,19 @@ def test_an_experiment_changes_a_param_and_is_listed(project):
     assert "quick" in run(project, "dvc", "exp", "show", "--md")
 
 
+def test_going_back_to_earlier_params_restores_the_model_from_the_cache(project):
+    weights, before = project / "data/models/pretrain/weights.safetensors", settings.read(project / "params.yaml")
+    first = weights.read_bytes()
+    set_param(project, "train", "seed", before["train"]["seed"] + 1)
+    assert stages_run(run(project, "dvc", "repro", "pretrain")) == {"pretrain"}
+    assert weights.read_bytes() != first
+    set_param(project, "train", "seed", before["train"]["seed"])
+    output = run(project, "dvc", "repro", "pretrain")
+    assert stages_run(output) == set()
+    assert "Stage 'pretrain' is cached - skipping run" in output
+    assert weights.read_bytes() == first
+
+
 def test_a_critical_expectation_stops_the_pipeline_and_is_named(project):
     set_param(project, "validation", "max_identity_uv", 1e-6)
     done = command(project, "dvc", "repro", "validate@csn")

@@ -11,7 +11,7 @@ from cgdmer.errors import DataError
 from cgdmer.files import named, read_json, write_text
 from cgdmer.metrics_json import Metrics
 from cgdmer.models import weights
-from cgdmer.publishing import card, findings, gate, lineage
+from cgdmer.publishing import card, cost_page, findings, gate, lineage
 from cgdmer.report.costs import by_stage
 from cgdmer.report.table import markdown
 from cgdmer.settings import Settings
@@ -33,11 +33,14 @@ class Published:
     versions: dict[str, str]
 
 
-def publish(settings: Settings, spent: Sequence[Cost] = (), *, checked: bool = False) -> Published:
+def publish(
+    settings: Settings, spent: Sequence[Cost] = (), *, checked: bool = False, label: str = ""
+) -> Published:  # fmt: skip
     """Record the state of the pipeline and register its encoders as candidates; a second call changes nothing.
 
-    `spent` is what the results cost. DataError if results are missing or are not those of dvc.lock; the latter is left
-    out with `checked`, for a caller whom DVC has just told so.
+    `spent` is what the results cost. `label` says what is special about settings that are not those of the project;
+    such a state is recorded, but its encoders are no candidates. DataError if results are missing or are not those of
+    dvc.lock; the latter is left out with `checked`, for a caller whom DVC has just told so.
     """
     for path in (paths.METRICS, paths.MODEL / weights.WEIGHTS):
         if not path.is_file():
@@ -65,10 +68,13 @@ def publish(settings: Settings, spent: Sequence[Cost] = (), *, checked: bool = F
         ablations=findings.ablations(),
         note=text,
         spent=costs.numbers(spent),
+        label=label,
     )
     tags = findings.version_tags(here, metrics, corpora)
     with server.explained():
         run = record.record(here, results)
+        if label:
+            return Published(run, {})
         versions = registry.register(
             run, paths.MODEL, findings.example(open_folder(paths.MODEL)), tags, card.fitting(text)
         )
@@ -76,7 +82,8 @@ def publish(settings: Settings, spent: Sequence[Cost] = (), *, checked: bool = F
 
 
 def _costs(spent: Sequence[Cost]) -> Path:
-    """Write the table of what the results cost."""
+    """Write the page and the table of what the results cost; return the table, which is logged."""
+    cost_page.write(spent)
     write_text(FOLDER / COSTS, markdown(by_stage(spent)) + "\n")
     return FOLDER / COSTS
 

@@ -45,6 +45,8 @@ class Results:
     """Markdown shown on the run's page."""
     spent: Mapping[str, float] = field(default_factory=dict)
     """What the results cost, as `cost/<stage>/<what>`."""
+    label: str = ""
+    """What is special about the settings of a run beside the project; empty for those of params.yaml."""
     headline: tuple[str, str] = ("cgdmer", "pooled")
     """Encoder and representation whose numbers the parent run has as metrics."""
 
@@ -61,7 +63,7 @@ def record(state: PipelineState, results: Results) -> str:
             children.ablations(client, run.info.run_id, results.ablations)
             return str(run.info.run_id)
         _delete(client, experiment, run)
-    name, tags = f"benchmark {state.lock[:7]}", _tags(state, results)
+    name, tags = f"{results.label or 'benchmark'} {state.lock[:7]}", _tags(state, results)
     parent = str(client.create_run(experiment, run_name=name, tags=tags).info.run_id)
     log_params(client, parent, state.params)
     log_numbers(client, parent, {**headline(results), **results.spent})
@@ -87,6 +89,8 @@ def _tags(state: PipelineState, results: Results) -> dict[str, str]:
     for corpus in results.corpora:
         tags[f"data.{corpus.name}"] = corpus.digest[:16]
         tags[f"validation.{corpus.name}"] = "passed" if corpus.validated else "failed"
+    if results.label:
+        tags["variant"] = results.label
     return tags | ({"mlflow.note.content": results.note[:LONGEST]} if results.note else {})
 
 

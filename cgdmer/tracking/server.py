@@ -171,7 +171,9 @@ def experiment(client: MlflowClient, name: str = EXPERIMENT) -> str:
 
 def _artifacts() -> str | None:
     """Return the folder `mlartifacts/` beside a SQLite file; a server decides for itself."""
-    return Path("mlartifacts").resolve().as_uri() if uri().startswith("sqlite:") else None
+    if not uri().startswith("sqlite:"):
+        return None
+    return Path(uri().removeprefix("sqlite:///")).resolve().with_name(relocation.ARTIFACTS.name).as_uri()
 
 
 def log_params(client: MlflowClient, run: str, params: Mapping[str, str]) -> None:

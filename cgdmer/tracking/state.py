@@ -42,18 +42,18 @@ def current(params: Mapping[str, Any], lock: Path = Path("dvc.lock")) -> Pipelin
         raise DataError("dvc.lock is missing: there are no results to record", fix="dvc repro")
     return PipelineState(
         lock=hashlib.sha256(lock.read_bytes()).hexdigest()[:16],
-        commit=_git("rev-parse", "HEAD"),
-        dirty=_is_dirty(),
+        commit=git("rev-parse", "HEAD"),
+        dirty=is_dirty(),
         params=flatten(params),
         versions={name: metadata.version(name) for name in LIBRARIES} | {"python": platform.python_version()},
         environment=_environment(),
     )
 
 
-def _is_dirty() -> bool:
+def is_dirty() -> bool:
     """Return True if the commit does not hold the code: a file was changed, or is new and unknown to git."""
-    changed = _git("status", "--porcelain", "--untracked-files=no", "--", ".", *NO_CODE)
-    return bool(changed or _git("status", "--porcelain", "--untracked-files=all", "--", *CODE))
+    changed = git("status", "--porcelain", "--untracked-files=no", "--", ".", *NO_CODE)
+    return bool(changed or git("status", "--porcelain", "--untracked-files=all", "--", *CODE))
 
 
 def _environment() -> dict[str, str]:
@@ -84,7 +84,7 @@ def _as_text(key: str, value: Any) -> str:
     return re.sub(r"//[^/@\s]+@", "//", str(value))
 
 
-def _git(*words: str) -> str:
+def git(*words: str) -> str:
     """Return the output of git, or an empty string outside a repository."""
     process = subprocess.run(["git", *words], capture_output=True, text=True, check=False)
     return process.stdout.strip() if process.returncode == 0 else ""

@@ -1,6 +1,7 @@
 """The flows of every day on a real local stack: batch inference twice, with its run in MLflow."""
 
 import json
+import sys
 import threading
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
@@ -89,6 +90,14 @@ def test_a_failed_validation_is_told_and_counted(project, received):
     assert all(one["records/csn"] > 0 for one in counted)
     told = project.until(lambda: [one for one in received if one["event"] == "cgdmer.validation.failed"], 60)
     assert told[0]["what"] == "validate@csn"
+
+
+def test_a_refused_candidate_is_told(project, received):
+    send = "from flows import notifications; notifications.gate_refused('macro AUROC is worse')"
+    api = f"http://127.0.0.1:{project.ports['CGDMER_PREFECT_PORT']}/api"
+    project.run("env", f"PREFECT_API_URL={api}", sys.executable, "-c", f"{send}; import time; time.sleep(3)")
+    told = project.until(lambda: [one for one in received if one["event"] == "cgdmer.gate.refused"], 60)
+    assert (told[0]["what"], told[0]["summary"]) == ("gate", "macro AUROC is worse")
 
 
 def test_drift_is_in_mlflow_and_told_to_the_webhook(project, received):

@@ -1,4 +1,4 @@
-"""Pretraining in a real deployment: cancelled, killed with its worker, resumed; and its server killed while it runs."""
+"""Pretraining in a real deployment: cancelled, resumed, its worker killed, and its server killed, then cancelled."""
 
 import json
 import os
@@ -10,7 +10,7 @@ import pytest
 import yaml
 from support.served_project import served
 
-pytestmark = [pytest.mark.long, pytest.mark.server, pytest.mark.timeout(900), pytest.mark.xdist_group("stopping")]
+pytestmark = [pytest.mark.long, pytest.mark.server, pytest.mark.timeout(1800), pytest.mark.xdist_group("stopping")]
 EPOCHS = 150
 """Enough that training is still running when it is stopped for the second time."""
 
@@ -41,7 +41,7 @@ def begin(project, after):
     """Start a run of the deployment and return its id once it is 30 steps beyond `after`."""
     output = project.run("prefect", "deployment", "run", "cgdmer/pretrain")
     run = re.search(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}", output)[0]
-    project.until(lambda: steps(project) >= after + 30, 300)
+    project.until(lambda: steps(project) >= after + 30, 600)
     return run
 
 
@@ -119,6 +119,24 @@ def test_a_run_outlives_its_server(project):
     assert summary["epochs"][-1]["epoch"] == EPOCHS
     tasks = project.ask("task_runs/filter", {"task_runs": {"flow_run_id": {"any_": [run]}}})
     assert {task["state"]["type"] for task in tasks if task["name"] in ("pretraining_set", "pretrain")} == {"COMPLETED"}
+
+
+def test_a_server_that_is_killed_keeps_no_slot_of_a_run_that_is_then_cancelled(project):
+    """The slots of the deployment and of the tag `gpu` are free again, so the next run reaches its end."""
+    unlike_before(project, seed=104)
+    run = begin(project, after=0)
+    server = project.processes()["prefect"]["pid"]
+    for process in [*psutil.Process(server).children(recursive=True), psutil.Process(server)]:
+        process.kill()
+    project.until(lambda: project.processes()["prefect"]["pid"] != server, 240)
+    project.until(lambda: answered(project, run) == "RUNNING", 240)
+    project.run("prefect", "flow-run", "cancel", run)
+    project.until(lambda: answered(project, run) == "CANCELLED", 240)
+    output = project.run("prefect", "deployment", "run", "cgdmer/pretrain", "--watch", "--watch-interval", "1")
+    assert "Completed" in output
+    assert "resumed after step" in output  # it had the gpu, and went on from the checkpoint
+    held = project.ask("concurrency_limits/filter", {"limit": 10})
+    assert [one["active_slots"] for one in held if one["tag"] == "gpu"] == [[]]
 
 
 def answered(project, run):

@@ -64,7 +64,7 @@ def test_pages_are_linked_where_they_are_served(monkeypatch):
 
 def test_the_form_has_types_and_descriptions():
     properties = pipeline.cgdmer.parameters.properties
-    assert set(properties) == {"until", "record", "promote"}
+    assert set(properties) == {"until", "record", "promote", "profile", "overrides"}
     assert all(entry["description"] for entry in properties.values())
     assert properties["until"]["enum"] == ["validate", "pretrain", "report"]
     assert properties["record"]["type"] == "boolean"

@@ -61,8 +61,8 @@ class Project:
 
 
 @contextlib.contextmanager
-def served(folder, matrix, train=None):
-    """Start a stack in a new project folder of micro size, and stop it whatever happens."""
+def served(folder, matrix, train=None, sources=None):
+    """Start a stack in a new project folder of micro size, and stop it whatever happens; `sources` pretrain."""
     for name in ("cgdmer", "flows", "params"):
         shutil.copytree(ROOT / name, folder / name, ignore=shutil.ignore_patterns("__pycache__"))
     (folder / ".dvc").mkdir()
@@ -73,6 +73,9 @@ def served(folder, matrix, train=None):
     )
     merged["matrix"] |= matrix
     merged["train"] |= train or {}
+    if sources:
+        merged["pretraining_set"] |= {"sources": sources}
+        merged["corpora"] |= {name: {"records": 200, "way": "simulate"} for name in sources}
     (folder / "params.yaml").write_text(yaml.safe_dump(merged, sort_keys=False))
     project = Project(folder)
     project.run("git", "init", "-q")

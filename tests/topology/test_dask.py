@@ -1,13 +1,16 @@
-"""Preprocessing on a Dask cluster: its worker processes write the same bytes."""
+"""Preprocessing and batch inference on a Dask cluster: its worker processes give the same bytes and features."""
 
 import os
 import time
 
+import polars as pl
 import pytest
+from support import example_recordings as example
 from support.small_corpus import write_corpus
 
 from cgdmer import datasets, executor, paths, tables
 from cgdmer.archives import open_archive
+from cgdmer.operations import batch
 from cgdmer.settings import Corpus, Signal
 from cgdmer.stages.shards import shards
 
@@ -42,6 +45,19 @@ def test_shards_are_the_same_bytes_as_on_one_machine(cluster, project, monkeypat
         kinds[kind] = made(paths.shards("ptb_xl"))
     assert len([name for name in kinds[cluster] if name.startswith("signals-")]) == 4
     assert kinds["serial"] == kinds[cluster]
+
+
+def test_new_recordings_are_decoded_on_the_cluster_with_the_same_features(cluster, tmp_path, monkeypatch):
+    for number in range(5):
+        example.wfdb(tmp_path / "in", f"rec{number}", number)
+    features = {}
+    for kind in ("serial", cluster):
+        monkeypatch.setenv("CGDMER_EXECUTOR", kind)
+        output = tmp_path / ("one" if kind == "serial" else "many")
+        done = batch.run(batch.Request("embed", str(tmp_path / "in"), output, str(example.model())))
+        assert (done.found, done.written) == (5, 5)
+        features[kind] = pl.read_parquet(done.folder / "part-000001.parquet").sort("id")
+    assert features["serial"].equals(features[cluster])
 
 
 def test_both_workers_work(cluster, monkeypatch):

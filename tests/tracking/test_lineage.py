@@ -2,6 +2,7 @@
 
 import json
 import stat
+from dataclasses import replace
 from importlib import metadata
 from pathlib import Path
 
@@ -11,8 +12,8 @@ from support.published_project import SETTINGS
 
 from cgdmer import paths, publishing
 from cgdmer.errors import DataError
-from cgdmer.publishing import lineage
-from cgdmer.tracking import server
+from cgdmer.publishing import cost_page, lineage
+from cgdmer.tracking import server, state
 
 pytestmark = [pytest.mark.xdist_group("mlflow"), pytest.mark.timeout(600)]
 
@@ -47,6 +48,9 @@ def test_what_the_results_cost_is_logged(project, published):
     assert (numbers["cost/pretrain/gpu_s"], numbers["cost/total/wall_s"]) == (80.0, 90.0)
     table = (published[0] / f"mlartifacts/{project.run}/artifacts/costs.md").read_text()
     assert "| pretrain | 1 | 90.0 s | 3 min | 80.0 s | 1.0 GB | 1 MB | 100 kB |" in table
+    page = (published[0] / cost_page.PATH).read_text()
+    assert page.count(">90.0 s</td>") == 4  # stage and call, each with its sum
+    assert "1.0 GB" in page
 
 
 def test_a_text_without_anything_private_stays_as_it_is():
@@ -96,3 +100,16 @@ def test_the_first_program_on_the_path_is_asked(tmp_path, dvc, monkeypatch):
     assert Path(lineage.dvc()) == tmp_path / "bin/dvc"
     monkeypatch.setenv("PATH", "/nowhere")
     assert Path(lineage.dvc()).name == "dvc"
+
+
+def test_a_state_with_other_settings_is_recorded_and_registers_nothing(project, monkeypatch):
+    client = server.connect()
+    before = len(client.search_model_versions())
+    monkeypatch.setattr(state, "current", lambda params, of=state.current: replace(of(params), lock="another"))
+    first = publishing.publish(SETTINGS, checked=True, label="train.epochs=4")
+    assert publishing.publish(SETTINGS, checked=True, label="train.epochs=4") == first
+    run = client.get_run(first.run)
+    assert (first.versions, run.data.tags["variant"]) == ({}, "train.epochs=4")
+    assert run.info.run_name == "train.epochs=4 another"
+    assert set(client.get_run(project.run).data.metrics) >= {name for name in run.data.metrics if "auroc" in name}
+    assert len(client.search_model_versions()) == before

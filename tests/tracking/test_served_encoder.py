@@ -18,6 +18,7 @@ from cgdmer import paths
 from cgdmer.signals import LEADS, canonical
 from cgdmer.tracking import registry
 
+ROOT = Path(__file__).resolve().parents[2]
 pytestmark = [pytest.mark.xdist_group("mlflow"), pytest.mark.timeout(600)]
 
 
@@ -51,6 +52,19 @@ def test_a_served_encoder_answers_a_request_of_a_recording(project, tmp_path):
     expected = cgdmer.load_encoder(paths.MODEL).encode(np.stack(rows).astype(np.float32) / 1000)
     for answer in (first, second):
         assert all(np.allclose(answer[name], expected[name], atol=1e-4) for name in expected)
+
+
+@pytest.mark.server
+def test_the_projects_own_command_needs_no_activated_environment(project, tmp_path):
+    """`mlflow models serve` looks for uvicorn on the path; `cgdmer serve` is one process."""
+    port = free_port()
+    command = [sys.executable, "-m", "cgdmer", "serve", f"models:/{registry.ECG}/1", "--port", str(port)]
+    variables = os.environ | {"PATH": "/usr/bin:/bin", "PYTHONPATH": str(ROOT)}
+    with server_process(command, tmp_path / "serve.log", variables) as running:
+        running.wait(lambda: answers(f"http://127.0.0.1:{port}/ping"))
+        signal = np.random.default_rng(0).normal(size=(1, 12, 5000)).round(3)
+        answer = ask(running, port, {"inputs": signal.tolist(), "params": {"fs": 500.0}})
+    assert answer["valid"] == [True]
 
 
 def refused(port: int, body: dict[str, object]) -> dict[str, str]:
