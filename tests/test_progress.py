@@ -1,11 +1,13 @@
 """Progress in a log: whole lines, few of them, and none for quick loops."""
 
 import logging
+import re
 import sys
 
 import pytest
+from support import example_recordings as example
 
-from cgdmer import progress
+from cgdmer import cli, progress
 
 
 def test_a_log_gets_whole_lines(capsys, monkeypatch):
@@ -65,3 +67,31 @@ def test_a_command_shows_no_bar_in_a_log_or_with_quiet(terminal, level, capsys, 
 def test_a_command_shows_how_much_is_left_on_a_terminal(capsys, monkeypatch):
     bar_of_a_command(monkeypatch, terminal=True, level=logging.INFO)
     assert "out.csv: 100%" in capsys.readouterr().err.split("\r")[-1]
+
+
+COMMANDS = {
+    "embed": ["embed", "in", "--model", "MODEL"],
+    "score": ["score", "in", "--classes", "NORM", "--model", "MODEL"],
+    "measure": ["measure", "in"],
+    "plot": ["plot", "in"],
+    "report": ["report", "in", "--model", "MODEL"],
+    "similar": ["similar", "in/r0.hea", "--in", "embeddings.parquet", "--model", "MODEL"],
+    "monitor": ["monitor", "in", "--reference", "in", "--model", "MODEL"],
+}
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_a_command_for_many_recordings_shows_how_far_it_is(command, tmp_path, monkeypatch, capsys):
+    monkeypatch.setenv("CGDMER_EXECUTOR", "serial")
+    monkeypatch.chdir(tmp_path)
+    for number in range(2):
+        example.wfdb(tmp_path / "in", f"r{number}", seed=number)
+    model = str(example.model())
+    if command == "similar":
+        assert cli.main(["--quiet", "embed", "in", "--model", model]) == 0
+    monkeypatch.setattr(sys.stderr, "isatty", lambda: True)
+    words = [model if word == "MODEL" else word for word in COMMANDS[command]]
+    assert cli.main(words) == 0
+    assert re.search(r"\d(%\||record |sheet |block )", capsys.readouterr().err), command
+    assert cli.main(["--quiet", *words]) == 0
+    assert "\r" not in capsys.readouterr().err

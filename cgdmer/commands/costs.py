@@ -9,12 +9,15 @@ import yaml
 
 from cgdmer import costs
 from cgdmer.costs import Cost
-from cgdmer.errors import DataError
+from cgdmer.errors import DataError, printable
+from cgdmer.files import check_regular
 from cgdmer.report import costs as tables
 from cgdmer.report.table import text
-from cgdmer.settings import Settings
+from cgdmer.settings import Settings, bounded_yaml
 
 PIPELINE = Path("dvc.yaml")
+MAX_PIPELINE = 1 << 20
+"""Bytes of the largest description of a pipeline."""
 
 
 def describe(settings: Settings, *, calls: bool = False, every: bool = False) -> str:
@@ -51,12 +54,26 @@ def of_results(settings: Settings, known: Sequence[Cost] | None = None) -> list[
 
 
 def digests(settings: Settings) -> dict[str, str]:
-    """Return the digest of the settings of each stage call, in the order of dvc.yaml."""
-    if not PIPELINE.is_file():
-        raise DataError(f"{PIPELINE} is missing", fix="run from the project's root")
+    """Return the digest of the settings of each stage call, in the order of dvc.yaml.
+
+    DataError if that is missing, or is no pipeline of this package.
+    """
+    try:
+        check_regular(PIPELINE, MAX_PIPELINE)
+        return _digests(bounded_yaml.load(PIPELINE.read_text(encoding="utf-8"))["stages"], settings)
+    except FileNotFoundError as error:
+        raise DataError(f"{PIPELINE} is missing", fix="run from the project's root") from error
+    except (OSError, yaml.YAMLError, ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
+        reason = printable(str(error).splitlines()[0] if str(error) else type(error).__name__)[:200]
+        raise DataError(
+            f"{PIPELINE} is no pipeline of this package: {reason}", fix=f"git checkout {PIPELINE}"
+        ) from error
+
+
+def _digests(stages: dict[str, Any], settings: Settings) -> dict[str, str]:
     content = settings.model_dump(mode="json")
     found = {}
-    for stage in yaml.safe_load(PIPELINE.read_text(encoding="utf-8"))["stages"].values():
+    for stage in stages.values():
         words = stage["cmd"].split()[4:]
         for items in _items(stage.get("matrix", {}), content):
             call = " ".join(items.get(word, word) for word in words)

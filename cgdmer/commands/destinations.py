@@ -1,30 +1,27 @@
 """Where a command may write: never over an input, a sidecar or a file that this program did not write.
 
-A file of this program is recognised by its content: Parquet by the metadata in its schema, CSV by its sha256 in the
-metadata beside it, pictures and workbooks by a mark at their end. A table that was edited since is the user's.
+A file of this program is recognised by its content: CSV by its sha256 in the metadata beside it, Parquet and pictures
+by the sha256 in their mark, workbooks by a mark at their end. What was edited since is the user's.
 """
 
 import csv
 import os
 import stat
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 from zipfile import BadZipFile
 
 from cgdmer import embeddings
-from cgdmer.commands import spreadsheet
+from cgdmer.commands import marks, spreadsheet
 from cgdmer.errors import ConfigError, printable
 from cgdmer.files import read_json, sha256, without_digest
 from cgdmer.recordings.array_metadata import METADATA_SUFFIX
+from cgdmer.recordings.discovery import RecordingPath, Rejected
 
 KEY = "cgdmer"
 """Key of the program's version in the metadata of an output; in Parquet, of all the metadata."""
 REJECTS_HEADER = ("path", "reason")
-SVG_MARK = "<!-- drawn by cgdmer plot -->\n"
-PNG_MARK = b"\0\0\0\x0ftEXtSoftware\0cgdmer&\xa4>\xe7"
-"""A text chunk: length, type, keyword, text and CRC."""
-PNG_END = b"\0\0\0\0IEND\xaeB`\x82"
 COMPANIONS = (".json", ".hea", ".dat", ".mat")
 """Suffixes of the files beside a recording that are read with it."""
 SMALL = 1 << 24
@@ -49,7 +46,7 @@ def claim(output: Path, inputs: Sequence[str], *, overwrite: bool) -> None:
     if output.name in ("", "..", "-"):
         raise ConfigError(f"--output '{output}' names no file", allowed="a name such as result.parquet")
     if output.suffix == "" and _kind(output):
-        _claim_folder(output, overwrite)
+        _claim_folder(output, inputs, overwrite)
     for target in _targets(output):
         claim_file(target, inputs, overwrite)
 
@@ -82,19 +79,29 @@ def claim_file(target: Path, inputs: Sequence[str], overwrite: bool) -> None:
         raise _foreign(target)
 
 
-def _claim_folder(folder: Path, overwrite: bool) -> None:
+def _claim_folder(folder: Path, inputs: Sequence[str], overwrite: bool) -> None:
     if not folder.is_dir():
         raise ConfigError(f"--output: {printable(str(folder))} is no folder", allowed="a new or empty folder")
-    if overwrite:
-        return
     names = sorted(os.listdir(folder))
-    if names and not (folder / embeddings.META).is_file():
+    if names and not overwrite and not (folder / embeddings.META).is_file():
         raise _foreign(folder / names[0], f"{printable(str(folder))} holds other files, for example ")
-    digests = _digests(folder) if names else {}
-    for name in names:
-        written = name.endswith(".npy") or name == embeddings.IDS
-        if written and (name not in digests or sha256(folder / name) != digests[name]):
-            raise _foreign(folder / name)
+    for path in _not_ours(folder, overwrite):
+        if is_input(path, inputs):
+            raise _read_too(path)
+        if not overwrite:
+            raise _foreign(path)
+
+
+def _not_ours(folder: Path, overwrite: bool) -> list[Path]:
+    """Return the files that may be replaced in a folder of arrays and that no earlier run wrote as they are."""
+    arrays = sorted(path for path in folder.iterdir() if path.suffix == ".npy" or path.name == embeddings.IDS)
+    try:
+        digests = _digests(folder) if (folder / embeddings.META).exists() else {}
+    except ConfigError:
+        if not overwrite:
+            raise
+        digests = {}
+    return [path for path in arrays if digests.get(path.name) is None or sha256(path) != digests[path.name]]
 
 
 def _digests(folder: Path) -> dict[str, str]:
@@ -104,6 +111,26 @@ def _digests(folder: Path) -> dict[str, str]:
         return {str(name): str(digest) for name, digest in files.items()}
     except (ValueError, KeyError, TypeError, AttributeError) as error:
         raise _foreign(folder / embeddings.META) from error
+
+
+def unless_replaced(
+    recordings: Iterable[RecordingPath | Rejected], output: Path, inputs: Sequence[str]
+) -> Iterator[RecordingPath | Rejected]:
+    """Yield the recordings; ConfigError for one of a list that an output would replace with `--overwrite`.
+
+    A list is read while the recordings are, so `claim` has not seen what it names. A result of this program that it
+    names may be replaced.
+    """
+    targets: list[Path] = []
+    if "-" in inputs:
+        targets += [path for path in _targets(output) if path.exists() and not written_here(path)]
+        targets += _not_ours(output, overwrite=True) if output.suffix == "" and output.is_dir() else []
+    for each in recordings:
+        if targets and isinstance(each, RecordingPath):
+            file = each.root if os.path.isfile(each.root) else os.path.join(each.root, each.member)
+            if read := [target for target in targets if _same(str(target), file)]:
+                raise _read_too(read[0])
+        yield each
 
 
 def _foreign(path: Path, before: str = "") -> ConfigError:
@@ -185,26 +212,20 @@ def _is_rejects(path: Path) -> bool:
 
 
 def _is_parquet(path: Path) -> bool:
-    from pyarrow.parquet import read_schema
+    from pyarrow.parquet import ParquetFile
 
-    return KEY.encode() in (read_schema(path).metadata or {})
-
-
-def _ends_with(mark: bytes) -> Callable[[Path], bool]:
-    def test(path: Path) -> bool:
-        with path.open("rb") as stream:
-            stream.seek(-len(mark), os.SEEK_END)
-            return stream.read() == mark
-
-    return test
+    with ParquetFile(path) as file:
+        stated, columns = file.metadata.metadata or {}, file.schema_arrow.names
+    digest = marks.parquet_digest(path, columns)
+    return KEY.encode() in stated and stated.get(marks.PARQUET_KEY) == digest.encode()
 
 
 _TESTS: dict[str, Callable[[Path], bool]] = {
     ".parquet": _is_parquet,
     ".csv": _is_table,
     ".xlsx": spreadsheet.written_here,
-    ".svg": _ends_with(SVG_MARK.encode()),
-    ".png": _ends_with(PNG_MARK + PNG_END),
+    ".svg": marks.is_marked,
+    ".png": marks.is_marked,
 }
 
 

@@ -2,7 +2,7 @@
 
 import logging
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -29,6 +29,7 @@ from cgdmer.errors import ConfigError, DataError, printable
 from cgdmer.progress import terminal_bar
 from cgdmer.recordings import ArrayMetadata, find_recordings
 from cgdmer.recordings.batches import map_batches
+from cgdmer.recordings.discovery import RecordingPath, Rejected
 
 log = logging.getLogger(__name__)
 
@@ -57,6 +58,11 @@ class Request:
     @property
     def rejects(self) -> Path:
         return destinations.rejects_beside(self.output)
+
+    def recordings(self) -> Iterator[RecordingPath | Rejected]:
+        """Yield the recordings of the paths and of a list; ConfigError for one that the output would replace."""
+        found = find_recordings(self.paths, self.metadata, sys.stdin.buffer)
+        return destinations.unless_replaced(found, self.output, self.paths)
 
 
 @dataclass(frozen=True)
@@ -131,7 +137,7 @@ def _write(
     request: Request, encoder: Pretrained, columns: Callable[[dict[str, np.ndarray]], Columns], meta: dict[str, Any],
     rejects: Rejects, seen: Callable[[Columns], None], measurements: bool, more: Callable[[Columns], Columns] | None,
 ) -> tuple[int, int]:  # fmt: skip
-    paths = find_recordings(request.paths, request.metadata, sys.stdin.buffer)
+    paths = request.recordings()
     bar = terminal_bar(unit="window" if request.windows.every else "record", desc=printable(str(request.output)))
     at_work = encoding(encoder, measurements=measurements)
     with open_output(request.output, meta) as write, at_work as (work, finish), bar:

@@ -1,6 +1,5 @@
 """`cgdmer measure`: rhythm, intervals, axes, ST levels and voltages of any number of recordings, one row for each."""
 
-import sys
 from collections.abc import Generator, Sequence
 from contextlib import closing
 from dataclasses import dataclass
@@ -19,7 +18,6 @@ from cgdmer.delineation.measurements import AXES, NAMES, measure
 from cgdmer.delineation.recording import delineate
 from cgdmer.errors import ConfigError, printable
 from cgdmer.progress import terminal_bar
-from cgdmer.recordings import find_recordings
 from cgdmer.recordings.batches import Job, decode, map_batches
 from cgdmer.recordings.discovery import Rejected
 from cgdmer.settings import Signal
@@ -116,8 +114,7 @@ def measure_all(request: Request) -> Outcome:
 
 
 def _measured(request: Request, seconds: float, bar: "tqdm[Any]") -> Generator[Measured, None, None]:
-    paths = find_recordings(request.paths, request.metadata, sys.stdin.buffer)
-    recordings = request.windows.cut(paths, request.metadata, FORM, seconds, request.start, bar)
+    recordings = request.windows.cut(request.recordings(), request.metadata, FORM, seconds, request.start, bar)
     return map_batches(recordings, request.metadata, FORM, seconds, measure_batch, request.start)
 
 

@@ -12,7 +12,7 @@ from typing import Any, TextIO, TypeAlias
 import numpy as np
 
 from cgdmer import embeddings
-from cgdmer.commands import spreadsheet
+from cgdmer.commands import marks, spreadsheet
 from cgdmer.commands.destinations import KEY, REJECTS_HEADER, metadata_beside, written_here
 from cgdmer.errors import ConfigError, DataError, printable
 from cgdmer.files import atomic, sha256, with_digest, write_json
@@ -53,17 +53,22 @@ def parquet(path: Path, meta: dict[str, Any]) -> Iterator[Writer]:
     import pyarrow as pa
     from pyarrow.parquet import ParquetWriter
 
-    with atomic(path) as temporary, ExitStack() as stack:
+    with atomic(path) as temporary, temporary.open("wb") as stream, ExitStack() as stack:
         writers: list[ParquetWriter] = []
+        sinks: list[marks.Hashed] = []
 
         def write(columns: Columns) -> None:
             frame = pa.table({name: _arrow(values) for name, values in columns.items()})
             if not writers:
                 schema = frame.schema.with_metadata({KEY: json.dumps(meta, sort_keys=True, ensure_ascii=False)})
-                writers.append(stack.enter_context(ParquetWriter(temporary, schema, compression="zstd")))
+                sinks.append(marks.Hashed(stream, schema.names))
+                sink = pa.PythonFile(sinks[0], mode="w")
+                writers.append(stack.enter_context(ParquetWriter(sink, schema, compression="zstd")))
             writers[0].write_table(frame.cast(writers[0].schema))
 
         yield write
+        for writer, sink in zip(writers, sinks, strict=True):
+            writer.add_key_value_metadata({marks.PARQUET_KEY: sink.digest()})
         stack.close()
 
 

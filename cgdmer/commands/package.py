@@ -5,6 +5,7 @@ scores, `about.json` with what was measured, and a model card. The probes are fi
 project, and on no others.
 """
 
+import os
 import tempfile
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
@@ -21,7 +22,7 @@ from cgdmer.evaluation import packaged_probes
 from cgdmer.external.results import SIMULATED, ZERO_SHOT, RealResult
 from cgdmer.external.scoring import MAIN
 from cgdmer.files import named, read_json, sha256, write_text
-from cgdmer.models import weights
+from cgdmer.models import tokens, weights
 from cgdmer.probing import linear_probe_io, reference
 from cgdmer.results import Interval
 from cgdmer.shards import Shards
@@ -33,6 +34,8 @@ COMPARED = 256
 """Records on which half precision is compared with fp32."""
 LICENCE = "mit"
 """Of the packaged weights: that of this package."""
+PACKAGED = {weights.WEIGHTS, weights.CONFIG, tokens.FILE, about.FILE, about.PROBES, CARD}
+"""What a packaged encoder consists of."""
 LABELS = {ZERO_SHOT: "none, zero-shot", SIMULATED: "none, probe of simulated labels"}
 
 
@@ -43,7 +46,7 @@ def package(model: Path, target: Path, params: Path = Path("params.yaml")) -> st
     the model or a corpus is missing or damaged.
     """
     config = settings.load(params)
-    _check_target(target)
+    _check_target(model, target)
     shards = " ".join(f"shards@{source}" for source in packaged_probes.SOURCES)
     if (origin := provenance.of_sources(packaged_probes.SOURCES)) != provenance.SIMULATED:
         raise ConfigError(
@@ -63,11 +66,15 @@ def package(model: Path, target: Path, params: Path = Path("params.yaml")) -> st
     return _described(target, stated)
 
 
-def _check_target(target: Path) -> None:
-    """Raise ConfigError if `target` holds anything but a packaged encoder, which is replaced."""
-    if target.exists() and not (target / about.FILE).is_file() and any(target.iterdir()):
-        raise ConfigError(f"{target} holds no packaged encoder", allowed="a new folder, or one that this command wrote",
+def _check_target(model: Path, target: Path) -> None:
+    """Raise ConfigError unless `target` is new, or holds nothing but a packaged encoder, which is replaced."""
+    if target.exists() and f"{os.path.realpath(model)}/".startswith(f"{os.path.realpath(target)}/"):
+        raise ConfigError(f"{target} would be replaced, but this command reads {model}", allowed="another folder",
                           fix="name another with -o")  # fmt: skip
+    names = os.listdir(target) if target.exists() else []
+    if names and (about.FILE not in names or set(names) - PACKAGED or about.read(target) is None):
+        raise ConfigError(f"{target} holds no packaged encoder, or other files", allowed="a new folder, or one that "
+                          "this command wrote", fix="name another with -o")  # fmt: skip
 
 
 def _fill(folder: Path, model: Path, corpora: dict[str, Shards], config: settings.Settings) -> About:

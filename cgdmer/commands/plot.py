@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from pathlib import Path
 
-from cgdmer.commands import destinations, outputs
+from cgdmer.commands import destinations, marks, outputs
 from cgdmer.errors import ConfigError, DataError, printable
 from cgdmer.files import atomic
 from cgdmer.recordings import ArrayMetadata, read_file, sheet
@@ -58,7 +58,7 @@ def plot(path: str, drawing: Drawing, metadata: ArrayMetadata) -> Picture:
 
 def marked(picture: str, suffix: str) -> bytes:
     """Return the content of a file `.svg` or `.png` of a picture, with the mark by which it is recognised later."""
-    return _png(picture) if suffix == ".png" else f"{picture}{destinations.SVG_MARK}".encode()
+    return marks.marked(_png(picture) if suffix == ".png" else picture.encode(), suffix)
 
 
 def check_part(start: float, seconds: float) -> None:
@@ -87,5 +87,4 @@ def _png(picture: str) -> bytes:
         raise ConfigError(
             "writing PNG needs resvg-py", fix="pip install 'cgdmer[png]', or --output NAME.svg"
         ) from error
-    content = bytes(resvg_py.svg_to_bytes(svg_string=picture, dpi=DPI))
-    return content.removesuffix(destinations.PNG_END) + destinations.PNG_MARK + destinations.PNG_END
+    return bytes(resvg_py.svg_to_bytes(svg_string=picture, dpi=DPI))

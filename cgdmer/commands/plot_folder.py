@@ -79,7 +79,8 @@ def plot_all(request: FolderRequest) -> Outcome:
     meta = {destinations.KEY: cgdmer.__version__, "start": request.start, "seconds": request.seconds}
     bar = terminal_bar(unit="sheet", desc=printable(str(request.folder)))
     with Rejects(destinations.rejects_beside(table)) as rejects, open_output(table, meta) as write, bar:
-        paths = find_recordings(request.paths, request.metadata, sys.stdin.buffer)
+        found = find_recordings(request.paths, request.metadata, sys.stdin.buffer)
+        paths = destinations.unless_replaced(found, table, request.paths)
         work = partial(draw, suffix=f".{request.kind}")
         settings = (request.metadata, Signal(), request.seconds, work, request.start, BATCH)
         with closing(map_batches(paths, *settings)) as results:

@@ -72,6 +72,8 @@ def similar(search: Search, model: str | None, metadata: ArrayMetadata) -> Simil
     if search.output is not None:
         check_format(search.output, FORMATS)
         destinations.claim(search.output, [str(search.table), search.query], overwrite=search.overwrite)
+        if search.table.is_dir():
+            destinations.check_inputs(search.output, list(search.table.iterdir()))
     table = open_table(search.table, search.feature)
     row, vector = _row_of(table, search.query)
     if vector is not None and search.start:

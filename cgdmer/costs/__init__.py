@@ -88,7 +88,7 @@ def ledger() -> list[Cost]:
     for number, line in enumerate(LEDGER.read_bytes().splitlines(), 1):
         try:
             costs.append(_parse(json.loads(line)))
-        except (ValueError, TypeError):
+        except (ValueError, TypeError, RecursionError):
             log.warning("%s, line %d: not the cost of a stage; skipped", LEDGER, number)
     return costs
 

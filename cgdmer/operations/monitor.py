@@ -2,6 +2,7 @@
 
 import json
 import logging
+import os
 import re
 import time
 from collections.abc import Iterable, Iterator
@@ -19,6 +20,7 @@ from cgdmer.commands import scorer
 from cgdmer.drift import statistics
 from cgdmer.drift.permutation import PERMUTATIONS, Compared, Statistic, compare
 from cgdmer.errors import ConfigError
+from cgdmer.files import check_regular
 from cgdmer.operations import bucket, monitor_page, samples
 from cgdmer.operations.examined import CATEGORIES
 from cgdmer.operations.models import Model, resolve
@@ -37,6 +39,8 @@ DRIFTED = 7
 """Exit code if the incoming recordings differ from the reference."""
 NAMED = 6
 """Variables that a message names."""
+MAX_HISTORY = 1 << 28
+"""Bytes of the largest history."""
 FEWEST = 50
 """Recordings below which a comparison says so: it finds large differences only."""
 
@@ -119,6 +123,9 @@ def check(request: Request) -> Outcome:
         raise ConfigError(f"the name '{request.name[:60]}'", allowed="letters, digits, - and _", fix="--name incoming")
     if not 1 <= request.records <= 5000 or not 10 <= request.reference_records <= 5000:
         raise ConfigError("too few or too many recordings", allowed="1 to 5000, and a reference of 10 to 5000")
+    history = FOLDER / request.name / "history.jsonl"
+    if history.exists():
+        check_regular(history, MAX_HISTORY)
     model = resolve(request.model)
     scores = scorer.load(scorer.choose(model.address, scorer.ScoreOptions()))
     with _found(request) as found:
@@ -133,12 +140,11 @@ def check(request: Request) -> Outcome:
     rejected, count = sum(new.rejected.values()), len(new.features)
     if rejected > scores.encoder.form.max_quarantined * (rejected + count):
         drifted.append("rejected")
-    folder = FOLDER / request.name
     outcome = Outcome(findings, drifted, count, rejected, len(reference.features), model,
                       datetime.now(UTC).isoformat(timespec="seconds"), time.monotonic() - started,
-                      dict(new.rejected), folder / "index.html")  # fmt: skip
-    _append(folder / "history.jsonl", outcome)
-    monitor_page.write(outcome.page, _history(folder / "history.jsonl"), new, reference)
+                      dict(new.rejected), history.with_name("index.html"))  # fmt: skip
+    _append(history, outcome)
+    monitor_page.write(outcome.page, _history(history), new, reference)
     return outcome
 
 
@@ -198,16 +204,31 @@ def _append(path: Path, outcome: Outcome) -> None:
     entry = {"when": outcome.when, "model": outcome.model.label, "records": outcome.records,
              "rejected": outcome.rejected, "reference": outcome.reference, "drifted": outcome.drifted,
              "findings": {name: asdict(one) for name, one in outcome.findings.items()}}  # fmt: skip
-    with path.open("a", encoding="utf-8") as stream:
-        stream.write(json.dumps(entry, sort_keys=True) + "\n")
+    with path.open("ab+") as stream:
+        stream.seek(max(0, stream.seek(0, os.SEEK_END) - 1))
+        ended = stream.read() in (b"", b"\n")  # a killed run can leave half a line
+        stream.write((b"" if ended else b"\n") + json.dumps(entry, sort_keys=True).encode() + b"\n")
 
 
 def _history(path: Path) -> list[dict[str, Any]]:
-    """Return the entries, oldest first; the last line of a run that was killed may be incomplete and is left out."""
+    """Return the entries, oldest first; a line that is none, as a killed run can leave it, is left out."""
     entries = []
-    for line in path.read_text(encoding="utf-8").splitlines():
+    for number, line in enumerate(path.read_bytes().splitlines(), 1):
         try:
-            entries.append(json.loads(line))
-        except json.JSONDecodeError:
-            log.warning("%s: an incomplete line is left out", path)
+            entry = json.loads(line)
+        except (ValueError, RecursionError):
+            entry = None
+        if _is_entry(entry):
+            entries.append(entry)
+        else:
+            log.warning("%s, line %d: no comparison; left out", path, number)
     return entries
+
+
+def _is_entry(entry: Any) -> bool:
+    kinds = {"when": str, "model": str, "records": int, "rejected": int, "drifted": list}
+    return (
+        isinstance(entry, dict)
+        and all(isinstance(entry.get(key), kind) for key, kind in kinds.items())
+        and all(isinstance(name, str) for name in entry["drifted"])
+    )

@@ -16,6 +16,7 @@ from cgdmer.errors import DataError
 from cgdmer.files import read_json
 from cgdmer.operations import examined
 from cgdmer.operations.examined import Row
+from cgdmer.progress import terminal_bar
 from cgdmer.recordings import ArrayMetadata, RecordingPath, plausibility
 from cgdmer.recordings.batches import map_batches
 from cgdmer.recordings.discovery import Rejected
@@ -49,12 +50,14 @@ def incoming(found: Iterable[RecordingPath | Rejected], metadata: ArrayMetadata,
     encoder = scorer.encoder
     batches = map_batches(iter(chosen), metadata, encoder.form, encoder.seconds, examined.examine)
     rows, features, reasons = list[Row](), list[np.ndarray](), Counter[str]()
-    for batch in batches:
-        reasons.update(one.reason for one in batch.rejected)
-        if batch.rows:
-            new, encoded = _encoded(scorer, batch.rows, np.stack(batch.signal), np.array(batch.valid))
-            rows += new
-            features.append(encoded)
+    with terminal_bar(total=len(chosen), unit="record", desc="examining") as bar:
+        for batch in batches:
+            reasons.update(one.reason for one in batch.rejected)
+            if batch.rows:
+                new, encoded = _encoded(scorer, batch.rows, np.stack(batch.signal), np.array(batch.valid))
+                rows += new
+                features.append(encoded)
+            bar.update(len(batch.rows) + len(batch.rejected))
     if not rows:
         if not chosen:
             raise DataError("no recording has arrived", fix="check the source; --hours limits the age of its files")
@@ -81,7 +84,9 @@ def training(scorer: Scorer, most: int) -> Sample:
     """
     try:
         sources = read_json(paths.PRETRAINING_SET)["sources"]
-    except (OSError, ValueError, KeyError) as error:
+        if not all(isinstance(source, str) for source in sources):
+            raise ValueError("a source that is no name")
+    except (OSError, ValueError, KeyError, TypeError) as error:
         raise DataError(
             "there is no training data to compare with", allowed="a reference folder, or data/shards",
             fix="--reference FOLDER with recordings of a good month (deployment: -p reference=FOLDER), or dvc pull",
@@ -113,7 +118,7 @@ def _from_shards(sources: list[str], scorer: Scorer, most: int) -> Sample:
     joined = table.join(rates, on=["id", "source"], how="left", maintain_order="left")
     trained = np.flatnonzero(table["split"].to_numpy() == "train")
     chosen = np.sort(np.random.default_rng(0).choice(trained, min(most, len(trained)), replace=False))
-    for begin in range(0, len(chosen), BATCH):
+    for begin in terminal_bar(range(0, len(chosen), BATCH), unit="batch", desc="examining the training data"):
         numbers = chosen[begin : begin + BATCH]
         signal = shards.gather(numbers)
         described = [

@@ -2,6 +2,8 @@
 
 import json
 import os
+import shutil
+from pathlib import Path
 
 import numpy as np
 import polars as pl
@@ -17,13 +19,24 @@ COMMANDS = {
     "score": ["score", "in", "--classes", "NORM", "--model", "MODEL"],
     "measure": ["measure", "in"],
     "plot": ["plot", "in/record.hea"],
+    "similar": ["similar", "in/record.hea", "--in", "table/embeddings.parquet", "--model", "MODEL"],
 }
 SUFFIXES = {
     "embed": [".parquet", ".csv", ""],
-    "score": [".parquet", ".csv"],
+    "score": [".parquet", ".csv", ".xlsx"],
     "measure": [".parquet", ".csv", ".xlsx"],
     "plot": [".svg", ".png"],
+    "similar": [".parquet", ".csv", ".xlsx"],
 }
+ELSEWHERE = {
+    "fit": "commands/test_fit.py::test_nothing_is_overwritten_without_being_asked",
+    "report": "commands/test_report.py::test_files_of_others_are_never_replaced",
+    "package": "commands/test_package.py::test_files_beside_a_packaged_encoder",
+    "reproduce": "commands/test_destinations.py::test_commands_that_write_a_new_folder_replace_none",
+    "convert": "commands/test_destinations.py::test_commands_that_write_a_new_folder_replace_none",
+    "export": "commands/test_destinations.py::test_commands_that_write_a_new_folder_replace_none",
+}
+"""Where the other commands with an output are tested."""
 CASES = [(command, suffix) for command, suffixes in SUFFIXES.items() for suffix in suffixes]
 
 
@@ -32,6 +45,33 @@ def here(tmp_path, monkeypatch):
     monkeypatch.setenv("CGDMER_EXECUTOR", "serial")
     monkeypatch.chdir(tmp_path)
     example.wfdb(tmp_path / "in", "record")
+
+
+@pytest.fixture(scope="module")
+def embedded(tmp_path_factory):
+    """Return a table of embeddings, for `similar`."""
+    folder = tmp_path_factory.mktemp("embedded")
+    example.wfdb(folder / "in", "record", seed=1)
+    words = ["--quiet", "embed", str(folder / "in"), "--model", str(example.model())]
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("CGDMER_EXECUTOR", "serial")
+        assert cli.main([*words, "-o", str(folder / "embeddings.parquet")]) == 0
+    return folder / "embeddings.parquet"
+
+
+@pytest.fixture(autouse=True)
+def table(embedded, tmp_path, here):
+    (tmp_path / "table").mkdir()
+    shutil.copy(embedded, tmp_path / "table")
+
+
+def test_every_command_with_an_output_is_tested_here_or_elsewhere():
+    parsers = cli.parser().commands.parsers
+    writing = {name for name, parser in parsers.items() if "--output" in parser._option_string_actions}
+    assert writing == COMMANDS.keys() | ELSEWHERE.keys()
+    for place in ELSEWHERE.values():
+        file, name = place.split("::")
+        assert f"def {name}" in (Path(__file__).resolve().parents[1] / file).read_text(), place
 
 
 def run(command, *words):
@@ -145,7 +185,7 @@ def test_odd_paths_are_explained(target, tmp_path, capsys):
         assert capsys.readouterr().err.startswith("cgdmer: ")
 
 
-@pytest.mark.parametrize("words", [["convert", "c.pt", "--encoder", "ecg_fm"], ["export", "MODEL"]])
+@pytest.mark.parametrize("words", [["convert", "c.pt", "--encoder", "ecg_fm"], ["export", "MODEL"], ["reproduce"]])
 @pytest.mark.parametrize("target", ["in", "in/record.hea", "", "pipe"])
 def test_commands_that_write_a_new_folder_replace_none(words, target, tmp_path):
     (tmp_path / "c.pt").write_bytes(b"x")

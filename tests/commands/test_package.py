@@ -216,6 +216,7 @@ def test_it_is_exported_with_its_own_card(shipped, tmp_path):
         (lambda root: shutil.rmtree(root / paths.shards("csn")), 3, "dvc repro shards@csn"),
         (lambda root: (root / "data/models/base/weights.safetensors").unlink(), 3, "is no model of this package"),
         (lambda root: (root / "base").mkdir() or (root / "base/mine").touch(), 2, "holds no packaged encoder"),
+        (lambda root: write_json(root / "base/about.json", {"mine": 1}), 3, "about.json is damaged"),
     ],
 )
 def test_what_cannot_be_packaged_is_refused_and_nothing_is_left(change, code, message, tmp_path, monkeypatch, capsys):
@@ -226,3 +227,16 @@ def test_what_cannot_be_packaged_is_refused_and_nothing_is_left(change, code, me
     assert cli.main(["--quiet", "package", "-o", "base"]) == code
     assert message in capsys.readouterr().err
     assert [path for path in sorted(tmp_path.iterdir()) if path != tmp_path / paths.STATE] == before
+
+
+def test_files_beside_a_packaged_encoder_and_the_model_itself_are_never_removed(made, tmp_path, monkeypatch, capsys):
+    shutil.copytree(made[0], tmp_path, dirs_exist_ok=True)
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "base/thesis.txt").write_text("mine")
+    assert cli.main(["--quiet", "package", "-o", "base"]) == 2
+    assert "or other files" in capsys.readouterr().err
+    assert (tmp_path / "base/thesis.txt").read_text() == "mine"
+    (tmp_path / "base/thesis.txt").unlink()
+    assert cli.main(["--quiet", "package", "base", "-o", "base"]) == 2
+    assert "this command reads" in capsys.readouterr().err
+    assert (tmp_path / "base/weights.safetensors").is_file()

@@ -1,6 +1,6 @@
 """Hostile command lines: options, files, settings, variables, results and names. Each must end with an error."""
 
-from hostile import label_cases, measure_cases, page_cases, similar_cases, window_cases
+from hostile import label_cases, measure_cases, operator_cases, page_cases, similar_cases, window_cases
 from hostile.cases import Case
 from hostile.file_cases import checkpoints, exports, models, prompts, settings
 from hostile.option_cases import lists, options, outputs, paths
@@ -14,6 +14,7 @@ KINDS = (
     measure_cases.options, measure_cases.outputs, measure_cases.paths,
     window_cases.options, window_cases.sheets, window_cases.long_files,
     similar_cases.tables, similar_cases.queries, similar_cases.options,
+    operator_cases.monitors, operator_cases.servers, operator_cases.ledgers, operator_cases.projects,
 )  # fmt: skip
 
 

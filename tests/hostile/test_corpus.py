@@ -13,6 +13,8 @@ import pytest
 from hostile import command_lines, recordings
 from support import example_recordings as example
 
+from cgdmer import cli
+
 pytestmark = [pytest.mark.long, pytest.mark.timeout(1800)]
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -114,6 +116,11 @@ def test_each_hostile_recording_ends_a_plot_with_an_error_or_a_doubt(tmp_path):
     accepted = {case["name"]: Path(cases[place]["folder"]) for place, case in enumerate(results) if case["code"] == 0}
     silent = [name for name, folder in accepted.items() if "doubtful" not in (folder / "r.svg").read_text()]
     assert silent == []
+
+
+def test_every_command_has_cases():
+    named = {word for case in command_lines.all_cases() for word in case.words[:1]}
+    assert named >= set(cli.parser().commands.parsers)
 
 
 def test_each_case_has_its_own_name():

@@ -175,3 +175,17 @@ def test_the_choice_of_recordings_does_not_depend_on_their_order():
     assert len(chosen) == 10
     assert {one.id for one in chosen} == {one.id for one in samples._choice(found[::-1], 10)}
     assert pl.Series([one.id for one in chosen]).n_unique() == 10
+
+
+def test_half_a_line_of_a_killed_run_costs_no_other_comparison(tmp_path, caplog):
+    path = tmp_path / "history.jsonl"
+    outcome = monitor.Outcome({}, ["rejected"], 3, 1, 9, monitor.Model("x", "x"), "2026-01-02T03:04:05+00:00")
+    monitor._append(path, outcome)
+    with path.open("ab") as stream:
+        stream.write(b'{"when": "2026-01-03')
+    monitor._append(path, outcome)
+    assert [entry["drifted"] for entry in monitor._history(path)] == [["rejected"]] * 2
+    assert "line 2: no comparison" in caplog.text
+    for line in (b"5", b"[]", b"{}", b"[" * 100_000, b"\xe9", b"9" * 9000, b'{"when": 1}'):
+        path.write_bytes(line)
+        assert monitor._history(path) == []

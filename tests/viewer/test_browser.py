@@ -170,6 +170,20 @@ def test_chosen_files_are_sent_and_listed(browser, server, tmp_path):
     assert "bad'\".hea" in browser.value("document.querySelector('#refused-drops').textContent")
 
 
+def test_a_file_that_is_dropped_on_the_page_is_sent_and_listed(browser, server):
+    browser.open(server.url)
+    marked = browser.value(
+        "(() => { const held = new DataTransfer(); held.items.add(new File(['good'], 'dropped <i>.hea'));"
+        " const fire = (kind) => document.body.dispatchEvent(new DragEvent(kind,"
+        " { dataTransfer: held, bubbles: true, cancelable: true }));"
+        " fire('dragover'); const marked = document.querySelector('.drop').classList.contains('over');"
+        " fire('drop'); return marked; })()"
+    )
+    assert marked, "the box shows that files may be dropped"
+    browser.loaded()
+    assert "dropped <i>.hea" in browser.value("document.querySelector('#dropped').textContent")
+
+
 def test_a_page_of_a_folder_works_offline_and_prints_on_one_sheet(browser, tmp_path):
     catalogue = viewed.catalogue()
     place = recording_page.Place("../index.html", lambda row: f"{row}.html", 0, pages.policy([pages.PAPER]))
