@@ -113,7 +113,7 @@ def in_help(tool, word):
     if tool not in HELP:
         program = Path(sys.executable).with_name(tool)
         HELP[tool] = subprocess.run([program, "--help"], capture_output=True, text=True, check=True).stdout
-    return re.search(rf"^\W*{re.escape(word)}\b", HELP[tool], re.M) is not None
+    return re.search(rf"^\W*(\w+ \()?{re.escape(word)}\b", HELP[tool], re.M) is not None  # an alias is in brackets
 
 
 PYTHON = [(page, body) for page in PAGES for kind, body in blocks(page) if kind == "python"]

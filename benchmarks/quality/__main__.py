@@ -1,11 +1,13 @@
 """Score variants of the method after a small fixed budget of training; one JSON line per variant.
 
 Run: CGDMER_DEVICES=2 python -m benchmarks.quality [--quick | --long] VARIANT ...
+     CGDMER_DEVICES=1 python -m benchmarks.quality --first-line paper paper_contrastive_only paper_no_disentanglement
 
 A VARIANT is `base`, a name in benchmarks/quality/overlays, or a YAML file with settings over params/encoder.yaml. Each
 is pretrained several times; its macro AUROC on the demo's simulated tasks at 1, 10 and 100 % of the labels, on the real
 PTB-XL records at hand, and its change on disturbed records are compared with those of the first VARIANT. Intervals of
-differences contain records, label subsets and pretraining seeds. What is done is kept in .cgdmer/quality.
+differences contain records, label subsets and pretraining seeds. What is done is kept in .cgdmer/quality. With
+`--first-line`, pretraining reads only the line of each report that names the rhythm.
 """
 
 import argparse
@@ -13,8 +15,9 @@ import json
 import logging
 import sys
 import time
+from contextlib import nullcontext
 
-from benchmarks.quality import corpora, results, scoring
+from benchmarks.quality import corpora, first_lines, results, scoring
 from benchmarks.quality.variants import LONG, QUICK, find
 from cgdmer import paths
 from cgdmer.errors import CgdmerError
@@ -28,18 +31,21 @@ def main() -> int:
     size = parser.add_mutually_exclusive_group()
     size.add_argument("--quick", action="store_true", help=f"{QUICK.passes:,} record passes, the default")
     size.add_argument("--long", action="store_true", help=f"{LONG.passes:,} record passes")
+    parser.add_argument("--first-line", action="store_true", help="pretrain on the first line of each report")
     options = parser.parse_args()
+    work = WORK / "first_line" if options.first_line else WORK
     logging.basicConfig(format="%(message)s", stream=sys.stderr)
     logging.getLogger("cgdmer").setLevel(logging.INFO)
     try:
         variants = [find(name, LONG if options.long else QUICK) for name in options.variants]
-        simulated, real = corpora.simulated(WORK), corpora.real(variants[0].config(0), WORK)
+        simulated, real = corpora.simulated(WORK), corpora.real(variants[0].config(0), work)
         base = None
-        for variant in variants:
-            begin = time.monotonic()
-            scored = scoring.score(variant, simulated, real, WORK)
-            base = base or scored
-            print(json.dumps(results.line(scored, base, real, time.monotonic() - begin)), flush=True)
+        with first_lines.read_alone() if options.first_line else nullcontext():
+            for variant in variants:
+                begin = time.monotonic()
+                scored = scoring.score(variant, simulated, real, work)
+                base = base or scored
+                print(json.dumps(results.line(scored, base, real, time.monotonic() - begin)), flush=True)
     except CgdmerError as error:
         print(error, file=sys.stderr)
         return error.code

@@ -7,12 +7,14 @@ import numpy as np
 import polars as pl
 import pytest
 
-from benchmarks.quality import results
+from benchmarks.quality import first_lines, results
 from benchmarks.quality.scoring import Scored
 from benchmarks.quality.variants import BASE, FOLDER, QUICK, Budget, find
 from cgdmer.errors import ConfigError
 from cgdmer.external.external_set import ExternalSet, Labels, Origin
 from cgdmer.probing import metrics
+from cgdmer.streams.blocks import Block
+from cgdmer.streams.reference import draw_reference
 
 TASKS = ("ptb_xl_super", "csn")
 LABELS = np.random.default_rng(0).random((60, 2)) < 0.4
@@ -97,3 +99,21 @@ def test_real_recordings_are_scored_and_compared_on_the_same_records():
     alone = results.line(base, base, real, 1.0)
     assert alone["real"][results.REAL_TASK][0] < 0.65
     assert "differences" not in alone
+
+
+def test_first_lines_are_all_that_pretraining_reads_of_reports(monkeypatch):
+    monkeypatch.setenv("CGDMER_DEVICES", "1")
+    simulated = find(BASE, QUICK).config(0).pretraining_set.simulated
+    block = Block(*[np.zeros(1)] * 5, np.frombuffer(b'["sinus rhythm. borderline ecg.", "empty"]', np.uint8))
+    whole = draw_reference(simulated, 50).reports
+    with first_lines.read_alone():
+        assert block.reports == ["sinus rhythm.", "empty."]
+        short = draw_reference(simulated, 50).reports
+    assert short == [f"{report.split('. ')[0].removesuffix('.')}." for report in whole] != whole
+    assert draw_reference(simulated, 50).reports == whole
+
+
+def test_first_lines_are_refused_where_other_processes_train(monkeypatch):
+    monkeypatch.setenv("CGDMER_DEVICES", "2")
+    with pytest.raises(ConfigError, match="CGDMER_DEVICES=1"), first_lines.read_alone():
+        pass

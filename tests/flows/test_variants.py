@@ -178,12 +178,18 @@ def test_a_project_without_experiments_says_so(project, capsys):
     assert "no experiment" in capsys.readouterr().out
 
 
+def in_the_foreground():
+    """Let Ctrl-C end a process, and only its group, also if the tests run in the background, where it is ignored."""
+    os.setsid()
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
+
+
 @pytest.mark.parametrize("where", [["--temp"], []])
 def test_an_interrupted_experiment_leaves_nothing_odd(project, where):
     """It leaves no experiment and no lock; one in the workspace leaves the value that it set, as DVC says."""
     before = state(project)
     words = ["dvc", "exp", "run", *where, "--name", "long", "-S", "train.epochs=77"]
-    process = subprocess.Popen(words, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, start_new_session=True)
+    process = subprocess.Popen(words, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, preexec_fn=in_the_foreground)
     deadline = time.monotonic() + 120
     while "report 77" not in calls(project):
         assert time.monotonic() < deadline
