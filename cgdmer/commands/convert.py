@@ -1,13 +1,17 @@
 """`cgdmer convert`: make a published checkpoint usable as an encoder, without running its code."""
 
+import logging
 from pathlib import Path
 
 from cgdmer.conversion.convert import convert
 from cgdmer.encoders.published import WEIGHTS
 
+log = logging.getLogger(__name__)
+
 
 def describe(file: Path, encoder: str, folder: Path, *, isolate: bool) -> str:
     """Convert a checkpoint and return what was done, with the lines for params.yaml."""
+    log.info("%s: reading the checkpoint", file)
     made = convert(file, encoder, folder, isolate=isolate)
     left = f", {made.tensors_left_out} others left out" if made.tensors_left_out else ""
     read = (

@@ -1,5 +1,6 @@
 """`cgdmer export`: an encoder as a folder of the Hugging Face hub, and as an ONNX graph."""
 
+import logging
 from pathlib import Path
 
 from cgdmer import paths
@@ -7,6 +8,8 @@ from cgdmer.encoders import cgdmer_base
 from cgdmer.files import named, new_folder, read_json
 from cgdmer.metrics_json import Metrics
 from cgdmer.sharing import about, card, folder, packaged_card
+
+log = logging.getLogger(__name__)
 
 
 def describe(model: str, target: Path, *, licence: str, onnx: bool) -> str:
@@ -29,6 +32,7 @@ def describe(model: str, target: Path, *, licence: str, onnx: bool) -> str:
         if onnx:
             from cgdmer.sharing import onnx as graphs
 
+            log.info("%s: writing the graph and comparing its features", target)
             encoder = folder.load(temporary)
             difference = graphs.export(encoder, temporary / graphs.FILE)
             kinds = ", ".join(encoder.dims)

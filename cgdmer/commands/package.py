@@ -24,6 +24,7 @@ from cgdmer.external.scoring import MAIN
 from cgdmer.files import named, read_json, sha256, write_text
 from cgdmer.models import tokens, weights
 from cgdmer.probing import linear_probe_io, reference
+from cgdmer.progress import terminal_bar
 from cgdmer.results import Interval
 from cgdmer.shards import Shards
 from cgdmer.sharing import about, half, packaged_card
@@ -89,7 +90,7 @@ def _fill(folder: Path, model: Path, corpora: dict[str, Shards], config: setting
         about.Half((folder / weights.WEIGHTS).stat().st_size, COMPARED, compared.worst, compared.correlation),
         probes={},
     )
-    for source, shards in corpora.items():
+    for source, shards in terminal_bar(corpora.items(), unit="corpus", desc="fitting probes"):
         for one in packaged_probes.fit(encoder, source, shards, config.probe, config.embed.batch):
             path = _probe(folder, one.probe.task)
             linear_probe_io.save(path, one.probe)
@@ -130,7 +131,7 @@ def renew_references(folder: Path, params: Path = Path("params.yaml")) -> str:
                 allowed=f"shards {stated.corpora[source].digest[:12]}",
                 fix=f"python -m cgdmer profile demo && dvc repro shards@{source}; or package the encoder again",
             )
-    for source, shards in corpora.items():
+    for source, shards in terminal_bar(corpora.items(), unit="corpus", desc="scoring test records"):
         scores = packaged_probes.reference_scores(encoder, source, shards, probes, config.embed.batch)
         for task, each in scores.items():
             _save_reference(_probe(folder, task), probes[task].classes, each)
