@@ -1,9 +1,12 @@
-"""Records DVC experiments in MLflow: `python -m flows.experiments [NAME ...]`, after any kind of `dvc exp run`.
+"""Record DVC experiments in MLflow, after any kind of `dvc exp run`.
+
+Run: python -m flows.experiments [NAME ...]
 
 Each experiment becomes a run beside those of flow runs, with the same params and metrics. Its results are taken from
 the DVC cache into a temporary clone, so the workspace stays as it is. A second call adds nothing.
 """
 
+import argparse
 import re
 import subprocess
 import sys
@@ -65,10 +68,12 @@ def _scratch() -> Path:
     return paths.STATE
 
 
-def main(names: Sequence[str]) -> int:
+def main(words: Sequence[str]) -> int:
     """Record the experiments of the command line, and return the exit code."""
+    parser = argparse.ArgumentParser(prog="python -m flows.experiments", description=__doc__.split("\n")[0])
+    parser.add_argument("names", nargs="*", metavar="NAME", help="default: every experiment")
     try:
-        if not record(names, _say):
+        if not record(parser.parse_args(words).names, _say):
             _say("this project has no experiment")
     except CgdmerError as error:
         sys.stderr.write(f"{error}\n")

@@ -82,9 +82,8 @@ def _make(folder: Path, commit: str, settings: Mapping[str, Any], profile: str |
 def clone(commit: str, folder: Path) -> Path:
     """Clone the project at a commit, with its remotes and its DVC cache; return the project's folder in the clone."""
     project = reproduce.clone(None, commit, folder)
-    reproduce.configure(project, Path.cwd())
     cache = Path.cwd() / _dvc(["cache", "dir"], Path.cwd()).strip()
-    _dvc(["config", "--local", "cache.dir", str(cache.resolve())], project)
+    reproduce.configure(project, Path.cwd(), str(cache.resolve()))
     return project
 
 

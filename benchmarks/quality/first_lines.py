@@ -25,7 +25,11 @@ def first(report: str) -> str:
 def read_alone() -> Iterator[None]:
     """Let the tokenizer and the training read first lines only; ConfigError if other processes would train."""
     if environment.read().devices != "1":
-        raise ConfigError("first lines are read in this process alone", fix="export CGDMER_DEVICES=1")
+        raise ConfigError(
+            f"--first-line trains in one process, and CGDMER_DEVICES={environment.read().devices}",
+            allowed="1",
+            fix="export CGDMER_DEVICES=1",
+        )
     whole = reference.report
 
     def drawn(case: Case, seed: int, number: int) -> str:

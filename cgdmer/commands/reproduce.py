@@ -97,17 +97,17 @@ def git(*words: str, where: Path) -> str:
     return done.stdout.strip()
 
 
-def configure(project: Path, source: Path) -> None:
-    """Give a clone the DVC remotes of the project `source`, with absolute paths, and a DVC cache of its own.
+def configure(project: Path, source: Path, cache: str = "cache") -> None:
+    """Give a clone the DVC remotes of the project `source`, with absolute paths, and a DVC cache, by default its own.
 
-    Results in a shared cache would be restored instead of computed.
+    Results in a shared cache are restored instead of computed.
     """
     config = configparser.ConfigParser(interpolation=None)
     config.read([source / ".dvc/config", source / ".dvc/config.local"], encoding="utf-8")
     for section in config.values():
         if "url" in section and "://" not in section["url"]:
             section["url"] = str((source / ".dvc" / section["url"]).resolve())
-    config["cache"] = {"dir": "cache"}
+    config["cache"] = {"dir": cache}
     with (project / ".dvc/config.local").open("w", encoding="utf-8") as stream:
         config.write(stream)
 

@@ -211,7 +211,7 @@ def _append(path: Path, outcome: Outcome) -> None:
 
 
 def _history(path: Path) -> list[dict[str, Any]]:
-    """Return the entries, oldest first; a line that is none, as a killed run can leave it, is left out."""
+    """Return the entries, oldest first; a line that is no entry, as a killed run can leave one, is left out."""
     entries = []
     for number, line in enumerate(path.read_bytes().splitlines(), 1):
         try:

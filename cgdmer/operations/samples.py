@@ -85,7 +85,7 @@ def training(scorer: Scorer, most: int) -> Sample:
     try:
         sources = read_json(paths.PRETRAINING_SET)["sources"]
         if not all(isinstance(source, str) for source in sources):
-            raise ValueError("a source that is no name")
+            raise ValueError("a source is not a name")
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise DataError(
             "there is no training data to compare with", allowed="a reference folder, or data/shards",

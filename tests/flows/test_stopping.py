@@ -110,10 +110,7 @@ def test_a_run_outlives_its_server(project):
     """Leases on the deployment's concurrency limit survive too; Prefect renews them every 225 s."""
     unlike_before(project, seed=102)
     run = begin(project, after=0)
-    server = project.processes()["prefect"]["pid"]
-    for process in [*psutil.Process(server).children(recursive=True), psutil.Process(server)]:
-        process.kill()
-    project.until(lambda: project.processes()["prefect"]["pid"] != server, 240)
+    kill_server(project)
     project.until(lambda: answered(project, run) == "COMPLETED", 600)
     summary = json.loads((project.folder / "reports/pretrain/summary.json").read_text())
     assert summary["epochs"][-1]["epoch"] == EPOCHS
@@ -125,10 +122,7 @@ def test_a_server_that_is_killed_keeps_no_slot_of_a_run_that_is_then_cancelled(p
     """The slots of the deployment and of the tag `gpu` are free again, so the next run reaches its end."""
     unlike_before(project, seed=104)
     run = begin(project, after=0)
-    server = project.processes()["prefect"]["pid"]
-    for process in [*psutil.Process(server).children(recursive=True), psutil.Process(server)]:
-        process.kill()
-    project.until(lambda: project.processes()["prefect"]["pid"] != server, 240)
+    kill_server(project)
     project.until(lambda: answered(project, run) == "RUNNING", 240)
     project.run("prefect", "flow-run", "cancel", run)
     project.until(lambda: answered(project, run) == "CANCELLED", 240)
@@ -137,6 +131,14 @@ def test_a_server_that_is_killed_keeps_no_slot_of_a_run_that_is_then_cancelled(p
     assert "resumed after step" in output  # it had the gpu, and went on from the checkpoint
     held = project.ask("concurrency_limits/filter", {"limit": 10})
     assert [one["active_slots"] for one in held if one["tag"] == "gpu"] == [[]]
+
+
+def kill_server(project):
+    """Kill the Prefect server, and wait until the supervisor has started another."""
+    server = project.processes()["prefect"]["pid"]
+    for process in [*psutil.Process(server).children(recursive=True), psutil.Process(server)]:
+        process.kill()
+    project.until(lambda: project.processes()["prefect"]["pid"] != server, 240)
 
 
 def answered(project, run):
