@@ -56,7 +56,7 @@ def _committed() -> str:
     """Return the commit that is checked out; ConfigError if it does not hold the code of the working directory."""
     commit = state.git("rev-parse", "HEAD")
     if not commit or state.is_dirty():
-        problem = "the code has changes that no commit holds" if commit else "the project has no commit"
+        problem = "the code has uncommitted changes" if commit else "the project has no commit"
         raise ConfigError(
             f"{problem}, and a run with other settings works in a clone", allowed="committed code",
             fix="git add --all && git commit; or set the values in params.yaml",

@@ -122,7 +122,7 @@ def test_a_clone_that_was_left_incomplete_is_made_again(project, monkeypatch):
 
 def test_code_that_no_commit_holds_is_refused(project):
     Path("make.py").write_text("print('other')")
-    with pytest.raises(ConfigError, match="changes that no commit holds"), variants.workspace({}, None):
+    with pytest.raises(ConfigError, match="uncommitted changes"), variants.workspace({}, None):
         pass
     git("checkout", "-q", "make.py")
     Path("params.yaml").write_text("train:\n  epochs: 5\n")  # no code
