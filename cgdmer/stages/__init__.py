@@ -2,8 +2,8 @@
 
 import inspect
 import os
-from collections.abc import Callable
-from contextlib import nullcontext
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager, nullcontext
 from importlib import import_module
 from pathlib import Path
 from typing import Any
@@ -85,16 +85,28 @@ def call(name: str, items: list[str], settings: Settings) -> None:
             )
     values = dict(zip(names, items, strict=True))
     sections = {section: _section(section, values, settings) for section in section_names(stage)}
-    first = os.environ.get("RANK", "0") == "0"  # torchrun's other processes share the work, so only rank 0 locks
-    meter = costs.measured(" ".join([name, *items]), _digest(sections))
-    lock = paths.STATE / "locks" / "-".join([name, *items])
+    first = os.environ.get("RANK", "0") == "0"  # torchrun's other processes share the work of the first
     try:
-        with exclusive_lock(lock) if first else nullcontext(), meter if first else nullcontext():
+        with _attended(name, items, sections) if first else nullcontext():
             stage(*items, **sections)
     except OSError as error:
         if refusal := write_error(Path(error.filename or paths.DATA), error):
             raise refusal from error
         raise
+
+
+@contextmanager
+def _attended(name: str, items: list[str], sections: dict[str, Any]) -> Iterator[None]:
+    """Lock a stage call, measure its cost, and show the progress of stage embed, which shows none itself."""
+    lock = paths.STATE / "locks" / "-".join([name, *items])
+    with ExitStack() as stack:
+        stack.enter_context(exclusive_lock(lock))
+        stack.enter_context(costs.measured(" ".join([name, *items]), _digest(sections)))
+        if name == "embed":
+            from cgdmer.stages.embedding_progress import watched
+
+            stack.enter_context(watched(*items, embed=sections["embed"]))
+        yield
 
 
 def _digest(sections: dict[str, Any]) -> str:

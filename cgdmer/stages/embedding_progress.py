@@ -1,0 +1,68 @@
+"""Progress of stage embed, read from the chunks that its processes have stored.
+
+The stage may run in several processes and go on after a kill; on disk is what all of them have done so far.
+"""
+
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from typing import Any
+
+from cgdmer import paths
+from cgdmer.errors import DataError
+from cgdmer.progress import SECONDS, progress
+from cgdmer.settings import Embed
+
+
+@contextmanager
+def watched(encoder: str, source: str, embed: Embed) -> Iterator[None]:
+    """Show how many records have features while the block runs; say nothing if it ends within SECONDS."""
+    ended = threading.Event()
+    arguments = (encoder, source, embed, ended)
+    watcher = threading.Thread(target=_watch_quietly, args=arguments, name="embed progress", daemon=True)
+    watcher.start()
+    try:
+        yield
+    finally:
+        ended.set()
+        watcher.join()
+
+
+def _watch_quietly(*arguments: Any) -> None:
+    """Watch until the stage removes its folder; a damaged corpus is the stage's to report."""
+    with suppress(OSError, DataError):
+        _watch(*arguments)
+
+
+def _watch(encoder: str, source: str, embed: Embed, ended: threading.Event) -> None:
+    if ended.wait(SECONDS):
+        return
+    scratch = paths.scratch("embed", encoder, source)
+    records = _records(source)
+    total = records * embed.sets_of_weights(encoder)
+    begun = min(stored(scratch, records, embed.batch), total)
+    with progress(total=total, initial=begun, unit="record", desc=f"{encoder} on {source}", at_once=True) as bar:
+        while not ended.wait(SECONDS):
+            bar.update(min(stored(scratch, records, embed.batch), total) - bar.n)
+
+
+def _records(source: str) -> int:
+    from cgdmer.encoders.chunks import assigned
+    from cgdmer.shards import open_shards
+
+    return assigned(open_shards(paths.shards(source))).height
+
+
+def stored(scratch: Path, records: int, batch: int) -> int:
+    """Return how many records have features in the folder of the encoder's weights that is being written.
+
+    Folders are named by a key and the number of the set of weights; earlier sets are complete. A folder with another
+    key is left over from other settings, and older.
+    """
+    folders = [folder for folder in scratch.glob("*-*") if folder.is_dir()]
+    if not folders:
+        return 0
+    newest = max(folders, key=lambda folder: folder.stat().st_mtime_ns)
+    chunks = {path.name.split(".")[0] for path in newest.glob("[0-9]*.npy")}  # not the hidden ones in the writing
+    return int(newest.name.rpartition("-")[2]) * records + min(len(chunks) * batch, records)
