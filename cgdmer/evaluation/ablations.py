@@ -23,6 +23,8 @@ STAGES = ("pretrain", "embed", "probe", "zero_shot")
 """Stages whose code and params decide the scores of a method."""
 STATISTICS = ("cgdmer/probing/bootstrap.py", "cgdmer/results.py", "cgdmer/json_dataclass.py")
 """Code of these stages that no score depends on: intervals are computed from scores, here and anew."""
+DATA = "data"
+"""Among what changed: the corpora. Scores on other records are no part of a run's table."""
 THREADS = 1
 """CPU threads of each run. Sums round differently with another number, so all runs have the same."""
 PLANNED = (MEAN, "1.0")
@@ -164,7 +166,7 @@ def finished(name: str, now: State) -> dict[int, SeedResult]:
 
 
 def stored() -> dict[str, Ablation]:
-    """Return the stored rows, the full method first; `outdated` names the files that are left out."""
+    """Return the stored rows, the full method first; those of an earlier format are left out."""
     contents = {name: read_json(file(name)) for name in (FULL, *descriptions()) if file(name).is_file()}
     return {name: Ablation.from_json(one) for name, one in contents.items() if one.get("format") == FORMAT}
 
@@ -176,8 +178,8 @@ def outdated() -> list[Path]:
 
 
 def read() -> dict[str, Ablation]:
-    """Return the stored rows with adjusted p-values; `stale` says whether params, data or code changed since."""
-    rows = adjust(stored())
+    """Return the rows of the present data with adjusted p-values; `stale` says whether params or code changed since."""
+    rows = stored()
     if not rows:
         return {}
     now = state()
@@ -185,12 +187,18 @@ def read() -> dict[str, Ablation]:
     for name, row in rows.items():
         stale = row.key != now.row_key(name, row.pretraining_seeds)
         marked[name] = replace(row, stale=stale, changed=changed(row.made, now.made(name)) if stale else None)
-    return marked
+    return adjust({name: row for name, row in marked.items() if DATA not in (row.changed or [])})
+
+
+def left_out() -> dict[str, str]:
+    """Return the files whose rows `read` leaves out, each with the reason; `make ablations` replaces them."""
+    reasons = {str(path): "an earlier format" for path in outdated()}
+    return reasons | {str(file(name)): "other data" for name in sorted(stored().keys() - read().keys())}
 
 
 def changed(before: Made, now: Made) -> list[str]:
-    """Return what differs between two states: `params`, `data`, and the source files."""
-    sections = [name for name in ("params", "data") if getattr(before, name) != getattr(now, name)]
+    """Return what differs between two states: `params`, DATA, and the source files."""
+    sections = [name for name in ("params", DATA) if getattr(before, name) != getattr(now, name)]
     files = {*before.code, *now.code}
     return sections + sorted(file for file in files if before.code.get(file) != now.code.get(file))
 

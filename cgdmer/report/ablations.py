@@ -1,6 +1,6 @@
 """The ablation section: what the method loses without each of its components, at every label fraction."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 
 from cgdmer.ablation_results import HEADLINE, MEAN, Ablation, DifferenceCell
 from cgdmer.page import Child, Html, el, section
@@ -36,6 +36,7 @@ TERMS = {"contrastive": "alignment", "ecg_reconstruction": "masked ECG", "report
 ZERO = "zero-shot"
 LEVEL = 0.05
 Ablations = Mapping[str, Ablation]
+NOTHING: Mapping[str, str] = {}
 
 
 def titled(ablation: Ablation) -> str:
@@ -74,12 +75,12 @@ def headed(column: str) -> str:
     return column if column == ZERO else f"{percent(column)} of labels"
 
 
-def ablations_section(ablations: Ablations, outdated: Sequence[str] = ()) -> Html:
+def ablations_section(ablations: Ablations, left_out: Mapping[str, str] = NOTHING) -> Html:
     """Draw the means over tasks with one dot per pretraining, every fraction by task in full size, and the losses.
 
-    `outdated` names files of an earlier format.
+    `left_out` names files whose rows are not shown, each with the reason.
     """
-    notes = [el("p", line) for line in [*single(ablations), *stale(ablations), *vouched(ablations), *old(outdated)]]
+    notes = [el("p", line) for line in [*single(ablations), *stale(ablations), *vouched(ablations), *unshown(left_out)]]
     if not ablations:
         return section("ablations", "Ablations", notes, lead=NONE)
     items = [el("li", el("b", titled(one)), f": {one.does}.") for one in ablations.values()]
@@ -104,10 +105,10 @@ def tables(ablations: Ablations) -> list[Table]:
     return [summary(ablations), *(by_task(ablations, column) for column in columns(ablations)), losses(ablations)]
 
 
-def text(ablations: Ablations, outdated: Sequence[str] = ()) -> str:
+def text(ablations: Ablations, left_out: Mapping[str, str] = NOTHING) -> str:
     """Return the Markdown before the tables: how they were made, and what they show in sentences."""
     lines = [f"- {line}" for line in sentences(ablations)]
-    notes = [*single(ablations), *stale(ablations), *vouched(ablations), *old(outdated)]
+    notes = [*single(ablations), *stale(ablations), *vouched(ablations), *unshown(left_out)]
     return "\n\n".join([LEAD, "\n".join(lines), *notes] if ablations else [NONE, *notes])
 
 
@@ -118,11 +119,11 @@ def single(ablations: Ablations) -> list[str]:
 
 
 def stale(ablations: Ablations) -> list[str]:
-    """Return a note about rows that were made with other params, data or code."""
+    """Return a note about rows that were made with other params or code."""
     changes = sorted({change for one in ablations.values() for change in one.changed or []})
     if not any(one.stale for one in ablations.values()):
         return []
-    return [f"Stale rows were made with other {', '.join(changes) or 'params, data or code'}. To fix: {COMMAND}"]
+    return [f"Stale rows were made with other {', '.join(changes) or 'params or code'}. To fix: {COMMAND}"]
 
 
 def vouched(ablations: Ablations) -> list[str]:
@@ -131,9 +132,12 @@ def vouched(ablations: Ablations) -> list[str]:
     return [VOUCHED.format(", ".join(map(str, seeds)))] if seeds else []
 
 
-def old(outdated: Sequence[str]) -> list[str]:
-    """Return a note about files of an earlier format."""
-    return [f"Not shown, because of an earlier format: {', '.join(outdated)}. To fix: {COMMAND}"] if outdated else []
+def unshown(left_out: Mapping[str, str]) -> list[str]:
+    """Return a note about rows of an earlier format and of other data."""
+    if not left_out:
+        return []
+    files = ", ".join(f"{path} ({reason})" for path, reason in left_out.items())
+    return [f"Not shown: {files}. To fix: {COMMAND}"]
 
 
 def sentences(ablations: Ablations) -> list[str]:

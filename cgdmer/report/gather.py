@@ -77,8 +77,8 @@ class Findings:
     """By task; empty while fine-tuning is off."""
     ablations: dict[str, Ablation]
     """By profile."""
-    outdated_ablations: list[str]
-    """Files of ablations that an earlier version wrote."""
+    ablations_left_out: dict[str, str]
+    """Files of ablations of an earlier version or of other data, each with the reason."""
     robustness: dict[str, dict[str, RobustnessResult]]
     """By task, then encoder."""
     origins: dict[str, embeddings.Origin]
@@ -125,7 +125,7 @@ def gather(matrix: settings.Matrix) -> Findings:
         attentive=_of_command(paths.attentive(), AttentiveReport, "attentive-probe"),
         finetuning=_read({task: paths.finetuning(task) for task in tasks}, ProbeResult),
         ablations=ablations.read(),
-        outdated_ablations=[str(path) for path in ablations.outdated()],
+        ablations_left_out=ablations.left_out(),
         robustness=_by_encoder(tasks, matrix.robustness, paths.robustness, RobustnessResult),
         origins=_origins(matrix),
         sources={name: _corpus(name) for name in sorted(matrix.sources) if paths.validation(name).is_dir()},

@@ -55,7 +55,7 @@ def render(findings: Findings, metrics: Metrics, drawn: pictures.Pictures, repor
         robustness.robustness_sections(findings.robustness),
         numbers.zero_shot_section(metrics),
         numbers.retrieval_section(findings.retrieval),
-        ablations.ablations_section(findings.ablations, findings.outdated_ablations),
+        ablations.ablations_section(findings.ablations, findings.ablations_left_out),
         pictures.gallery(drawn),
         pictures.reconstructions(drawn),
         disentanglement.disentanglement_section(findings.disentanglement),

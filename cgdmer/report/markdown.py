@@ -54,7 +54,7 @@ def write(findings: Findings, metrics: Metrics, report: Report, extra: extras.Ex
         _section(measurements.TITLE, measurements.tables(findings.measurements)),
         _section(real.TITLE, real.tables(findings.real)),
         "\n\n".join(["## Published protocols", *defects]) if defects else "",
-        _section("Ablations", ablated, ablations.text(findings.ablations, findings.outdated_ablations)),
+        _section("Ablations", ablated, ablations.text(findings.ablations, findings.ablations_left_out)),
         _section("Data", [corpora.data_table(findings)]),
         "## What is not reproduced\n\n" + "\n".join(f"- {line}" for line in corpora.missing(findings)),
         _section("Versions", [corpora.versions_table(findings)]),

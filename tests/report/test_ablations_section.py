@@ -107,10 +107,13 @@ def test_stale_rows_are_marked_with_what_changed_and_the_command(study):
     assert "Stale rows were made with other cgdmer/objectives.py, params. To fix: make ablations" in page
 
 
-def test_files_of_an_earlier_format_are_named(study):
+def test_files_that_are_left_out_are_named_with_the_reason(study):
+    left_out = {"reports/ablations/a.json": "an earlier format", "reports/ablations/b.json": "other data"}
+    said = "a.json (an earlier format), reports/ablations/b.json (other data). To fix: make ablations"
     for shown in ({}, study):
-        page = ablations.ablations_section(shown, ["reports/ablations/a.json"])
-        assert "earlier format: reports/ablations/a.json. To fix: make ablations" in page
+        assert said in ablations.ablations_section(shown, left_out)
+        assert said in ablations.text(shown, left_out)
+        assert "Not shown" not in ablations.text(shown)
 
 
 def test_a_profile_without_reports_has_no_zero_shot(study):
@@ -153,8 +156,9 @@ def test_the_report_of_a_run_shows_its_rows(run, tmp_path, monkeypatch):
         "  - mimic_iv_ecg\n  simulated:", "  - ptb_xl\n  simulated:").replace(
         "benchmarks:\n  - ptb_xl\n  - cpsc2018\n  - csn\n", "benchmarks: [ptb_xl]\n"))  # fmt: skip
     write_text(tmp_path / "run/params/no_eyes.yaml", "# Ablation: sees nothing.\nobjective: {contrastive: 0.5}\n")
+    data = rows.state().made("full").data
     for one in (full(), row("no_eyes")):
-        write_json(rows.file(one.profile), replace(one, stale=None).to_json())
+        write_json(rows.file(one.profile), replace(one, stale=None, made=Made("p", data, {})).to_json())
     write_json(rows.file("outdated"), {"key": "0"})
     stages.find("report")(report=settings.Report(), matrix=MATRIX)
     stored = json.loads(paths.METRICS.read_text())["ablations"]["no_eyes"]
