@@ -6,7 +6,7 @@ Each FOLDER holds the weights of one more pretraining by params/encoder.yaml: `d
 `train.seed` of that file was changed, after `python -m cgdmer train-encoder`. The shipped encoder is the first one.
 Frozen pooled features, linear probes, five folds by patient, as `cgdmer external-validation` does it. The interval of
 the mean, and of its difference from hand-crafted features on the same records, contain records and pretrainings.
-ROOT holds the sets; CGDMER_RAW_ROOT if it is not given.
+ROOT holds the sets; CGDMER_RAW_ROOT if it is not given. Prints the numbers and stores them in reports/pretrainings.json.
 """
 
 import argparse
@@ -15,7 +15,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from cgdmer import settings
+from cgdmer import paths, settings
 from cgdmer.commands import external_validation
 from cgdmer.encoders import Encoder
 from cgdmer.encoders.cgdmer_base import open_shipped
@@ -24,8 +24,10 @@ from cgdmer.encoders.pretrained import open_folder
 from cgdmer.external import scoring
 from cgdmer.external.external_set import ExternalSet
 from cgdmer.external.results import RealCell, RealDifference
+from cgdmer.files import write_json
 
 OURS, CONTROL = "cgdmer-base", "handcrafted"
+FILE = paths.REPORTS / "pretrainings.json"
 
 
 def main() -> None:
@@ -39,11 +41,14 @@ def main() -> None:
         OURS: [shipped, *(open_folder(folder) for folder in options.folders)],
         CONTROL: [Handcrafted(shipped.form)],
     }
+    found = []
     for name, source in external_validation.SOURCES.items():
         if copies := source.find(root):
             real = external_validation.read(name, copies, config, shipped.form)
             for line in lines(real, methods, config):
-                print(json.dumps({"set": name, **line}), flush=True)
+                found.append({"set": name, **line})
+                print(json.dumps(found[-1]), flush=True)
+    write_json(FILE, {"encoders": [encoder.digest for encoder in methods[OURS]], "tasks": found})
 
 
 def lines(

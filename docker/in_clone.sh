@@ -7,18 +7,26 @@ set -eu
 : "${CGDMER_PROJECT:?the folder of this clone}"
 : "${CGDMER_DVC_REMOTE:=shared}"
 export CGDMER_PROJECT CGDMER_DVC_REMOTE
-if [ ! -d "$CGDMER_PROJECT/.git" ]; then
-  git clone --quiet --no-checkout "$CGDMER_REPOSITORY" "$CGDMER_PROJECT"
-  if ! git -C "$CGDMER_PROJECT" checkout --quiet "${CGDMER_REF:-HEAD}" --; then
-    rm -rf "$CGDMER_PROJECT/.git" # so that the next start clones again
-    echo "CGDMER_REF=$CGDMER_REF is no branch, tag or commit of $CGDMER_REPOSITORY" >&2
-    exit 2
+mkdir -p "$CGDMER_PROJECT/.cgdmer"
+( # Pods may share a volume, so one start at a time creates and configures the clone.
+  flock 9
+  if [ ! -d "$CGDMER_PROJECT/.git" ]; then
+    new="$CGDMER_PROJECT/.cgdmer/clone"
+    rm -rf "$new"
+    git clone --quiet --no-checkout "$CGDMER_REPOSITORY" "$new"
+    if ! git --git-dir="$new/.git" --work-tree="$CGDMER_PROJECT" checkout --quiet --force "${CGDMER_REF:-HEAD}" --; then
+      echo "CGDMER_REF=$CGDMER_REF is no branch, tag or commit of $CGDMER_REPOSITORY" >&2
+      exit 2
+    fi
+    mv "$new/.git" "$CGDMER_PROJECT/.git" # the last step: after a kill there is no .git, so the next start clones again
+    rmdir "$new"
   fi
-fi
+  cd "$CGDMER_PROJECT"
+  dvc remote add --quiet --local --force --default "$CGDMER_DVC_REMOTE" "$CGDMER_DVC_URL"
+  if [ -n "${AWS_ENDPOINT_URL:-}" ]; then
+    dvc remote modify --quiet --local "$CGDMER_DVC_REMOTE" endpointurl "$AWS_ENDPOINT_URL"
+  fi
+) 9>"$CGDMER_PROJECT/.cgdmer/in_clone.lock"
 cd "$CGDMER_PROJECT"
-dvc remote add --quiet --local --force --default "$CGDMER_DVC_REMOTE" "$CGDMER_DVC_URL"
-if [ -n "${AWS_ENDPOINT_URL:-}" ]; then
-  dvc remote modify --quiet --local "$CGDMER_DVC_REMOTE" endpointurl "$AWS_ENDPOINT_URL"
-fi
 export PYTHONPATH="$CGDMER_PROJECT${PYTHONPATH:+:$PYTHONPATH}"
 exec "$@"

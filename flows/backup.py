@@ -14,6 +14,7 @@ import tarfile
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
+from typing import BinaryIO
 
 from cgdmer import paths
 from cgdmer.errors import CgdmerError, ConfigError, DataError
@@ -35,12 +36,33 @@ def create(target: Path) -> int:
         sums = {}
         with tarfile.open(temporary, "w") as tar:
             for name, path in _files(Path(scratch)):
-                sums[name] = sha256(path)
-                tar.add(path, name, recursive=False)
+                with contextlib.suppress(FileNotFoundError):  # removed since it was listed
+                    sums[name] = _add(tar, name, path)
             listed = Path(scratch) / SUMS
             listed.write_text("".join(f"{digest}  {name}\n" for name, digest in sums.items()), encoding="utf-8")
             tar.add(listed, SUMS)
     return len(sums)
+
+
+def _add(tar: tarfile.TarFile, name: str, path: Path) -> str:
+    """Add a file and return the sha256 of what was added; what is appended to the file meanwhile is left out."""
+    with path.open("rb") as stream:
+        reader = _Reader(stream)
+        tar.addfile(tar.gettarinfo(arcname=name, fileobj=stream), reader)  # type: ignore[arg-type]
+    return reader.digest.hexdigest()
+
+
+class _Reader:
+    """Reads a file and computes the sha256 of what was read."""
+
+    def __init__(self, stream: BinaryIO) -> None:
+        self.stream, self.digest = stream, hashlib.sha256()
+
+    def read(self, size: int) -> bytes:
+        """Return at most `size` bytes."""
+        block = self.stream.read(size)
+        self.digest.update(block)
+        return block
 
 
 def _files(scratch: Path) -> Iterator[tuple[str, Path]]:
@@ -100,7 +122,7 @@ def _check(top: Path, sums: dict[str, str], source: Path) -> None:
     """Raise DataError unless all files are there and have their sha256."""
     for name, digest in sums.items():
         path = top / name
-        if not path.is_file() or hashlib.sha256(path.read_bytes()).hexdigest() != digest:
+        if not path.is_file() or sha256(path) != digest:
             raise DataError(f"{source} is damaged: {name}", fix="take an older one")
 
 

@@ -92,6 +92,9 @@ def _remove(one: Unfinished) -> str:
 
 def main(words: Sequence[str]) -> int:
     """Clean up with the limits of the command line, and return the exit code."""
+    if {"-h", "--help"} & set(words):
+        sys.stdout.write(f"usage: python -m flows.checkpoints [DAYS [GIGABYTES]]\n\n{__doc__}")
+        return 0
     try:
         try:
             limits = [float(word) for word in words]

@@ -79,11 +79,16 @@ class Running:
             if self.stopped:
                 raise StageInterrupted("the flow run is being stopped", fix="run it again")
             process = subprocess.Popen(
-                words, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
-                env=services.process_environment(), start_new_session=True,
+                words, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
+                encoding="utf-8", errors="replace", env=services.process_environment(), start_new_session=True,
             )  # fmt: skip
             self.processes.add(process)
         return process
+
+    def forget(self, process: subprocess.Popen[str]) -> None:
+        """Take a process that has ended out of the set; not while `stop` walks through it."""
+        with self.lock:
+            self.processes.discard(process)
 
     def stop(self) -> None:
         """Stop every stage now."""
@@ -179,7 +184,7 @@ def execute(command: list[str], log: Log, timeout: float | None = None) -> tuple
         process.stdout.read()  # a guard that stops its stage must not block on a full pipe
         process.stdout.close()
         process.wait()
-        running.processes.discard(process)
+        running.forget(process)
     if timed_out.is_set():
         raise StageError(f"{' '.join(command)} was stopped after its time limit of {timeout:.0f} s; its work is saved")
     return process.returncode, lines

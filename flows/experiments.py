@@ -8,7 +8,6 @@ the DVC cache into a temporary clone, so the workspace stays as it is. A second 
 
 import argparse
 import re
-import subprocess
 import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -16,6 +15,7 @@ from tempfile import TemporaryDirectory
 
 from cgdmer import paths, publishing, settings
 from cgdmer.errors import CgdmerError, ConfigError, did_you_mean
+from cgdmer.tracking import state
 from flows import variants
 
 REFERENCE = re.compile(r"refs/exps/[0-9a-f]{2}/[0-9a-f]{38}/(\S+)")
@@ -26,8 +26,7 @@ ABLATION = re.compile(r".+-seed\d+-[0-9a-f]{8}")
 
 def stored() -> dict[str, str]:
     """Return the finished experiments of this project by name, with their commits; those of ablations are left out."""
-    words = ["git", "for-each-ref", "--format=%(objectname) %(refname)", "refs/exps"]
-    lines = subprocess.run(words, capture_output=True, text=True, check=False).stdout.splitlines()
+    lines = state.git("for-each-ref", "--format=%(objectname) %(refname)", "refs/exps").splitlines()
     found = {}
     for commit, _, reference in (line.partition(" ") for line in lines):
         if (match := REFERENCE.fullmatch(reference)) and not ABLATION.fullmatch(match[1]):

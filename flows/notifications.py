@@ -7,15 +7,20 @@ calls the webhook and sends the mail, so a run does not wait for either.
 
 import asyncio
 import os
+import sys
+from collections.abc import Callable, Coroutine, Sequence
+from typing import Any
 
+import httpx
 from prefect.blocks.notifications import AppriseNotificationBlock
 from prefect.blocks.webhook import Webhook
 from prefect.client.orchestration import PrefectClient, get_client
 from prefect.events import emit_event
 from prefect.events.actions import ActionTypes, CallWebhook, SendNotification
 from prefect.events.schemas.automations import AutomationCore, EventTrigger, Posture
+from prefect.settings import PREFECT_API_URL
 
-from cgdmer.errors import ConfigError
+from cgdmer.errors import CgdmerError, ConfigError, Unavailable
 
 URL, EMAIL = "CGDMER_WEBHOOK_URL", "CGDMER_EMAIL_URL"
 BLOCK = "cgdmer"
@@ -135,10 +140,29 @@ def _actions(text: str, webhook: object | None, email: object | None) -> list[Ac
     return actions
 
 
-async def main() -> None:
+async def renew() -> None:
+    """Create or update what belongs to the receivers of this environment."""
     async with get_client() as client:
         await provide(client)
 
 
+def command(work: Callable[[], Coroutine[Any, Any, None]], words: Sequence[str], text: str) -> int:
+    """Do the work of a command that takes no arguments, and return its exit code; an error is one message."""
+    if words:
+        sys.stdout.write(text)
+        return 0 if {"-h", "--help"} & set(words) else ConfigError.code
+    try:
+        asyncio.run(work())
+    except CgdmerError as error:
+        sys.stderr.write(f"{error}\n")
+        return error.code
+    except httpx.TransportError as error:
+        where = PREFECT_API_URL.value() or "no PREFECT_API_URL"
+        problem = f"the Prefect server does not answer ({where}): {type(error).__name__}"
+        sys.stderr.write(f"{Unavailable(problem, fix='make serve, or set PREFECT_API_URL')}\n")
+        return Unavailable.code
+    return 0
+
+
 if __name__ == "__main__":
-    asyncio.run(main())
+    sys.exit(command(renew, sys.argv[1:], __doc__))

@@ -1,7 +1,7 @@
 """Prepares a Prefect server for the deployments: work pool, GPU limit, and cleaning up after runs that were killed."""
 
-import asyncio
 import contextlib
+import sys
 from datetime import timedelta
 
 from prefect.client.orchestration import PrefectClient, get_client
@@ -107,4 +107,4 @@ def crash_orphaned_tasks() -> int:
 
 
 if __name__ == "__main__":
-    asyncio.run(provision())
+    sys.exit(notifications.command(provision, sys.argv[1:], f"{__doc__}\n"))

@@ -45,6 +45,9 @@ def reproduce(stage: str, log: Log, timeout: float | None = None) -> bool:
         return dvc.reproduce(stage, log, timeout)
     _set_default(remote, log)
     unshared = _unshared(stage)
+    pending = unshared.exists()
+    unshared.parent.mkdir(parents=True, exist_ok=True)
+    unshared.touch()  # before the stage runs: a kill between its end and its push must not lose the push
     try:
         ran = dvc.reproduce(stage, log, timeout, ["--pull"])
     except dvc.StageError as error:
@@ -53,11 +56,9 @@ def reproduce(stage: str, log: Log, timeout: float | None = None) -> bool:
                 f"the DVC remote '{remote}' does not answer: {error.problem}", fix="run it again"
             ) from error
         raise
-    if ran or unshared.exists():
-        unshared.parent.mkdir(parents=True, exist_ok=True)
-        unshared.touch()
+    if ran or pending:
         _push(stage, remote, log)
-        unshared.unlink()
+    unshared.unlink()
     return ran
 
 
@@ -67,7 +68,7 @@ def is_shared(stage: str) -> bool:
 
 
 def _unshared(stage: str) -> Path:
-    """Return the file that marks a result of this machine as not pushed yet; it survives a kill."""
+    """Return the file that marks a stage whose result may not be pushed yet; it survives a kill."""
     return paths.STATE / "unshared" / stage
 
 

@@ -1,12 +1,11 @@
 """The name of a flow run says what runs: its deployment, the profile of params.yaml, and the commit."""
 
-import subprocess
-
 from prefect import runtime
 
 from cgdmer import settings
 from cgdmer.errors import CgdmerError
 from cgdmer.settings import profiles
+from cgdmer.tracking import state
 from flows import run_settings
 
 
@@ -42,5 +41,4 @@ def profile() -> str:
 
 def commit() -> str:
     """Return the first seven digits of the commit that is checked out; empty without one."""
-    done = subprocess.run(["git", "rev-parse", "--short=7", "HEAD"], capture_output=True, text=True, check=False)
-    return done.stdout.strip() if done.returncode == 0 else ""
+    return state.git("rev-parse", "--short=7", "HEAD")

@@ -8,6 +8,7 @@ import signal
 import subprocess
 import sys
 import time
+from collections.abc import Sequence
 from types import FrameType
 from typing import Any
 
@@ -248,12 +249,16 @@ def supervise() -> None:
 
 
 COMMANDS = {"start": start, "stop": stop, "status": status, "supervise": supervise}
+USAGE = "usage: python -m flows.serving start | stop | status"
 
 
-def main() -> int:
+def main(words: Sequence[str]) -> int:
     """Run one command and return its exit code."""
+    if len(words) != 1 or words[0] not in COMMANDS:
+        sys.stderr.write(f"{USAGE}\n")
+        return ConfigError.code
     try:
-        COMMANDS[sys.argv[1]]()
+        COMMANDS[words[0]]()
     except CgdmerError as error:
         sys.stderr.write(f"{error}\n")
         return error.code
@@ -261,4 +266,4 @@ def main() -> int:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(main(sys.argv[1:]))

@@ -14,7 +14,7 @@ import shutil
 import subprocess
 import time
 from collections.abc import Iterator, Mapping
-from contextlib import chdir, contextmanager
+from contextlib import chdir, contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -129,12 +129,12 @@ def clean(days: float = DAYS) -> list[str]:
     """Remove the clones that were not used for so many days and are not in use now; return a line for each."""
     lines = []
     for lock in sorted(FOLDER.glob("*.lock")):
-        age = (time.time() - lock.stat().st_mtime) / 86400
-        with lock.open("r+") as stream:
+        with suppress(FileNotFoundError), lock.open("r+") as stream:  # another flow run may have removed it
             try:
                 fcntl.flock(stream, fcntl.LOCK_EX | fcntl.LOCK_NB)
             except BlockingIOError:
                 continue
+            age = (time.time() - lock.stat().st_mtime) / 86400
             if age > days:
                 folder = lock.with_suffix("")
                 shutil.rmtree(folder, ignore_errors=True)

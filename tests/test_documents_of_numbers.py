@@ -12,6 +12,7 @@ from support import closure
 from cgdmer import tables
 from cgdmer.external.results import RealResult
 from cgdmer.metrics_json import Metrics
+from cgdmer.probing import multiplicity
 from cgdmer.report import real
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -171,6 +172,92 @@ def test_the_comparisons_with_hand_crafted_features_are_told_as_they_are():
     assert {name for name, gap in gaps.items() if gap.high < 0} == set()
     assert {name for name, gap in gaps.items() if gap.mean < 0} == {"PTB-XL Rhythm", "LUDB diagnosis"}
     assert len(gaps) == 9
+
+
+def test_the_comparisons_with_hand_crafted_features_are_adjusted():
+    """p-values from the intervals, as docs/protocols.md says; Holm over nine tasks, and over all numbers of labels."""
+    result, text = RealResult.from_json(committed("reports/real.json")), " ".join(README.split())
+    gaps = {(name, "all"): task.differences["handcrafted"] for _, name, task in real.tasks(result)}
+    adjusted = holm(gaps)
+    assert (
+        f"Adjusted by Holm for nine comparisons, the p-value on Super is {adjusted['PTB-XL Super', 'all']:.3f}" in text
+    )
+    assert min(adjusted.values()) > multiplicity.ALPHA  # "no task shows a difference"
+    for _, name, task in real.tasks(result):
+        few = {(name, kind): one.differences.get("handcrafted") for kind, one in task.few.items()}
+        gaps |= {place: gap for place, gap in few.items() if gap is not None}
+    shown = {place for place, p in holm(gaps).items() if p <= multiplicity.ALPHA}
+    assert (
+        f"Of the {len(gaps)} comparisons with hand-crafted features at any number of labels, {len(shown)} stay" in text
+    )
+    assert all(gaps[place].mean > 0 for place in shown)
+    assert shown == {
+        ("PTB-XL Super", "simulated"), ("PTB-XL Sub", "simulated"), ("PTB-XL Super", "50"), ("PTB-XL Super", "100"),
+        ("PTB-XL Form", "20"),
+    }  # fmt: skip
+    perfect = result.sets["cpsc2018"].tasks["cpsc2018"]
+    cell = perfect.encoders["cgdmer_base"]["pooled"]
+    assert cell.low == cell.mean == cell.high == 1.0
+    assert f"The {perfect.records} records of CPSC2018 give no interval for a perfect score" in text
+
+
+def holm(gaps):
+    """Return the adjusted p-values of differences by place; their standard errors are those of the intervals."""
+    p = [multiplicity.p_value(gap.mean, (gap.high - gap.low) / 3.92, float("inf")) for gap in gaps.values()]
+    return dict(zip(gaps, multiplicity.holm(p), strict=True))
+
+
+def test_other_pretrainings_are_told_with_what_they_cost():
+    """The table of docs/method.md is that of the JSON; README tells the spread, and what the three show together."""
+    lines = {one["task"]: one for one in committed("reports/pretrainings.json")["tasks"]}
+    table = (ROOT / "docs/method.md").read_text().split("### Other pretrainings")[1].split("\n\n")[2]
+    rows = [[one.strip() for one in row.split("|")[2:-1]] for row in table.splitlines()[2:]]
+    assert rows == [[" ".join(f"{x:.3f}" for x in one["each"]), bounds(one["cgdmer-base"]), gap(one)]
+                    for one in lines.values()]  # fmt: skip
+    assert {name for name, one in lines.items() if one["difference"][1] > 0} == set()
+    assert {name for name, one in lines.items() if one["difference"][2] < 0} == {"diagnosis"}
+    best = {name for name, one in lines.items() if one["each"][0] == max(one["each"])}
+    assert (len(best), "ptb_xl_super" in best, len(lines)) == (5, True, 9)
+    text, (_, second, third) = " ".join(README.split()), lines["ptb_xl_super"]["each"]
+    assert f"two others with other seeds reach {second:.3f} and {third:.3f}" in text
+    assert f"is {gap(lines['ptb_xl_super'])} on Super and {gap(lines['diagnosis'])} on LUDB diagnosis" in text
+
+
+def bounds(values):
+    return "{:.3f} [{:.2f}, {:.2f}]".format(*values)
+
+
+def gap(line):
+    return "{:+.3f} [{:+.3f}, {:+.3f}]".format(*line["difference"])
+
+
+def test_the_choice_of_features_is_told_with_the_scores_of_the_others():
+    metrics, text = committed("reports/metrics.json"), " ".join(README.split())
+    chosen = metrics["headline"]["cgdmer"]
+    first, second = sorted(chosen["validation"].values(), reverse=True)[:2]
+    kinds = {value: kind for kind, value in chosen["validation"].items()}
+    assert kinds[first] == chosen["representation"]
+    assert f"chose {kinds[first]} features with {first:.4f}, against {second:.4f} for {kinds[second]} ones" in text
+    means = {kind: [over_tasks(metrics, "cgdmer", kind, share) for share in ("1.0", "0.1", "0.01")]
+             for kind in (kinds[first], kinds[second])}  # fmt: skip
+    assert "those reach {:.3f}, {:.3f} and {:.3f} on test".format(*means[kinds[second]]) in text
+    ahead = [other - one for one, other in zip(means[kinds[first]], means[kinds[second]], strict=True)]
+    assert [round(gap, 3) for gap in ahead] == [0.002, 0.01, 0.01]  # docs/protocols.md
+
+
+def test_csn_exact_changes_the_means_by_no_more_than_the_protocol_says():
+    metrics = committed("reports/metrics.json")
+    main = {name: chosen["representation"] for name, chosen in metrics["headline"].items()}
+    for share in ("1.0", "0.1", "0.01"):
+        moved = {name: over_tasks(metrics, name, kind, share) - over_tasks(metrics, name, kind, share, "csn_exact")
+                 for name, kind in main.items()}  # fmt: skip
+        assert max(map(abs, moved.values())) <= 0.009
+        assert max(abs(moved["cgdmer"] - move) for move in moved.values()) <= 0.005
+
+
+def over_tasks(metrics, encoder, kind, share, but=""):
+    cells = [cells[share][encoder][kind]["mean"] for task, cells in metrics["auroc"].items() if task != but]
+    return sum(cells) / len(cells)
 
 
 def test_the_results_on_the_card_are_those_of_the_report():

@@ -12,7 +12,7 @@ import pytest
 from benchmarks.rehearsal import corpora, faults, meter
 from benchmarks.rehearsal.__main__ import text
 from benchmarks.rehearsal.growth import exponent, extrapolated, growth, merged
-from benchmarks.rehearsal.project import MEASURED, calls
+from benchmarks.rehearsal.project import KILLED_IN, MEASURED, Project, calls, killed
 from cgdmer import datasets, paths, preprocessing, tables
 from cgdmer.report.rehearsal import Call, Fault, Kill, Rehearsal, Run
 from cgdmer.settings import Corpus, Index, Signal
@@ -160,6 +160,63 @@ def test_what_dvc_needs_is_the_rest_of_the_whole():
         ("embed cgdmer csn", 2, 5.0, 4.0, 12.0),
         ("dvc", 7, 8.0, 5.0, 7.0),
     ]
+
+
+WORKING = """
+import json, sys, time
+from pathlib import Path
+folder, log, name, file = sys.argv[1:]
+def say(event, label):
+    with open(log, "a") as stream:
+        stream.write(json.dumps({"event": event, "label": label, "time": time.time()}) + chr(10))
+say("begin", "repro")
+say("begin", name)
+path = Path(folder, file)
+path.parent.mkdir(parents=True)
+time.sleep(0.4)
+if "--too-small" not in file:
+    path.touch()
+    time.sleep(600)
+say("end", name)
+say("begin", "report")
+time.sleep(600)
+"""
+
+
+@pytest.mark.parametrize(
+    ("name", "file", "expected"),
+    [
+        ("shards mimic_iv_ecg", ".cgdmer/work/shards/mimic_iv_ecg/key/shard-00000.json", {"shards mimic_iv_ecg"}),
+        ("pretrain", ".cgdmer/work/pretrain/key/step-000000020.json", {"pretrain"}),
+        ("pretrain", "--too-small/nothing", {"report", "dvc"}),
+    ],
+)
+def test_a_stage_is_killed_once_there_is_work_to_go_on_from(tmp_path, monkeypatch, name, file, expected):
+    project, started = Project(tmp_path / "project", tmp_path), []
+
+    def repro(self, label):
+        words = [sys.executable, "-c", WORKING, self.folder, self.log, name, file]
+        started.append(subprocess.Popen(words, start_new_session=True))
+        return started[0]
+
+    monkeypatch.setattr(Project, "repro", repro)
+    kill = project.killed_in("repro", name, KILLED_IN[name])
+    assert started[0].returncode == -9
+    assert kill.name in expected
+    assert (project.folder / file).is_file() == (kill.name == name)
+
+
+@pytest.mark.parametrize(
+    ("events", "expected"),
+    [
+        ([("begin", "pretrain", 3.0)], Kill("pretrain", 7.0)),
+        ([("begin", "pretrain", 3.0), ("progress", "pretrain", 5.0), ("end", "pretrain", 8.0)], Kill("dvc", 9.0)),
+        ([("begin", "shards csn", 2.0), ("end", "shards csn", 4.0), ("begin", "pretrain", 6.0)], Kill("pretrain", 4.0)),
+    ],
+)
+def test_what_was_killed_is_what_had_not_ended(events, expected):
+    entries = [{"event": event, "label": label, "time": at} for event, label, at in [("begin", "repro", 1.0), *events]]
+    assert killed(entries, "repro", 10.0) == expected
 
 
 @pytest.mark.long

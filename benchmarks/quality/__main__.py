@@ -1,13 +1,14 @@
 """Score variants of the method after a small fixed budget of training; one JSON line per variant.
 
-Run: CGDMER_DEVICES=2 python -m benchmarks.quality [--quick | --long] VARIANT ...
+Run: CGDMER_DEVICES=2 python -m benchmarks.quality [--quick | --long] [VARIANT ...]
      CGDMER_DEVICES=1 python -m benchmarks.quality --first-line paper paper_contrastive_only paper_no_disentanglement
 
-A VARIANT is `base`, a name in benchmarks/quality/overlays, or a YAML file with settings over params/encoder.yaml. Each
-is pretrained several times; its macro AUROC on the demo's simulated tasks at 1, 10 and 100 % of the labels, on the real
-PTB-XL records at hand, and its change on disturbed records are compared with those of the first VARIANT. Intervals of
-differences contain records, label subsets and pretraining seeds. What is done is kept in .cgdmer/quality. With
-`--first-line`, pretraining reads only the line of each report that names the rhythm.
+A VARIANT is `base`, the default, a name in benchmarks/quality/overlays, or a YAML file with settings over
+params/encoder.yaml. Each is pretrained several times; its macro AUROC on the demo's simulated tasks at 1, 10 and 100 %
+of the labels, on the real PTB-XL records at hand, and its change on disturbed records are compared with those of the
+first VARIANT. Intervals of differences contain records, label subsets and pretraining seeds. What is done is kept in
+.cgdmer/quality, and is done again if the code behind it has changed. With `--first-line`, pretraining reads only the
+line of each report that names the rhythm.
 """
 
 import argparse
@@ -18,7 +19,7 @@ import time
 from contextlib import nullcontext
 
 from benchmarks.quality import corpora, first_lines, results, scoring
-from benchmarks.quality.variants import LONG, QUICK, find
+from benchmarks.quality.variants import BASE, LONG, QUICK, find, known
 from cgdmer import paths
 from cgdmer.errors import CgdmerError
 
@@ -26,8 +27,11 @@ WORK = paths.STATE / "quality"
 
 
 def main() -> int:
-    parser = argparse.ArgumentParser(prog="python -m benchmarks.quality")
-    parser.add_argument("variants", nargs="+", metavar="VARIANT", help="the first one is compared with the others")
+    parser = argparse.ArgumentParser(prog="python -m benchmarks.quality", description=__doc__.splitlines()[0])
+    parser.add_argument(
+        "variants", nargs="*", default=[BASE], metavar="VARIANT",
+        help=f"{BASE} (the default), a YAML file, or {', '.join(known())}; the first one is compared with the others",
+    )  # fmt: skip
     size = parser.add_mutually_exclusive_group()
     size.add_argument("--quick", action="store_true", help=f"{QUICK.passes:,} record passes, the default")
     size.add_argument("--long", action="store_true", help=f"{LONG.passes:,} record passes")
@@ -38,9 +42,9 @@ def main() -> int:
     logging.getLogger("cgdmer").setLevel(logging.INFO)
     try:
         variants = [find(name, LONG if options.long else QUICK) for name in options.variants]
-        simulated, real = corpora.simulated(WORK), corpora.real(variants[0].config(0), work)
         base = None
         with first_lines.read_alone() if options.first_line else nullcontext():
+            simulated, real = corpora.simulated(WORK), corpora.real(variants[0].config(0), work)
             for variant in variants:
                 begin = time.monotonic()
                 scored = scoring.score(variant, simulated, real, work)

@@ -12,7 +12,7 @@ import polars as pl
 from benchmarks.quality.corpora import Corpus
 from benchmarks.quality.variants import Variant
 from cgdmer import settings, tables
-from cgdmer.commands import train_encoder
+from cgdmer.commands import train_encoder, training_code
 from cgdmer.encoders.encoding import encode_rows
 from cgdmer.encoders.pretrained import Pretrained, open_folder
 from cgdmer.evaluation import robustness
@@ -32,6 +32,8 @@ DISTURBED = "ptb_xl_super"
 DISTURBANCES = (
     settings.Noise(kind="white", mv=0.1), settings.Noise(kind="wander", mv=1.0), settings.Drop(kind="drop", leads=3),
 )  # fmt: skip
+CODE = ("embeddings.py", "encoders", "evaluation", "json_dataclass.py", "probing", "protocol.py", "results.py")
+"""Files and folders of the package that score simulated tasks, beside those that train."""
 log = logging.getLogger(__name__)
 
 
@@ -49,18 +51,19 @@ class Scored:
 
 
 def score(variant: Variant, corpora: Sequence[Corpus], real: ExternalSet | None, work: Path) -> Scored:
-    """Train and score every pretraining of a variant; what an earlier call did is read again."""
+    """Train and score every pretraining of a variant; what an earlier call did with this code is read again."""
     scored = Scored(variant, [], [], [])
     for number in range(variant.budget.seeds):
         folder = work / variant.name / variant.key / str(number)
         config = variant.config(number)
         encoder = _trained(variant, number, config, folder)
-        if not (folder / "changes.json").is_file():
-            _score_simulated(encoder, config, corpora, folder)
+        scores = folder / f"scores-{training_code.digest(CODE)}"
+        if not (scores / "changes.json").is_file():
+            _score_simulated(encoder, config, corpora, scores)
         scored.predictions.append(
-            {task: tables.read(folder / f"{task}.parquet") for one in corpora for task in tasks_of(one.source)}
+            {task: tables.read(scores / f"{task}.parquet") for one in corpora for task in tasks_of(one.source)}
         )
-        scored.changes.append(read_json(folder / "changes.json"))
+        scored.changes.append(read_json(scores / "changes.json"))
         if real is not None:
             scored.real.append(external.encode(encoder, real, config.embed.batch))
         log.info("%s: pretraining %d is scored", variant.name, number)

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from cgdmer import settings
+from cgdmer.commands import training_code
 from cgdmer.errors import ConfigError, did_you_mean
 from cgdmer.files import work_key
 from cgdmer.settings import profiles
@@ -51,20 +52,25 @@ class Variant:
 
     @cached_property
     def key(self) -> str:
-        """16 hex digits that change with the variant's settings and its budget."""
-        return work_key([self._content(number) for number in range(self.budget.seeds)])
+        """16 hex digits that change with the variant's settings, its budget, and the code that trains it."""
+        return work_key([self._content(number) for number in range(self.budget.seeds)], training_code.digest())
+
+
+def known() -> list[str]:
+    """Return the names of the variants in `overlays/`."""
+    return sorted(path.stem for path in FOLDER.glob("*.yaml"))
 
 
 def find(name: str, budget: Budget) -> Variant:
     """Return a variant by the path of its YAML file or by the name of one in `overlays/`; ConfigError without one."""
     if name == BASE:
         return Variant(BASE, {}, budget)
-    known = [BASE, *sorted(path.stem for path in FOLDER.glob("*.yaml"))]
     path = Path(name) if name.endswith(".yaml") else FOLDER / f"{name}.yaml"
     if not path.is_file():
+        names = [BASE, *known()]
         raise ConfigError(
-            f"there is no variant '{name}'{did_you_mean(name, known)}",
-            allowed=f"{', '.join(known)}, or a YAML file with settings over {profiles.PROFILES}/encoder.yaml",
+            f"there is no variant '{name}'{did_you_mean(name, names)}",
+            allowed=f"{', '.join(names)}, or a YAML file with settings over {profiles.PROFILES}/encoder.yaml",
             fix=f"write {path}",
         )
     return Variant(path.stem, settings.read(path), budget)

@@ -3,7 +3,8 @@
 Run: python -m benchmarks.rehearsal --records N [--folder DIR] [--kill] [--faults]
 Every stage is measured with all its processes. Results are merged into `reports/rehearsal.json` by number of records.
 `--faults` plants faults in some records; each must be in quarantine with a reason in the end. `--kill` kills all
-processes in the middle of two stages; the same command goes on, and what both attempts of a stage took is added.
+processes in the middle of two stages, `shards` and `pretrain`; the same command goes on, and what both attempts of a
+stage took is added. It needs several shards and several checkpoints, so 10,000 records or more.
 """
 
 import argparse
@@ -61,7 +62,7 @@ def rehearse(records: int, folder: Path, kill: bool, planted: bool, until: str =
         project.create()
     changes = project.changes()
     note(f"{sizes} records written in {seconds:.0f} s; over the paper profile: {'; '.join(changes)}")
-    kills = killed(project, folder / "kills.json", records / 10_000) if kill else []
+    kills = killed(project, folder / "kills.json") if kill else []
     note(f"killed: {', '.join(f'{one.name} after {one.after_s} s' for one in kills) or 'nothing'}")
     project.run("repro")
     entries = project.entries()
@@ -79,12 +80,13 @@ def rehearse(records: int, folder: Path, kill: bool, planted: bool, until: str =
     )  # fmt: skip
 
 
-def killed(project: Project, done: Path, scale: float) -> list[Kill]:
-    """Kill the pipeline in each of the stages, unless an earlier attempt did; return what was killed."""
-    if not done.is_file():
-        kills = [project.killed_in("repro", name, after * scale) for name, after in KILLED_IN.items()]
+def killed(project: Project, done: Path) -> list[Kill]:
+    """Kill the pipeline in each of the stages in which no earlier attempt killed it; return what was killed."""
+    kills = [Kill.from_json(one) for one in read_json(done)] if done.is_file() else []
+    for name, written in list(KILLED_IN.items())[len(kills) :]:
+        kills.append(project.killed_in("repro", name, written))
         write_json(done, [kill.to_json() for kill in kills])
-    return [Kill.from_json(one) for one in read_json(done)]
+    return kills
 
 
 def written(folder: Path, mirror: Path, sizes: dict[str, int], planted: bool) -> tuple[float, list[Fault]]:

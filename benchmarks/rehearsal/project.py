@@ -43,8 +43,16 @@ esac
 exec {python} "$@"
 """
 """Stands for `python` in the commands of dvc.yaml."""
-KILLED_IN = {"shards mimic_iv_ecg": 6.0, "pretrain": 10.0}
-"""Stages that are killed, each once, after so many seconds at 10,000 records."""
+KILLED_IN = {
+    "shards mimic_iv_ecg": ".cgdmer/work/shards/mimic_iv_ecg/*/*.json",
+    "pretrain": ".cgdmer/work/pretrain/*/step-*.json",
+}
+"""Stages that are killed, each once, and the file that shows that one is in the middle: the note beside a finished
+shard, or a checkpoint. The next run goes on from it."""
+BETWEEN = "dvc"
+"""What was killed if no stage was running."""
+POLL = 0.05
+"""Seconds between two looks at whether a stage can be killed."""
 MEASURED = ("wall_s", "cpu_s", "memory_mb", "process_mb", "read_mb", "written_mb")
 
 
@@ -105,27 +113,45 @@ class Project:
             text = self.folder.with_suffix(f".{label}.txt").read_text(errors="replace")
             raise RuntimeError(f"dvc repro ended with {process.returncode}:\n{text[-4000:]}")
 
-    def killed_in(self, label: str, name: str, after: float) -> Kill:
-        """Run `dvc repro` until a stage has run for some seconds, then kill all processes; return what was killed.
+    def killed_in(self, label: str, name: str, written: str) -> Kill:
+        """Run `dvc repro` until a stage has written a file that the pattern `written` matches; kill all processes then.
 
-        That is a later stage if this one ended sooner.
+        Returns what was killed. That is not the stage if it ended without such a file, because it had too few records.
         """
+        before = len(self.entries())
         process = self.repro(label)
-        while not (begun := [one for one in self.entries() if one["event"] == "begin" and one["label"] == name]):
+        while not self._to_be_killed(self.entries()[before:], name, written):
             if process.poll() is not None:
-                raise RuntimeError(f"dvc repro ended with {process.returncode} before {name} began")
-            time.sleep(0.1)
-        time.sleep(max(0.0, begun[-1]["time"] + after - time.time()))
+                raise RuntimeError(f"dvc repro ended with {process.returncode} before {name} could be killed")
+            time.sleep(POLL)
         os.killpg(process.pid, signal.SIGKILL)
+        killed_at = time.time()
         process.wait()
         wait_for_group(process.pid)
-        last = [one for one in self.entries() if one["event"] == "begin"][-1]
-        return Kill(last["label"], round(time.time() - last["time"], 1))
+        return killed(self.entries()[before:], label, killed_at)
+
+    def _to_be_killed(self, entries: list[dict[str, Any]], name: str, written: str) -> bool:
+        """Return True if a stage has ended, or has begun and has written a file that the pattern matches."""
+        events = {entry["event"] for entry in entries if entry["label"] == name}
+        return "end" in events or ("begin" in events and any(self.folder.glob(written)))
 
     def entries(self) -> list[dict[str, Any]]:
         """Return the entries of the log, without a line that is being written."""
         lines = self.log.read_text().splitlines(keepends=True) if self.log.is_file() else []
         return [json.loads(line) for line in lines if line.endswith("\n")]
+
+
+def killed(entries: list[dict[str, Any]], label: str, at: float) -> Kill:
+    """Return the stage of a `dvc repro` with this label that was running when it was killed, and for how long."""
+    running: dict[str, float] = {}
+    for entry in entries:
+        if entry["event"] == "begin":
+            running[entry["label"]] = entry["time"]
+        elif entry["event"] == "end":
+            running.pop(entry["label"], None)
+    whole = running.pop(label, at)
+    name, begun = next(iter(running.items()), (BETWEEN, whole))
+    return Kill(name, round(at - begun, 1))
 
 
 def totals(entries: list[dict[str, Any]]) -> dict[str, dict[str, Any]]:

@@ -23,11 +23,20 @@ def choose(model: str | None) -> str:
     check_device()
     if model is not None:
         return model
-    own = (paths.MODEL / weights.CONFIG).is_file()
-    chosen = str(paths.MODEL) if own else cgdmer_base.WORD
-    why = f"--model {cgdmer_base.WORD} is the one that this package ships" if own else "it is shipped with this package"
+    chosen = default()
+    shipped = chosen == cgdmer_base.WORD
+    why = (
+        "it is shipped with this package"
+        if shipped
+        else f"--model {cgdmer_base.WORD} is the one that this package ships"
+    )
     log.info("no --model is named: the encoder is %s; %s", chosen, why)
     return chosen
+
+
+def default() -> str:
+    """Return the name of the project's own encoder, or of the shipped one if there is none."""
+    return str(paths.MODEL) if (paths.MODEL / weights.CONFIG).is_file() else cgdmer_base.WORD
 
 
 def check_device() -> None:

@@ -19,12 +19,14 @@ def add_commands(commands: Any) -> None:
     )  # fmt: skip
     export = commands.add_parser("export", help="write an encoder as a folder of the Hugging Face hub, and as ONNX")
     export.add_argument(
-        "model", metavar="MODEL", nargs="?", default="data/models/pretrain",
-        help="folder of the model, or cgdmer-base; default: %(default)s",
+        "model", metavar="MODEL", nargs="?",
+        help="folder of the model, or cgdmer-base; default: data/models/pretrain if it is there, else cgdmer-base",
     )  # fmt: skip
     export.add_argument("-o", "--output", required=True, metavar="FOLDER", help="a new folder; its name is the model's")
     export.add_argument("--onnx", action="store_true", help="add encoder.onnx, compared with the encoder")
-    export.add_argument("--licence", default="other", help="licence of the weights for the card; default: %(default)s")
+    export.add_argument(
+        "--licence", help="licence of the weights for the card; default: mit for a packaged encoder, else other"
+    )
     package = commands.add_parser("package", help="make a trained model the encoder cgdmer-base of this package")
     package.add_argument(
         "model",

@@ -33,8 +33,6 @@ from cgdmer.sharing.folder import CARD
 
 COMPARED = 256
 """Records on which half precision is compared with fp32."""
-LICENCE = "mit"
-"""Of the packaged weights: that of this package."""
 PACKAGED = {weights.WEIGHTS, weights.CONFIG, tokens.FILE, about.FILE, about.PROBES, CARD}
 """What a packaged encoder consists of."""
 LABELS = {ZERO_SHOT: "none, zero-shot", SIMULATED: "none, probe of simulated labels"}
@@ -156,7 +154,9 @@ def _examples(shards: Shards) -> tuple[np.ndarray, np.ndarray]:
 def _write(folder: Path, stated: About) -> None:
     about.write(folder, stated)
     scored = all(reference.beside(_probe(folder, task)).is_file() for task in stated.probes)
-    write_text(folder / CARD, packaged_card.text(folder, cgdmer_base.WORD, stated, LICENCE, percentiles=scored))
+    write_text(
+        folder / CARD, packaged_card.text(folder, cgdmer_base.WORD, stated, packaged_card.LICENCE, percentiles=scored)
+    )
 
 
 def renew_card(folder: Path) -> str:

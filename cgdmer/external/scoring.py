@@ -121,11 +121,14 @@ def score_logits(each: Sequence[np.ndarray], task: Members) -> Scored:
 
 
 def cell(scored: Scored, names: Sequence[str]) -> RealCell:
-    """Return the mean over the sets of scores with its interval, and by class."""
+    """Return the mean over the sets of scores with its interval, and by class.
+
+    The interval ends at 0 and 1: Student's t for a few sets of weights can lead beyond.
+    """
     overall = seeds.estimate(scored.trainings)
     values = [rounded(value) for value in scored.trainings.points]
     return RealCell(
-        rounded(overall.mean), rounded(overall.low), rounded(overall.high),
+        rounded(overall.mean), rounded(max(overall.low, 0.0)), rounded(min(overall.high, 1.0)),
         per_class={name: rounded(value) for name, value in zip(names, scored.points.mean(axis=0), strict=True)},
         by_weights=values if len(values) > 1 else None,
     )  # fmt: skip

@@ -12,7 +12,7 @@ CHAMPION = "models:/cgdmer-ecg-encoder@champion"
 
 def add_commands(commands: Any) -> None:
     """Add the commands to the parser of the command line."""
-    serve = commands.add_parser("serve", help="serve a registered encoder over HTTP, as mlflow models serve does")
+    serve = commands.add_parser("serve", help="serve a registered encoder over HTTP, as `mlflow models serve` does")
     serve.add_argument("model", metavar="MODEL", nargs="?", default=CHAMPION, help="default: %(default)s")
     serve.add_argument("--host", default="127.0.0.1", help="address to listen on; default: %(default)s")
     serve.add_argument("--port", type=int, default=5001, help="default: %(default)s")
@@ -30,8 +30,18 @@ def add_commands(commands: Any) -> None:
         help="alias or version in the registry, cgdmer-base or a folder; default: champion",
     )
     monitor.add_argument("--reference", metavar="FOLDER", help="compare with these recordings, not the training data")
-    monitor.add_argument("--hours", type=float, help="only files that changed within so many hours")
-    monitor.add_argument("--records", type=int, default=500, help="compare at most so many; default: %(default)s")
+    monitor.add_argument(
+        "--hours",
+        type=float,
+        help="only files that changed in the last HOURS hours; not for s3://, whose new objects are read",
+    )
+    monitor.add_argument(
+        "--records",
+        type=int,
+        default=500,
+        metavar="COUNT",
+        help="compare at most COUNT recordings; default: %(default)s",
+    )
     monitor.add_argument("--name", default="incoming", help="name of the history and its page; default: %(default)s")
     for option, text in (("--fs", "sampling rate of .npy and .csv files in Hz"), ("--unit", "their unit: mV, V or uV"),
                          ("--leads", "their leads in order, as I,II,V1")):  # fmt: skip

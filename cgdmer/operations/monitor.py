@@ -192,11 +192,17 @@ def _found(request: Request) -> Iterator[Iterable[RecordingPath | Rejected]]:
 
 
 def _is_new(one: RecordingPath | Rejected, hours: float) -> bool:
-    """Return True if a recording's file changed within `hours`; a member of a zip is as new as the zip."""
+    """Return True if a recording's file changed within `hours`; a member of a zip is as new as the zip.
+
+    A file that was moved away since it was listed is not new.
+    """
     if isinstance(one, Rejected):
         return True
     file = Path(one.root) / one.member if Path(one.root).is_dir() else Path(one.root)
-    return time.time() - file.stat().st_mtime <= 3600 * hours
+    try:
+        return time.time() - file.stat().st_mtime <= 3600 * hours
+    except FileNotFoundError:
+        return False
 
 
 def _append(path: Path, outcome: Outcome) -> None:

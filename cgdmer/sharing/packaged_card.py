@@ -17,15 +17,18 @@ from cgdmer.tables import TASKS
 USE = """Research on 12-lead ECGs: frozen features for linear probes, retrieval and zero-shot scores, and a baseline to
 compare with. It is **not a medical device**: it has not been evaluated for patient care, and no decision about a person
 may rest on it."""
+LICENCE = "mit"
+"""Of packaged weights: that of this package."""
 CODE = """```python
 import cgdmer
 
-encoder = cgdmer.load_encoder()
+encoder = cgdmer.load_encoder({address})
 recording = cgdmer.read_record("record.hea", encoder)
 features = encoder.encode(recording.signal[None])
-```
-
-`cgdmer embed FILES` and `cgdmer score FILES` use it if no other encoder is named."""
+```"""
+DEFAULT = "`cgdmer embed FILES` and `cgdmer score FILES` use it if no other encoder is named."
+COPIED = """`cgdmer embed FILES --model hf:OWNER/NAME` does the same on the command line. This copy holds no probes:
+with it, `cgdmer score` gives cosines with prompts and no probabilities."""
 HAND_CRAFTED = "handcrafted"
 LIMITS = (
     "Probabilities come from probes fitted on simulated records: on real recordings they are neither calibrated nor "
@@ -37,15 +40,18 @@ LIMITS = (
 )
 
 
-def text(folder: Path, name: str, about: About, licence: str, *, percentiles: bool) -> str:
+def text(
+    folder: Path, name: str, about: About, licence: str, *, percentiles: bool = False, copied: bool = False
+) -> str:  # fmt: skip
     """Return the card of the packaged encoder in `folder`, in the form of the Hugging Face hub.
 
-    `percentiles` is whether the folder holds the scores of test records.
+    `percentiles` is whether the folder holds the scores of test records; `copied` is whether the card is that of a copy
+    without probes, which is loaded by its address on the hub.
     """
     config = read_json(folder / weights.CONFIG)
     head = yaml.safe_dump(_head(name, licence, config, about), sort_keys=False, allow_unicode=True)
     sections = {
-        "Use": f"{CODE}\n\n{USE}",
+        "Use": _use(copied=copied),
         "Data": data(config["facts"], about),
         "Simulated records": _simulated(about, percentiles=percentiles),
         "Real recordings": _real(about),
@@ -61,6 +67,11 @@ def text(folder: Path, name: str, about: About, licence: str, *, percentiles: bo
     )
     body = "\n\n".join([about_it, *(f"## {title}\n\n{content}" for title, content in sections.items() if content)])
     return f"---\n{head}---\n\n{body}\n"
+
+
+def _use(*, copied: bool) -> str:
+    code = CODE.format(address='"hf:OWNER/NAME"' if copied else "")
+    return f"{code}\n\n{COPIED if copied else DEFAULT}\n\n{USE}"
 
 
 def _head(name: str, licence: str, config: dict[str, Any], about: About) -> dict[str, Any]:

@@ -105,7 +105,8 @@ def _attended(name: str, items: list[str], sections: dict[str, Any]) -> Iterator
         if name == "embed":
             from cgdmer.stages.embedding_progress import watched
 
-            stack.enter_context(watched(*items, embed=sections["embed"]))
+            encoder, source = items
+            stack.enter_context(watched(encoder, source, sections["embed"]))
         yield
 
 

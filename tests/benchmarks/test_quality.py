@@ -6,10 +6,13 @@ from dataclasses import replace
 import numpy as np
 import polars as pl
 import pytest
+from support import closure
 
-from benchmarks.quality import first_lines, results
+from benchmarks.quality import __main__ as command
+from benchmarks.quality import corpora, first_lines, results, scoring
 from benchmarks.quality.scoring import Scored
 from benchmarks.quality.variants import BASE, FOLDER, QUICK, Budget, find
+from cgdmer.commands import training_code
 from cgdmer.errors import ConfigError
 from cgdmer.external.external_set import ExternalSet, Labels, Origin
 from cgdmer.probing import metrics
@@ -35,6 +38,25 @@ def test_the_key_changes_with_settings_and_budget_and_not_with_the_name(tmp_path
     assert mine.key != base.key != find(BASE, Budget(9600, 2, 2048)).key
     file.write_text(f"model: {{width: {base.config(0).model.width}}}")
     assert find(str(file), QUICK).key == base.key
+
+
+def test_the_key_changes_with_the_code_that_trains_and_scores_with_the_code_that_scores(monkeypatch):
+    key = find(BASE, QUICK).key
+    monkeypatch.setattr(training_code, "digest", lambda *_: "0" * 16)
+    assert find(BASE, QUICK).key != key
+    scores = ("encoders.encoding", "encoders.pretrained", "evaluation.disturbances", "evaluation.robustness",
+              "evaluation.robustness_features", "probing.cohort", "probing.linear_probe")  # fmt: skip
+    covered = training_code.files((*training_code.TRAINING, *scoring.CODE))
+    paths = {path.relative_to(training_code.PACKAGE.parent).as_posix() for path in covered}
+    assert not {closure.file_of(name) for name in closure.reached({f"cgdmer.{name}" for name in scores})} - paths
+
+
+def test_first_lines_with_several_processes_are_refused_before_any_work(monkeypatch, capsys):
+    monkeypatch.setenv("CGDMER_DEVICES", "2")
+    monkeypatch.setattr(corpora, "simulated", lambda *_: pytest.fail("corpora were simulated"))
+    monkeypatch.setattr("sys.argv", ["quality", "--first-line"])
+    assert command.main() == 2
+    assert "export CGDMER_DEVICES=1" in capsys.readouterr().err
 
 
 def test_an_unknown_variant_is_refused_with_the_known_ones():

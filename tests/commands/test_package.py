@@ -202,8 +202,13 @@ def test_the_pipeline_takes_only_the_weights_that_it_pins(shipped, monkeypatch):
 
 
 def test_it_is_exported_with_its_own_card(shipped, tmp_path):
-    assert cli.main(["export", "cgdmer-base", "-o", "mine", "--licence", "mit"]) == 0
-    assert "not a medical device" in (tmp_path / "mine/README.md").read_text()
+    assert cli.main(["export", "-o", "mine"]) == 0, "without a project it is the encoder of the package"
+    card = ModelCard((tmp_path / "mine/README.md").read_text())
+    assert card.data.license == "mit"
+    assert "not a medical device" in card.text
+    assert 'cgdmer.load_encoder("hf:OWNER/NAME")' in card.text
+    assert "This copy holds no probes" in card.text
+    assert "if no other encoder is named" in (shipped / "README.md").read_text()
     signal = np.random.default_rng(0).normal(size=(2, 12, 200)).astype(np.float32)
     own, exported = cgdmer.load_encoder(), cgdmer.load_encoder(tmp_path / "mine")
     np.testing.assert_array_equal(own.encode(signal)["pooled"], exported.encode(signal)["pooled"])

@@ -7,14 +7,14 @@ from pathlib import Path
 
 import pytest
 import yaml
+from support import closure, example_recordings
 from support import example_pool as example
-from support import example_recordings
 from support.interruption import interrupted_after_checkpoints
 
 import cgdmer
 from cgdmer import paths, settings
-from cgdmer.commands import train_encoder
-from cgdmer.errors import ConfigError
+from cgdmer.commands import train_encoder, training_code
+from cgdmer.errors import ConfigError, DataError
 
 ROOT = Path(__file__).resolve().parents[2]
 SIMULATED = {"records": 96, "seed": 101, "pool": 64, "passes": 2}
@@ -80,6 +80,49 @@ def test_a_killed_training_goes_on_to_the_same_bytes(trained, tmp_path, monkeypa
     monkeypatch.setenv("CGDMER_WORKERS", "2")
     train_encoder.train()
     assert written(Path()) == written(trained)
+
+
+def code(*_):
+    return "0" * 16
+
+
+def longer():
+    path = Path("params/encoder.yaml")
+    path.write_text(yaml.safe_dump(settings.merge(settings.read(path), {"train": {"epochs": 3}})))
+
+
+@pytest.mark.parametrize("changed", ["nothing", "settings", "code", "model", "no model"])
+def test_a_finished_training_is_not_repeated_until_something_changes(trained, tmp_path, monkeypatch, changed):
+    """A later step of `make encoder` can fail, and the same command goes on from there."""
+    shutil.copytree(trained, tmp_path / "project")
+    monkeypatch.chdir(tmp_path / "project")
+
+    def begin(*_):
+        raise DataError("training begins")
+
+    monkeypatch.setattr(train_encoder, "start", begin)
+    if changed == "nothing":
+        assert "was trained with these settings and this code already" in train_encoder.train()
+        return
+    if changed == "settings":
+        longer()
+    elif changed == "code":
+        monkeypatch.setattr(training_code, "digest", code)
+    elif changed == "model":
+        (paths.BASE / "tokenizer.json").write_text("{}")
+    else:
+        shutil.rmtree(paths.BASE)
+    with pytest.raises(DataError, match="training begins"):
+        train_encoder.train()
+
+
+def test_the_digest_of_the_code_covers_every_file_that_trains():
+    run = {
+        closure.file_of(name) for name in closure.reached({"cgdmer.stages.pretrain", "cgdmer.streams.training_data"})
+    }
+    covered = {file.relative_to(ROOT).as_posix() for file in training_code.files(training_code.TRAINING)}
+    assert not run - covered
+    assert "cgdmer/simulator/beat_shapes.json" in covered
 
 
 def test_the_seed_of_a_corpus_is_refused(tmp_path, monkeypatch):

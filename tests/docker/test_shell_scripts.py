@@ -62,6 +62,33 @@ def test_a_wrong_reference_is_named_and_the_next_start_clones_again(tmp_path, re
     assert in_clone(tmp_path, repository, "v1").stdout == "first"
 
 
+def test_a_start_that_was_killed_leaves_nothing_that_the_next_one_takes_for_a_clone(tmp_path, repository):
+    broken = program(
+        tmp_path / "bin", "git", 'case "$*" in *checkout*) kill -9 $PPID;; *) exec /usr/bin/git "$@";; esac'
+    )
+    variables = broken | program(tmp_path / "bin", "dvc", "exit 0") | {
+        "CGDMER_REPOSITORY": str(repository), "CGDMER_DVC_URL": "s3://dvc/cgdmer", "HOME": str(tmp_path),
+        "CGDMER_PROJECT": str(tmp_path / "clone"),
+    }  # fmt: skip
+    done = subprocess.run([ROOT / "docker/in_clone.sh", "true"], capture_output=True, env=variables, check=False)
+    assert done.returncode != 0
+    assert not (tmp_path / "clone/.git").exists()
+    (tmp_path / "clone/file").write_text("half a checkout")
+    (tmp_path / "bin/git").unlink()
+    assert in_clone(tmp_path, repository, "v1").stdout == "first"
+    assert not (tmp_path / "clone/.cgdmer/clone").exists()
+
+
+def test_two_starts_at_once_make_one_clone(tmp_path, repository):
+    variables = program(tmp_path / "bin", "dvc", "exit 0") | {
+        "CGDMER_REPOSITORY": str(repository), "CGDMER_DVC_URL": "s3://dvc/cgdmer", "HOME": str(tmp_path),
+        "CGDMER_PROJECT": str(tmp_path / "clone"), "CGDMER_REF": "main",
+    }  # fmt: skip
+    words = [ROOT / "docker/in_clone.sh", "cat", "file"]
+    starts = [subprocess.Popen(words, stdout=subprocess.PIPE, env=variables, text=True) for _ in range(4)]
+    assert [(one.communicate()[0], one.returncode) for one in starts] == [("third", 0)] * 4
+
+
 def test_digests_are_lines_for_the_settings_of_compose(tmp_path):
     variables = program(tmp_path / "bin", "docker", f"echo $4 >> {tmp_path}/asked; echo {DIGEST}")
     done = subprocess.run([ROOT / "docker/digests.sh"], capture_output=True, text=True, env=variables, check=True)

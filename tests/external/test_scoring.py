@@ -11,6 +11,7 @@ from cgdmer.external import scoring
 from cgdmer.external.external_set import ExternalSet, Labels, Origin
 from cgdmer.external.results import RealTask
 from cgdmer.probing.patients import deal
+from cgdmer.probing.seeds import Trainings
 
 N = 150
 C = [0.01, 1.0]
@@ -91,3 +92,11 @@ def test_records_are_encoded_in_batches_with_their_lengths_and_measured():
     measured = scoring.score_measurements(real, {"cgdmer": [{"pooled": features["pooled"]}]}, 50)
     assert measured["age"].encoders["cgdmer"]["pooled"].r2.low > 0.99
     assert measured["age"].n_test == N
+
+
+@pytest.mark.parametrize("values", [[0.999, 0.93, 0.999], [0.02, 0.01, 0.2]])
+def test_an_interval_of_few_sets_of_weights_stays_between_0_and_1(values):
+    points = np.array(values)
+    drawn = np.clip(points[:, None] + np.random.default_rng(0).normal(0, 0.01, (3, 1000)), 0, 1)
+    cell = scoring.cell(scoring.Scored(points[:, None], Trainings(points, drawn, 25)), ["AFIB"])
+    assert 0 <= cell.low < cell.mean < cell.high <= 1

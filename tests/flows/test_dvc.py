@@ -39,6 +39,25 @@ def test_says_each_line_and_whether_the_stage_ran(fake):
     assert dvc.reproduce("index@csn", lines.append) is False
 
 
+def test_a_line_that_is_no_utf8_ends_no_stage(fake):
+    lines = []
+    fake(r"""printf 'caf\351\n'; echo "Running stage 'index@csn':" """)
+    assert dvc.reproduce("index@csn", lines.append) is True
+    assert lines[0] == "caf\N{REPLACEMENT CHARACTER}"
+
+
+def test_a_process_is_not_forgotten_while_all_are_being_stopped(fake):
+    fake("exit 0")
+    with dvc.running.lock:
+        thread = threading.Thread(target=dvc.running.forget, args=(None,))
+        dvc.running.processes.add(None)
+        thread.start()
+        thread.join(0.2)
+        assert None in dvc.running.processes
+    thread.join()
+    assert None not in dvc.running.processes
+
+
 def test_dvc_is_asked_once_which_stages_have_changed(fake):
     fake("""echo '{"pretrain": [{"changed deps": {"a": "modified"}}]}'""")
     assert dvc.changed_stages() == {"pretrain"}

@@ -57,6 +57,24 @@ def test_a_result_made_here_is_committed_and_pushed_with_its_run_cache(fake):
     assert not list(Path(".cgdmer/unshared").iterdir())
 
 
+def test_a_result_is_pushed_after_a_kill_between_its_stage_and_its_push(fake, monkeypatch):
+    fake(RAN)
+
+    def killed(*_):
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch:
+        patch.setattr(dvc, "_stage_error", killed)
+        fake("exit 1")
+        with pytest.raises(KeyboardInterrupt):
+            remote.reproduce("index@csn", lambda _: None)
+    assert not remote.is_shared("index@csn")
+    calls = fake("")
+    assert remote.reproduce("index@csn", lambda _: None) is False
+    assert words(calls)[-1] == "flows.remote shared index@csn"
+    assert remote.is_shared("index@csn")
+
+
 def test_what_had_not_changed_is_not_pushed(fake):
     calls = fake("")
     assert remote.reproduce("index@csn", lambda _: None) is False

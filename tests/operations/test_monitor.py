@@ -10,7 +10,7 @@ from support import example_recordings as example
 from cgdmer.commands import scorer
 from cgdmer.errors import ConfigError, DataError
 from cgdmer.operations import examined, monitor, samples
-from cgdmer.recordings import plausibility
+from cgdmer.recordings import RecordingPath, plausibility
 from cgdmer.signals import LEADS
 from cgdmer.simulator import draw_cases, simulate
 from cgdmer.waveforms import Record, record_bytes
@@ -140,6 +140,12 @@ def test_only_what_changed_lately_is_compared(folders, tmp_path, monkeypatch):
     monkeypatch.setenv("CGDMER_EXECUTOR", "serial")
     with pytest.raises(DataError, match="no recording has arrived"):
         monitor.check(ask(folders, "alike", hours=0.0))
+
+
+def test_a_file_that_was_moved_away_is_not_new(tmp_path):
+    (tmp_path / "here.npy").write_bytes(b"")
+    assert monitor._is_new(RecordingPath("here.npy", str(tmp_path), "here.npy"), 1.0)
+    assert not monitor._is_new(RecordingPath("gone.npy", str(tmp_path), "gone.npy"), 1.0)
 
 
 @pytest.mark.parametrize(("change", "words"), [({"records": 0}, "too few"), ({"source": "/nowhere"}, "/nowhere")])

@@ -30,11 +30,14 @@ def signal_of(encoder):
 
 
 def test_the_folder_holds_what_the_hub_expects_and_loads_to_the_same_encoder(model, tmp_path, capsys):
-    assert cli.main(["export", str(model), "-o", str(tmp_path / "mine"), "--licence", "mit"]) == 0
+    assert cli.main(["export", str(model), "-o", str(tmp_path / "mine")]) == 0
     assert {path.name for path in (tmp_path / "mine").iterdir()} == {
         "README.md", "config.json", "model.safetensors", "tokenizer.json",
     }  # fmt: skip
-    assert "hf upload OWNER/NAME" in capsys.readouterr().out
+    said = capsys.readouterr().out
+    assert f"{tmp_path / 'mine'}: {model} as README.md, config.json" in said
+    assert "hf upload OWNER/NAME" in said
+    assert ModelCard((tmp_path / "mine/README.md").read_text()).data.license == "other"
     own, shared = cgdmer.load_encoder(model), cgdmer.load_encoder(tmp_path / "mine")
     assert own.digest == shared.digest
     signal = signal_of(own)

@@ -48,7 +48,12 @@ def loaded_by_name(stage: str, items: dict[str, str]) -> set[str]:
 
 def closure(stage: str, items: dict[str, str]) -> set[str]:
     """Return the dotted names of all project modules that a stage call runs, plumbing left out."""
-    wanted, seen = {f"cgdmer.stages.{stage}"} | loaded_by_name(stage, items), set()
+    return reached({f"cgdmer.stages.{stage}"} | loaded_by_name(stage, items))
+
+
+def reached(modules: set[str]) -> set[str]:
+    """Return the dotted names of these modules and of all that they import, plumbing left out."""
+    wanted, seen = set(modules), set[str]()
     while wanted:
         module = wanted.pop()
         if module in seen or is_plumbing(module):

@@ -72,6 +72,25 @@ def test_nothing_is_replaced_by_a_backup_or_a_restore(project):
         backup.create(Path("kept.tar"))
 
 
+def test_files_may_grow_or_vanish_while_they_are_saved(project, monkeypatch):
+    whole, history = backup._files, Path(".cgdmer/monitoring/incoming/history.jsonl")
+    measured = tarfile.TarFile.gettarinfo
+
+    def growing(self, *words, **more):
+        entry = measured(self, *words, **more)
+        with history.open("a") as stream:
+            stream.write("appended")
+        return entry
+
+    monkeypatch.setattr(tarfile.TarFile, "gettarinfo", growing)
+    monkeypatch.setattr(backup, "_files", lambda scratch: [*whole(scratch), ("mlartifacts/gone", Path("gone"))])
+    assert backup.create(Path("kept.tar")) == 3
+    lose()
+    assert backup.restore(Path("kept.tar")) == 3
+    assert history.read_text().startswith("content")
+    assert not Path("mlartifacts/gone").exists()
+
+
 def test_a_damaged_backup_restores_nothing(project):
     backup.create(Path("kept.tar"))
     content = Path("kept.tar").read_bytes()

@@ -34,6 +34,18 @@ def test_a_run_is_registered_once_as_candidate_and_reloads_to_the_same_features(
     assert all(np.array_equal(loaded[name], value) for name, value in example.features.items())
 
 
+def test_a_feature_that_is_not_a_number_is_no_small_difference(example, monkeypatch):
+    registry.register(begin(), paths.MODEL, example, {}, "the card")
+
+    class Broken:
+        def encode(self, signal):
+            last = sorted(example.features)[-1]
+            return {name: value * (np.nan if name == last else 1.0) for name, value in sorted(example.features.items())}
+
+    monkeypatch.setattr(registry, "open_folder", lambda folder: Broken())
+    assert not registry.reload_difference(f"models:/{registry.ECG}/1") <= registry.TOLERANCE
+
+
 def test_a_model_that_does_not_exist_is_named_with_what_may_be_asked_for():
     with pytest.raises(ConfigError, match="nothing-of-the-kind") as caught:
         registry.load_encoder("models:/nothing-of-the-kind/1")

@@ -6,9 +6,10 @@ from pathlib import Path
 
 import polars as pl
 
-from cgdmer import datasets
+from cgdmer import datasets, environment
 from cgdmer.acquisition import tree
 from cgdmer.archives import open_archive
+from cgdmer.archives.locate import not_found
 from cgdmer.commands.doctor.finding import GB, Finding
 from cgdmer.errors import CgdmerError
 from cgdmer.settings import Corpus, Settings
@@ -36,7 +37,11 @@ def find(chosen: Settings) -> dict[str, Copy]:
 
 
 def findings(copies: dict[str, Copy]) -> Iterator[Finding]:
-    """Say where each corpus comes from, with files, bytes and records."""
+    """Say where each corpus comes from, with files, bytes and records.
+
+    A missing corpus is bad where CGDMER_RAW_ROOT is not set, because `acquire` would stop; otherwise `cgdmer profile`
+    leaves it out.
+    """
     for source, copy in copies.items():
         if copy.way == "local":
             fact = f"{copy.files:,} files, {copy.size / GB:.3f} GB, {copy.records:,} recordings"
@@ -45,8 +50,20 @@ def findings(copies: dict[str, Copy]) -> Iterator[Finding]:
             yield Finding("note", f"{source}: {copy.records:,} simulated recordings, not real ones")
         elif copy.way == "download":
             yield Finding("note", f"{source}: will be downloaded from {datasets.module(source).URL}")
+        elif environment.read().raw_root is None:
+            error = not_found(source, datasets.module(source).ALIASES, None)
+            yield Finding("bad", error.problem, error.fix)
         else:
             yield Finding("note", f"{source}: no local copy", f"cgdmer check {source}, which lists the names")
+
+
+def trained_on(chosen: Settings, copies: dict[str, Copy]) -> int:
+    """Return the recordings of the pretraining corpora that fall into training, where the splits are those of a hash.
+
+    A published split has about the same share; reports that are too short are not known before `index`.
+    """
+    records = sum(copies[source].records for source in chosen.pretraining_set.sources if source in copies)
+    return round(records * (1 - chosen.index.val_fraction - chosen.index.test_fraction))
 
 
 def _look(source: str, corpus: Corpus) -> Copy:

@@ -39,9 +39,7 @@ def dry_run(name: str) -> Iterator[Finding]:
     task = trial_step.build(chosen)
     yield from room.findings(chosen, found, task)
     yield from compiler.check_for(chosen.train)
-    yield from trial_step.findings(
-        chosen, task, sum(found[s].records for s in chosen.pretraining_set.sources if s in found)
-    )
+    yield from trial_step.findings(chosen, task, corpora.trained_on(chosen, found))
 
 
 def published_files(chosen: settings.Settings) -> Iterator[Finding]:

@@ -89,6 +89,22 @@ def test_a_copy_is_counted_and_a_missing_one_is_bad(profiles, states, monkeypatc
     assert fact.endswith("12 recordings")
 
 
+def test_a_corpus_that_must_be_a_copy_is_bad_without_a_raw_root(profiles, states):
+    content = settings.merge(settings.read(profiles / "demo.yaml"), {"corpora": {"mimic_iv_ecg": {"way": "local"}}})
+    found = corpora.find(settings.parse(content))
+    ((state, fact, fix),) = [one for one in states(corpora.findings(found)) if one[1].startswith("no local copy")]
+    assert (state, fact) == ("bad", "no local copy of mimic_iv_ecg because CGDMER_RAW_ROOT is not set")
+    assert fix.startswith("export CGDMER_RAW_ROOT=")
+
+
+def test_the_hours_are_those_of_the_training_split():
+    base = settings.read(ROOT / "params/demo.yaml")
+    paper = settings.parse(settings.merge(base, settings.read(ROOT / "params/paper.yaml")))
+    mimic = corpora.Copy("local", Path(), records=800_035)
+    assert corpora.trained_on(paper, {"mimic_iv_ecg": mimic, "csn": mimic}) == 784_034  # docs/paper_scale.md
+    assert corpora.trained_on(paper, {}) == 0
+
+
 def test_published_tables_are_required_and_compared_with_their_checksums(profiles, states, monkeypatch, tmp_path):
     (profiles / "small.yaml").write_text(TINY + "corpora:\n  csn: {splits: published}\n")
     assert one(facts(states), "the published splits of csn are required")[0] == "bad"
