@@ -54,8 +54,11 @@ class Provenance:
 
 
 def of_model(model: str) -> str:
-    """Return the origin of the recordings that an encoder was pretrained on, given its folder or `cgdmer-base`."""
-    folder = encoder_choice.folder(model) or Path(model)
+    """Return the origin of the recordings that an encoder was pretrained on, given its folder, `cgdmer-base` or `hf:`.
+
+    One of the hub has to be in the cache, where loading puts it. The registry does not say.
+    """
+    folder = encoder_choice.folder(model) or (_downloaded(model) if model.startswith("hf:") else None) or Path(model)
     if stated := _stated(folder):
         return stated.encoder_saw
     config = folder / "config.json"
@@ -76,6 +79,12 @@ def of_probe(path: Path, task: str) -> str:
 def of_sources(sources: Sequence[str]) -> str:
     """Return the origin of the corpora of the project in the working directory."""
     return _origin(Path.cwd() / "data", sources)
+
+
+def _downloaded(model: str) -> Path | None:
+    from cgdmer.sharing import hub
+
+    return hub.cached(model)
 
 
 def _stated(folder: Path) -> about.About | None:

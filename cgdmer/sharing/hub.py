@@ -25,11 +25,26 @@ def load_encoder(source: str) -> Pretrained:
     The hub is that of the variable HF_ENDPOINT; a token is taken from HF_TOKEN. ConfigError for a malformed address,
     DataError if the repository or one of its files is missing or damaged, Unavailable if the hub does not answer.
     """
+    address = parsed(source)
+    return folder.load(download(address["repository"], address["revision"]), name=address["repository"])
+
+
+def cached(source: str) -> Path | None:
+    """Return the folder in the cache of an encoder that was downloaded; None without one."""
+    address = parsed(source)
+    try:
+        return Path(snapshot_download(address["repository"], revision=address["revision"], local_files_only=True))
+    except LocalEntryNotFoundError:
+        return None
+
+
+def parsed(source: str) -> re.Match[str]:
+    """Return the match of an address, with `repository` and `revision`; ConfigError for a malformed one."""
     address = ADDRESS.fullmatch(source)
     if not address:
         raise ConfigError(f"'{source}' is no address on the hub", allowed="hf:OWNER/NAME or hf:OWNER/NAME@REVISION",
                           fix="--model hf:OWNER/NAME")  # fmt: skip
-    return folder.load(download(address["repository"], address["revision"]), name=address["repository"])
+    return address
 
 
 def download(repository: str, revision: str | None) -> Path:

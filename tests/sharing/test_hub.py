@@ -32,13 +32,17 @@ print(json.dumps(answers))
 
 
 def load(home, endpoint, *sources, **variables):
-    """Load encoders in a process of its own, because the client reads its variables when it is imported."""
+    return json.loads(run(SCRIPT, home, endpoint, *sources, **variables))
+
+
+def run(script, home, endpoint, *sources, **variables):
+    """Run a script in a process of its own, because the client reads its variables when it is imported."""
     environment = {key: value for key, value in os.environ.items() if not key.startswith("HF_")}
     environment |= {"HF_HOME": str(home), "HF_ENDPOINT": endpoint, "HF_HUB_DISABLE_TELEMETRY": "1"} | variables
-    command = [sys.executable, "-c", SCRIPT, *sources]
+    command = [sys.executable, "-c", script, *sources]
     done = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
-    return json.loads(done.stdout)
+    return done.stdout
 
 
 @pytest.fixture(scope="module")
@@ -64,6 +68,22 @@ def test_an_encoder_is_downloaded_once_and_then_read_from_the_cache(shared, tmp_
     [offline, absent] = load(tmp_path, endpoint, "hf:lab/encoder@v1", "hf:lab/other", HF_HUB_OFFLINE="1")
     assert offline == first
     assert (absent["error"], "is not in the cache" in absent["problem"]) == ("Unavailable", True)
+
+
+ORIGIN = """
+import sys
+import cgdmer
+from cgdmer.commands import provenance
+before = provenance.of_model(sys.argv[1])
+cgdmer.load_encoder(sys.argv[1])
+print(before, provenance.of_model(sys.argv[1]))
+"""
+
+
+def test_a_copy_of_an_encoder_that_saw_simulated_recordings_only_says_so(tmp_path):
+    export.describe("cgdmer-base", tmp_path / "encoder", licence=None, onnx=False)
+    with fake_hub.serve("lab/encoder", tmp_path / "encoder") as (endpoint, _):
+        assert run(ORIGIN, tmp_path / "home", endpoint, "hf:lab/encoder@v1").split() == ["unknown", "simulated"]
 
 
 def test_a_hub_that_is_away_is_unavailable(tmp_path):
