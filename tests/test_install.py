@@ -2,20 +2,41 @@
 
 import json
 import os
+import re
 import shutil
 import subprocess
 import sys
+import tomllib
 import venv
+from collections.abc import Iterable
+from importlib import metadata
 from pathlib import Path
 
 import pytest
 from support import example_recordings as example
 
+from cgdmer.errors import EXTRAS
 from cgdmer.sharing import half
 
 ROOT = Path(__file__).resolve().parents[1]
-PIPELINE = ("dvc", "great_expectations", "mlflow", "prefect", "requests", "transformers", "wfdb")
-"""Modules of extras, none of which the light commands may import."""
+PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+
+
+def modules(requirements: Iterable[str]) -> set[str]:
+    """Return the top-level modules of the packages that requirements such as `dvc-s3>=3.3` name."""
+    named = {canonical(re.match(r"[\w.-]+", requirement)[0]) for requirement in requirements}
+    installed = metadata.packages_distributions().items()
+    return {module for module, packages in installed if named & {canonical(package) for package in packages}}
+
+
+def canonical(package: str) -> str:
+    return re.sub(r"[-_.]+", "-", package).lower()
+
+
+EXTRA = modules(one for extra in PROJECT["optional-dependencies"].values() for one in extra) - modules(
+    [*PROJECT["dependencies"], "cgdmer"]
+)
+"""Modules of extras, none of which the light commands may need."""
 API = (
     "import cgdmer, sys\n"
     "encoder = cgdmer.load_encoder(sys.argv[1])\n"
@@ -23,14 +44,9 @@ API = (
     "features = encoder.encode(record.signal[None])\n"
     "assert features['shared'].shape == (1, encoder.dims['shared'])\n"
 )
-FORBID = (
-    "import sys\n"
-    f"forbidden = {PIPELINE!r}\n"
-    "class Forbid:\n"
-    "    def find_spec(self, name, path=None, target=None):\n"
-    "        if name.partition('.')[0] in forbidden:\n"
-    "            raise ModuleNotFoundError(f'No module named {name!r}', name=name)\n"
-    "sys.meta_path.insert(0, Forbid())\n"
+FORBID = f"import sys\nsys.modules |= dict.fromkeys({sorted(EXTRA)!r})\n"  # so that importing one fails
+CLI_OF_EACH = (
+    "import json\nfrom cgdmer import cli\nprint(json.dumps([cli.main(words) for words in json.loads(sys.argv[1])]))\n"
 )
 CLI = "from cgdmer import cli; sys.exit(cli.main(sys.argv[1:]))\n"
 
@@ -69,6 +85,27 @@ def test_the_light_commands_import_nothing_of_the_pipeline(arguments, record, tm
     assert done.returncode == 0, done.stderr
 
 
+def test_a_folder_of_recordings_needs_no_extra(tmp_path):
+    """What README shows to somebody with a folder, one command after the other, with the shipped encoder."""
+    names = [f"r{number}" for number in range(20)]
+    for number, name in enumerate(names):
+        example.wfdb(tmp_path / "in", name, seed=number % 2)
+    rows = "".join(f"in/{name}.hea,{number % 2},p{number}\n" for number, name in enumerate(names))
+    (tmp_path / "labels.csv").write_text(f"recording,tall,patient\n{rows}")
+    commands = [
+        ["embed", "in", "-o", "features.parquet"],
+        ["score", "in", "-o", "scores.csv"],
+        ["measure", "in", "-o", "measured.csv"],
+        ["similar", "in/r0.hea", "--in", "features.parquet", "-k", "3"],
+        ["plot", "in", "-o", "pictures"],
+        ["report", "in", "-o", "pages"],
+        ["export", "-o", "encoder"],
+        ["fit", "labels.csv", "in", "-o", "my.probe"],
+    ]
+    done = without_the_pipeline(CLI_OF_EACH, json.dumps(commands), folder=tmp_path)
+    assert done.stdout.splitlines()[-1] == json.dumps([0] * len(commands)), done.stderr
+
+
 @pytest.mark.parametrize("command", [["publish"], ["promote"], ["rollback"]])
 def test_a_command_of_the_pipeline_names_the_extra(command, tmp_path):
     done = without_the_pipeline(CLI, *command, folder=tmp_path)
@@ -87,11 +124,7 @@ def test_an_encoder_of_the_registry_names_the_extra(tmp_path):
 
 
 def test_every_extra_is_declared_with_what_the_messages_promise():
-    import tomllib
-
-    from cgdmer.errors import EXTRAS
-
-    declared = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["optional-dependencies"]
+    declared = PROJECT["optional-dependencies"]
     for extra, modules in EXTRAS.items():
         names = [name.split(">")[0].split("[")[0].replace("-", "_") for name in declared[extra]]
         assert {module.removesuffix("_py") for module in modules} <= {name.removesuffix("_py") for name in names}
