@@ -6,7 +6,7 @@ Each FOLDER holds the weights of one more pretraining by params/encoder.yaml: `d
 `train.seed` of that file was changed, after `python -m cgdmer train-encoder`. The shipped encoder is the first one.
 Frozen pooled features, linear probes, five folds by patient, as `cgdmer external-validation` does it. The interval of
 the mean, and of its difference from hand-crafted features on the same records, contain records and pretrainings.
-ROOT holds the sets; CGDMER_RAW_ROOT if it is not given. Prints the numbers and stores them in reports/pretrainings.json.
+ROOT holds the sets, or CGDMER_RAW_ROOT. The numbers are printed, and stored in reports/pretrainings.json.
 """
 
 import argparse
