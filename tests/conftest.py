@@ -7,9 +7,10 @@ from pathlib import Path
 import pytest
 from hypothesis import settings
 
-settings.register_profile("project", derandomize="CGDMER_FUZZ_CASES" not in os.environ)
+settings.register_profile("project", deadline=None, derandomize="CGDMER_FUZZ_CASES" not in os.environ)
 settings.load_profile("project")
-"""The same examples in every run, so that a failure concerns the change at hand; `make fuzz` looks for new ones."""
+"""The same examples in every run, so that a failure concerns the change at hand; `make fuzz` looks for new ones. None
+has a deadline, because the machine may be busy."""
 
 pytest_plugins = ["support.process_state", "support.recording_fixtures", "support.task_fixtures"]
 

@@ -19,7 +19,7 @@ def searched(query, rows, count, size, without=None):
 
 
 @given(st.integers(0, 2**32 - 1), st.integers(1, 200), st.integers(1, 12), st.integers(1, 250), st.integers(1, 64))
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 def test_it_equals_a_full_sort(seed, rows, width, count, size):
     draw = np.random.default_rng(seed)
     table = draw.normal(size=(rows, width)).astype(np.float32)

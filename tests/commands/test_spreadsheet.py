@@ -50,7 +50,7 @@ def test_batches_follow_each_other_below_one_header(tmp_path):
     st.text(st.characters(exclude_categories=["Cs", "Cc"]), max_size=50),
     st.floats(allow_nan=False, allow_infinity=False),
 )
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 def test_texts_and_numbers_come_back(tmp_path_factory, text, number):
     path = written(tmp_path_factory.mktemp("book"), {"id": [text], "x": [number]})
     name, value = cells(path)[1]

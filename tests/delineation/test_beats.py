@@ -18,7 +18,7 @@ def spikes(places, samples=5000, width=6, height=1.0, leads=12):
 
 
 @given(st.integers(120, 500), st.integers(150, 450), st.integers(0, 10_000))
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=25)
 def test_every_beat_is_found_once_in_noise(first, gap, seed):
     places = np.arange(first, 4900, gap)
     noise = np.random.default_rng(seed).normal(0, 0.02, (12, 5000))

@@ -32,7 +32,7 @@ def begin(beat):
 
 
 @given(st.integers(222, 228), st.floats(0.4, 2.0), st.sampled_from([-1, 1]))
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=30)
 def test_a_spike_of_any_height_and_sign_is_not_the_onset(at, height, sign):
     beat, alone = paced(at, sign * height), paced(at, 0.0)
     assert begin(beat) < at
@@ -58,7 +58,7 @@ def test_a_low_sampling_rate_cannot_tell_spikes_and_changes_nothing():
 
 
 @given(st.integers(0, 624), st.integers(0, 1000))
-@settings(max_examples=50, deadline=None)
+@settings(max_examples=50)
 def test_any_onset_is_accepted(first, seed):
     beat = np.random.default_rng(seed).normal(0, 1, (12, WIDTH))
     kept = beat.copy()

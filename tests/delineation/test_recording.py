@@ -63,7 +63,7 @@ def test_a_delay_of_the_recording_moves_all_waves_by_as_much():
 
 
 @given(st.floats(0.2, 4.0))
-@settings(max_examples=8, deadline=None)
+@settings(max_examples=8)
 def test_a_gain_scales_voltages_and_leaves_intervals(gain):
     signal = simulated(4)[1].astype(np.float64)
     one, other = measure(delineate(signal, FS)), measure(delineate(gain * signal, FS))
@@ -102,7 +102,7 @@ def test_signals_without_heart_beats_give_no_intervals_and_no_error(kind):
 
 
 @given(st.integers(0, 2**32 - 1), st.integers(1, 3000), st.sampled_from([1, 3, 12]))
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 def test_any_signal_gives_finite_numbers_or_none(seed, samples, live):
     draw = np.random.default_rng(seed)
     leads = np.zeros((12, samples))

@@ -25,7 +25,7 @@ def beat(qrs_at=(225, 275), t_at=(340, 440), p_at=(130, 180)):
 
 
 @given(st.integers(205, 235), st.integers(265, 310), st.integers(0, 1000))
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=30)
 def test_the_complex_is_found_within_some_samples(onset, offset, seed):
     leads = beat((onset, offset), t_at=(offset + 60, offset + 160), p_at=None)
     leads += np.random.default_rng(seed).normal(0, 0.003, leads.shape)

@@ -29,7 +29,7 @@ def naive(ecg, report, group):
 
 
 @given(st.integers(0, 10**6), st.integers(2, 40), st.integers(2, 12), st.integers(1, 50))
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 def test_blocks_equal_the_naive_way(seed, n, texts, block):
     rng = np.random.default_rng(seed)
     group = rng.integers(0, texts, n)

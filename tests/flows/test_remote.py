@@ -58,18 +58,20 @@ def test_a_result_made_here_is_committed_and_pushed_with_its_run_cache(fake):
 
 
 def test_a_result_is_pushed_after_a_kill_between_its_stage_and_its_push(fake, monkeypatch):
-    fake(RAN)
+    calls = fake(RAN)
+    reproduce = dvc.reproduce
 
-    def killed(*_):
+    def then_killed(*arguments):
+        reproduce(*arguments)
         raise KeyboardInterrupt
 
     with monkeypatch.context() as patch:
-        patch.setattr(dvc, "_stage_error", killed)
-        fake("exit 1")
+        patch.setattr(dvc, "reproduce", then_killed)
         with pytest.raises(KeyboardInterrupt):
             remote.reproduce("index@csn", lambda _: None)
+    assert words(calls)[-1] == "repro --pull --single-item index@csn"
     assert not remote.is_shared("index@csn")
-    calls = fake("")
+    fake("")
     assert remote.reproduce("index@csn", lambda _: None) is False
     assert words(calls)[-1] == "flows.remote shared index@csn"
     assert remote.is_shared("index@csn")

@@ -43,7 +43,7 @@ def test_damaged_bytes_are_read_or_refused_and_never_more():
 
 
 @given(st.lists(st.lists(FIELDS | st.text(max_size=8), max_size=10).map(" ".join), max_size=14).map("\n".join))
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 def test_any_text_is_a_header_or_says_why_not(text):
     try:
         header = parse_header(text.encode("utf-8", "surrogatepass"), "r.hea")
@@ -54,7 +54,7 @@ def test_any_text_is_a_header_or_says_why_not(text):
 
 
 @given(st.binary(max_size=300))
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 def test_any_bytes_are_a_struct_or_say_why_not(content):
     try:
         read_struct(content, "r.mat")
@@ -63,7 +63,7 @@ def test_any_bytes_are_a_struct_or_say_why_not(content):
 
 
 @given(st.lists(st.text(max_size=60) | st.none(), max_size=5))
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 def test_any_lines_become_one_line_of_report(lines):
     cleaned = report_text.clean(lines)
     assert cleaned

@@ -28,7 +28,7 @@ def seen(mask, columns):
     return grid.scatter(1, mask.ids_keep, visible).view(len(visible), LEADS, columns)
 
 
-@limits(max_examples=60, deadline=None)
+@limits(max_examples=60)
 @given(
     kind=st.sampled_from(["random", "spatial", "temporal", "spatiotemporal"]),
     joint=st.booleans(),
@@ -55,7 +55,7 @@ def test_counts_are_exact_whatever_is_padded_or_missing(kind, joint, ratio, colu
         assert torch.equal(limb.all(1) | (limb == ~valid[:, :LIMB]).all(1), torch.ones(3, columns, dtype=torch.bool))
 
 
-@limits(max_examples=300, deadline=None)
+@limits(max_examples=300)
 @example(kind="spatiotemporal", joint=True, percent=95, columns=50, seed=0)
 @example(kind="random", joint=False, percent=95, columns=50, seed=0)
 @given(
@@ -120,7 +120,7 @@ def test_noise_of_a_batch_is_sliced_by_record_not_redrawn():
     assert all(torch.equal(whole_batch[name][3:5], again[name][3:5]) for name in whole_batch)
 
 
-@limits(max_examples=40, deadline=None)
+@limits(max_examples=40)
 @given(lengths=st.lists(st.integers(0, 12), min_size=1, max_size=6), ratio=st.floats(0.05, 0.9))
 def test_hidden_words_count_exactly_and_never_hit_marks_or_padding(lengths, ratio):
     content = torch.arange(14)[None] < torch.tensor(lengths)[:, None]

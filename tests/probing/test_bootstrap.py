@@ -9,7 +9,7 @@ from cgdmer.probing import bootstrap, metrics
 
 
 @given(st.integers(0, 10**6), st.integers(5, 50), st.sampled_from([0.1, 0.5, 0.9]), st.booleans())
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=30)
 def test_replicates_equal_auroc_of_the_resampled_records(seed, n, share, ties):
     rng = np.random.default_rng(seed)
     scores, labels = rng.normal(size=(n, 2)).astype(np.float32), (rng.random((n, 2)) < share).astype(np.uint8)

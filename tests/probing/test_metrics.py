@@ -10,7 +10,7 @@ from cgdmer.probing import metrics
 
 
 @given(st.integers(0, 10**6), st.integers(4, 60), st.booleans())
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 def test_auroc_and_auprc_equal_scikit_learn(seed, n, ties):
     rng = np.random.default_rng(seed)
     scores = rng.normal(size=(n, 3)).astype(np.float32)

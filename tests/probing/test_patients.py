@@ -16,7 +16,7 @@ def cohort(records=120, seed=0):
     return patients, draw.integers(0, 2, (records, 2)).astype(np.uint8)
 
 
-@limits(max_examples=40, deadline=None)
+@limits(max_examples=40)
 @given(seed=st.integers(0, 10**6))
 def test_patients_stay_together_and_folds_are_alike(seed):
     patients, labels = cohort(seed=seed)

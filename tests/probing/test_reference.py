@@ -33,7 +33,7 @@ def naive(scores, others):
 
 
 @given(SCORES, arrays(np.float64, 50, elements=st.floats(-20, 20)))
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 def test_a_higher_score_never_has_a_lower_percentile(others, scores):
     found = among(np.sort(scores), others)
     assert (np.diff(found) >= 0).all()
@@ -42,7 +42,7 @@ def test_a_higher_score_never_has_a_lower_percentile(others, scores):
 
 
 @given(TIED)
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 def test_the_percentile_is_the_share_below_plus_half_of_the_ties(others):
     scores = np.array([-5.0, -3.0, -2.0, -1.0, 0.0, 1.0, 2.0, 5.0])
     error = np.abs(among(scores, others) - naive(scores, others))
@@ -64,7 +64,7 @@ def test_a_constant_class_has_no_order_and_others_lie_outside():
 
 
 @given(SCORES, st.floats(-3, 3))
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=30)
 def test_another_prevalence_leaves_percentiles_as_they_are(others, shift):
     scores = np.linspace(-8, 8, 33)
     distinct = np.abs(scores[:, None] - others).min(axis=1) > 0.05

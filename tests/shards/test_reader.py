@@ -27,7 +27,7 @@ def folder(tmp_path_factory):
 
 
 @given(rows=st.lists(st.integers(0, 32), max_size=60))
-@limits(max_examples=60, deadline=None)
+@limits(max_examples=60)
 def test_gather_equals_indexing_in_any_order_with_repeats(folder, rows):
     path, signals = folder
     chosen = np.array(rows, dtype=np.int64)
@@ -35,7 +35,7 @@ def test_gather_equals_indexing_in_any_order_with_repeats(folder, rows):
 
 
 @given(begin=st.integers(0, 33), length=st.integers(0, 33))
-@limits(max_examples=40, deadline=None)
+@limits(max_examples=40)
 def test_runs_across_shards(folder, begin, length):
     path, signals = folder
     rows = np.arange(begin, min(begin + length, 33))

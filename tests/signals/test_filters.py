@@ -91,7 +91,7 @@ def test_raising_the_rate_equals_scipy():
 
 
 @given(rate=st.sampled_from([100.0, 128.0, 250.0, 257.0, 360.0, 500.0, 1000.0, 360.1]), tone=st.floats(2.0, 30.0))
-@limits(max_examples=40, deadline=None)
+@limits(max_examples=40)
 def test_a_tone_comes_out_the_same_whatever_the_rate_of_the_record(rate, tone):
     settings = Signal(low=None, high=45.0, order=8)
     t = np.arange(round(10 * rate)) / rate
@@ -101,7 +101,7 @@ def test_a_tone_comes_out_the_same_whatever_the_rate_of_the_record(rate, tone):
 
 
 @given(a=st.floats(-3, 3), b=st.floats(-3, 3), seed=st.integers(0, 99))
-@limits(max_examples=25, deadline=None)
+@limits(max_examples=25)
 def test_is_linear(a, b, seed):
     x, y = recording(1500, 500.0, seed=seed), recording(1500, 500.0, seed=seed + 100)
     both = band_pass((a * x + b * y).astype(np.float32), 500.0, DEMO)

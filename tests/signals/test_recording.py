@@ -50,7 +50,7 @@ def test_is_twelve_leads_of_microvolt_at_the_canonical_rate_and_length():
 
 
 @given(order=st.permutations(range(12)), upper=st.booleans())
-@limits(max_examples=20, deadline=None)
+@limits(max_examples=20)
 def test_order_and_case_of_the_leads_do_not_matter(order, upper):
     names = [LEADS[k].upper() if upper else LEADS[k] for k in order]
     record, expected = canonical(SIGNAL[order], FS, names, DEMO, 10.0), canonical(SIGNAL, FS, LEADS, DEMO, 10.0)
@@ -59,14 +59,14 @@ def test_order_and_case_of_the_leads_do_not_matter(order, upper):
 
 
 @given(gain=st.floats(0.1, 4.0))
-@limits(max_examples=20, deadline=None)
+@limits(max_examples=20)
 def test_a_gain_passes_through(gain):
     once = canonical(SIGNAL, FS, LEADS, DEMO, 10.0).signal
     assert np.abs(canonical(SIGNAL * np.float32(gain), FS, LEADS, DEMO, 10.0).signal - gain * once).max() <= 0.51 + gain
 
 
 @given(offset=st.floats(-5.0, 5.0))
-@limits(max_examples=20, deadline=None)
+@limits(max_examples=20)
 def test_an_offset_vanishes(offset):
     once = canonical(SIGNAL, FS, LEADS, DEMO, 10.0).signal.astype(int)
     assert np.abs(canonical(SIGNAL + np.float32(offset), FS, LEADS, DEMO, 10.0).signal - once).max() <= 1
@@ -79,7 +79,7 @@ def test_in_band_signal_survives_a_second_time():
 
 
 @given(samples=st.integers(500, 5000))
-@limits(max_examples=25, deadline=None)
+@limits(max_examples=25)
 def test_padding_is_exactly_zero_and_starts_after_valid(samples):
     record = canonical(SIGNAL[:, :samples] + np.float32(1), FS, LEADS, DEMO, 10.0)
     assert record.valid == -(-samples // 5)

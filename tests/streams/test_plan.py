@@ -17,7 +17,7 @@ def plan(pool=24, passes=3, batch=8, records=48, epochs=4, seed=1):
     return SlidingPlan(simulated, batch, seed, epochs)
 
 
-@limits(max_examples=40, deadline=None)
+@limits(max_examples=40)
 @given(shift=st.integers(1, 12), passes=st.integers(1, 4), batch=st.integers(2, 9), seed=st.integers(0, 5))
 def test_each_record_is_shown_as_often_as_passes_says(shift, passes, batch, seed):
     pool = max(2, shift * passes)

@@ -17,7 +17,7 @@ from cgdmer.shards import open_shards
 from cgdmer.training.records import Order, Records, mix_seed, prefetch, rounded_width, split_micro_batches
 
 
-@limits(max_examples=60, deadline=None)
+@limits(max_examples=60)
 @given(records=st.integers(2, 300), batch=st.integers(2, 80), seed=st.integers(0, 9))
 def test_an_epoch_shows_every_record_once_in_even_batches(records, batch, seed):
     order = Order(records, batch, seed)
@@ -40,7 +40,7 @@ def test_one_record_cannot_be_contrasted():
         Order(1, 8, 0)
 
 
-@limits(max_examples=60, deadline=None)
+@limits(max_examples=60)
 @given(records=st.integers(8, 200), accumulate=st.integers(1, 4), ranks=st.integers(1, 5))
 def test_micro_batches_cover_the_batch_and_their_weights_sum_to_one(records, accumulate, ranks):
     split = split_micro_batches(np.arange(records), accumulate, ranks)

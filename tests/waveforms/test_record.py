@@ -54,7 +54,7 @@ def recordings(draw):
     return str(kind), np.array(digital).reshape(samples, leads), gains, baselines
 
 
-@settings(max_examples=200, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=200, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(recording=recordings())
 def test_what_wfdb_writes_in_any_format_reads_the_same(tmp_path, write_with_wfdb, recording):
     kind, digital, gains, baselines = recording
