@@ -17,4 +17,4 @@ def test_a_small_run_prints_every_size_the_baseline_and_one_line_of_json(capsys)
     index.main(["--records", "250", "40"])
     *lines, last = capsys.readouterr().out.splitlines()
     assert [line.split()[0] for line in lines] == ["40", "250", "wfdb.rdheader:"]
-    assert set(json.loads(last)["microseconds"]) == {"40", "250"}
+    assert set(json.loads(last)["us"]) == {"40", "250"}
