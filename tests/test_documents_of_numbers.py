@@ -212,15 +212,28 @@ def test_other_pretrainings_are_told_with_what_they_cost():
     lines = {one["task"]: one for one in committed("reports/pretrainings.json")["tasks"]}
     table = (ROOT / "docs/method.md").read_text().split("### Other pretrainings")[1].split("\n\n")[2]
     rows = [[one.strip() for one in row.split("|")[2:-1]] for row in table.splitlines()[2:]]
-    assert rows == [[" ".join(f"{x:.3f}" for x in one["each"]), bounds(one["cgdmer-base"]), gap(one)]
+    assert rows == [[each(one["each"]), bounds(one["cgdmer-base"]), gap(one), *prompted(one["zero_shot"])]
                     for one in lines.values()]  # fmt: skip
     assert {name for name, one in lines.items() if one["difference"][1] > 0} == set()
     assert {name for name, one in lines.items() if one["difference"][2] < 0} == {"diagnosis"}
     best = {name for name, one in lines.items() if one["each"][0] == max(one["each"])}
     assert (len(best), "ptb_xl_super" in best, len(lines)) == (5, True, 9)
     text, (_, second, third) = " ".join(README.split()), lines["ptb_xl_super"]["each"]
+    prompts = {name: one["zero_shot"]["each"] for name, one in lines.items() if one["zero_shot"]}
+    assert [name for name, values in prompts.items() if values[0] == max(values)] == ["ptb_xl_rhythm"]
+    assert len(prompts) == 7
+    told = "Zero-shot on Super, the three reach {:.3f}, {:.3f} and {:.3f}".format(*prompts["ptb_xl_super"])
+    assert told in text
     assert f"two others with other seeds reach {second:.3f} and {third:.3f}" in text
     assert f"is {gap(lines['ptb_xl_super'])} on Super and {gap(lines['diagnosis'])} on LUDB diagnosis" in text
+
+
+def each(values):
+    return " ".join(f"{value:.3f}" for value in values)
+
+
+def prompted(zero_shot):
+    return [each(zero_shot["each"]), bounds(zero_shot["mean"])] if zero_shot else ["–", "–"]
 
 
 def bounds(values):
