@@ -5,7 +5,6 @@ finished, so that a study that is stopped goes on where it was. `make ablations`
 `cgdmer/ablations` and `python -m flows.ablations [--repeat-one] [PROFILE ...]` all call `run`.
 """
 
-import argparse
 import json
 import os
 import shutil
@@ -26,7 +25,7 @@ from cgdmer.errors import CgdmerError, ConfigError, did_you_mean
 from cgdmer.evaluation import ablation_rows, repeated_runs
 from cgdmer.evaluation import ablations as study
 from cgdmer.files import write_json
-from flows import dvc, output, run_names
+from flows import dvc, output, run_names, shell
 from flows.dvc import Log
 
 Run = tuple[str, int]
@@ -266,19 +265,14 @@ def ablations(
 
 def main(words: Sequence[str]) -> int:
     """Run from a shell without a Prefect server, and return the exit code."""
-    parser = argparse.ArgumentParser(prog="python -m flows.ablations", description=__doc__.split("\n")[0])
+    parser = shell.parser("flows.ablations", __doc__)
     parser.add_argument("profiles", nargs="*", metavar="PROFILE", help="default: all ablations")
     parser.add_argument(
         "--repeat-one", action="store_true",
         help="after a change of code: repeat one seed per method, and keep the others if its numbers are the same",
     )  # fmt: skip
     options = parser.parse_args(words)
-    try:
-        run(options.profiles, _write, repeat_one=options.repeat_one)
-    except CgdmerError as error:
-        _write(str(error))
-        return error.code
-    return 0
+    return shell.exit_code(lambda: run(options.profiles, _write, repeat_one=options.repeat_one))
 
 
 def _write(line: str) -> None:

@@ -12,18 +12,18 @@ import sqlite3
 import sys
 import tarfile
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import BinaryIO
 
 from cgdmer import paths
-from cgdmer.errors import CgdmerError, ConfigError, DataError
+from cgdmer.errors import ConfigError, DataError
 from cgdmer.files import atomic, sha256
+from flows import shell
 
 DATABASES = (Path("mlflow.db"), paths.STATE / "prefect" / "prefect.db")
 FOLDERS = (Path("mlartifacts"), paths.STATE / "monitoring", paths.STATE / "inference")
 SUMS = "SHA256SUMS"
-USAGE = "python -m flows.backup create FILE.tar, python -m flows.backup restore FILE.tar"
 
 
 def create(target: Path) -> int:
@@ -34,7 +34,7 @@ def create(target: Path) -> int:
         raise ConfigError("there is no mlflow.db here", fix="run this in the project folder")
     with tempfile.TemporaryDirectory() as scratch, atomic(target) as temporary:
         sums = {}
-        with tarfile.open(temporary, "w") as tar:
+        with tarfile.open(temporary, "w", dereference=True) as tar:
             for name, path in _files(Path(scratch)):
                 with contextlib.suppress(FileNotFoundError):  # removed since it was listed
                     sums[name] = _add(tar, name, path)
@@ -126,21 +126,17 @@ def _check(top: Path, sums: dict[str, str], source: Path) -> None:
             raise DataError(f"{source} is damaged: {name}", fix="take an older one")
 
 
-def main() -> int:
+COMMANDS = {"create": create, "restore": restore}
+
+
+def main(words: Sequence[str]) -> int:
     """Run one command and return its exit code."""
-    try:
-        command, file = sys.argv[1:]
-        action = {"create": create, "restore": restore}[command]
-    except (ValueError, KeyError):
-        sys.stderr.write(f"usage: {USAGE}\n")
-        return ConfigError.code
-    try:
-        sys.stdout.write(f"{action(Path(file))} files\n")
-    except CgdmerError as error:
-        sys.stderr.write(f"{error}\n")
-        return error.code
-    return 0
+    parser = shell.parser("flows.backup", __doc__)
+    parser.add_argument("command", choices=COMMANDS)
+    parser.add_argument("file", type=Path, metavar="FILE", help="the archive, for example backup.tar")
+    options = parser.parse_args(words)
+    return shell.exit_code(lambda: sys.stdout.write(f"{COMMANDS[options.command](options.file)} files\n"))
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(main(sys.argv[1:]))

@@ -14,8 +14,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from cgdmer import paths
-from cgdmer.errors import CgdmerError, ConfigError
+from cgdmer.errors import ConfigError
 from cgdmer.stages import STAGES
+from flows import shell
 
 DAYS, GIGABYTES = 30.0, 20.0
 """How long unfinished trainings keep their checkpoints, and how much space those of one stage may take."""
@@ -92,24 +93,24 @@ def _remove(one: Unfinished) -> str:
 
 def main(words: Sequence[str]) -> int:
     """Clean up with the limits of the command line, and return the exit code."""
-    if {"-h", "--help"} & set(words):
-        sys.stdout.write(f"usage: python -m flows.checkpoints [DAYS [GIGABYTES]]\n\n{__doc__}")
-        return 0
+    parser = shell.parser("flows.checkpoints", __doc__)
+    parser.add_argument(
+        "limits", nargs="*", metavar="LIMIT",
+        help=f"how many days checkpoints are kept, then how many gigabytes of a stage; default: {DAYS:g} {GIGABYTES:g}",
+    )  # fmt: skip
+    return shell.exit_code(lambda: _clean(parser.parse_args(words).limits))
+
+
+def _clean(words: Sequence[str]) -> None:
     try:
-        try:
-            limits = [float(word) for word in words]
-        except ValueError:
-            limits = [-1.0]
-        if len(limits) > 2 or any(not 0 <= limit < float("inf") for limit in limits):
-            raise ConfigError(
-                f"limits {' '.join(words)}", allowed="days and gigabytes, from 0", fix="python -m flows.checkpoints 7 5"
-            )
-        lines = clean(*limits)
-    except CgdmerError as error:
-        sys.stderr.write(f"{error}\n")
-        return error.code
-    sys.stdout.write("\n".join(lines or ["nothing to remove"]) + "\n")
-    return 0
+        limits = [float(word) for word in words]
+    except ValueError:
+        limits = [-1.0]
+    if len(limits) > 2 or any(not 0 <= limit < float("inf") for limit in limits):
+        raise ConfigError(
+            f"limits {' '.join(words)}", allowed="days and gigabytes, from 0", fix="python -m flows.checkpoints 7 5"
+        )
+    sys.stdout.write("\n".join(clean(*limits) or ["nothing to remove"]) + "\n")
 
 
 if __name__ == "__main__":

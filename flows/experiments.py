@@ -6,7 +6,6 @@ Each experiment becomes a run beside those of flow runs, with the same params an
 the DVC cache into a temporary clone, so the workspace stays as it is. A second call adds nothing.
 """
 
-import argparse
 import re
 import sys
 from collections.abc import Callable, Sequence
@@ -14,9 +13,9 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 from cgdmer import paths, publishing, settings
-from cgdmer.errors import CgdmerError, ConfigError, did_you_mean
+from cgdmer.errors import ConfigError, did_you_mean
 from cgdmer.tracking import state
-from flows import variants
+from flows import shell, variants
 
 REFERENCE = re.compile(r"refs/exps/[0-9a-f]{2}/[0-9a-f]{38}/(\S+)")
 """Where DVC keeps a finished experiment; what is queued or running has other names."""
@@ -69,15 +68,15 @@ def _scratch() -> Path:
 
 def main(words: Sequence[str]) -> int:
     """Record the experiments of the command line, and return the exit code."""
-    parser = argparse.ArgumentParser(prog="python -m flows.experiments", description=__doc__.split("\n")[0])
+    parser = shell.parser("flows.experiments", __doc__)
     parser.add_argument("names", nargs="*", metavar="NAME", help="default: every experiment")
-    try:
-        if not record(parser.parse_args(words).names, _say):
+    names = parser.parse_args(words).names
+
+    def work() -> None:
+        if not record(names, _say):
             _say("this project has no experiment")
-    except CgdmerError as error:
-        sys.stderr.write(f"{error}\n")
-        return error.code
-    return 0
+
+    return shell.exit_code(work)
 
 
 def _say(line: str) -> None:

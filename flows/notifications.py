@@ -8,19 +8,16 @@ calls the webhook and sends the mail, so a run does not wait for either.
 import asyncio
 import os
 import sys
-from collections.abc import Callable, Coroutine, Sequence
-from typing import Any
 
-import httpx
 from prefect.blocks.notifications import AppriseNotificationBlock
 from prefect.blocks.webhook import Webhook
 from prefect.client.orchestration import PrefectClient, get_client
 from prefect.events import emit_event
 from prefect.events.actions import ActionTypes, CallWebhook, SendNotification
 from prefect.events.schemas.automations import AutomationCore, EventTrigger, Posture
-from prefect.settings import PREFECT_API_URL
 
-from cgdmer.errors import CgdmerError, ConfigError, Unavailable
+from cgdmer.errors import ConfigError
+from flows import shell
 
 URL, EMAIL = "CGDMER_WEBHOOK_URL", "CGDMER_EMAIL_URL"
 BLOCK = "cgdmer"
@@ -146,23 +143,6 @@ async def renew() -> None:
         await provide(client)
 
 
-def command(work: Callable[[], Coroutine[Any, Any, None]], words: Sequence[str], text: str) -> int:
-    """Do the work of a command that takes no arguments, and return its exit code; an error is one message."""
-    if words:
-        sys.stdout.write(text)
-        return 0 if {"-h", "--help"} & set(words) else ConfigError.code
-    try:
-        asyncio.run(work())
-    except CgdmerError as error:
-        sys.stderr.write(f"{error}\n")
-        return error.code
-    except httpx.TransportError as error:
-        where = PREFECT_API_URL.value() or "no PREFECT_API_URL"
-        problem = f"the Prefect server does not answer ({where}): {type(error).__name__}"
-        sys.stderr.write(f"{Unavailable(problem, fix='make serve, or set PREFECT_API_URL')}\n")
-        return Unavailable.code
-    return 0
-
-
 if __name__ == "__main__":
-    sys.exit(command(renew, sys.argv[1:], __doc__))
+    shell.parser("flows.notifications", __doc__).parse_args()
+    sys.exit(shell.exit_code(lambda: asyncio.run(renew())))

@@ -1,5 +1,6 @@
 """Prepares a Prefect server for the deployments: work pool, GPU limit, and cleaning up after runs that were killed."""
 
+import asyncio
 import contextlib
 import sys
 from datetime import timedelta
@@ -20,7 +21,7 @@ from prefect.events.schemas.automations import AutomationCore, EventTrigger, Pos
 from prefect.exceptions import ObjectAlreadyExists
 from prefect.states import Crashed
 
-from flows import notifications
+from flows import notifications, shell
 from flows.services import POOL
 from flows.tasks import GPU
 
@@ -107,4 +108,5 @@ def crash_orphaned_tasks() -> int:
 
 
 if __name__ == "__main__":
-    sys.exit(notifications.command(provision, sys.argv[1:], f"{__doc__}\n"))
+    shell.parser("flows.provision", __doc__).parse_args()
+    sys.exit(shell.exit_code(lambda: asyncio.run(provision())))

@@ -14,10 +14,10 @@ from typing import Any
 
 import psutil
 
-from cgdmer.errors import CgdmerError, ConfigError
+from cgdmer.errors import ConfigError
 from cgdmer.files import read_json, write_json, write_text
 from cgdmer.tracking import relocation
-from flows import services
+from flows import services, shell
 from flows.services import FOLDER, Service
 
 PROCESSES = FOLDER / "processes.json"
@@ -249,20 +249,13 @@ def supervise() -> None:
 
 
 COMMANDS = {"start": start, "stop": stop, "status": status, "supervise": supervise}
-USAGE = "usage: python -m flows.serving start | stop | status"
 
 
 def main(words: Sequence[str]) -> int:
     """Run one command and return its exit code."""
-    if len(words) != 1 or words[0] not in COMMANDS:
-        sys.stderr.write(f"{USAGE}\n")
-        return ConfigError.code
-    try:
-        COMMANDS[words[0]]()
-    except CgdmerError as error:
-        sys.stderr.write(f"{error}\n")
-        return error.code
-    return 0
+    parser = shell.parser("flows.serving", __doc__)
+    parser.add_argument("command", choices=COMMANDS, metavar="start|stop|status")
+    return shell.exit_code(COMMANDS[parser.parse_args(words).command])
 
 
 if __name__ == "__main__":

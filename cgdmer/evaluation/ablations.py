@@ -1,6 +1,6 @@
 """The methods of the ablation study: their profiles and seeds, the files of their results, and when these are stale."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -190,10 +190,10 @@ def read() -> dict[str, Ablation]:
     return adjust({name: row for name, row in marked.items() if DATA not in (row.changed or [])})
 
 
-def left_out() -> dict[str, str]:
-    """Return the files whose rows `read` leaves out, each with the reason; `make ablations` replaces them."""
+def left_out(shown: Collection[str]) -> dict[str, str]:
+    """Return the files whose rows `read` did not return, each with the reason; `make ablations` replaces them."""
     reasons = {str(path): "an earlier format" for path in outdated()}
-    return reasons | {str(file(name)): "other data" for name in sorted(stored().keys() - read().keys())}
+    return reasons | {str(file(name)): "other data" for name in sorted(stored().keys() - set(shown))}
 
 
 def changed(before: Made, now: Made) -> list[str]:

@@ -115,6 +115,7 @@ def gather(matrix: settings.Matrix) -> Findings:
     probes = _by_encoder(tasks, matrix.probed, paths.probe, ProbeResult)
     if not probes:
         raise DataError(f"no probe result in {paths.REPORTS / 'probe'}", fix="dvc repro probe")
+    rows = ablations.read()
     return Findings(
         probes=probes,
         zero_shot=_read({task: paths.zero_shot(task) for task in tasks}, ZeroShotResult),
@@ -124,8 +125,8 @@ def gather(matrix: settings.Matrix) -> Findings:
         real=_of_command(paths.real(), RealResult, "external-validation"),
         attentive=_of_command(paths.attentive(), AttentiveReport, "attentive-probe"),
         finetuning=_read({task: paths.finetuning(task) for task in tasks}, ProbeResult),
-        ablations=ablations.read(),
-        ablations_left_out=ablations.left_out(),
+        ablations=rows,
+        ablations_left_out=ablations.left_out(rows),
         robustness=_by_encoder(tasks, matrix.robustness, paths.robustness, RobustnessResult),
         origins=_origins(matrix),
         sources={name: _corpus(name) for name in sorted(matrix.sources) if paths.validation(name).is_dir()},

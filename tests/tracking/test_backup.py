@@ -72,6 +72,15 @@ def test_nothing_is_replaced_by_a_backup_or_a_restore(project):
         backup.create(Path("kept.tar"))
 
 
+def test_two_names_of_one_file_are_both_saved(project):
+    Path("mlartifacts/2").mkdir()
+    Path("mlartifacts/2/model.bin").hardlink_to("mlartifacts/1/model.bin")
+    backup.create(Path("kept.tar"))
+    lose()
+    assert backup.restore(Path("kept.tar")) == 4
+    assert [Path(f"mlartifacts/{one}/model.bin").read_text() for one in (1, 2)] == ["content", "content"]
+
+
 def test_files_may_grow_or_vanish_while_they_are_saved(project, monkeypatch):
     whole, history = backup._files, Path(".cgdmer/monitoring/incoming/history.jsonl")
     measured = tarfile.TarFile.gettarinfo
