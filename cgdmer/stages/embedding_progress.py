@@ -17,7 +17,7 @@ from cgdmer.settings import Embed
 
 @contextmanager
 def watched(encoder: str, source: str, embed: Embed) -> Iterator[None]:
-    """Show how many records have features while the block runs; say nothing if it ends within SECONDS."""
+    """Show how many records have features while the block runs; a log gets no line from a block shorter than SECONDS."""
     ended = threading.Event()
     arguments = (encoder, source, embed, ended)
     watcher = threading.Thread(target=_watch_quietly, args=arguments, name="embed progress", daemon=True)
@@ -36,13 +36,11 @@ def _watch_quietly(*arguments: Any) -> None:
 
 
 def _watch(encoder: str, source: str, embed: Embed, ended: threading.Event) -> None:
-    if ended.wait(SECONDS):
-        return
     scratch = paths.scratch("embed", encoder, source)
     records = _records(source)
     total = records * embed.sets_of_weights(encoder)
     begun = min(stored(scratch, records, embed.batch), total)
-    with progress(total=total, initial=begun, unit="record", desc=f"{encoder} on {source}", at_once=True) as bar:
+    with progress(total=total, initial=begun, unit="record", desc=f"{encoder} on {source}", leave=False) as bar:
         while not ended.wait(SECONDS):
             bar.update(min(stored(scratch, records, embed.batch), total) - bar.n)
 
