@@ -17,7 +17,7 @@ from cgdmer.settings import Embed
 
 @contextmanager
 def watched(encoder: str, source: str, embed: Embed) -> Iterator[None]:
-    """Show how many records have features while the block runs; a log gets no line from a block shorter than SECONDS."""
+    """Show how many records have features while the block runs; a log gets no line of a block under SECONDS."""
     ended = threading.Event()
     arguments = (encoder, source, embed, ended)
     watcher = threading.Thread(target=_watch_quietly, args=arguments, name="embed progress", daemon=True)
