@@ -67,7 +67,7 @@ def write(top: Path, records: int) -> None:
 
 
 def ours(top: Path, records: int) -> tuple[float, float]:
-    """Return the microseconds of CPU time a record, of all threads: the program's, and the kernel's."""
+    """Return the CPU time per record in microseconds, of all threads: the program's, and the kernel's."""
     begin = os.times()
     archive = open_archive(top)
     rows = headers.record_rows([name for name in archive.names() if name.endswith(".hea")], r"([^/]+)\.hea$")
@@ -77,7 +77,7 @@ def ours(top: Path, records: int) -> tuple[float, float]:
 
 
 def theirs(top: Path, records: int) -> tuple[float, float]:
-    """Return the same of `wfdb.rdheader` for a header."""
+    """Return the same times of `wfdb.rdheader`, for each header."""
     files = sorted(top.rglob("*.hea"))[:records]
     begin = os.times()
     for file in files:

@@ -56,7 +56,7 @@ class Provenance:
 def of_model(model: str) -> str:
     """Return the origin of the recordings that an encoder was pretrained on, given its folder, `cgdmer-base` or `hf:`.
 
-    One of the hub has to be in the cache, where loading puts it. The registry does not say.
+    The origin of an encoder of the hub is unknown until it has been downloaded; that of a registered one stays unknown.
     """
     folder = encoder_choice.folder(model) or (_downloaded(model) if model.startswith("hf:") else None) or Path(model)
     if stated := _stated(folder):

@@ -30,7 +30,7 @@ def load_encoder(source: str) -> Pretrained:
 
 
 def cached(source: str) -> Path | None:
-    """Return the folder in the cache of an encoder that was downloaded; None without one."""
+    """Return the cache folder of an encoder that was downloaded, or None."""
     address = parsed(source)
     try:
         return Path(snapshot_download(address["repository"], revision=address["revision"], local_files_only=True))

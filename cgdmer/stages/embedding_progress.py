@@ -30,7 +30,7 @@ def watched(encoder: str, source: str, embed: Embed) -> Iterator[None]:
 
 
 def _watch_quietly(*arguments: Any) -> None:
-    """Watch until the stage removes its folder; a damaged corpus is the stage's to report."""
+    """Watch until the stage removes its folder; it reports a damaged corpus itself."""
     with suppress(OSError, DataError):
         _watch(*arguments)
 
@@ -53,14 +53,14 @@ def _records(source: str) -> int:
 
 
 def stored(scratch: Path, records: int, batch: int) -> int:
-    """Return how many records have features in the folder of the encoder's weights that is being written.
+    """Return how many records have features, counted over all sets of weights.
 
-    Folders are named by a key and the number of the set of weights; earlier sets are complete. A folder with another
-    key is left over from other settings, and older.
+    The folders in `scratch` are named by a key and the number of the set of weights. The newest one is being written,
+    and the sets before it are complete. A folder with another key is older: it was left by a run with other settings.
     """
     folders = [folder for folder in scratch.glob("*-*") if folder.is_dir()]
     if not folders:
         return 0
     newest = max(folders, key=lambda folder: folder.stat().st_mtime_ns)
-    chunks = {path.name.split(".")[0] for path in newest.glob("[0-9]*.npy")}  # not the hidden ones in the writing
+    chunks = {path.name.split(".")[0] for path in newest.glob("[0-9]*.npy")}  # hidden ones are incomplete
     return int(newest.name.rpartition("-")[2]) * records + min(len(chunks) * batch, records)
