@@ -51,6 +51,10 @@ def scratch(tmp_path, monkeypatch):
     return tmp_path / paths.scratch("embed", "random", SOURCE)
 
 
+def watchers():
+    return [thread for thread in threading.enumerate() if thread.name == "embed progress"]
+
+
 def shown(capsys, count):
     """Wait until a line tells `count` records; return all lines so far."""
     text, deadline = "", time.monotonic() + 60
@@ -71,7 +75,7 @@ def test_the_lines_follow_the_chunks_of_all_sets_of_weights(scratch, capsys):
         shown(capsys, 40)
         chunk(scratch / "key-1", 0)
         shown(capsys, 56)
-    assert not [thread for thread in threading.enumerate() if thread.name == "embed progress"]
+    assert not watchers()
 
 
 def test_a_quick_corpus_says_nothing(tmp_path, monkeypatch, capsys):
@@ -86,9 +90,9 @@ def test_a_corpus_that_cannot_be_read_is_left_to_the_stage(tmp_path, monkeypatch
     monkeypatch.setattr(embedding_progress, "SECONDS", 0.02)
     monkeypatch.chdir(tmp_path)
     with watched("random", SOURCE, settings.Embed()):
-        (watcher,) = [thread for thread in threading.enumerate() if thread.name == "embed progress"]
-        watcher.join(60)
-        assert not watcher.is_alive()
+        for watcher in watchers():
+            watcher.join(60)
+        assert not watchers()
     assert capsys.readouterr().err == ""
 
 
