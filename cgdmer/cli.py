@@ -221,14 +221,17 @@ def replay(options: argparse.Namespace) -> int:
 
 def table(_: argparse.Namespace) -> int:
     from cgdmer import paths
-    from cgdmer.commands import reproduction
+    from cgdmer.commands import provenance, reproduction
     from cgdmer.files import named, read_json
     from cgdmer.report import headline
 
     if not paths.METRICS.exists():
         raise DataError(f"{paths.METRICS} is missing", fix="dvc repro report")
     with named(paths.METRICS, f"git checkout {paths.METRICS}; or dvc repro --force --single-item report"):
-        texts = [headline(read_json(paths.METRICS)), reproduction.summary()]
+        metrics = read_json(paths.METRICS)
+        texts = [headline(metrics), reproduction.summary()]
+    if provenance.of_sources(metrics.get("data", [])) == provenance.SIMULATED:
+        texts.insert(1, "All recordings are SIMULATED: no number above says anything about patients.")
     print("\n\n".join(filter(None, texts)))
     print(f"\nThe benchmark page: {paths.REPORT_HTML.resolve().as_uri()}")
     return 0

@@ -116,7 +116,10 @@ def tracked(changes: list[Change]) -> list[str]:
         why = "the code or the settings differ from the commit" if others else _why(changes)
         listed = ", ".join(results[:4]) + (f" and {len(results) - 4} more" if len(results) > 4 else "")
         lines.append(f"git: this run changed {listed}, because {why}.")
-        lines.append("git checkout dvc.lock reports && dvc checkout brings the committed results back.")
+        lines.append(
+            "git checkout dvc.lock reports brings the committed results back; dvc repro then brings back those of this "
+            "machine, from its cache."
+        )
     if others:
         lines.append(f"git: not from this run: {', '.join(others[:6])}{' ...' if len(others) > 6 else ''}.")
     return lines

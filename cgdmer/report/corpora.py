@@ -104,20 +104,25 @@ def versions_section(findings: Findings) -> Html:
     return section("versions", "Versions", table.html(versions_table(findings)), note, lead=lead)
 
 
+def simulated(findings: Findings) -> list[str]:
+    """Return a warning that names the simulated corpora; none if there is no such corpus."""
+    names = [SOURCE_NAMES.get(name, name) for name, one in findings.sources.items() if one.way == "simulate"]
+    return (
+        [f"Simulated, not recorded: {', '.join(names)}. No number on them says anything about patients."]
+        if names
+        else []
+    )
+
+
 def missing(findings: Findings) -> list[str]:
     """Return what this run does not reproduce of the published benchmark, one sentence each."""
     corpora = {SOURCE_NAMES.get(name, name): corpus for name, corpus in findings.sources.items()}
-    simulated = [name for name, corpus in corpora.items() if corpus.way == "simulate"]
     hashed = [name for name, corpus in corpora.items() if corpus.split == "hash"]
     partial = [
         f"{name} ({note})" for name, corpus in corpora.items() if corpus.way != "simulate" for note in corpus.partial
     ]
     model = findings.config.get("model", {})
-    lines = []
-    if simulated:
-        lines.append(
-            f"Simulated, not recorded: {', '.join(simulated)}. No number on them says anything about patients."
-        )
+    lines = simulated(findings)
     if partial:
         lines.append(f"Incomplete corpora: {', '.join(dict.fromkeys(partial))}.")
     if hashed:

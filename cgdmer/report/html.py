@@ -79,6 +79,7 @@ def render(findings: Findings, metrics: Metrics, drawn: pictures.Pictures, repor
         el("p", "Disentangled ECG and report encoders", class_="kicker"),
         el("h1", report.title),
         el("p", summary(metrics, fraction), class_="lead"),
+        [el("p", el("b", line)) for line in corpora.simulated(findings)],
         _tiles(findings, metrics, fraction),
         el("nav", el("ul", links), aria_label="Sections"),
     )

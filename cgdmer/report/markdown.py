@@ -40,6 +40,7 @@ def write(findings: Findings, metrics: Metrics, report: Report, extra: extras.Ex
     parts = [
         f"# {escape(report.title, quote=False)}",
         summary(metrics, fractions[0]),
+        *(f"**{line}**" for line in corpora.simulated(findings)),
         *(_section(f"Linear probes, {percent(one)} of the labels", [numbers.probe_table(metrics, one)])
           for one in fractions),
         _section(encoders.TITLE, [encoders.table_of(findings.probes, findings.seen)], encoders.LEAD),
