@@ -47,3 +47,17 @@ def test_a_batch_has_the_size_that_is_asked_for_and_a_result_the_load_of_the_mac
     engine = bench.engine(torch.device("cpu"), batch=8)
     assert [fetcher(engine, bench.corpus, size)(0)[0].sizes for size in (None, 4, 999)] == [(8,), (4,), (32,)]
     assert environment_of(engine, engine.device)["load"] >= 0
+
+
+def test_the_measurement_at_paper_scale_adds_up(bench, capsys):
+    chosen = bench.plan.chosen()
+    cpu = torch.device("cpu")
+    result = pretrain.measure(bench.corpus, chosen, bench.reports, cpu, steps=2)
+    batch = min(chosen.train.batch, len(bench.reports))
+    assert (result["batch"], result["steps"], result["precision"]) == (batch, 2, "fp32")
+    counted = pretrain.flops_of(bench.engine(cpu), chosen, batch)
+    assert result["gflop_per_record"] == pytest.approx(counted / 1e9, rel=0.05, abs=0.06)  # rounded to 0.1
+    rate, peak = result["records_per_s"], 1e12 * result["peak_tflop_per_s"]
+    assert rate > 0
+    assert result["peak_share"] == pytest.approx(rate * counted / peak, rel=0.1, abs=1e-4)
+    assert "records_per_s" in capsys.readouterr().out
