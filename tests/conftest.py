@@ -1,5 +1,6 @@
 """Fixtures that all tests share: an offline environment, and the folders of the real recordings and split tables."""
 
+import gc
 import os
 from collections.abc import Callable
 from pathlib import Path
@@ -69,3 +70,9 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
     whole = config.args == config.getini("testpaths") and not config.option.keyword and not config.option.markexpr
     if whole and len(items) < FLOOR:
         raise pytest.UsageError(f"only {len(items)} tests were collected, {FLOOR} were expected at least")
+
+
+def pytest_collection_finish() -> None:
+    """Leave the thousands of collected tests out of every later garbage collection, which would take seconds."""
+    gc.collect()
+    gc.freeze()

@@ -11,7 +11,7 @@ from cgdmer.files import read_json
 from cgdmer.settings import Corpus
 
 ROOT = Path(__file__).resolve().parents[1]
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("local_copy")]
 
 
 @pytest.fixture(scope="module")

@@ -165,6 +165,8 @@ def test_what_dvc_needs_is_the_rest_of_the_whole():
 WORKING = """
 import json, sys, time
 from pathlib import Path
+
+pytestmark = pytest.mark.xdist_group("rehearsal")
 folder, log, name, file = sys.argv[1:]
 def say(event, label):
     with open(log, "a") as stream:

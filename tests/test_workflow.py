@@ -12,8 +12,9 @@ import yaml
 
 ROOT = Path(__file__).resolve().parents[1]
 WORKFLOW = ROOT / ".github/workflows/ci.yml"
-STEPS = yaml.safe_load(WORKFLOW.read_text())["jobs"]["ci"]
-TARGETS = ["demo", "check", "test", "long"]
+JOBS = yaml.safe_load(WORKFLOW.read_text())["jobs"]
+STEPS = JOBS["ci"]
+TARGETS = ["demo", "check", "test"]
 
 
 @pytest.mark.skipif(not find_spec("check_jsonschema"), reason="needs check-jsonschema: pip install -e '.[dev]'")
@@ -26,14 +27,22 @@ def test_the_workflow_follows_the_published_schema(key, code, tmp_path):
     assert done.returncode == code, done.stdout + done.stderr
 
 
+def targets(job):
+    return [step["run"].removeprefix("make ") for step in job["steps"] if step.get("run", "").startswith("make ")]
+
+
 def test_the_workflow_and_the_script_run_the_same_targets():
-    workflow = [step["run"].removeprefix("make ") for step in STEPS["steps"] if step.get("run", "").startswith("make ")]
+    workflow = targets(STEPS)
     script = re.findall(r"^(?:time )?make ([a-z]+)$", (ROOT / ".ci/run").read_text(), re.M)
     assert workflow == script == TARGETS
 
 
+def test_a_job_of_its_own_runs_the_long_tests():
+    assert targets(JOBS["long"]) == ["long"]
+
+
 def test_the_image_is_built_with_the_digests_that_the_workflow_records():
-    images = yaml.safe_load(WORKFLOW.read_text())["jobs"]["images"]["steps"]
+    images = JOBS["images"]["steps"]
     commands = "\n".join(step.get("run", "") for step in images)
     assert (ROOT / "docker/digests.sh").is_file()
     assert next(step for step in images if "digests.sh" in step.get("run", ""))["shell"] == "bash"  # with pipefail

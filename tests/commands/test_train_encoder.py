@@ -16,6 +16,8 @@ from cgdmer import paths, settings
 from cgdmer.commands import train_encoder, training_code
 from cgdmer.errors import ConfigError, DataError
 
+pytestmark = pytest.mark.xdist_group("train_encoder")
+
 ROOT = Path(__file__).resolve().parents[2]
 SIMULATED = {"records": 96, "seed": 101, "pool": 64, "passes": 2}
 OVERLAY = {

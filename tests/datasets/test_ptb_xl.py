@@ -12,6 +12,8 @@ from cgdmer.datasets import corpus_index, metadata, ptb_xl
 from cgdmer.errors import DataError
 from cgdmer.settings import Corpus, Index
 
+pytestmark = pytest.mark.xdist_group("ptb_xl")
+
 RECORDS = {
     "ptb_xl_super": (17084, 2146, 2158),
     "ptb_xl_sub": (17084, 2146, 2158),

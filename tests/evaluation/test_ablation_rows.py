@@ -18,6 +18,8 @@ from cgdmer.probing import seeds
 from cgdmer.probing.cohort import cohort
 from cgdmer.stages.probe import probe
 
+pytestmark = pytest.mark.xdist_group("ablation_rows")
+
 ROOT = Path(__file__).resolve().parents[2]
 PROBE = settings.Probe(fractions=[0.1, 1.0], seeds=2, C=[0.01, 1.0], bootstrap=20)
 PARAMS = """

@@ -18,6 +18,8 @@ from cgdmer.probing import metrics, subsets
 from cgdmer.shards import open_shards
 from cgdmer.stages import finetune as stage
 
+pytestmark = pytest.mark.xdist_group("finetuning")
+
 SOURCE, RECORDS = "cpsc2018", 144
 CLASSES = ("AFIB", "VPC", "NORM")
 SETTINGS = settings.Finetune(

@@ -16,6 +16,8 @@ from cgdmer.files import write_json, write_text
 from cgdmer.report import ablations, table
 from cgdmer.results import Cell
 
+pytestmark = pytest.mark.xdist_group("report")
+
 SHARES = ("0.01", "1.0")
 
 

@@ -3,6 +3,8 @@ from itertools import pairwise
 import pytest
 from support.browser import look
 
+pytestmark = pytest.mark.xdist_group("report")
+
 BAD = """<!DOCTYPE html><html><body><h1>t</h1><figure><svg></svg></figure><div style="width:900px">wide</div>
 <script>console.error("broken")</script></body></html>"""
 

@@ -10,6 +10,8 @@ from cgdmer import paths, settings, stages
 from cgdmer.report import compatibility, table
 from cgdmer.results import ProbeResult
 
+pytestmark = pytest.mark.xdist_group("report")
+
 
 def result(protocol, **more):
     interval = {"mean": 0.7, "low": 0.6, "high": 0.8, "n_test": 24}

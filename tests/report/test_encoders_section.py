@@ -17,6 +17,8 @@ from cgdmer.report.gather import gather
 from cgdmer.report.table import stacked
 from cgdmer.tracking import children
 
+pytestmark = pytest.mark.xdist_group("report")
+
 
 def origin(*corpora):
     return Origin("Title", "Author 2024", "https://example.org", "https://example.org/code", "MIT", list(corpora))

@@ -10,6 +10,8 @@ from cgdmer.files import write_json
 from cgdmer.report import finetuning, table
 from cgdmer.results import ProbeResult
 
+pytestmark = pytest.mark.xdist_group("report")
+
 
 def figures(mean):
     return {"mean": mean, "low": mean - 0.1, "high": mean + 0.05, "n_test": 24, "n_train": 7, "epoch": [3, 9],

@@ -12,6 +12,8 @@ from cgdmer import paths, settings, stages
 from cgdmer.report import frequent_classes
 from cgdmer.report.frequent_classes import restricted
 
+pytestmark = pytest.mark.xdist_group("report")
+
 RECORDS = 200
 POSITIVES = {"COMMON": 80, "TEN": 10, "NINE": 9, "ALL": RECORDS, "NONE": 0}
 

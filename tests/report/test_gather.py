@@ -11,6 +11,8 @@ from cgdmer.report.gather import code_digest, gather, metrics
 from cgdmer.report.headline import choose
 from cgdmer.results import ProbeCell, ProbeResult
 
+pytestmark = pytest.mark.xdist_group("report")
+
 
 def test_metrics_have_the_shape_that_other_programs_read(run):
     content = json.loads((run / "reports/metrics.json").read_text())

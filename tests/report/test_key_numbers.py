@@ -8,6 +8,8 @@ from cgdmer.metrics_json import Headline, Metrics
 from cgdmer.report.key_numbers import key_numbers
 from cgdmer.results import Cell, ZeroShotCell
 
+pytestmark = pytest.mark.xdist_group("report")
+
 
 def cell(mean):
     return Cell(mean, mean, mean, 10, 1, "canonical")

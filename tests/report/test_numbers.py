@@ -11,6 +11,8 @@ from cgdmer.report.gather import gather, metrics
 from cgdmer.report.table import Marked, stacked
 from cgdmer.results import Cell, Direction, RetrievalResult, ZeroShotCell
 
+pytestmark = pytest.mark.xdist_group("report")
+
 POOLED, SHARED = Cell(0.8125, 0.75, 0.9, 24, 5, "canonical"), Cell(0.7, 0.4321, 0.8, 24, 5, "canonical")
 CONTROL = Cell(0.6, 0.55, 0.65, 1024, 1, "canonical")
 METRICS = Metrics(

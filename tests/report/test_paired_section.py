@@ -12,6 +12,8 @@ from cgdmer.metrics_json import Metrics
 from cgdmer.probing import multiplicity, seeds
 from cgdmer.report import paired, table
 
+pytestmark = pytest.mark.xdist_group("report")
+
 ROOT = Path(__file__).resolve().parents[2]
 
 

@@ -8,6 +8,8 @@ from cgdmer import paths, tables
 from cgdmer.report.pictures import Filled, Pictures, agreement, gallery, runs, separation
 from cgdmer.report.records import counterparts, held_out, principal, projection
 
+pytestmark = pytest.mark.xdist_group("report")
+
 
 def test_principal_axes_are_those_of_the_covariance_and_keep_their_sign():
     rng = np.random.default_rng(0)

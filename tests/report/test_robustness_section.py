@@ -2,10 +2,13 @@
 
 import json
 
+import pytest
 from support.example_report import MATRIX
 
 from cgdmer.report import robustness
 from cgdmer.report.gather import gather
+
+pytestmark = pytest.mark.xdist_group("report")
 
 
 def test_metrics_hold_every_condition_with_how_it_was_made(run):

@@ -12,6 +12,8 @@ from cgdmer.models import weights
 from cgdmer.training.engine import Engine
 from cgdmer.training.records import MicroBatch
 
+pytestmark = pytest.mark.xdist_group("gradients_of_ranks")
+
 RECORDS = 14
 TERMS = {
     "cross_covariance": {"orthogonality_kind": "cross_covariance", "cross_reconstruction": 0.3},

@@ -21,6 +21,8 @@ from cgdmer import paths
 from cgdmer.errors import Preempted
 from cgdmer.training import checkpoint, progress
 
+pytestmark = pytest.mark.xdist_group("resume")
+
 LIVES = 13
 TESTS = Path(__file__).resolve().parents[1]
 
