@@ -80,6 +80,7 @@ def test_another_content_is_refused(data):
         (mat({"data": SIGNAL})[:-9], "an element is cut off"),
         (mat({"data": SIGNAL}, compressed=False)[:-9], "an element is cut off"),
     ],
+    ids=["empty", "version 7.3", "WFDB", "cut, compressed", "cut"],  # the bytes hold the time of their writing
 )
 def test_another_file_is_refused(data, message):
     with pytest.raises(RecordError, match=rf"A1\.mat is not a readable MATLAB 5 file: [\s\S]*{message}"):
