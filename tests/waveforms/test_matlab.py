@@ -62,6 +62,7 @@ def test_a_missing_age_or_sex_is_left_out():
         mat(SIGNAL),
         mat({"data": SIGNAL}, name="val"),
     ],
+    ids=["11 leads", "no sample", "text", "another field", "no struct", "another name"],
 )
 def test_another_content_is_refused(data):
     with pytest.raises(RecordError, match=r"A1\.mat holds no struct ECG with data of 12 rows[\s\S]*through its \.hea"):
