@@ -72,6 +72,15 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
         raise pytest.UsageError(f"only {len(items)} tests were collected, {FLOOR} were expected at least")
 
 
+LONGEST = 250
+"""Characters of a parameter in the name of a test."""
+
+
+def pytest_make_parametrize_id(val: object, argname: str) -> str | None:
+    """Name a long text or content by its length: names are printed, and sent between processes."""
+    return f"{argname} of {len(val):,}" if isinstance(val, str | bytes) and len(val) > LONGEST else None
+
+
 def pytest_collection_finish() -> None:
     """Leave the thousands of collected tests out of every later garbage collection, which would take seconds."""
     gc.collect()
