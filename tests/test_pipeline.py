@@ -127,6 +127,7 @@ def test_metrics_and_plots_show_offline(project):
     assert "https://" not in page.replace("https://vega.github.io/schema/", "")  # names a format; nothing reads it
 
 
+@pytest.mark.long
 def test_an_experiment_changes_a_param_and_is_listed(project):
     run(project, "git", "add", "-A")
     run(project, "git", "commit", "-qm", "second", "--allow-empty")
@@ -135,6 +136,7 @@ def test_an_experiment_changes_a_param_and_is_listed(project):
     assert "quick" in run(project, "dvc", "exp", "show", "--md")
 
 
+@pytest.mark.long
 def test_going_back_to_earlier_params_restores_the_model_from_the_cache(project):
     weights, before = project / "data/models/pretrain/weights.safetensors", settings.read(project / "params.yaml")
     seed, made = before["train"]["seed"], []

@@ -18,6 +18,8 @@ from cgdmer.report.rehearsal import Call, Fault, Kill, Rehearsal, Run
 from cgdmer.settings import Corpus, Index, Signal
 from cgdmer.stages.index import index as index_stage
 
+pytestmark = pytest.mark.xdist_group("rehearsal")
+
 SIZES = {"mimic_iv_ecg": 20, "ptb_xl": 20, "cpsc2018": 20, "csn": 20}
 ROOT = Path(__file__).parents[1]
 
@@ -165,8 +167,6 @@ def test_what_dvc_needs_is_the_rest_of_the_whole():
 WORKING = """
 import json, sys, time
 from pathlib import Path
-
-pytestmark = pytest.mark.xdist_group("rehearsal")
 folder, log, name, file = sys.argv[1:]
 def say(event, label):
     with open(log, "a") as stream:

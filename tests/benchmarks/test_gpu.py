@@ -55,7 +55,7 @@ def test_a_missed_goal_fails_a_part_only_if_it_is_required():
     assert (part.state, part.error) == (FAILED, "difference: 0.5, required: at most 1e-05")
 
 
-@pytest.mark.slow
+@pytest.mark.long
 def test_a_failing_part_leaves_the_others(tmp_path):
     names = ["sound", "raises", "dies", "hangs", "inexact", "missed_goal"]
     works = [Work(name, getattr(gpu_parts, name), 2.0 if name == "hangs" else 60.0) for name in names]

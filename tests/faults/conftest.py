@@ -30,14 +30,13 @@ class Runs:
     seed: int
 
 
-@pytest.fixture(scope="session")
-def runs(tmp_path_factory) -> Runs:
-    folder, seed = tmp_path_factory.mktemp("runs"), random.randrange(10**6)
+def run(folder: Path, seed: int, kills: int) -> Runs:
+    """Run the stages as a program of its own, and again with `kills` of each call."""
     environment = os.environ | {
         "PYTHONPATH": f"{ROOT}:{ROOT / 'tests'}", "CGDMER_EXECUTOR": "serial", "CGDMER_WORKERS": "1",
         "CGDMER_DEVICE": "cpu",
     }  # fmt: skip
-    command = [sys.executable, str(ROOT / "tests/support/stage_victim.py"), str(folder), str(seed), str(KILLS)]
+    command = [sys.executable, str(ROOT / "tests/support/stage_victim.py"), str(folder), str(seed), str(kills)]
     done = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
     assert done.returncode == 0, f"seed {seed}\n{done.stderr[-3000:]}"
     results = json.loads(done.stdout)
@@ -45,11 +44,23 @@ def runs(tmp_path_factory) -> Runs:
     return Runs(folder / "calm", folder / "killed", log, results["planted"], results["killed"], seed)
 
 
+@pytest.fixture(scope="session")
+def runs(tmp_path_factory) -> Runs:
+    """Both projects."""
+    return run(tmp_path_factory.mktemp("runs"), random.randrange(10**6), KILLS)
+
+
+@pytest.fixture(scope="session")
+def finished(tmp_path_factory) -> Path:
+    """A finished micro project, which no test changes."""
+    return run(tmp_path_factory.mktemp("finished"), 0, 0).calm
+
+
 @pytest.fixture
-def project(runs, tmp_path, monkeypatch) -> Path:
-    """A copy of the finished micro project, which is also the working directory."""
+def project(finished, tmp_path, monkeypatch) -> Path:
+    """A copy of a finished micro project, which is also the working directory."""
     folder = tmp_path / "project"
-    shutil.copytree(runs.calm, folder, ignore=shutil.ignore_patterns(".cgdmer"))
+    shutil.copytree(finished, folder, ignore=shutil.ignore_patterns(".cgdmer"))
     monkeypatch.chdir(folder)
     monkeypatch.setenv("CGDMER_EXECUTOR", "serial")
     return folder

@@ -91,7 +91,7 @@ def test_a_second_process_waits_for_the_first(tmp_path, caplog):
 
 
 @pytest.mark.parametrize("jump", [-10 * 365 * 86400, 10 * 365 * 86400])
-def test_a_clock_that_jumps_changes_no_result(project, runs, monkeypatch, jump):
+def test_a_clock_that_jumps_changes_no_result(project, finished, monkeypatch, jump):
     now, nanoseconds = time.time, time.time_ns
     monkeypatch.setattr(time, "time", lambda: now() + jump)
     monkeypatch.setattr(time, "time_ns", lambda: nanoseconds() + jump * 10**9)
@@ -99,5 +99,5 @@ def test_a_clock_that_jumps_changes_no_result(project, runs, monkeypatch, jump):
     for call in ("acquire mimic_iv_ecg", "index mimic_iv_ecg", "acquire mimic_iv_ecg", "pretrain"):
         stage, *items = call.split()
         stages.call(stage, items, settings.load())
-    ours, before = micro.digests(project), micro.digests(runs.calm)
+    ours, before = micro.digests(project), micro.digests(finished)
     assert {name for name in ours if ours[name] != before[name]} == set()

@@ -1,6 +1,7 @@
 """Run every stage undisturbed, then again with kills at random moments; the tests run this as a separate program.
 
-`python stage_victim.py FOLDER SEED KILLS`: FOLDER/calm and FOLDER/killed are micro projects. Every stage call is a
+`python stage_victim.py FOLDER SEED KILLS`: FOLDER/calm and FOLDER/killed are micro projects; without kills there is no
+second one. Every stage call is a
 child forked from this process, which has imported everything, so that the child spends its time on the work alone.
 """
 
@@ -76,13 +77,13 @@ def main(folder: Path, seed: int, kills: int) -> None:
         import_module(f"cgdmer.{name}")
     corpus = folder / "raw 'quoted' \"twice\" ünï" / "mimic_iv_ecg"
     planted, draw = micro.plant(corpus), random.Random(seed)
-    for name in ("calm", "killed"):
+    for name in ("calm", "killed")[: 2 if kills else 1]:
         micro.write_params(folder / name, corpus)
     os.chdir(folder / "calm")
     seconds = {call: finish(call, folder / "calm.log") for call in micro.CALLS}
-    os.chdir(folder / "killed")
     suffered = dict.fromkeys(micro.CALLS, 0)
-    for call, lasts in seconds.items():
+    os.chdir(folder / ("killed" if kills else "calm"))
+    for call, lasts in seconds.items() if kills else ():
         for number in range(kills * TRIES):
             if suffered[call] == kills:
                 break

@@ -180,6 +180,7 @@ def test_gradient_checkpointing_computes_again_and_gives_the_same_weights_with_d
     assert all(torch.allclose(value, after[name], atol=1e-6) for name, value in parameters(plain).items())
 
 
+@pytest.mark.long
 def test_compiled_it_trains_to_the_same_weights_under_the_same_names(monkeypatch):
     compiled, calls = torch.compile, []
     monkeypatch.setattr(torch, "compile", lambda module: calls.append(1) or compiled(module, backend="eager"))
