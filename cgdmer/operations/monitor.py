@@ -20,7 +20,7 @@ from cgdmer.commands import scorer
 from cgdmer.drift import statistics
 from cgdmer.drift.permutation import PERMUTATIONS, Compared, Statistic, compare
 from cgdmer.errors import ConfigError
-from cgdmer.files import check_regular
+from cgdmer.files import check_regular, exclusive_lock
 from cgdmer.operations import bucket, monitor_page, samples
 from cgdmer.operations.examined import CATEGORIES
 from cgdmer.operations.models import Model, resolve
@@ -114,16 +114,20 @@ class Outcome:
 
 
 def check(request: Request) -> Outcome:
-    """Compare, append to the history, and write its page.
+    """Compare, append to the history, and write its page; a second process with the same name waits.
 
     ConfigError for a wrong request; DataError if no recording can be used or there is no reference.
     """
-    started = time.monotonic()
     if not re.fullmatch(r"[\w-]{1,60}", request.name):
         raise ConfigError(f"the name '{request.name[:60]}'", allowed="letters, digits, - and _", fix="--name incoming")
     if not 1 <= request.records <= 5000 or not 10 <= request.reference_records <= 5000:
         raise ConfigError("too few or too many recordings", allowed="1 to 5000, and a reference of 10 to 5000")
-    history = FOLDER / request.name / "history.jsonl"
+    with exclusive_lock(FOLDER / request.name / ".lock"):  # its downloads and its history are there
+        return _check(request, FOLDER / request.name / "history.jsonl")
+
+
+def _check(request: Request, history: Path) -> Outcome:
+    started = time.monotonic()
     if history.exists():
         check_regular(history, MAX_HISTORY)
     model = resolve(request.model)

@@ -1,6 +1,8 @@
 """Monitoring: planted drift is found and named, equal samples raise no alarm, and the history and its page grow."""
 
 import json
+import time
+from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 import polars as pl
@@ -140,6 +142,25 @@ def test_only_what_changed_lately_is_compared(folders, tmp_path, monkeypatch):
     monkeypatch.setenv("CGDMER_EXECUTOR", "serial")
     with pytest.raises(DataError, match="no recording has arrived"):
         monitor.check(ask(folders, "alike", hours=0.0))
+
+
+def test_a_second_monitor_of_the_same_name_waits(folders, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    running, beside = [], []
+
+    def slow(request, history):
+        beside.append(running.count(history))
+        running.append(history)
+        time.sleep(0.3)
+        running.remove(history)
+        return history.parent.name
+
+    monkeypatch.setattr(monitor, "_check", slow)
+    names = ["night", "night", "day"]
+    with ThreadPoolExecutor(3) as pool:
+        done = list(pool.map(lambda name: monitor.check(ask(folders, "alike", name=name)), names))
+    assert done == names
+    assert beside == [0, 0, 0]
 
 
 def test_a_file_that_was_moved_away_is_not_new(tmp_path):
