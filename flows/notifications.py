@@ -1,13 +1,14 @@
 """Notifications: events of the pipeline, and automations that send them to a webhook, by email, or both.
 
 `CGDMER_WEBHOOK_URL` and `CGDMER_EMAIL_URL` name the receivers. `python -m flows.notifications` writes them into blocks
-named `cgdmer` and creates the automations; a second call updates both. The stack does so when it starts. The server
-calls the webhook and sends the mail, so a run does not wait for either.
+named `cgdmer` and creates the automations; a second call updates both, and `--remove` deletes both. The stack creates
+them when it starts. The server calls the webhook and sends the mail, so a run does not wait for either.
 """
 
 import asyncio
 import os
 import sys
+from contextlib import suppress
 
 from prefect.blocks.notifications import AppriseNotificationBlock
 from prefect.blocks.webhook import Webhook
@@ -15,6 +16,7 @@ from prefect.client.orchestration import PrefectClient, get_client
 from prefect.events import emit_event
 from prefect.events.actions import ActionTypes, CallWebhook, SendNotification
 from prefect.events.schemas.automations import AutomationCore, EventTrigger, Posture
+from prefect.exceptions import ObjectNotFound
 
 from cgdmer.errors import ConfigError
 from flows import shell
@@ -138,11 +140,28 @@ def _actions(text: str, webhook: object | None, email: object | None) -> list[Ac
 
 
 async def renew() -> None:
-    """Create or update what belongs to the receivers of this environment."""
+    """Create or update what belongs to the receivers of this environment; ConfigError if it names none."""
     async with get_client() as client:
-        await provide(client)
+        if not await provide(client):
+            raise ConfigError(
+                f"neither {URL} nor {EMAIL} is set", fix=f"export {URL}=https://...; or --remove to send nothing more"
+            )
+
+
+async def remove() -> None:
+    """Delete the automations and the addresses, so that nothing more is sent."""
+    async with get_client() as client:
+        for automation in automations(None):
+            for existing in await client.read_automations_by_name(automation.name):
+                await client.delete_automation(existing.id)
+        for kind in (Webhook, Email):
+            with suppress(ObjectNotFound):
+                block = await client.read_block_document_by_name(BLOCK, kind.get_block_type_slug())
+                await client.delete_block_document(block.id)
 
 
 if __name__ == "__main__":
-    shell.parser("flows.notifications", __doc__).parse_args()
-    sys.exit(shell.exit_code(lambda: asyncio.run(renew())))
+    parser = shell.parser("flows.notifications", __doc__)
+    parser.add_argument("--remove", action="store_true", help="send nothing more, and forget the addresses")
+    chosen = remove if parser.parse_args().remove else renew
+    sys.exit(shell.exit_code(lambda: asyncio.run(chosen())))

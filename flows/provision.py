@@ -4,6 +4,7 @@ import asyncio
 import contextlib
 import sys
 from datetime import timedelta
+from uuid import UUID
 
 from prefect.client.orchestration import PrefectClient, get_client
 from prefect.client.schemas.actions import WorkPoolCreate
@@ -101,10 +102,15 @@ def crash_orphaned_tasks() -> int:
     and Prefect frees a GPU slot only when the task that holds it ends.
     """
     with get_client(sync_client=True) as client:
-        orphans = client.read_task_runs(flow_run_filter=ENDED_FLOWS, task_run_filter=RUNNING_TASKS)
-        for task_run in orphans:
-            client.set_task_run_state(task_run.id, Crashed(message="its flow run has ended"), force=True)
-    return len(orphans)
+        marked: set[UUID] = set()
+        while True:  # a server answers with a page of them; what is marked is on no later page
+            orphans = client.read_task_runs(flow_run_filter=ENDED_FLOWS, task_run_filter=RUNNING_TASKS)
+            new = {task_run.id for task_run in orphans} - marked
+            for task_run in new:
+                client.set_task_run_state(task_run, Crashed(message="its flow run has ended"), force=True)
+            if not new:
+                return len(marked)
+            marked |= new
 
 
 if __name__ == "__main__":

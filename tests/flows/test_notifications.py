@@ -5,7 +5,10 @@ import json
 import socketserver
 import threading
 import tomllib
+from contextlib import asynccontextmanager
 from pathlib import Path
+from types import SimpleNamespace
+from unittest.mock import AsyncMock
 from uuid import uuid4
 
 import pytest
@@ -13,6 +16,7 @@ import yaml
 from jinja2.sandbox import ImmutableSandboxedEnvironment
 from prefect.blocks.core import Block
 from prefect.client.schemas.schedules import CronSchedule
+from prefect.exceptions import ObjectNotFound
 from prefect.server.events.actions import CallWebhook, SendNotification
 
 from cgdmer.errors import ConfigError
@@ -142,3 +146,43 @@ def test_each_deployment_has_a_commented_schedule_that_is_valid():
         assert (ROOT / path).is_file()
         if path == "flows/daily.py":
             assert set(one["parameters"]) < set(getattr(daily, name).parameters.properties)
+
+
+def test_removed_receivers_leave_no_automation_and_no_address(monkeypatch):
+    client, names = AsyncMock(), {one.name for one in notifications.automations(uuid4())}
+    kept = {name: SimpleNamespace(id=uuid4()) for name in [*names, "another"]}
+    webhook = SimpleNamespace(id=uuid4())
+
+    async def block(name, slug):
+        assert name == notifications.BLOCK
+        if slug != "webhook":
+            raise ObjectNotFound(Exception())
+        return webhook
+
+    async def by_name(name):
+        return [kept[name]]
+
+    client.read_automations_by_name, client.read_block_document_by_name = by_name, block
+
+    @asynccontextmanager
+    async def get_client():
+        yield client
+
+    monkeypatch.setattr(notifications, "get_client", get_client)
+    asyncio.run(notifications.remove())
+    deleted = {call.args[0] for call in client.delete_automation.await_args_list}
+    assert deleted == {kept[name].id for name in names}
+    client.delete_block_document.assert_awaited_once_with(webhook.id)
+
+
+def test_without_a_receiver_the_command_says_which_variable_to_set(monkeypatch):
+    for variable in (notifications.URL, notifications.EMAIL):
+        monkeypatch.delenv(variable, raising=False)
+
+    @asynccontextmanager
+    async def get_client():
+        yield None
+
+    monkeypatch.setattr(notifications, "get_client", get_client)
+    with pytest.raises(ConfigError, match=f"neither {notifications.URL} nor {notifications.EMAIL} is set"):
+        asyncio.run(notifications.renew())

@@ -1,9 +1,10 @@
 """What `make deploy` creates on a Prefect server, with a client that only notes the calls."""
 
 import asyncio
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, nullcontext
 from types import SimpleNamespace
-from unittest.mock import AsyncMock
+from unittest.mock import AsyncMock, MagicMock
+from uuid import uuid4
 
 import pytest
 import torch
@@ -38,3 +39,29 @@ def test_a_second_call_updates_automations_and_creates_none(client):
     asyncio.run(provision.provision())
     assert client.update_automation.await_count == len(provision.automations())
     client.create_automation.assert_not_awaited()
+
+
+def test_orphaned_tasks_of_every_page_are_marked_once(monkeypatch):
+    running, page, marked = [uuid4() for _ in range(7)], 3, []
+
+    class Client:
+        def read_task_runs(self, **_):
+            return [SimpleNamespace(id=one) for one in running[:page]]
+
+        def set_task_run_state(self, task_run, state, force):
+            assert (state.type.value, force) == ("CRASHED", True)
+            marked.append(task_run)
+            running.remove(task_run)
+
+    monkeypatch.setattr(provision, "get_client", lambda **_: nullcontext(Client()))
+    expected = set(running)
+    assert provision.crash_orphaned_tasks() == 7
+    assert (len(marked), set(marked)) == (7, expected)
+
+
+def test_a_task_that_the_server_keeps_as_running_is_marked_once(monkeypatch):
+    client = MagicMock()
+    client.read_task_runs.return_value = [SimpleNamespace(id=uuid4())]
+    monkeypatch.setattr(provision, "get_client", lambda **_: nullcontext(client))
+    assert provision.crash_orphaned_tasks() == 1
+    assert client.set_task_run_state.call_count == 1
