@@ -146,3 +146,15 @@ def test_the_example_holds_no_secret_and_git_ignores_the_real_file():
     secret = NAMED["Secret", "cgdmer"]["stringData"]
     assert all(not value or "PASSWORD@HOST" in value for value in secret.values())
     assert re.search(r"^/deploy/kubernetes/secret\.yaml$", (ROOT / ".gitignore").read_text(), re.MULTILINE)
+
+
+@pytest.mark.parametrize("name", ["worker-cpu", "worker-gpu"])
+def test_a_first_start_has_half_an_hour_for_its_clone(name):
+    probe = CONTAINERS[name]["startupProbe"]
+    assert probe["failureThreshold"] * probe["periodSeconds"] == 1800
+    assert probe["httpGet"] == CONTAINERS[name]["livenessProbe"]["httpGet"]
+
+
+@pytest.mark.parametrize("name", ["deploy", "deploy-gpu"])
+def test_a_finished_job_is_removed_so_that_it_can_be_applied_again(name):
+    assert NAMED["Job", name]["spec"]["ttlSecondsAfterFinished"] == 600
