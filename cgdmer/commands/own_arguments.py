@@ -9,14 +9,20 @@ FORMATS = ".hea .mat .dat .edf .dcm .dicom .xml .scp .ecg .npy .csv"
 """The suffixes of `recordings.discovery`, written out here because help pages import nothing."""
 
 
-def metadata(*, writes: bool = True) -> argparse.ArgumentParser:
-    """Return the arguments of every command that reads recordings; `writes` is whether it has an output."""
+def array_form() -> argparse.ArgumentParser:
+    """Return the arguments that say what .npy and .csv files hold."""
     parser = argparse.ArgumentParser(add_help=False)
     parser.add_argument("--fs", type=float, metavar="HZ", help="sampling rate of .npy and .csv files")
     parser.add_argument("--unit", help="unit of .npy and .csv files: mV, V or uV")
     parser.add_argument(
         "--leads", metavar="I,II,V1", help="lead names of .npy files and of .csv files without a header row, in order"
     )
+    return parser
+
+
+def metadata(*, writes: bool = True) -> argparse.ArgumentParser:
+    """Return the arguments of every command that reads recordings; `writes` is whether it has an output."""
+    parser = argparse.ArgumentParser(add_help=False, parents=[array_form()])
     parser.add_argument(
         "--start", type=float, default=0.0, metavar="SECONDS", help="begin at this second of each recording"
     )

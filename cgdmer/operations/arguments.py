@@ -4,6 +4,7 @@ import argparse
 import sys
 from typing import Any
 
+from cgdmer.commands import own_arguments
 from cgdmer.errors import ConfigError
 
 MIB = 1 << 20
@@ -20,7 +21,9 @@ def add_commands(commands: Any) -> None:
         "--max-mib", type=int, default=64, metavar="MIB", help="refuse larger requests; default: %(default)s MiB"
     )
     monitor = commands.add_parser(
-        "monitor", help="compare incoming recordings with the training data; exit with 7 if they differ"
+        "monitor",
+        parents=[own_arguments.array_form()],
+        help="compare incoming recordings with the training data; exit with 7 if they differ",
     )
     monitor.add_argument("source", metavar="SOURCE", help="a folder, a zip or s3://BUCKET/PREFIX")
     monitor.add_argument(
@@ -43,9 +46,6 @@ def add_commands(commands: Any) -> None:
         help="compare at most COUNT recordings; default: %(default)s",
     )
     monitor.add_argument("--name", default="incoming", help="name of the history and its page; default: %(default)s")
-    for option, text in (("--fs", "sampling rate of .npy and .csv files in Hz"), ("--unit", "their unit: mV, V or uV"),
-                         ("--leads", "their leads in order, as I,II,V1")):  # fmt: skip
-        monitor.add_argument(option, type=float if option == "--fs" else str, help=text)
 
 
 def run(options: argparse.Namespace) -> int:
