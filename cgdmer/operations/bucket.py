@@ -20,6 +20,8 @@ SCHEME = "s3://"
 THREADS = 8
 TRIES = 5
 MAX_ZIP = 1 << 40
+SIGNALS = {".dat", ".mat"}
+"""Suffixes of signal files, which a WFDB header of any name may name."""
 Objects = dict[str, tuple[str, int]]
 """Key below the prefix to entity tag and size in bytes."""
 
@@ -102,11 +104,23 @@ def _listed(client: Any, name: str, prefix: str) -> Objects:
 
 
 def _changed(objects: Objects, done: dict[str, str]) -> list[str]:
-    """Return the keys of all groups in which an object is new or has another tag."""
+    """Return the keys of all groups in which an object is new or has another tag.
+
+    A changed signal file without a header of its name, as that of a segment, brings all objects of its folder: one of
+    the headers there names it. Recordings that did not change are known by their content.
+    """
     groups: dict[str, list[str]] = defaultdict(list)
     for key in objects:
         groups[os.path.splitext(key)[0]].append(key)
-    return [key for keys in groups.values() if any(done.get(one) != objects[one][0] for one in keys) for key in keys]
+    changed = {stem: keys for stem, keys in groups.items() if any(done.get(key) != objects[key][0] for key in keys)}
+    headers = {os.path.dirname(key) for key in objects if key.lower().endswith(".hea")}
+    whole = {os.path.dirname(stem) for stem, keys in changed.items() if _needs_a_header(keys)} & headers
+    return [key for stem, keys in groups.items() if stem in changed or os.path.dirname(stem) in whole for key in keys]
+
+
+def _needs_a_header(keys: list[str]) -> bool:
+    suffixes = {os.path.splitext(key)[1].lower() for key in keys}
+    return bool(suffixes & SIGNALS) and ".hea" not in suffixes
 
 
 def _download(client: Any, name: str, prefix: str, key: str, entry: tuple[str, int], local: Path) -> None:

@@ -157,6 +157,26 @@ def test_a_bucket_is_read_once_and_then_only_where_it_changed(source, store, mon
     assert not (first.folder / "bucket/download").exists()
 
 
+def test_a_changed_segment_in_a_bucket_brings_the_header_that_names_it(source, store):
+    for number in (0, 1):
+        example.wfdb(source / "long", f"part{number}", number)
+    (source / "long/both.hea").write_text("both/2 12 500 5000\npart0 2500\npart1 2500\n")
+    example.wfdb(source / "long", "other", 4)
+    for path in sorted((source / "long").iterdir()):
+        store.upload_file(str(path), "ecg", f"long/{path.name}")
+    asked = batch.Request("embed", "s3://ecg/long", source.parent / "out", str(example.model()))
+    assert counts(batch.run(asked)) == (4, 0, 4, 0)
+    signals = np.frombuffer((source / "long/r1.dat").read_bytes(), "<i2")
+    store.put_object(Bucket="ecg", Key="long/r1.dat", Body=(signals // 2).astype("<i2").tobytes())
+    assert counts(batch.run(asked)) == (4, 2, 2, 0), "the whole record, and the segment as a recording of its own"
+    assert counts(batch.run(asked)) == (0, 0, 0, 0)
+
+
+def test_a_new_file_without_headers_brings_nothing_else(source):
+    objects = {f"a/{name}": ("new", 1) for name in ("x.mat", "y.mat", "z.npy")} | {"b/r.hea": ("old", 1)}
+    assert bucket._changed(objects, {"a/y.mat": "new", "a/z.npy": "new", "b/r.hea": "old"}) == ["a/x.mat"]
+
+
 def test_errors_of_a_bucket_say_what_to_do(source, store):
     def ask(address):
         return batch.run(batch.Request("embed", address, source.parent / "out", str(example.model())))
