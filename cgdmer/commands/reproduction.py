@@ -117,8 +117,8 @@ def tracked(changes: list[Change]) -> list[str]:
         listed = ", ".join(results[:4]) + (f" and {len(results) - 4} more" if len(results) > 4 else "")
         lines.append(f"git: this run changed {listed}, because {why}.")
         lines.append(
-            "git checkout dvc.lock reports brings the committed results back; dvc repro then brings back those of this "
-            "machine, from its cache."
+            "git stash push dvc.lock reports shows the committed results, and git stash pop those of this run again; "
+            "data/ stays as it is."
         )
     if others:
         lines.append(f"git: not from this run: {', '.join(others[:6])}{' ...' if len(others) > 6 else ''}.")

@@ -63,7 +63,7 @@ def test_a_difference_within_the_tolerance_is_told_by_task(checkout, capsys):
     assert "CG-DMER, all    largest 0.030 (pooled, 100%), mean 0.010: within the tolerance" in text
     assert "controls        largest 0.000" in text
     assert "git: this run changed dvc.lock, reports/metrics.json, because this machine rounds differently" in text
-    assert "git checkout dvc.lock reports" in text
+    assert "git stash push dvc.lock reports" in text
 
 
 def test_beyond_the_tolerance_and_changed_controls_are_told(checkout):
