@@ -214,6 +214,7 @@ def test_more_widths_of_reports_are_compiled_than_torch_compiles_by_itself(monke
 
 
 @pytest.mark.long
+@pytest.mark.timeout(1500)
 @pytest.mark.skipif(shutil.which("g++") is None, reason="inductor compiles C++ on a CPU")
 def test_compiled_by_inductor_it_trains_to_the_same_weights():
     plain, fast = engine(), engine(compile=True)
