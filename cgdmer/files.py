@@ -99,7 +99,8 @@ def exclusive_lock(path: Path) -> Iterator[None]:
         try:
             fcntl.flock(stream, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
-            log.warning("%s: another process is doing the same work; waiting for it", path.name)
+            work = path.parent.name if path.name == ".lock" else path.name
+            log.warning("%s: another process is doing the same work; waiting for it", work)
             fcntl.flock(stream, fcntl.LOCK_EX)
         yield
 

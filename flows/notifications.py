@@ -68,13 +68,18 @@ async def provide(client: PrefectClient) -> bool:
         return False
     webhook = await _save(Webhook(method="POST", url=url, headers=JSON), client) if url else None  # type: ignore[arg-type]
     mail = await _save(Email(url=plain(email)), client) if email else None  # type: ignore[arg-type]
-    for wanted in automations(webhook, mail):
-        existing = await client.read_automations_by_name(wanted.name)
-        for automation in existing:
-            await client.update_automation(automation.id, wanted)
-        if not existing:
-            await client.create_automation(wanted)
+    await put(automations(webhook, mail), client)
     return True
+
+
+async def put(wanted: list[AutomationCore], client: PrefectClient) -> None:
+    """Create automations, or update those of the same name."""
+    for one in wanted:
+        existing = await client.read_automations_by_name(one.name)
+        for automation in existing:
+            await client.update_automation(automation.id, one)
+        if not existing:
+            await client.create_automation(one)
 
 
 def _address(variable: str, schemes: tuple[str, str]) -> str:

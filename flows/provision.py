@@ -44,12 +44,7 @@ async def provision() -> None:
     async with get_client() as client:
         await _pool(client)
         await client.create_concurrency_limit(tag=GPU, concurrency_limit=GPU_TASKS)
-        for wanted in automations():
-            existing = await client.read_automations_by_name(wanted.name)
-            for automation in existing:
-                await client.update_automation(automation.id, wanted)
-            if not existing:
-                await client.create_automation(wanted)
+        await notifications.put(automations(), client)
         await notifications.provide(client)
 
 

@@ -1,5 +1,6 @@
 """Atomic writing: a reader sees the old content or the new, never a part."""
 
+import fcntl
 import hashlib
 import os
 
@@ -88,3 +89,14 @@ def test_other_errors_keep_their_words(tmp_path):
     assert caught.value.fix == "dvc repro"
     with pytest.raises(ConfigError, match="as it was"), files.named(tmp_path, "dvc repro"):
         raise ConfigError("as it was")
+
+
+@pytest.mark.parametrize(("lock", "work"), [("ward/.lock", "ward"), ("locks/pretrain", "pretrain")])
+def test_who_waits_for_a_lock_is_told_for_which_work(tmp_path, caplog, monkeypatch, lock, work):
+    def busy(stream, operation):
+        if operation & fcntl.LOCK_NB:
+            raise BlockingIOError
+
+    monkeypatch.setattr(fcntl, "flock", busy)
+    with files.exclusive_lock(tmp_path / lock):
+        assert caplog.messages == [f"{work}: another process is doing the same work; waiting for it"]

@@ -13,6 +13,7 @@ from typing import Any
 from cgdmer.archives.members import UNSAFE
 from cgdmer.errors import ConfigError, DataError, Unavailable
 from cgdmer.files import atomic, read_json, write_json
+from cgdmer.recordings.discovery import SIGNAL_FILES
 from cgdmer.waveforms.record import SIGNAL_LIMIT
 
 log = logging.getLogger(__name__)
@@ -20,8 +21,6 @@ SCHEME = "s3://"
 THREADS = 8
 TRIES = 5
 MAX_ZIP = 1 << 40
-SIGNALS = {".dat", ".mat"}
-"""Suffixes of signal files, which a WFDB header of any name may name."""
 Objects = dict[str, tuple[str, int]]
 """Key below the prefix to entity tag and size in bytes."""
 
@@ -120,7 +119,7 @@ def _changed(objects: Objects, done: dict[str, str]) -> list[str]:
 
 def _needs_a_header(keys: list[str]) -> bool:
     suffixes = {os.path.splitext(key)[1].lower() for key in keys}
-    return bool(suffixes & SIGNALS) and ".hea" not in suffixes
+    return not suffixes.isdisjoint(SIGNAL_FILES) and ".hea" not in suffixes
 
 
 def _download(client: Any, name: str, prefix: str, key: str, entry: tuple[str, int], local: Path) -> None:

@@ -1,8 +1,8 @@
 """Run every stage undisturbed, then again with kills at random moments; the tests run this as a separate program.
 
 `python stage_victim.py FOLDER SEED KILLS`: FOLDER/calm and FOLDER/killed are micro projects; without kills there is no
-second one. Every stage call is a
-child forked from this process, which has imported everything, so that the child spends its time on the work alone.
+second one. Every stage call is a child forked from this process, which has imported everything, so that the child
+spends its time on the work alone. Progress bars start no thread here: a fork while it holds its lock blocks the child.
 """
 
 import json
@@ -18,11 +18,13 @@ from pathlib import Path
 
 import great_expectations  # noqa: F401  # once, not in every child
 import torch._dynamo  # noqa: F401
+import tqdm
 
 from cgdmer import settings, stages
 from cgdmer.errors import CgdmerError
 from support import micro_project as micro
 
+tqdm.tqdm.monitor_interval = 0
 TRIES = 4
 """A child may end before it is killed; then another moment is drawn."""
 
@@ -67,6 +69,24 @@ def kill(call: str, log: Path, lasts: float, draw: random.Random) -> bool:
     return os.WIFSIGNALED(os.waitpid(child, 0)[1])
 
 
+def killed_and_run_again(seconds: dict[str, float], log: Path, draw: random.Random, kills: int) -> dict[str, int]:
+    """Kill each stage call `kills` times, then let it end; return how often each was killed."""
+    suffered = dict.fromkeys(seconds, 0)
+    for call, lasts in seconds.items():
+        for number in range(kills * TRIES):
+            if suffered[call] == kills:
+                break
+            suffered[call] += kill(call, log, lasts * 0.95 / (1 + number // kills), draw)
+        finish(call, log)
+    return suffered
+
+
+def project(folder: Path, corpus: Path) -> None:
+    """Write the settings of a micro project and make it the working directory."""
+    micro.write_params(folder, corpus)
+    os.chdir(folder)
+
+
 def main(folder: Path, seed: int, kills: int) -> None:
     """Print JSON: the planted numbers, seconds by call, and the number of kills per call."""
     for name in stages.STAGES:
@@ -76,19 +96,12 @@ def main(folder: Path, seed: int, kills: int) -> None:
     for name in ("datasets.mimic_iv_ecg", "datasets.csn", "demo_corpora.csn"):
         import_module(f"cgdmer.{name}")
     corpus = folder / "raw 'quoted' \"twice\" ünï" / "mimic_iv_ecg"
-    planted, draw = micro.plant(corpus), random.Random(seed)
-    for name in ("calm", "killed")[: 2 if kills else 1]:
-        micro.write_params(folder / name, corpus)
-    os.chdir(folder / "calm")
+    planted, suffered = micro.plant(corpus), dict[str, int]()
+    project(folder / "calm", corpus)
     seconds = {call: finish(call, folder / "calm.log") for call in micro.CALLS}
-    suffered = dict.fromkeys(micro.CALLS, 0)
-    os.chdir(folder / ("killed" if kills else "calm"))
-    for call, lasts in seconds.items() if kills else ():
-        for number in range(kills * TRIES):
-            if suffered[call] == kills:
-                break
-            suffered[call] += kill(call, folder / "killed.log", lasts * 0.95 / (1 + number // kills), draw)
-        finish(call, folder / "killed.log")
+    if kills:
+        project(folder / "killed", corpus)
+        suffered = killed_and_run_again(seconds, folder / "killed.log", random.Random(seed), kills)
     sys.stdout.write(json.dumps({"planted": planted, "seconds": seconds, "killed": suffered}) + "\n")
 
 
