@@ -40,7 +40,7 @@ class Embeddings:
 
 @dataclass(frozen=True)
 class Origin(Json):
-    """Who trained a published encoder, on what, and how its weights may be used."""
+    """Who trained an encoder that the pipeline did not, on what, and how its weights may be used."""
 
     title: str
     citation: str
@@ -53,7 +53,7 @@ class Origin(Json):
 
 
 def origin(folder: Path) -> Origin | None:
-    """Return the origin of the encoder behind stored features; None without features, or for an encoder of our own."""
+    """Return the origin of the encoder behind stored features; None without features, or if the pipeline made it."""
     path = folder / META
     meta = read_json(path).get("meta", {}) if path.is_file() else {}
     return Origin.from_json(meta["origin"]) if meta.get("origin") else None

@@ -9,6 +9,7 @@ REPORTS = Path("reports")
 STATE = Path(".cgdmer")
 """Scratch files that survive a killed stage, such as partial downloads. Never a DVC output."""
 
+CODE = DATA / "code"
 PRETRAINING_SET = DATA / "pretraining_set.json"
 PROTOCOL = DATA / "raw" / "protocol"
 MODEL = DATA / "models" / "pretrain"
@@ -19,6 +20,11 @@ METRICS = REPORTS / "metrics.json"
 HEADLINE = REPORTS / "headline.json"
 REPORT_HTML = REPORTS / "report.html"
 REPORT_MD = REPORTS / "report.md"
+
+
+def code(call: str) -> Path:
+    """Return the file with the digests of the code that a stage call runs."""
+    return CODE / f"{call}.json"
 
 
 def raw(source: str) -> Path:

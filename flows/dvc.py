@@ -22,7 +22,7 @@ BUSY = "is busy, it is being blocked by"
 """DVC's message when another DVC process uses a path. For the repository's own lock, `--wait-for-lock` waits."""
 LOCK_WAIT = 3600.0
 """Longest wait for another DVC process, in seconds."""
-DATA_STAGES = ("protocol", "acquire", "index", "shards", "validate", "pretraining_set")
+DATA_STAGES = ("code", "protocol", "acquire", "index", "shards", "validate", "pretraining_set")
 """Stages that read and write more than they compute."""
 GPU_STAGES = ("pretrain", "embed", "control", "robustness", "finetune", "probe")
 """Stages that use GPUs if there are any, all of them or the first one, so they run one at a time."""

@@ -145,7 +145,7 @@ def test_a_stage_call_is_measured_and_shown(here, monkeypatch):
     assert [one.call for one in command.of_results(chosen)] == ["protocol"]
     text = command.describe(chosen)
     assert [line.split()[0] for line in text.splitlines()[2:4]] == ["protocol", "total"]
-    assert "Not measured on this machine with these settings: acquire mimic_iv_ecg, " in text
+    assert "Not measured on this machine with these settings: code, acquire mimic_iv_ecg, " in text
     assert "finished" in command.describe(chosen, every=True)
     other = chosen.model_copy(update={"protocol": chosen.protocol.model_copy(update={"way": "local"})})
     with pytest.raises(DataError, match="no call with the present settings"):

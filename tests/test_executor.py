@@ -75,7 +75,7 @@ def test_errors_of_a_worker_process_come_home_whole(monkeypatch):
     monkeypatch.setenv("CGDMER_WORKERS", "2")
     with pytest.raises(ConfigError) as caught:
         list(executor.map_unordered(stages.find, ["no_such_stage"]))
-    assert caught.value.allowed.startswith("protocol, acquire")
+    assert caught.value.allowed.startswith("code, protocol, acquire")
 
 
 def test_a_killed_worker_is_reported_with_the_remedy(monkeypatch):

@@ -100,7 +100,7 @@ def test_one_param_reruns_exactly_what_depends_on_it(project):
 def test_an_edit_reruns_the_stages_that_run_the_file_and_no_other(project, file, stages):
     path = project / "cgdmer" / file
     path.write_text(path.read_text() + "\n# a line that changes no result, so that nothing downstream reruns\n")
-    assert stages_run(run(project, "dvc", "repro")) == stages
+    assert stages_run(run(project, "dvc", "repro")) == {"code"} | stages
 
 
 def test_a_lost_output_comes_back_from_cache_and_from_the_remote(project):

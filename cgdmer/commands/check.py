@@ -6,7 +6,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from cgdmer import environment, paths, tables
+from cgdmer import environment, paths, stage_code, tables
 from cgdmer.errors import ConfigError, DataError, did_you_mean
 from cgdmer.files import named, read_json
 from cgdmer.settings import Settings
@@ -64,7 +64,18 @@ def _stale(source: str) -> set[str]:
         changed: dict[str, Any] = json.loads(done.stdout[done.stdout.index("{") :])
     except (OSError, ValueError, subprocess.SubprocessError) as error:
         raise DataError("`dvc status` fails, so it is not known what is stale", fix="dvc status") from error
-    return {name for name, stage in STAGES.items() if f"{stage}@{source}" in changed}
+    edited = _edited(source)
+    return {name for name, stage in STAGES.items() if f"{stage}@{source}" in changed or stage in edited}
+
+
+def _edited(source: str) -> set[str]:
+    """Return the stages whose code is not the one that stage `code` last saw, which `dvc status` does not tell."""
+    edited = set()
+    for stage in STAGES.values():
+        path = paths.code(f"{stage}-{source}" if stage in stage_code.BY_ITEM else stage)
+        if path.is_file() and read_json(path) != stage_code.digests(stage_code.begins(stage, source)):
+            edited.add(stage)
+    return edited
 
 
 def _ways(source: str, module: Any) -> list[str]:

@@ -5,6 +5,7 @@ The weights are stored in half precision and run in fp32. `python -m cgdmer pack
 
 from pathlib import Path
 
+from cgdmer.embeddings import Origin
 from cgdmer.encoders.base import Setup
 from cgdmer.encoders.pretrained import Pretrained, open_folder
 from cgdmer.errors import DataError
@@ -20,6 +21,12 @@ DIGEST = "7c592a8020687b3679ee67a285935f089eafdab95720571af3f3b31a8f5281e5"
 
 The files are no DVC dependency: this line is. It changes with the weights, so that the stages which read them rerun.
 """
+
+ORIGIN = Origin(
+    title=WORD, citation="this package", link="cgdmer/base/README.md", code="cgdmer/encoders/cgdmer_base.py",
+    licence="MIT", trained_on=["simulated recordings"],
+    notes="trained on recordings of the simulator that also makes the demo corpora, with another seed",
+)  # fmt: skip
 
 
 def require() -> Path:

@@ -91,7 +91,7 @@ def first_row(chunk: pl.DataFrame) -> int:
 
 def unfinished(source: str, encoder: str, batch: int) -> str:
     """Say which records have no features yet, for a process that was killed before it could report an error."""
-    stored = {int(path.name.split(".")[0]) for path in paths.scratch("embed", encoder, source).glob("*/*.npy")}
+    stored = {int(path.name.split(".")[0]) for path in paths.scratch("embed", encoder, source).glob("*/[0-9]*.npy")}
     chunks = list(assigned(open_shards(paths.shards(source))).iter_slices(batch))
     missing = [chunk for chunk in chunks if first_row(chunk) not in stored]
     where = f", from {missing[0]['id'][0]} to {missing[0]['id'][-1]} on" if missing else ""

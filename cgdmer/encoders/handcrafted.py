@@ -13,6 +13,7 @@ from scipy import ndimage, signal
 from cgdmer.delineation import features
 from cgdmer.delineation.recording import delineate
 from cgdmer.encoders.base import Setup, check_signal
+from cgdmer.encoders.processes import OneCore
 from cgdmer.settings import Signal
 from cgdmer.signals.leads import LEADS
 
@@ -48,7 +49,7 @@ NAMES = (
 """The features in the order of columns, with their units; powers and variances are of mV."""
 
 
-class Handcrafted:
+class Handcrafted(OneCore):
     """Hand-crafted features; only `pooled`, because they separate nothing."""
 
     name, unit, leads, digest = "handcrafted", "mV", LEADS, ""

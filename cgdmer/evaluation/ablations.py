@@ -5,7 +5,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from cgdmer import paths, settings
+from cgdmer import paths, settings, stage_code
 from cgdmer.ablation_results import FORMAT, HEADLINE, MEAN, Ablation, DifferenceCell, Made, SeedResult
 from cgdmer.errors import DataError
 from cgdmer.files import read_json, sha256, work_key
@@ -126,13 +126,10 @@ def data() -> dict[str, str]:
     return digests
 
 
-def code(root: Path = Path()) -> dict[str, str]:
-    """Return the sha256 of each source file that dvc.yaml declares for the stages behind a run's scores."""
-    stages = settings.read(root / "dvc.yaml")["stages"]
-    declared = {dep.replace("${item.encoder}", METHOD) for name in STAGES for dep in stages[name]["deps"]}
-    code = [root / dep for dep in declared if dep.startswith("cgdmer/") and dep not in STATISTICS]
-    files = [file for path in code for file in ([path] if path.is_file() else path.rglob("*.py"))]
-    return {path.relative_to(root).as_posix(): sha256(path) for path in sorted(files)}
+def code() -> dict[str, str]:
+    """Return the sha256 of each source file behind a run's scores."""
+    modules = {module for stage in STAGES for module in stage_code.begins(stage, METHOD)}
+    return {file: digest for file, digest in stage_code.digests(modules).items() if file not in STATISTICS}
 
 
 def file(name: str) -> Path:

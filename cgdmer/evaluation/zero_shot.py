@@ -1,7 +1,7 @@
 """Zero-shot classification: prompts with their names and hashes, and raw cosine scores on the test split.
 
 docs/protocols.md C.1: score = cosine of the ECG's aligned vector and the class prompt's, no temperature and no softmax;
-AUROC a class; mean over classes. Nothing is selected on the labels of the task.
+AUROC of each class; mean over classes. Nothing is selected on the labels of the task.
 """
 
 import json

@@ -22,6 +22,10 @@ class RealDifference(Interval):
 
     share_above: float
     """Share of replicates in which the first is better."""
+    p: float
+    """Two-sided, not adjusted."""
+    detectable: float
+    """Smallest difference that these records would show with 80 % power at alpha 0.05."""
 
 
 ZERO_SHOT = "zero-shot"

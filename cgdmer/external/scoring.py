@@ -121,14 +121,11 @@ def score_logits(each: Sequence[np.ndarray], task: Members) -> Scored:
 
 
 def cell(scored: Scored, names: Sequence[str]) -> RealCell:
-    """Return the mean over the sets of scores with its interval, and by class.
-
-    The interval ends at 0 and 1: Student's t for a few sets of weights can lead beyond.
-    """
+    """Return the mean over the sets of scores with its interval, and by class."""
     overall = seeds.estimate(scored.trainings)
     values = [rounded(value) for value in scored.trainings.points]
     return RealCell(
-        rounded(overall.mean), rounded(max(overall.low, 0.0)), rounded(min(overall.high, 1.0)),
+        rounded(overall.mean), rounded(overall.low), rounded(overall.high),
         per_class={name: rounded(value) for name, value in zip(names, scored.points.mean(axis=0), strict=True)},
         by_weights=values if len(values) > 1 else None,
     )  # fmt: skip
@@ -137,7 +134,9 @@ def cell(scored: Scored, names: Sequence[str]) -> RealCell:
 def difference(first: Scored, second: Scored) -> RealDifference:
     """Return the first minus the second on the same records."""
     gap = seeds.difference(first.trainings, second.trainings)
-    return RealDifference(rounded(gap.mean), rounded(gap.low), rounded(gap.high), rounded(gap.share_above))
+    return RealDifference(
+        rounded(gap.mean), rounded(gap.low), rounded(gap.high), rounded(gap.share_above), gap.p, rounded(gap.detectable)
+    )
 
 
 def score_measurements(real: ExternalSet, encoders: Encoders, replicates: int) -> dict[str, Measured]:

@@ -15,7 +15,7 @@ bootstrap of records and subsets, and pretraining is left out: whoever shows the
 import hashlib
 import json
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -95,8 +95,9 @@ def mean(tasks: Sequence[Trainings]) -> Trainings:
 
 
 def estimate(method: Trainings) -> Difference:
-    """Return the mean over pretrainings; its interval contains pretrainings, records and subsets."""
-    return _interval([(method, 1.0)])
+    """Return the mean over pretrainings; its interval, from 0 to 1, contains pretrainings, records, subsets."""
+    mean = _interval([(method, 1.0)])
+    return replace(mean, low=max(mean.low, 0.0), high=min(mean.high, 1.0))
 
 
 def difference(first: Trainings, second: Trainings) -> Difference:
@@ -131,8 +132,9 @@ def _interval(terms: Sequence[tuple[Trainings, float]]) -> Difference:
     df = variance**2 / sum(squares) if sum(squares) > 0 else np.inf
     wider = np.sqrt(variance) / drawn.std() if drawn.std() > 0 else 1.0
     wider *= float(stdtrit(df, 0.975) / ndtri(0.975)) if np.isfinite(df) else 1.0
-    ends = bootstrap.interval(point, point + (drawn - drawn.mean()) * wider)
-    return Difference(point, ends.low, ends.high, comparison.share_above(drawn), float(np.sqrt(variance)), float(df))
+    widened = point + (drawn - drawn.mean()) * wider
+    ends = bootstrap.interval(point, widened)
+    return Difference(point, ends.low, ends.high, comparison.share_above(widened), float(np.sqrt(variance)), float(df))
 
 
 def _resampled(method: Trainings, number: int) -> np.ndarray:

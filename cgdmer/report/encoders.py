@@ -28,6 +28,7 @@ class Records:
 
 
 RECORDS = {
+    "cgdmer_base": Records("67,584", "240,000 passes; model card of the package"),
     "merl_resnet18": Records("771,693", "the authors' preprocessing notebook"),
     "merl_vit_tiny": Records("771,693", "the authors' preprocessing notebook"),
     "melp": Records("at most 771,693", "MERL's filter, less invalid records that its authors do not count"),
@@ -36,7 +37,7 @@ RECORDS = {
     "ecgfounder": Records("10,771,552", "abstract, NEJM AI 2 (7), 2025"),
     "ecg_jepa": Records("about 180,000", "abstract, arXiv 2410.08559"),
 }
-"""Of the published encoders; docs/peers.md has the same numbers."""
+"""Of encoders that the pipeline did not train; docs/peers.md has the numbers of the published ones."""
 LEAD = (
     "Who trained each encoder, on what, and under which licence. 'Seen' means that its training used recordings of the "
     "corpus, those of test patients among them, with or without labels: its scores there do not say how it does on "

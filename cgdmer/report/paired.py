@@ -128,14 +128,24 @@ def paired_tables(compared: Compared, full: Ablation | None) -> list[Table]:
     stale = ", stale" if full.stale else ""
     caption = (
         f"Over {count} pretraining{'s' if count > 1 else ''} of the ablation study{stale}: CG-DMER minus each control, "
-        "mean over tasks; the intervals contain pretrainings. p-values are not adjusted."
+        "mean over tasks; the intervals contain pretrainings. Those with all labels were planned; the other p-values "
+        "are adjusted by Holm as one family."
     )
-    shares = {name: tasks[MEAN] for name, tasks in full.controls.items() if MEAN in tasks}
+    shares = over_pretrainings(full)
     fractions = sorted({share for by_share in shares.values() for share in by_share}, key=float, reverse=True)
-    rows = [[name_of(name), *(content(by_share.get(share, {}).get(HEADLINE)) for share in fractions)]
+    rows = [[name_of(name), *(content(by_share.get(share)) for share in fractions)]
             for name, by_share in sorted(shares.items(), key=lambda item: encoder_order(item[0]))]  # fmt: skip
     head = ["Control", *(f"{percent(share)} of labels" for share in fractions)]
     return [*drawn, Table(caption, head, rows)] if rows else drawn
+
+
+def over_pretrainings(full: Ablation) -> dict[str, dict[str, DifferenceCell]]:
+    """Return the full method minus each control, the mean over tasks, by control and label fraction, with Holm's p."""
+    by_place = {
+        control: {(MEAN, share): kinds[HEADLINE] for share, kinds in tasks.get(MEAN, {}).items() if HEADLINE in kinds}
+        for control, tasks in full.controls.items()
+    }
+    return {control: tasks[MEAN] for control, tasks in adjusted(by_place).items() if MEAN in tasks}
 
 
 def _caption(control: str) -> str:
@@ -167,5 +177,10 @@ def content(one: DifferenceCell | None) -> Content:
 
 def p_text(one: DifferenceCell) -> str:
     """Write the p-value that counts: adjusted, unless the comparison was planned."""
-    p = one.p if one.p_adjusted is None else one.p_adjusted
-    return f"p {'< 0.001' if p < 0.001 else f'{p:.3f}'}{'' if one.p_adjusted is None else ' adjusted'}"
+    adjusted = one.p_adjusted is not None
+    return f"p {p_words(one.p if one.p_adjusted is None else one.p_adjusted)}{' adjusted' if adjusted else ''}"
+
+
+def p_words(p: float) -> str:
+    """Write a p-value with three decimals."""
+    return "< 0.001" if p < 0.001 else f"{p:.3f}"

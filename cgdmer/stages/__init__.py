@@ -16,6 +16,7 @@ from cgdmer.files import exclusive_lock, write_error
 from cgdmer.settings import Settings
 
 STAGES = (
+    "code",
     "protocol",
     "acquire",
     "index",

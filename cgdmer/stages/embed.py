@@ -4,12 +4,16 @@ A random control is embedded with several sets of weights in one call.
 """
 
 import shutil
+from contextlib import nullcontext
+from importlib import import_module
 from typing import Any
 
 from cgdmer import embeddings, paths, settings
 from cgdmer.distributed import join, launch, process_count
+from cgdmer.embeddings import Origin
 from cgdmer.encoders import Encoder, Setup, load, published
 from cgdmer.encoders.chunks import RESUME, assigned, encode_corpus, key, unfinished
+from cgdmer.encoders.processes import on_every_core
 from cgdmer.errors import CgdmerError, ConfigError
 from cgdmer.shards import Shards, open_shards
 
@@ -35,7 +39,8 @@ def run(name: str, source: str, embed: settings.Embed, model: settings.Model, si
         encoder = load(name, Setup.of(signal, model, embed, embed.seed + weights))
         check_form(encoder, shards)
         folder = scratch / f"{key(encoder, shards, embed, model, signal)}-{weights}"
-        features = encode_corpus(encoder, shards, records, embed.batch, folder, world)
+        with on_every_core(encoder) if world.size == 1 else nullcontext(encoder) as spread:
+            features = encode_corpus(spread, shards, records, embed.batch, folder, world)
         if features is not None:
             meta = {"encoder": name, "source": source, "dims": encoder.dims, "fs": encoder.fs, "shards": shards.digest}
             meta |= {"encoder_digest": encoder.digest, "sets_of_weights": sets, "origin": origin(name)}
@@ -45,8 +50,11 @@ def run(name: str, source: str, embed: settings.Embed, model: settings.Model, si
 
 
 def origin(name: str) -> dict[str, Any] | None:
-    """Return who trained a published encoder and on what, for the benchmark page; None for an encoder of our own."""
-    return published.card(name).origin().to_json() if name in published.names() else None
+    """Return who trained an encoder and on what, for the benchmark page; None for those that this pipeline made."""
+    if name in published.names():
+        return published.card(name).origin().to_json()
+    stated: Origin | None = getattr(import_module(f"cgdmer.encoders.{name}"), "ORIGIN", None)
+    return stated.to_json() if stated else None
 
 
 def check_form(encoder: Encoder, shards: Shards) -> None:
@@ -55,5 +63,7 @@ def check_form(encoder: Encoder, shards: Shards) -> None:
         raise ConfigError(
             f"shards have {shards.samples} samples at {shards.fs} Hz",
             allowed=f"encoder {encoder.name} reads up to {encoder.seconds} s at {encoder.fs} Hz",
-            fix="dvc repro pretrain",
+            fix=f"take {encoder.name} out of section matrix of params.yaml"
+            if origin(encoder.name)
+            else "dvc repro pretrain",
         )

@@ -1,4 +1,4 @@
-"""Stage pretrain: pooled shards -> trained CG-DMER weights, learning curve, summary."""
+"""Stage pretrain: the shards of the pretraining set -> trained CG-DMER weights, learning curve, summary."""
 
 import shutil
 from collections.abc import Callable, Mapping

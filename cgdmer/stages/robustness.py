@@ -7,6 +7,7 @@ import numpy as np
 from cgdmer import embeddings, paths, settings, tables
 from cgdmer.encoders import Setup, load
 from cgdmer.encoders.present_leads import skipping_missing_leads
+from cgdmer.encoders.processes import on_every_core
 from cgdmer.errors import DataError
 from cgdmer.evaluation import robustness as evaluation
 from cgdmer.evaluation.disturbances import disturb, name_of
@@ -32,15 +33,15 @@ def robustness(
     clean = cached.features[representation]
     check_finite(clean, cached.ids, representation, source)
     shards = open_shards(paths.shards(source), verify=True)
+    by_leads, disturbed = {evaluation.CLEAN: np.asarray(clean)}, {}
     loaded = skipping_missing_leads(load(encoder, Setup.of(signal, model, embed, embed.seed)))
-    records = EmbeddedRecords(loaded, shards, source, cached.ids, embed.batch)
-    by_leads = {evaluation.CLEAN: np.asarray(clean)}
-    for leads in robustness.lead_sets:
-        by_leads[lead_set_name(leads)] = records.encode(representation, leads, partial(select_leads, leads=leads))
-    disturbed = {}
-    for disturbance in robustness.disturbances:
-        change = partial(disturb, disturbance=disturbance, form=signal, seed=robustness.seed)
-        disturbed[name_of(disturbance)] = records.encode(representation, None, change, split="test")
+    with on_every_core(loaded) as spread:
+        records = EmbeddedRecords(spread, shards, source, cached.ids, embed.batch)
+        for leads in robustness.lead_sets:
+            by_leads[lead_set_name(leads)] = records.encode(representation, leads, partial(select_leads, leads=leads))
+        for disturbance in robustness.disturbances:
+            change = partial(disturb, disturbance=disturbance, form=signal, seed=robustness.seed)
+            disturbed[name_of(disturbance)] = records.encode(representation, None, change, split="test")
     index = tables.read(paths.index(source))
     for task in tasks_of(source):
         result, predictions = evaluation.evaluate(cohort(task, index, cached.ids), by_leads, disturbed, probe)

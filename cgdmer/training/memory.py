@@ -32,9 +32,9 @@ def out_of_memory(error: torch.OutOfMemoryError, train: Train, done: int, total:
     """Return the error that names the settings to change; `saved` is the step of the newest checkpoint, or 0."""
     problem = str(error).partition(". ")[0].removesuffix(".")
     next_run = f"it goes on after step {saved} of {total}" if saved else "it begins anew"
+    recompute = "" if train.gradient_checkpointing else " or train.gradient_checkpointing: true"
     return TrainingStopped(
         f"step {done + 1}: {problem}",
         allowed=f"a micro-batch of {-(-train.batch // train.accumulate)} records that fits in memory",
-        fix=f"set train.accumulate: {2 * train.accumulate} or train.gradient_checkpointing: true in params.yaml, then "
-        f"run it again; {next_run}",
+        fix=f"set train.accumulate: {2 * train.accumulate}{recompute} in params.yaml, then run it again; {next_run}",
     )

@@ -6,12 +6,12 @@ from dataclasses import replace
 import numpy as np
 import polars as pl
 import pytest
-from support import closure
 
 from benchmarks.quality import __main__ as command
 from benchmarks.quality import corpora, first_lines, results, scoring
 from benchmarks.quality.scoring import Scored
 from benchmarks.quality.variants import BASE, FOLDER, QUICK, Budget, find
+from cgdmer import stage_code
 from cgdmer.commands import training_code
 from cgdmer.errors import ConfigError
 from cgdmer.external.external_set import ExternalSet, Labels, Origin
@@ -48,7 +48,7 @@ def test_the_key_changes_with_the_code_that_trains_and_scores_with_the_code_that
               "evaluation.robustness_features", "probing.cohort", "probing.linear_probe")  # fmt: skip
     covered = training_code.files((*training_code.TRAINING, *scoring.CODE))
     paths = {path.relative_to(training_code.PACKAGE.parent).as_posix() for path in covered}
-    assert not {closure.file_of(name) for name in closure.reached({f"cgdmer.{name}" for name in scores})} - paths
+    assert not {stage_code.file_of(name) for name in stage_code.reached({f"cgdmer.{name}" for name in scores})} - paths
 
 
 def test_first_lines_with_several_processes_are_refused_before_any_work(monkeypatch, capsys):

@@ -3,9 +3,10 @@
 import pytest
 from support.example_task import make_index
 
-from cgdmer import cli, datasets, paths, settings, tables
+from cgdmer import cli, datasets, paths, settings, stage_code, tables
 from cgdmer.commands import check
 from cgdmer.errors import ConfigError, DataError
+from cgdmer.files import read_json, write_json
 
 DEMO = settings.load()
 
@@ -55,10 +56,19 @@ def test_what_dvc_says_is_read(tmp_path, monkeypatch):
     assert check._stale("csn") == set()
     (tmp_path / "dvc.lock").touch()
     (tmp_path / "dvc.yaml").touch()
-    said = '{"index@csn": [{"changed deps": {"cgdmer/signals": "modified"}}]}'
+    said = '{"index@csn": [{"changed deps": {"data/raw/csn": "modified"}}]}'
     done = check.subprocess.CompletedProcess([], 0, said, "")
     monkeypatch.setattr(check.subprocess, "run", lambda *_, **__: done)
     assert check._stale("csn") == {"index"}
     done.stdout = "broken"
     with pytest.raises(DataError, match="dvc status"):
         check._stale("csn")
+
+
+def test_an_edit_of_the_code_is_seen_before_dvc_is(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    for stage, call in (("shards", "shards-csn"), ("validate", "validate")):
+        write_json(paths.code(call), stage_code.digests(stage_code.begins(stage, "csn")))
+    assert check._edited("csn") == set()
+    write_json(paths.code("shards-csn"), read_json(paths.code("shards-csn")) | {"cgdmer/preprocessing.py": "before"})
+    assert check._edited("csn") == {"shards"}

@@ -7,12 +7,12 @@ from pathlib import Path
 
 import pytest
 import yaml
-from support import closure, example_recordings
 from support import example_pool as example
+from support import example_recordings
 from support.interruption import interrupted_after_checkpoints
 
 import cgdmer
-from cgdmer import paths, settings
+from cgdmer import paths, settings, stage_code
 from cgdmer.commands import train_encoder, training_code
 from cgdmer.errors import ConfigError, DataError
 
@@ -120,7 +120,8 @@ def test_a_finished_training_is_not_repeated_until_something_changes(trained, tm
 
 def test_the_digest_of_the_code_covers_every_file_that_trains():
     run = {
-        closure.file_of(name) for name in closure.reached({"cgdmer.stages.pretrain", "cgdmer.streams.training_data"})
+        stage_code.file_of(name)
+        for name in stage_code.reached({"cgdmer.stages.pretrain", "cgdmer.streams.training_data"})
     }
     covered = {file.relative_to(ROOT).as_posix() for file in training_code.files(training_code.TRAINING)}
     assert not run - covered

@@ -103,7 +103,7 @@ def test_a_key_changes_with_params_seed_profile_data_and_code_and_with_nothing_e
 
 
 def test_the_code_behind_a_score_is_counted_and_that_of_intervals_and_pages_is_not():
-    names = set(ablations.code(ROOT))
+    names = set(ablations.code())
     counted = (
         "models/ecg.py",
         "training/loop.py",

@@ -159,3 +159,20 @@ def test_replicates_without_a_value_are_no_losses():
     points, drawn = np.array([0.8]), np.array([[0.9, np.nan, 0.8, np.nan]])
     worse = seeds.Trainings(points - 0.1, drawn - 0.1, 5)
     assert seeds.difference(seeds.Trainings(points, drawn, 5), worse).share_above == 1.0
+
+
+def test_the_mean_over_pretrainings_ends_at_one():
+    points = np.array([0.99, 0.95, 0.97])
+    method = seeds.Trainings(points, points[:, None] + np.random.default_rng(0).normal(0, 0.01, (3, 500)), 9)
+    whole = seeds.estimate(method)
+    assert (whole.low > 0.8, whole.high) == (True, 1.0)
+    assert seeds.estimate(seeds.Trainings(1 - points, 1 - method.drawn, 9)).low == 0.0
+
+
+def test_the_share_above_zero_is_that_of_the_interval():
+    rng, points = np.random.default_rng(0), np.array([0.80, 0.74, 0.83])
+    method = seeds.Trainings(points, points[:, None] + rng.normal(0, 0.002, (3, 4000)), 9)
+    constant = seeds.Trainings(np.array([0.73]), np.full((1, 4000), 0.73), 9)
+    gap = seeds.difference(method, constant)
+    assert gap.low < 0 < gap.mean
+    assert gap.share_above < 0.975

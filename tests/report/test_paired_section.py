@@ -80,12 +80,15 @@ def test_a_run_has_the_differences_of_its_predictions(run):
 
 
 def test_several_pretrainings_stand_below(places):
-    cells = {MEAN: {"1.0": {HEADLINE: cell(0.031, 0.2)}}}
+    cells = {MEAN: {"1.0": {HEADLINE: cell(0.031, 0.2)}, "0.1": {HEADLINE: cell(0.02, 0.01)}}}
     compared = paired.adjusted({"random": places})
     assert len(paired.paired_tables(compared, study({}))) == 1
-    shown = paired.paired_tables(compared, study({"handcrafted": cells}))[-1]
+    shown = paired.paired_tables(compared, study({"handcrafted": cells, "random": cells}))[-1]
     assert "Over 3 pretrainings" in shown.caption
-    assert "+0.031" in table.grid(shown)
+    grid = table.grid(shown)
+    assert "+0.031" in grid
+    assert grid.count("p 0.020 adjusted") == 2  # twice 0.01: two were not planned
+    assert grid.count("p 0.200") == 2
 
 
 def study(controls):

@@ -1,6 +1,7 @@
 """Stage embed: the same features whatever the batch, resumed after a kill, only for records that belong to a split."""
 
 import contextlib
+from types import SimpleNamespace
 
 import numpy as np
 import polars as pl
@@ -134,6 +135,14 @@ def test_missing_weights_and_other_signals_are_refused(folder):
         run(folder)
 
 
+def test_the_shipped_encoder_names_who_trained_it_and_how_to_do_without_it():
+    assert stage.origin("cgdmer_base")["trained_on"] == ["simulated recordings"]
+    assert stage.origin("cgdmer") is stage.origin("handcrafted") is None
+    shipped, shards = SimpleNamespace(name="cgdmer_base", fs=100.0, seconds=10.0), SimpleNamespace(fs=250.0, samples=1)
+    with pytest.raises(ConfigError, match="take cgdmer_base out of section matrix"):
+        stage.check_form(shipped, shards)
+
+
 def test_two_processes_write_the_bytes_of_one(folder, monkeypatch):
     run(folder)
     written = folder / paths.embeddings("cgdmer", SOURCE)
@@ -170,9 +179,10 @@ def test_a_failure_names_process_and_records_and_each_takes_its_share(folder, mo
     assert "ValueError: an odd record" in caught.value.problem
     assert "finished records are kept" in caught.value.fix
     with contextlib.chdir(folder):
+        (next(paths.scratch("embed", "handcrafted", SOURCE).iterdir()) / ".killed while it was written.npy").touch()
         assert stage.unfinished(SOURCE, "handcrafted", 7) == (
             "5 of 6 chunks of ptb_xl have no features, from ptb_xl-0000 to ptb_xl-0006 on"
         )
     with contextlib.chdir(folder):
-        chunks = [path.name for path in paths.scratch("embed", "handcrafted", SOURCE).glob("*/*.npy")]
+        chunks = [path.name for path in paths.scratch("embed", "handcrafted", SOURCE).glob("*/[!.]*.npy")]
     assert chunks == ["7.pooled.npy"]

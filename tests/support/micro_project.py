@@ -21,10 +21,10 @@ SMALLER = {
     "embed": {"batch": 32},
 }
 CALLS = (
-    *("protocol", "acquire mimic_iv_ecg", "acquire csn", "index mimic_iv_ecg", "index csn", "shards mimic_iv_ecg"),
-    *("shards csn", "validate mimic_iv_ecg", "validate csn", "pretraining_set", "pretrain", "embed cgdmer csn"),
-    *("embed random csn", "probe cgdmer csn", "probe random csn", "finetune csn", "robustness cgdmer csn"),
-    *("zero_shot csn", "retrieval", "disentanglement", "measurements", "report"),
+    *("code", "protocol", "acquire mimic_iv_ecg", "acquire csn", "index mimic_iv_ecg", "index csn"),
+    *("shards mimic_iv_ecg", "shards csn", "validate mimic_iv_ecg", "validate csn", "pretraining_set", "pretrain"),
+    *("embed cgdmer csn", "embed random csn", "probe cgdmer csn", "probe random csn", "finetune csn"),
+    *("robustness cgdmer csn", "zero_shot csn", "retrieval", "disentanglement", "measurements", "report"),
 )
 
 

@@ -134,3 +134,9 @@ def test_the_longest_report_is_found_among_the_chosen_rows(tmp_path):
     _, records = prepared(tmp_path)
     lengths = [int((records(np.array([position]))["tokens"] != records.pad).sum()) for position in range(72)]
     assert lengths[records.longest] == max(lengths)
+
+
+def test_what_is_on_already_is_not_advised():
+    error = torch.OutOfMemoryError("CUDA out of memory. Tried to allocate")
+    on = memory.out_of_memory(error, TRAIN.model_copy(update={"gradient_checkpointing": True}), 0, 6, 0)
+    assert on.fix == "set train.accumulate: 2 in params.yaml, then run it again; it begins anew"

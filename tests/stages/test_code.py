@@ -1,0 +1,31 @@
+"""Stage code: a file per stage call, with the digests of what it runs; files of calls that are gone are removed."""
+
+from cgdmer import paths, settings, stage_code, stages
+from cgdmer.files import read_json, write_json
+
+MATRIX = settings.Matrix(
+    sources=["csn"], benchmarks=["csn"], encoders=["cgdmer"], controls=["handcrafted"], probed=["cgdmer"]
+)
+
+
+def test_every_call_has_a_file_and_no_other_call_has_one(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    write_json(paths.code("embed-gone"), {})
+    stages.find("code")(matrix=MATRIX)
+    written = {path.stem for path in paths.CODE.iterdir()}
+    assert written >= {"acquire-csn", "embed-cgdmer", "embed-handcrafted", "probe", "report"}
+    assert not written & {"code", "embed-gone", "acquire-ptb_xl"}
+    content = read_json(paths.code("probe"))
+    assert content == stage_code.digests(stage_code.begins("probe"))
+    assert "cgdmer/stages/probe.py" in content
+
+
+def test_an_edit_changes_the_files_of_the_stages_that_run_it_alone(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    stages.find("code")(matrix=MATRIX)
+    before = {path.stem: path.read_bytes() for path in paths.CODE.iterdir()}
+    edited = stage_code.ROOT / "cgdmer/evaluation/retrieval.py"
+    real = stage_code.sha256
+    monkeypatch.setattr(stage_code, "sha256", lambda path: "edited" if path == edited else real(path))
+    stages.find("code")(matrix=MATRIX)
+    assert {name for name, content in before.items() if paths.code(name).read_bytes() != content} == {"retrieval"}

@@ -1,0 +1,71 @@
+"""Which files a stage runs: held against what Python really imports, and the data files beside the modules."""
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from cgdmer import settings, stage_code, stages
+
+ROOT = Path(__file__).resolve().parents[1]
+CALLS = stage_code.calls(set(stages.STAGES) - {"code"}, settings.load(ROOT / "params/demo.yaml").matrix)
+IMPORTED = """
+import json, sys
+from importlib import import_module
+for name in sys.argv[1:]:
+    import_module(name)
+print(json.dumps(sorted(name for name in sys.modules if name.split(".")[0] == "cgdmer")))
+"""
+
+
+@pytest.mark.parametrize("call", ["acquire-csn", "pretrain", "embed-handcrafted", "probe", "zero_shot", "report"])
+def test_every_module_that_python_imports_is_among_the_files(call):
+    command = [sys.executable, "-c", IMPORTED, *sorted(CALLS[call])]
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True)
+    imported = [name for name in json.loads(done.stdout) if not stage_code.is_exempt(name)]
+    assert f"cgdmer.stages.{call.split('-')[0]}" in imported
+    assert {stage_code.file_of(name) for name in imported} <= set(stage_code.files(CALLS[call]))
+
+
+@pytest.mark.parametrize(
+    ("call", "file"),
+    [
+        ("acquire-ptb_xl", "cgdmer/demo_corpora/scp_statements.csv"),
+        ("acquire-ptb_xl", "cgdmer/simulator/beat_shapes.json"),
+        ("validate", "cgdmer/validation/published.csv"),
+        ("zero_shot", "cgdmer/evaluation/prompts/templates.json"),
+        ("report", "cgdmer/page/style.css"),
+        ("report", "cgdmer/report/published.csv"),
+    ],
+)
+def test_data_files_come_with_the_modules_that_read_them(call, file):
+    assert file in stage_code.files(CALLS[call])
+
+
+def test_data_files_of_other_packages_stay_out():
+    assert [file for file in stage_code.files(CALLS["pretrain"]) if not file.endswith(".py")] == []
+
+
+def test_digests_are_those_of_the_files_in_order():
+    digests = stage_code.digests(CALLS["probe"])
+    assert list(digests) == sorted(digests) == stage_code.files(CALLS["probe"])
+    assert digests["cgdmer/probing/newton.py"] == stage_code.sha256(ROOT / "cgdmer/probing/newton.py")
+    assert all((ROOT / file).is_file() for file in digests)
+
+
+def test_an_item_decides_only_where_a_stage_loads_by_its_name():
+    assert {call for call in CALLS if call.startswith("embed")} == {
+        f"embed-{name}" for name in ("cgdmer", "handcrafted", "random", "random_resnet18")
+    }
+    assert "cgdmer/delineation/waves.py" not in stage_code.files(CALLS["embed-cgdmer"])
+    assert "probe" in CALLS
+
+
+def test_what_is_exempt_exists_and_is_no_dependency():
+    for name in stage_code.EXEMPT:
+        assert (ROOT / stage_code.file_of(name)).is_file()
+        assert stage_code.is_exempt(name)
+    for modules in CALLS.values():
+        assert not {"cgdmer/files.py", "cgdmer/errors.py", "cgdmer/stage_code.py"} & set(stage_code.files(modules))
