@@ -57,7 +57,7 @@ def test_digests_are_those_of_the_files_in_order():
 
 def test_an_item_decides_only_where_a_stage_loads_by_its_name():
     assert {call for call in CALLS if call.startswith("embed")} == {
-        f"embed-{name}" for name in ("cgdmer", "handcrafted", "random", "random_resnet18")
+        f"embed-{name}" for name in ("cgdmer", "cgdmer_base", "handcrafted", "random", "random_resnet18")
     }
     assert "cgdmer/delineation/waves.py" not in stage_code.files(CALLS["embed-cgdmer"])
     assert "probe" in CALLS

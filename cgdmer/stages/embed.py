@@ -60,10 +60,9 @@ def origin(name: str) -> dict[str, Any] | None:
 def check_form(encoder: Encoder, shards: Shards) -> None:
     """Raise ConfigError if the signals have another rate than the encoder reads, or are longer than it reads."""
     if encoder.fs != shards.fs or shards.samples > round(encoder.fs * encoder.seconds):
+        name, ours = encoder.name, origin(encoder.name) is None
         raise ConfigError(
             f"shards have {shards.samples} samples at {shards.fs} Hz",
-            allowed=f"encoder {encoder.name} reads up to {encoder.seconds} s at {encoder.fs} Hz",
-            fix=f"take {encoder.name} out of section matrix of params.yaml"
-            if origin(encoder.name)
-            else "dvc repro pretrain",
+            allowed=f"encoder {name} reads up to {encoder.seconds} s at {encoder.fs} Hz",
+            fix="dvc repro pretrain" if ours else f"take {name} out of section matrix of params.yaml",
         )
