@@ -5,12 +5,15 @@ population: the mean Kolmogorov-Smirnov distance of groups of hand-crafted featu
 simulated from real (0.5: they cannot), the features that give the simulation away, and the AUROC on the superclasses of
 PTB-XL of classifiers that were trained on simulated records alone. With `--rows FILE`, a table of MIMIC-IV-ECG's
 machine measurements, beside or instead of `--root`, it compares intervals and axes (`benchmarks.measurement_rows`).
+`--output reports/realism.json` writes what the benchmark page shows.
 """
 
 import argparse
 import json
 import tempfile
+from datetime import date
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from sklearn.linear_model import LogisticRegression
@@ -29,6 +32,8 @@ from cgdmer.encoders.base import Encoder, Setup
 from cgdmer.errors import CgdmerError
 from cgdmer.external import benchmarks, code15, ludb
 from cgdmer.external.external_set import ExternalSet
+from cgdmer.files import write_json
+from cgdmer.report.realism import Intervals, Likeness, Realism
 from cgdmer.signals import LEADS, canonical
 from cgdmer.simulator import POPULATIONS, Case, draw_cases, simulate
 
@@ -114,9 +119,7 @@ def real_sets(root: Path, config: settings.Settings) -> dict[str, ExternalSet]:
     return found
 
 
-def compared(
-    population: str, records: int, real: dict[str, ExternalSet], config: settings.Settings
-) -> dict[str, object]:
+def compared(population: str, records: int, real: dict[str, ExternalSet], config: settings.Settings) -> dict[str, Any]:
     """Compare one population with all real sets."""
     cases, signals = drawn(population, records, config.signal)
     setup = Setup.of(config.signal, config.model, config.embed, 0)
@@ -165,10 +168,27 @@ def measured(records: int, rows: np.ndarray, config: settings.Settings, root: Pa
     return out
 
 
-def show(results: list[dict[str, object]], real: dict[str, ExternalSet]) -> None:
+def summary(results: list[dict[str, Any]], columns: dict[str, Compared], rows: int) -> Realism:
+    """Return what the benchmark page shows: the real sets in order, each with every population, and the intervals."""
+    likenesses = [
+        Likeness(
+            result["population"], name, result["simulated"], one["records"],
+            {key.removeprefix("AUROC "): one[key] for key in one if key.startswith("AUROC ")},
+            one["distance"], one["given away by"],
+        )
+        for name in (results[0]["real"] if results else ())
+        for result in results
+        if (one := result["real"][name])
+    ]  # fmt: skip
+    intervals = [Intervals(name, one["distance"], one["by_chance"], one["unlike"]) for name, one in columns.items()]
+    today, code = date.today().isoformat(), commit(Path(), "cgdmer/simulator")
+    return Realism(today, machine(), code, likenesses, rows, intervals)
+
+
+def show(results: list[dict[str, Any]], real: dict[str, ExternalSet]) -> None:
     """Print a table for each real set, one column per population."""
     for name in real:
-        both = [result["real"][name] for result in results]  # type: ignore[index]
+        both = [result["real"][name] for result in results]
         print(f"\n{name}, {both[0]['records']} records{'':12s}" + "".join(f"{p:>12s}" for p in POPULATIONS))
         for row in (key for key in both[0] if key.startswith("AUROC")):
             print(f"{row:38s}" + "".join(f"{one[row]:12.3f}" for one in both))
@@ -183,6 +203,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--root", type=Path, help="folder with the real sets")
     parser.add_argument("--rows", type=Path, help="machine_measurements.csv of MIMIC-IV-ECG, or rows of it")
+    parser.add_argument("--output", type=Path, help="file to write for the benchmark page")
     parser.add_argument("--records", type=int, default=600, help="simulated records per population")
     arguments = parser.parse_args()
     if not arguments.root and not arguments.rows:
@@ -195,6 +216,8 @@ def main() -> None:
         parser.error(str(error))
     if arguments.root and not real:
         parser.error(f"{arguments.root} holds no real set; docs/data_access.md says where they come from")
+    columns: dict[str, Compared] = {}
+    results: list[dict[str, Any]] = []
     if rows is not None:
         columns = measured(arguments.records, rows, config, arguments.root)
         print(measurement_rows.table(columns, rows))
@@ -206,6 +229,8 @@ def main() -> None:
         show(results, real)
         for result in results:
             print(json.dumps({"name": "realism", **result, **facts}))
+    if arguments.output:
+        write_json(arguments.output, summary(results, columns, 0 if rows is None else len(rows)).to_json())
 
 
 if __name__ == "__main__":

@@ -109,6 +109,11 @@ def measurements() -> Path:
     return REPORTS / "measurements.json"
 
 
+def realism() -> Path:
+    """Return what `python -m benchmarks.realism` measured; no stage writes it."""
+    return REPORTS / "realism.json"
+
+
 def rehearsal() -> Path:
     """Return what `python -m benchmarks.rehearsal` measured; no stage writes it."""
     return REPORTS / "rehearsal.json"

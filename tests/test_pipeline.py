@@ -49,7 +49,7 @@ def project(tmp_path_factory) -> Path:
     shutil.copytree(ROOT / ".dvc/plots", folder / ".dvc/plots")
     (folder / "reports/ablations").mkdir(parents=True)
     for name in (".dvcignore", ".gitignore", "dvc.yaml", ".dvc/config", ".dvc/.gitignore", ".dvc/plots.html",
-                 "reports/ablations/README.md", "reports/rehearsal.json", "reports/real.json",
+                 "reports/ablations/README.md", "reports/rehearsal.json", "reports/realism.json", "reports/real.json",
                  "reports/attentive.json"):  # fmt: skip
         shutil.copy(ROOT / name, folder / name)
     merged = settings.merge(

@@ -23,6 +23,7 @@ from cgdmer.metrics_json import CorpusNumbers, Metrics
 from cgdmer.report import finetuning, robustness
 from cgdmer.report.encoders import Seen
 from cgdmer.report.headline import choose, encoder_order
+from cgdmer.report.realism import Realism
 from cgdmer.report.rehearsal import Rehearsal
 from cgdmer.results import (
     Cell,
@@ -92,6 +93,7 @@ class Findings:
     """Of the pretrained model."""
     versions: dict[str, str]
     rehearsal: Rehearsal | None
+    realism: Realism | None
     """What the pipeline took at growing sizes."""
 
     @property
@@ -135,6 +137,7 @@ def gather(matrix: settings.Matrix) -> Findings:
         config=_content(paths.MODEL / "config.json"),
         versions=_versions(),
         rehearsal=_optional(paths.rehearsal(), Rehearsal),
+        realism=_optional(paths.realism(), Realism),
     )
 
 

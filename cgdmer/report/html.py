@@ -18,6 +18,7 @@ from cgdmer.report import (
     pictures,
     published,
     real,
+    realism,
     rehearsal,
     robustness,
 )
@@ -35,7 +36,7 @@ LINKS = {
     "gallery": "ECGs", "reconstruction": "Reconstruction",
     "disentanglement": "Shared and specific", "measurements": "Measurements",
     "real": "Real recordings",
-    "projections": "Projections", "training": "Training", "data": "Data", "rehearsal": "At size",
+    "projections": "Projections", "training": "Training", "data": "Data", "realism": "Realism", "rehearsal": "At size",
     "published": "Published", "missing": "Not reproduced", "versions": "Versions",
 }  # fmt: skip
 
@@ -64,6 +65,7 @@ def render(findings: Findings, metrics: Metrics, drawn: pictures.Pictures, repor
         pictures.projections(drawn),
         corpora.training_section(findings),
         corpora.data_section(findings),
+        realism.realism_section(findings.realism),
         rehearsal.rehearsal_section(findings.rehearsal),
         compatibility.compatibility_section(findings.probes),
         extras.pairs_section(findings) if report.published else None,

@@ -5,7 +5,7 @@ import pytest
 from scipy.stats import ks_2samp
 
 from benchmarks import beat_shapes as fit
-from benchmarks.realism import CLASSES, GROUPS, distance, told_apart, transferred
+from benchmarks.realism import CLASSES, GROUPS, distance, summary, told_apart, transferred
 from cgdmer.encoders.handcrafted import NAMES
 from cgdmer.simulator import FINDINGS, beat_shapes, draw_cases, simulate
 
@@ -70,3 +70,30 @@ def test_statistics_return_the_mean_and_the_variance_of_the_shapes():
     assert used["explained"] > 0.99
     kept = np.abs(content["mean"] - beat_shapes.statistics().mean)
     assert kept.max() < 0.6
+
+
+def test_what_the_page_shows_has_every_set_with_every_population():
+    results = [
+        {
+            "population": population,
+            "simulated": 600,
+            "real": {
+                name: {
+                    "records": 551,
+                    "AUROC handcrafted": 0.9,
+                    "distance": {"ST": 0.1},
+                    "given away by": ["qrs_ms"],
+                    "trained on simulation, handcrafted": {"mean": 0.8},
+                }
+                for name in ("ptb_xl", "ludb")
+            },
+        }
+        for population in ("textbook", "clinical")
+    ]
+    columns = {"clinical, drawn": {"distance": {"RR": 0.1}, "by_chance": {"RR": 0.06}, "unlike": 0.2, "values": {}}}
+    shown = summary(results, columns, 7)
+    places = [(one.source, one.population) for one in shown.likenesses]
+    assert places == [(source, name) for source in ("ptb_xl", "ludb") for name in ("textbook", "clinical")]
+    assert shown.likenesses[0].auroc == {"handcrafted": 0.9}
+    assert (shown.rows, shown.intervals[0].unlike) == (7, 0.2)
+    assert summary([], {}, 0).likenesses == []

@@ -23,7 +23,8 @@ def project(tmp_path) -> Path:
     for name in ("cgdmer", "flows", "params"):
         shutil.copytree(ROOT / name, folder / name, ignore=shutil.ignore_patterns("__pycache__"))
     for name in (".dvcignore", ".gitignore", "dvc.yaml", ".dvc/config", ".dvc/.gitignore", "reports/real.json",
-                 "reports/ablations/README.md", "reports/rehearsal.json", "reports/attentive.json"):  # fmt: skip
+                 "reports/realism.json", "reports/ablations/README.md", "reports/rehearsal.json",
+                 "reports/attentive.json"):  # fmt: skip
         (folder / name).parent.mkdir(parents=True, exist_ok=True)
         shutil.copy(ROOT / name, folder / name)
     shutil.copy(ROOT / "params/demo.yaml", folder / "params.yaml")

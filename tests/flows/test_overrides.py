@@ -13,6 +13,7 @@ READ = (
     "reports/real.json",
     "reports/ablations/README.md",
     "reports/rehearsal.json",
+    "reports/realism.json",
     "reports/attentive.json",
 )
 """Files that the stage `report` reads, and one that git reads."""

@@ -26,7 +26,7 @@ def repository(tmp_path_factory) -> Path:
     (folder / ".dvc").mkdir()
     (folder / "reports/ablations").mkdir(parents=True)
     for name in (".dvcignore", ".gitignore", "dvc.yaml", "prefect.yaml", ".dvc/config", ".dvc/.gitignore",
-                 "reports/ablations/README.md", "reports/rehearsal.json", "reports/real.json",
+                 "reports/ablations/README.md", "reports/rehearsal.json", "reports/realism.json", "reports/real.json",
                  "reports/attentive.json"):  # fmt: skip
         shutil.copy(ROOT / name, folder / name)
     merged = settings.read(ROOT / "params/demo.yaml")
