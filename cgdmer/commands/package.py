@@ -25,11 +25,12 @@ from cgdmer.files import named, read_json, sha256, write_text
 from cgdmer.models import tokens, weights
 from cgdmer.probing import linear_probe_io, reference
 from cgdmer.progress import terminal_bar
-from cgdmer.results import Interval
+from cgdmer.results import Interval, RobustnessResult, rounded
 from cgdmer.shards import Shards
 from cgdmer.sharing import about, half, packaged_card
 from cgdmer.sharing.about import About
 from cgdmer.sharing.folder import CARD
+from cgdmer.tables import TASKS
 
 COMPARED = 256
 """Records on which half precision is compared with fp32."""
@@ -162,6 +163,7 @@ def _write(folder: Path, stated: About) -> None:
 def renew_card(folder: Path) -> str:
     """Take the results of `external-validation` into `about.json` and the card of a packaged encoder.
 
+    Those of stage `robustness` too, if there are some and the folder holds the encoder that they are of.
     DataError if the folder holds no packaged encoder, or the results are of other weights.
     """
     stated = _stated(folder)
@@ -174,8 +176,27 @@ def renew_card(folder: Path) -> str:
         raise DataError(f"{paths.real()} is of the weights {result.encoder}", allowed=actual, fix=command)
     with named(paths.real(), command):
         stated = replace(stated, real=dict(_real_rows(result)))
+    if stated.digest == cgdmer_base.DIGEST and (changes := disturbed((cgdmer_base.NAME, "handcrafted"))):
+        stated = replace(stated, disturbed=changes)
     _write(folder, stated)
     return _described(folder, stated)
+
+
+def disturbed(encoders: Sequence[str]) -> dict[str, dict[str, float]]:
+    """Return the change of the macro AUROC by condition and encoder, the mean over all tasks.
+
+    Empty unless the first encoder has results for all tasks; others without are left out.
+    """
+    changes: dict[str, dict[str, float]] = {}
+    for encoder in encoders:
+        files = [paths.robustness(encoder, task) for task in TASKS]
+        if not all(path.is_file() for path in files):
+            continue
+        results = [RobustnessResult.from_json(read_json(path)) for path in files]
+        for shown in zip(*([*one.leads[1:], *one.disturbances] for one in results), strict=True):
+            mean = rounded(float(np.mean([one.change.mean for one in shown])))
+            changes.setdefault(shown[0].condition, {})[encoder] = mean
+    return changes if all(encoders[0] in each for each in changes.values()) else {}
 
 
 def _real_rows(result: RealResult) -> Iterator[tuple[str, about.RealRow]]:

@@ -73,6 +73,8 @@ class About(Json):
     zero_shot: dict[str, ZeroShotCell] = field(default_factory=dict)
     real: dict[str, RealRow] | None = None
     """By the name of set and task; None until they were measured."""
+    disturbed: dict[str, dict[str, float]] | None = None
+    """Change of the macro AUROC by condition and encoder, mean over the simulated tasks; None until measured."""
 
 
 def write(folder: Path, about: About) -> None:

@@ -54,6 +54,7 @@ def text(
         "Use": _use(copied=copied),
         "Data": data(config["facts"], about),
         "Simulated records": _simulated(about, percentiles=percentiles),
+        "Disturbed recordings": _disturbed(about),
         "Real recordings": _real(about),
         "Real recordings with few labels or none": _few(about),
         "Half precision": _half(about),
@@ -131,6 +132,22 @@ def _simulated(about: About, *, percentiles: bool) -> str:
 def _by_task(about: About) -> list[tuple[str, Cell]]:
     """Return the probes in the order of the tasks."""
     return [(task, about.probes[task]) for task in TASKS if task in about.probes]
+
+
+def _disturbed(about: About) -> str:
+    """Return what fewer leads and disturbances change; '' if it was not measured."""
+    if not about.disturbed:
+        return ""
+    names = _names(name for changes in about.disturbed.values() for name in changes)
+    rows = [
+        [condition, *(f"{changes[name]:+.3f}" if name in changes else "-" for name in names)]
+        for condition, changes in about.disturbed.items()
+    ]
+    intro = (
+        "Change of the macro AUROC from twelve clean leads, mean over the simulated tasks, pooled features, all "
+        "labels: new probes for fewer leads, the probes of clean records for disturbances."
+    )
+    return f"{intro}\n\n{_table(['Condition', *names], rows)}"
 
 
 def _real(about: About) -> str:

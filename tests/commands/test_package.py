@@ -12,13 +12,15 @@ from support import example_recordings as example
 from support import packaged
 
 import cgdmer
-from cgdmer import cli, paths, settings
+from cgdmer import cli, paths, settings, tables
+from cgdmer.commands import package
 from cgdmer.encoders import Setup, cgdmer_base
 from cgdmer.errors import DataError
 from cgdmer.files import sha256, write_json
 from cgdmer.models import weights
 from cgdmer.probing import linear_probe_io
-from cgdmer.sharing import about
+from cgdmer.sharing import about, packaged_card
+from cgdmer.sharing.about import About
 
 TASKS = ("ptb_xl_super", "ptb_xl_sub", "ptb_xl_form", "ptb_xl_rhythm", "cpsc2018", "csn")
 
@@ -76,7 +78,7 @@ def test_real_results_of_these_weights_come_onto_the_card_and_others_do_not(made
     monkeypatch.chdir(root)
     shutil.copytree(folder, root / "other")
     cell = {"mean": 0.81, "low": 0.7, "high": 0.9, "per_class": {}}
-    gap = {"mean": 0.02, "low": -0.01, "high": 0.05, "share_above": 0.9}
+    gap = {"mean": 0.02, "low": -0.01, "high": 0.05, "share_above": 0.9, "p": 0.2, "detectable": 0.04}
     task = {"records": 40, "patients": 40, "positives": {}, "left_out": {},
             "encoders": {"cgdmer_base": {"pooled": cell}, "handcrafted": {"pooled": cell}},
             "differences": {"handcrafted": gap}}  # fmt: skip
@@ -93,6 +95,32 @@ def test_real_results_of_these_weights_come_onto_the_card_and_others_do_not(made
     assert "| LUDB, rhythm | 0.810 (0.700 to 0.900) | 0.810 (0.700 to 0.900) | 40 |" in text
     assert "| LUDB, rhythm | +0.020 (-0.010 to +0.050) |" in text
     shutil.rmtree(root / "other")
+
+
+def test_what_disturbances_change_comes_onto_the_card_once_every_task_has_it(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+
+    def result(encoder, change):
+        cell = {"mean": 0.8, "low": 0.7, "high": 0.9, "n_test": 9, "per_class": {}}
+        moved = {"change": {"mean": change, "low": -0.1, "high": 0.1}}
+        still = {"change": {"mean": 0, "low": 0, "high": 0}}
+        return {"encoder": encoder, "representation": "pooled", "protocol": "canonical", "seeds": [0], "n_test": 9,
+                "leads": [cell | still | {"condition": "12 leads"}, cell | moved | {"condition": "1 lead (I)"}],
+                "disturbances": [cell | moved | {"condition": "white noise 0.1 mV"}]}  # fmt: skip
+
+    for number, task in enumerate(tables.TASKS):
+        assert package.disturbed(("cgdmer_base", "handcrafted")) == {}
+        write_json(paths.robustness("cgdmer_base", task), result("cgdmer_base", -0.01 * number))
+    changes = package.disturbed(("cgdmer_base", "handcrafted"))
+    assert changes == {name: {"cgdmer_base": -0.03} for name in ("1 lead (I)", "white noise 0.1 mV")}
+    for task in tables.TASKS:
+        write_json(paths.robustness("handcrafted", task), result("handcrafted", -0.2))
+    changes = package.disturbed(("cgdmer_base", "handcrafted"))
+    assert changes["1 lead (I)"] == {"cgdmer_base": -0.03, "handcrafted": -0.2}
+    stated = About("0", "", "", {}, about.Half(0, 0, 0.0, 1.0), {}, disturbed=changes)
+    text = packaged_card._disturbed(stated)
+    assert "| Condition | cgdmer_base | handcrafted |" in text
+    assert "| white noise 0.1 mV | -0.030 | -0.200 |" in text
 
 
 def test_without_a_word_the_shipped_encoder_is_loaded(shipped):
