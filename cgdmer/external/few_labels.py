@@ -17,10 +17,11 @@ from cgdmer.encoders.pretrained import Pretrained
 from cgdmer.evaluation import cross_validation as validation
 from cgdmer.evaluation import zero_shot
 from cgdmer.external.results import FewLabels
-from cgdmer.external.scoring import MAIN, Encoders, Members, Scored, cell, difference, score_logits
+from cgdmer.external.scoring import MAIN, Encoders, FoldJob, Members, Scored, cell, difference, score_logits
 from cgdmer.probing import linear_probe_io, logistic
 from cgdmer.probing.linear_probe_io import FittedProbe
 from cgdmer.probing.patients import FOLDS, deal
+from cgdmer.probing.side_by_side import side_by_side
 
 log = logging.getLogger(__name__)
 
@@ -86,11 +87,13 @@ def learning_curve(task: Members, encoders: Encoders, C: Sequence[float], method
     curve = {}
     for size in (size for size in SIZES if 2 * size <= len(task.rows)):
         drawn = [[draw(task.patients, folds != fold, size, number) for fold in range(FOLDS)] for number in range(DRAWS)]
-        scored = {}
-        for name, sets in encoders.items():
-            features = [sets[number % len(sets)][MAIN][task.rows] for number in range(DRAWS)]
-            logits = [_out_of_fold(*pair, task.matrix, folds, C) for pair in zip(features, drawn, strict=True)]
-            scored[name] = score_logits(logits, task)
+        jobs = [
+            (FoldJob(sets[number % len(sets)][MAIN][task.rows], task.matrix, folds, C), drawn[number])
+            for sets in encoders.values()
+            for number in range(DRAWS)
+        ]
+        logits = iter(side_by_side(_out_of_fold, jobs, cost=lambda job: job[0].width))
+        scored = {name: score_logits([next(logits) for _ in range(DRAWS)], task) for name in encoders}
         curve[str(size)] = _compared(scored, task, method)
     return curve
 
@@ -112,19 +115,19 @@ def draw(patients: Sequence[str], allowed: np.ndarray, size: int, number: int) -
     return np.sort(np.array(chosen, np.int64))
 
 
-def _out_of_fold(
-    features: np.ndarray, drawn: Sequence[np.ndarray], labels: np.ndarray, folds: np.ndarray, C: Sequence[float]
-) -> np.ndarray:
+def _out_of_fold(job: tuple[FoldJob, Sequence[np.ndarray]]) -> np.ndarray:
     """Score every record (n, C) by a probe on the drawn rows of the other folds; they also choose its C.
 
     The scores are comparable between folds.
     """
-    logits = np.zeros(labels.shape, np.float32)
+    one, drawn = job
+    logits = np.zeros(one.labels.shape, np.float32)
     for fold, train in enumerate(drawn):
-        best = validation.best_c(features[train], labels[train], folds[train], fold, C, {})
-        path = logistic.fit(logistic.principal_axes(features[train]), labels[train], C)
-        logits[folds == fold] = path.decision(features[folds == fold], best)
-    return validation.comparable(logits, folds)
+        features, labels = one.features[train], one.labels[train]
+        best = validation.best_c(features, labels, one.folds[train], fold, one.C, {})
+        path = logistic.fit(logistic.principal_axes(features), labels, one.C)
+        logits[one.folds == fold] = path.decision(one.features[one.folds == fold], best)
+    return validation.comparable(logits, one.folds)
 
 
 def _compared(scored: Mapping[str, Scored], task: Members, method: str) -> FewLabels:

@@ -20,6 +20,7 @@ from cgdmer.external.results import RealCell, RealDifference, RealTask
 from cgdmer.probing import bootstrap, metrics, seeds
 from cgdmer.probing.patients import FOLDS, deal, resampled
 from cgdmer.probing.representations import REPRESENTATIONS
+from cgdmer.probing.side_by_side import side_by_side
 from cgdmer.results import rounded
 
 log = logging.getLogger(__name__)
@@ -87,13 +88,34 @@ def members(labels: Labels, patients: Sequence[str], replicates: int) -> Members
     )
 
 
+@dataclass(frozen=True, eq=False)
+class FoldJob:
+    """What one process needs to score every record by the probe of its fold."""
+
+    features: np.ndarray
+    """(n, D)"""
+    labels: np.ndarray
+    """(n, C)"""
+    folds: np.ndarray
+    C: Sequence[float]
+
+    @property
+    def width(self) -> int:
+        """The number D of features, which decides how long it takes."""
+        return int(self.features.shape[1])
+
+
 def score_task(task: Members, encoders: Encoders, C: Sequence[float]) -> RealTask:
-    """Cross-validate every encoder; the first is the one from which the others are subtracted."""
-    first = next(iter(encoders))
-    scored = {
-        encoder: {kind: _score([each[kind][task.rows] for each in sets], task, C) for kind in sets[0]}
-        for encoder, sets in encoders.items()
-    }
+    """Cross-validate every encoder, side by side; the first is the one from which the others are subtracted."""
+    first, folds = next(iter(encoders)), deal(task.patients, task.matrix)
+    places = [(encoder, kind) for encoder, sets in encoders.items() for kind in sets[0]]
+    jobs = [
+        FoldJob(each[kind][task.rows], task.matrix, folds, C) for encoder, kind in places for each in encoders[encoder]
+    ]
+    logits = iter(side_by_side(_out_of_fold, jobs, cost=lambda job: job.width))
+    scored: dict[str, dict[str, Scored]] = {encoder: {} for encoder in encoders}
+    for encoder, kind in places:
+        scored[encoder][kind] = score_logits([next(logits) for _ in encoders[encoder]], task)
     return RealTask(
         records=len(task.rows),
         patients=len(set(task.patients)),
@@ -104,12 +126,8 @@ def score_task(task: Members, encoders: Encoders, C: Sequence[float]) -> RealTas
     )
 
 
-def _score(sets: Sequence[np.ndarray], task: Members, C: Sequence[float]) -> Scored:
-    """Score every record by the probe of its fold, with each set of weights (n, D)."""
-    folds = deal(task.patients, task.matrix)
-    return score_logits(
-        [validation.out_of_fold([features] * FOLDS, task.matrix, folds, C).pooled for features in sets], task
-    )
+def _out_of_fold(job: FoldJob) -> np.ndarray:
+    return validation.out_of_fold([job.features] * FOLDS, job.labels, job.folds, job.C).pooled
 
 
 def score_logits(each: Sequence[np.ndarray], task: Members) -> Scored:
