@@ -1,0 +1,74 @@
+"""The tables of docs/method.md on what the shipped encoder knows and withstands hold the numbers of the reports."""
+
+import json
+import re
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from cgdmer.tables import TASKS
+
+ROOT = Path(__file__).resolve().parents[1]
+PAGE = (ROOT / "docs/method.md").read_text()
+ROWS = {
+    "RR": "rr", "PR": "pr", "QRS duration": "qrs", "QT": "qt", "QTc, Bazett": "qtc_bazett", "QRS axis": "qrs_axis",
+    "T axis": "t_axis", "P axis": "p_axis", "standard deviation of RR": "rr_sd", "RMSSD": "rmssd",
+}  # fmt: skip
+COLUMNS = (
+    ("cgdmer_base", "shared"), ("cgdmer_base", "specific"), ("cgdmer", "shared"), ("random_resnet18", "pooled"),
+    ("handcrafted", "pooled"),
+)  # fmt: skip
+
+
+CONDITIONS = {
+    "white noise, 0.1 mV": "white noise 0.1 mV", "muscle noise, 0.1 mV": "muscle noise 0.1 mV",
+    "baseline wander, 1 mV": "baseline wander 1 mV", "RA and LA exchanged": "RA and LA exchanged",
+    "3 leads lost": "3 leads lost", "limb leads alone, new probes": "6 leads (limb)",
+    "leads I and II alone, new probes": "2 leads (I, II)",
+}  # fmt: skip
+
+
+def committed(path):
+    """Return a report as it was committed: `make demo` on another CPU rounds differently and replaces the file."""
+    shown = subprocess.run(["git", "show", f"HEAD:{path}"], cwd=ROOT, capture_output=True, text=True, check=False)
+    if shown.returncode:
+        pytest.skip(f"git does not show the committed report: {shown.stderr.strip()}")
+    return json.loads(shown.stdout)
+
+
+@pytest.fixture(scope="module")
+def measured():
+    return committed("reports/measurements.json")["measurements"]
+
+
+@pytest.mark.parametrize("title", ROWS)
+def test_a_row_holds_the_numbers_of_the_report(measured, title):
+    table = PAGE.split("| | cgdmer-base, shared |")[1]
+    row = re.search(rf"^\| {re.escape(title)} \| (.*) \|$", table, re.M)
+    *cells, records = row[1].split(" | ")
+    one = measured[ROWS[title]]
+    wanted = [one["encoders"][encoder][kind]["r2"] for encoder, kind in COLUMNS]
+    assert cells == [f"{r2['mean']:.2f} [{r2['low']:.2f}, {r2['high']:.2f}]" for r2 in wanted]
+    assert int(records) == one["n_test"]
+
+
+def test_what_is_said_of_it_is_true(measured):
+    r2 = {name: [one["encoders"][encoder][kind]["r2"]["mean"] for encoder, kind in COLUMNS]
+          for name, one in measured.items()}  # fmt: skip
+    assert {name for name in ("pr", "qrs", "qt", "qrs_axis") if r2[name][0] > r2[name][-1]} == {"qt"}
+    assert r2["qrs"][-1] - r2["qrs"][0] < 0.01  # "almost as well"
+    assert all(r2[name][1] < r2[name][0] for name in ROWS.values())
+
+
+@pytest.mark.parametrize("title", CONDITIONS)
+def test_what_a_disturbance_changes_is_that_of_the_card_and_of_the_demo(title):
+    row = re.search(rf"^\| {re.escape(title)} \| (.*) \|$", PAGE.split("| | cgdmer-base | demo's encoder |")[1], re.M)
+    card = json.loads((ROOT / "cgdmer/base/about.json").read_text())["disturbed"][CONDITIONS[title]]
+    changes = []
+    for task, source in TASKS.items():
+        report = committed(f"reports/robustness/cgdmer/{source}/{task}.json")
+        shown = {one["condition"]: one["change"]["mean"] for one in [*report["leads"], *report["disturbances"]]}
+        changes.append(shown[CONDITIONS[title]])
+    wanted = [card["cgdmer_base"], sum(changes) / len(changes), card["handcrafted"]]
+    assert row[1].split(" | ") == [f"{value:+.3f}" for value in wanted]
