@@ -28,6 +28,8 @@ from flows import (
 Until = Literal["validate", "pretrain", "report"]
 Future = PrefectFuture[tasks.Result]
 Futures = dict[str, Future]
+CODE = "code"
+"""The stage on which all others depend, and which alone knows whether their code has changed."""
 THREADS = 64
 """Number of tasks submitted at once. Most of them wait for others; `dvc.Running` limits how many stages run."""
 
@@ -89,7 +91,7 @@ def cgdmer(
 def _run(until: Until, record: bool, promote: bool, label: str = "") -> State[str]:
     """Run the pipeline in the working directory; `label` says what is special about settings of a run of their own."""
     with dvc.stopping():
-        submission = Submission(dvc.changed_stages())
+        submission = Submission(changed())
         _pipeline(until, submission, trend=not label)
     artifacts.costs()
     recorded = tasks.publish(promote, submission.changed == set(), label) if until == "report" and record else None
@@ -97,6 +99,16 @@ def _run(until: Until, record: bool, promote: bool, label: str = "") -> State[st
     if lines:
         get_run_logger().info("\n".join(lines))
     return Completed(data=until, message=message)
+
+
+def changed() -> set[str] | None:
+    """Ask DVC which stages have changed, after stage `code` if that is one of them; None if it does not say."""
+    stages = dvc.changed_stages()
+    if stages is not None and CODE not in stages and remote.is_shared(CODE):
+        tasks.unchanged(CODE)
+        return stages
+    tasks.stage(CODE)
+    return dvc.changed_stages()
 
 
 def _pipeline(until: Until, submission: Submission, *, trend: bool) -> None:

@@ -86,3 +86,24 @@ class Logger:
 
     def info(self, text: str, *values: object) -> None:
         self.lines.append(text % values)
+
+
+@pytest.mark.parametrize(
+    ("answers", "shared", "shown", "changed"),
+    [
+        ([set()], True, "unchanged", set()),
+        ([{"pretrain"}], True, "unchanged", {"pretrain"}),
+        ([{"code"}, {"report"}], True, "stage", {"report"}),
+        ([set(), set()], False, "stage", set()),
+        ([None, None], True, "stage", None),
+    ],
+)
+def test_dvc_is_asked_again_once_the_digests_of_the_code_are_new(answers, shared, shown, changed, monkeypatch):
+    calls, left = [], list(answers)
+    monkeypatch.setattr(pipeline.dvc, "changed_stages", lambda: left.pop(0))
+    monkeypatch.setattr(remote, "is_shared", lambda _: shared)
+    for kind in ("stage", "unchanged"):
+        monkeypatch.setattr(tasks, kind, lambda name, kind=kind: calls.append((kind, name)))
+    assert pipeline.changed() == changed
+    assert calls == [(shown, "code")]
+    assert left == []
