@@ -80,8 +80,9 @@ def test_each_run_is_an_experiment_beside_the_workspace_with_its_changes_and_one
     done = ablations.run(["no_disentanglement"], lambda _: None)
     assert done == [("full", 8), ("no_disentanglement", 8), ("full", 9), ("no_disentanglement", 9)]
     data, *experiments, controls, after = executed
-    assert controls[:4] == ["dvc", "--wait-for-lock", "repro", "probe@random-ptb_xl"]
-    assert not any("cgdmer" in word for word in controls)
+    assert controls[:4] == ["dvc", "--wait-for-lock", "repro", "probe@cgdmer_base-ptb_xl"]
+    assert "probe@random-ptb_xl" in controls
+    assert not any("@cgdmer-" in word for word in controls)
     assert data[:4] == ["dvc", "--wait-for-lock", "repro", "pretraining_set"]
     assert after == ["dvc", "--wait-for-lock", "repro"]
     for command in experiments:
