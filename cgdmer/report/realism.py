@@ -1,6 +1,6 @@
 """How close simulated recordings are to real ones, as `python -m benchmarks.realism` measured it, and its section."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 
 from cgdmer.json_dataclass import Json
@@ -8,13 +8,17 @@ from cgdmer.page import Html, number, section
 from cgdmer.report import table
 from cgdmer.report.headline import ENCODER_NAMES
 from cgdmer.report.real import SET_NAMES
-from cgdmer.report.table import Content, Table
+from cgdmer.report.table import Content, Table, stacked
 
 LEAD = (
     "Simulated recordings of both populations of the simulator beside real ones. The AUROC is that of a logistic "
     "regression, in five folds, that tells simulated from real: 0.5 would mean that it cannot, 1 that it always can. "
-    "Distances are Kolmogorov-Smirnov's, the mean over the features of a group: 0 is equal, 1 is disjoint."
+    "Distances are Kolmogorov-Smirnov's: 0 is equal, 1 is disjoint. They are means over the hand-crafted features of a "
+    "kind: measurements, rhythm, heights and areas of waves, and powers in bands. At last stand the features with the "
+    "largest coefficients."
 )
+KINDS = ("Measurements", "Rhythm", "Waves", "Spectrum")
+"""Kinds of hand-crafted features, by which the groups of a distance are averaged."""
 
 
 @dataclass(frozen=True)
@@ -60,21 +64,44 @@ class Realism(Json):
 
 
 def likeness_table(realism: Realism) -> Table:
-    """Return a row per classifier and group of features, a column per real set and population."""
-    columns = realism.likenesses
-    encoders = list(dict.fromkeys(encoder for one in columns for encoder in one.auroc))
-    groups = list(dict.fromkeys(group for one in columns for group in one.distance))
+    """Return a row per real set and population, a column per classifier and kind of feature."""
+    encoders = list(dict.fromkeys(encoder for one in realism.likenesses for encoder in one.auroc))
     rows: list[list[Content]] = [
-        [f"AUROC, {ENCODER_NAMES.get(e, e)}", *(_shown(one.auroc.get(e), 3) for one in columns)] for e in encoders
-    ]
-    rows += [[f"Distance, {group}", *(_shown(one.distance.get(group), 2) for one in columns)] for group in groups]
-    rows.append(["Given away by", *(", ".join(one.given_away_by[:3]) for one in columns)])
-    head = ["", *(f"{SET_NAMES.get(one.source, one.source)}, {one.population}" for one in columns)]
+        [
+            stacked(SET_NAMES.get(one.source, one.source), one.population),
+            *(_shown(one.auroc.get(encoder), 3) for encoder in encoders),
+            *(_shown(value, 2) for value in _kinds(one)), ", ".join(one.given_away_by[:3]),
+        ]
+        for one in realism.likenesses
+    ]  # fmt: skip
+    head = [
+        "Real recordings, simulated population", *(f"AUROC, {ENCODER_NAMES.get(e, e).lower()}" for e in encoders),
+        *KINDS, "Given away by",
+    ]  # fmt: skip
     sizes = "; ".join(dict.fromkeys(
-        f"{SET_NAMES.get(one.source, one.source)} {number(one.real)} records" for one in columns
+        f"{SET_NAMES.get(one.source, one.source)} {number(one.real)} records" for one in realism.likenesses
     ))  # fmt: skip
-    about = f"{number(max(one.simulated for one in columns))} simulated records of each population; {sizes}. "
-    return Table(about + _made(realism), head, rows)
+    about = (
+        f"{number(max(one.simulated for one in realism.likenesses))} simulated records of each population; {sizes}. "
+    )
+    return Table(about + _made(realism), head, rows, text=(0, len(head) - 1))
+
+
+def _kinds(one: Likeness) -> list[float | None]:
+    """Return the mean distance of each kind of `KINDS`; None for a kind without a group."""
+    spectrum = {name for name in one.distance if name.endswith("Hz") or name == "variance"}
+    waves = one.distance.keys() - spectrum - {"measurements", "rhythm"}
+    kinds: list[Iterable[str]] = [
+        one.distance.keys() & {"measurements"},
+        one.distance.keys() & {"rhythm"},
+        waves,
+        spectrum,
+    ]
+    return [_mean([one.distance[name] for name in kind]) for kind in kinds]
+
+
+def _mean(values: Sequence[float]) -> float | None:
+    return sum(values) / len(values) if values else None
 
 
 def interval_table(realism: Realism) -> Table:
@@ -83,10 +110,10 @@ def interval_table(realism: Realism) -> Table:
     names = list(dict.fromkeys(name for one in columns for name in one.distance))
     rows: list[list[Content]] = [[name, *(_shown(one.distance.get(name), 2) for one in columns)] for name in names]
     rows.append(["Rank correlations, mean difference", *(_shown(one.unlike, 2) for one in columns)])
-    chance = max(value for one in columns for value in one.by_chance.values())
+    chances = sorted(value for one in columns for value in one.by_chance.values())
     about = (
         f"Distance from {number(realism.rows)} rows of MIMIC-IV-ECG's machine measurements; two samples of one "
-        f"distribution exceed {chance:.2f} at most once in twenty times. 'Drawn' is what the simulator meant, "
+        f"distribution exceed {chances[0]:.2f} to {chances[-1]:.2f}, by their size, once in twenty times. 'Drawn' is what the simulator meant, "
         "'measured' what is found in the signal, which real recordings show the error of."
     )
     return Table(about, ["", *(_named(one.name) for one in columns)], rows)

@@ -12,7 +12,7 @@ def measured():
     return Realism(
         "2026-01-02", "a processor, 2 cores", "abc1234",
         [
-            Likeness(population, "ptb_xl", 600, 551, {"handcrafted": auroc}, {"rhythm": 0.12, "ST": 0.08}, ["qrs_ms"])
+            Likeness(population, "ptb_xl", 600, 551, {"handcrafted": auroc}, {"rhythm": 0.12, "ST": 0.08, "Q": 0.1, "4-8 Hz": 0.2}, ["qrs_ms"])
             for population, auroc in (("textbook", 0.992), ("clinical", 0.923))
         ],
         25_061,
@@ -23,12 +23,17 @@ def measured():
     )  # fmt: skip
 
 
-def test_every_set_and_population_has_a_column(measured):
-    grid = table.grid(subject.likeness_table(measured))
-    for text in ("PTB-XL, textbook", "PTB-XL, clinical", "0.992", "0.923", "Distance, rhythm", "0.12", "qrs_ms"):
+def test_every_set_and_population_has_a_row(measured):
+    shown = subject.likeness_table(measured)
+    assert [row[1:] for row in shown.rows] == [
+        ["0.992", None, "0.12", "0.09", "0.20", "qrs_ms"],
+        ["0.923", None, "0.12", "0.09", "0.20", "qrs_ms"],
+    ]
+    grid = table.grid(shown)
+    for text in ("PTB-XL", "textbook", "clinical", "AUROC, hand-crafted"):
         assert text in grid
-    assert "PTB-XL 551 records" in subject.likeness_table(measured).caption
-    assert "a processor, 2 cores, 2026-01-02, commit abc1234" in subject.likeness_table(measured).caption
+    assert "PTB-XL 551 records" in shown.caption
+    assert "a processor, 2 cores, 2026-01-02, commit abc1234" in shown.caption
 
 
 def test_what_is_not_known_is_left_empty_and_the_largest_chance_is_said(measured):
@@ -37,7 +42,7 @@ def test_what_is_not_known_is_left_empty_and_the_largest_chance_is_said(measured
     assert rows["P axis"] == [None, "0.08"]
     assert rows["Rank correlations, mean difference"] == ["0.09", "0.07"]
     assert list(shown.head) == ["", "clinical, drawn", "PTB-XL, measured"]
-    assert "exceed 0.06 at most" in shown.caption
+    assert "exceed 0.06 to 0.06, by their size" in shown.caption
     assert "25,061 rows" in shown.caption
 
 
