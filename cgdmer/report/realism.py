@@ -111,9 +111,10 @@ def interval_table(realism: Realism) -> Table:
     rows: list[list[Content]] = [[name, *(_shown(one.distance.get(name), 2) for one in columns)] for name in names]
     rows.append(["Rank correlations, mean difference", *(_shown(one.unlike, 2) for one in columns)])
     chances = sorted(value for one in columns for value in one.by_chance.values())
+    chance = f"{chances[0]:.2f} to {chances[-1]:.2f}"
     about = (
         f"Distance from {number(realism.rows)} rows of MIMIC-IV-ECG's machine measurements; two samples of one "
-        f"distribution exceed {chances[0]:.2f} to {chances[-1]:.2f}, by their size, once in twenty times. 'Drawn' is what the simulator meant, "
+        f"distribution exceed {chance}, by their size, once in twenty times. 'Drawn' is what the simulator meant, "
         "'measured' what is found in the signal, which real recordings show the error of."
     )
     return Table(about, ["", *(_named(one.name) for one in columns)], rows)

@@ -6,13 +6,15 @@ from cgdmer.report import realism as subject
 from cgdmer.report import table
 from cgdmer.report.realism import Intervals, Likeness, Realism
 
+DISTANCE = {"rhythm": 0.12, "ST": 0.08, "Q": 0.1, "4-8 Hz": 0.2}
+
 
 @pytest.fixture
 def measured():
     return Realism(
         "2026-01-02", "a processor, 2 cores", "abc1234",
         [
-            Likeness(population, "ptb_xl", 600, 551, {"handcrafted": auroc}, {"rhythm": 0.12, "ST": 0.08, "Q": 0.1, "4-8 Hz": 0.2}, ["qrs_ms"])
+            Likeness(population, "ptb_xl", 600, 551, {"handcrafted": auroc}, DISTANCE, ["qrs_ms"])
             for population, auroc in (("textbook", 0.992), ("clinical", 0.923))
         ],
         25_061,
