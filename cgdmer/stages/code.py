@@ -1,16 +1,27 @@
 """Stage code: which files every other stage runs, with their digests, so that an edit reruns those stages alone."""
 
-from cgdmer import paths, settings, stage_code
+from cgdmer import encoders, paths, settings, stage_code
+from cgdmer.errors import ConfigError, did_you_mean
 from cgdmer.files import write_json
 from cgdmer.stages import STAGES
 
 
 def code(*, matrix: settings.Matrix) -> None:
-    """Write `data/code/STAGE.json`, or `STAGE-ITEM.json` where an item decides, for each stage but this one."""
-    others = [stage for stage in STAGES if stage != "code"]
-    calls = stage_code.calls(others, matrix)
-    for name, modules in calls.items():
-        write_json(paths.code(name), stage_code.digests(modules))
+    """Write `data/code/STAGE.json`, or `STAGE-ITEM.json` where an item decides, for each stage but this one.
+
+    ConfigError for an encoder that does not exist.
+    """
+    known = encoders.names()
+    for name in [*matrix.encoders, *matrix.controls, *matrix.robustness]:
+        if name not in known:
+            raise ConfigError(
+                f"no encoder is called '{name}'{did_you_mean(name, known)}",
+                allowed=", ".join(known),
+                fix="edit section matrix of params.yaml",
+            )
+    calls = stage_code.calls([stage for stage in STAGES if stage != "code"], matrix)
+    for call, modules in calls.items():
+        write_json(paths.code(call), stage_code.digests(modules))
     for path in paths.CODE.glob("*.json"):
         if path.stem not in calls:
             path.unlink()

@@ -1,6 +1,9 @@
 """Stage code: a file per stage call, with the digests of what it runs; files of calls that are gone are removed."""
 
+import pytest
+
 from cgdmer import paths, settings, stage_code, stages
+from cgdmer.errors import ConfigError
 from cgdmer.files import read_json, write_json
 
 MATRIX = settings.Matrix(
@@ -29,3 +32,11 @@ def test_an_edit_changes_the_files_of_the_stages_that_run_it_alone(tmp_path, mon
     monkeypatch.setattr(stage_code, "sha256", lambda path: "edited" if path == edited else real(path))
     stages.find("code")(matrix=MATRIX)
     assert {name for name, content in before.items() if paths.code(name).read_bytes() != content} == {"retrieval"}
+
+
+@pytest.mark.parametrize("item", ["encoders", "controls", "robustness"])
+def test_an_encoder_that_does_not_exist_is_named_before_anything_runs(item, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(ConfigError, match="no encoder is called 'handcraftd'; did you mean 'handcrafted'"):
+        stages.find("code")(matrix=MATRIX.model_copy(update={item: ["handcraftd"]}))
+    assert not paths.CODE.exists()
