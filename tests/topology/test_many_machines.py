@@ -120,6 +120,7 @@ def logs(running) -> tuple[str, str]:
 def test_one_machine_pretrains_and_the_other_goes_on_from_its_results(logs, running):
     first, second = logs
     data = {
+        "code",
         "protocol",
         "acquire@ptb_xl",
         "index@ptb_xl",
