@@ -1,6 +1,6 @@
 """How close simulated recordings are to real ones, as `python -m benchmarks.realism` measured it, and its section."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from cgdmer.json_dataclass import Json
@@ -11,11 +11,11 @@ from cgdmer.report.real import SET_NAMES
 from cgdmer.report.table import Content, Table, stacked
 
 LEAD = (
-    "Simulated recordings of both populations of the simulator beside real ones. The AUROC is that of a logistic "
+    "Simulated recordings of each population of the simulator beside real ones. The AUROC is that of a logistic "
     "regression, in five folds, that tells simulated from real: 0.5 would mean that it cannot, 1 that it always can. "
     "Distances are Kolmogorov-Smirnov's: 0 is equal, 1 is disjoint. They are means over the hand-crafted features of a "
-    "kind: measurements, rhythm, heights and areas of waves, and powers in bands. At last stand the features with the "
-    "largest coefficients."
+    "kind: measurements, rhythm, heights and areas of waves, and powers in bands. The last column names the features "
+    "with the largest coefficients."
 )
 KINDS = ("Measurements", "Rhythm", "Waves", "Spectrum")
 """Kinds of hand-crafted features, by which the groups of a distance are averaged."""
@@ -89,15 +89,13 @@ def likeness_table(realism: Realism) -> Table:
 
 def _kinds(one: Likeness) -> list[float | None]:
     """Return the mean distance of each kind of `KINDS`; None for a kind without a group."""
-    spectrum = {name for name in one.distance if name.endswith("Hz") or name == "variance"}
-    waves = one.distance.keys() - spectrum - {"measurements", "rhythm"}
-    kinds: list[Iterable[str]] = [
-        one.distance.keys() & {"measurements"},
-        one.distance.keys() & {"rhythm"},
-        waves,
-        spectrum,
-    ]
-    return [_mean([one.distance[name] for name in kind]) for kind in kinds]
+    return [_mean([value for group, value in one.distance.items() if _kind(group) == kind]) for kind in KINDS]
+
+
+def _kind(group: str) -> str:
+    if group.capitalize() in KINDS:
+        return group.capitalize()
+    return "Spectrum" if group.endswith("Hz") or group == "variance" else "Waves"
 
 
 def _mean(values: Sequence[float]) -> float | None:
@@ -115,7 +113,8 @@ def interval_table(realism: Realism) -> Table:
     about = (
         f"Distance from {number(realism.rows)} rows of MIMIC-IV-ECG's machine measurements; two samples of one "
         f"distribution exceed {chance}, by their size, once in twenty times. 'Drawn' is what the simulator meant, "
-        "'measured' what is found in the signal, which real recordings show the error of."
+        "'measured' is what cgdmer measure finds in the signal. The columns of real recordings show how far apart two "
+        "populations of patients, measured in two ways, can be."
     )
     return Table(about, ["", *(_named(one.name) for one in columns)], rows)
 
