@@ -2,10 +2,10 @@
 
 import json
 import re
-import subprocess
 from pathlib import Path
 
 import pytest
+from support.committed import committed
 
 from cgdmer.tables import TASKS
 
@@ -27,14 +27,6 @@ CONDITIONS = {
     "3 leads lost": "3 leads lost", "limb leads alone, new probes": "6 leads (limb)",
     "leads I and II alone, new probes": "2 leads (I, II)",
 }  # fmt: skip
-
-
-def committed(path):
-    """Return a report as it was committed: `make demo` on another CPU rounds differently and replaces the file."""
-    shown = subprocess.run(["git", "show", f"HEAD:{path}"], cwd=ROOT, capture_output=True, text=True, check=False)
-    if shown.returncode:
-        pytest.skip(f"git does not show the committed report: {shown.stderr.strip()}")
-    return json.loads(shown.stdout)
 
 
 @pytest.fixture(scope="module")

@@ -2,12 +2,11 @@
 
 import json
 import re
-import subprocess
 from pathlib import Path
 
-import pytest
 import yaml
 from support import closure
+from support.committed import committed
 
 from cgdmer import tables
 from cgdmer.external.results import RealResult
@@ -33,14 +32,6 @@ def test_lines_of_code_per_stage_are_current():
 
 def off(stated, real):
     return abs(stated - real) > max(200, 0.1 * real)
-
-
-def committed(path):
-    """Return a report as it was committed: `make demo` on another CPU rounds differently and replaces the file."""
-    shown = subprocess.run(["git", "show", f"HEAD:{path}"], cwd=ROOT, capture_output=True, text=True, check=False)
-    if shown.returncode:
-        pytest.skip(f"git does not show the committed {path}: {shown.stderr.strip()}")
-    return json.loads(shown.stdout)
 
 
 HEADLINE_COLUMNS = ("cgdmer", "cgdmer_base", "random", "random_resnet18", "handcrafted")
