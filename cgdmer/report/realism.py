@@ -75,7 +75,7 @@ def likeness_table(realism: Realism) -> Table:
         for one in realism.likenesses
     ]  # fmt: skip
     head = [
-        "Real recordings, simulated population", *(f"AUROC, {ENCODER_NAMES.get(e, e).lower()}" for e in encoders),
+        "Real set, population", *(f"AUROC, {ENCODER_NAMES.get(e, e)}" for e in encoders),
         *KINDS, "Given away by",
     ]  # fmt: skip
     sizes = "; ".join(dict.fromkeys(

@@ -32,7 +32,7 @@ def test_every_set_and_population_has_a_row(measured):
         ["0.923", None, "0.12", "0.09", "0.20", "qrs_ms"],
     ]
     grid = table.grid(shown)
-    for text in ("PTB-XL", "textbook", "clinical", "AUROC, hand-crafted"):
+    for text in ("PTB-XL", "textbook", "clinical", "AUROC, Hand-crafted"):
         assert text in grid
     assert "PTB-XL 551 records" in shown.caption
     assert "a processor, 2 cores, 2026-01-02, commit abc1234" in shown.caption
