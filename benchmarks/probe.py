@@ -76,10 +76,12 @@ def main() -> None:
     parser.add_argument("--pooled", type=int, default=WIDTH, choices=[WIDTH, 2 * WIDTH], help="width of `pooled`")
     options = parser.parse_args()
     warnings.filterwarnings("ignore", module="sklearn")  # it stops at 1,000 iterations, which is to its advantage
-    names: list[str] = [*SETTINGS.representations]
-    features = {name: make_features(seed) for seed, name in enumerate(names)}
-    if options.pooled > WIDTH:
-        features["pooled"] = np.concatenate([features["shared"], features["specific"]], axis=1)
+    with tempfile.TemporaryDirectory() as folder:
+        measure(options, saved_features(options.pooled, Path(folder)))
+
+
+def measure(options: argparse.Namespace, features: dict[str, np.ndarray]) -> None:
+    """Time the grid and the two others, and print one line of JSON."""
     cohorts = {task: make_cohort(task, features["shared"]) for task in options.tasks}
     cells = np.array_split(np.array(draw_cells(cohorts, options.cells), dtype=object), len(cohorts))
     ours, seconds = 0.0, {}
@@ -120,6 +122,17 @@ def main() -> None:
             }
         )
     )
+
+
+def saved_features(pooled: int, folder: Path) -> dict[str, np.ndarray]:
+    """Return the features (51,702, D) of each representation, mapped from a file each, as the stage reads them."""
+    names: list[str] = [*SETTINGS.representations]
+    features = {name: make_features(seed) for seed, name in enumerate(names)}
+    if pooled > WIDTH:
+        features["pooled"] = np.concatenate([features["shared"], features["specific"]], axis=1)
+    for name, matrix in features.items():
+        np.save(folder / f"{name}.npy", matrix)
+    return {name: np.load(folder / f"{name}.npy", mmap_mode="r") for name in names}
 
 
 def make_features(seed: int) -> np.ndarray:
