@@ -8,7 +8,7 @@ from cgdmer.encoders.base import Encoder, Setup
 from cgdmer.encoders.crops import cropped
 from cgdmer.errors import ConfigError, did_you_mean
 
-__all__ = ["Encoder", "Setup", "defined", "load", "names"]
+__all__ = ["Encoder", "Setup", "check_name", "defined", "load", "names"]
 
 
 def names() -> list[str]:
@@ -28,14 +28,19 @@ def defined(path: Path) -> set[str]:
     return functions | {target.id for target in targets if isinstance(target, ast.Name)}
 
 
-def load(name: str, setup: Setup) -> Encoder:
-    """Build an encoder; ConfigError for an unknown name, DataError when its weights are missing."""
+def check_name(name: str) -> None:
+    """Raise ConfigError for an encoder that does not exist."""
     encoders = names()
     if name not in encoders:
         raise ConfigError(
             f"no encoder is called '{name}'{did_you_mean(name, encoders)}",
             allowed=", ".join(encoders),
-            fix="edit matrix.encoders or matrix.controls in params.yaml",
+            fix="edit section matrix of params.yaml",
         )
+
+
+def load(name: str, setup: Setup) -> Encoder:
+    """Build an encoder; ConfigError for an unknown name, DataError when its weights are missing."""
+    check_name(name)
     encoder: Encoder = import_module(f"cgdmer.encoders.{name}").load(setup)
     return cropped(encoder, setup.crops, setup.crop_seconds)

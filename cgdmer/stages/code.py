@@ -1,7 +1,6 @@
 """Stage code: which files every other stage runs, with their digests, so that an edit reruns those stages alone."""
 
 from cgdmer import encoders, paths, settings, stage_code
-from cgdmer.errors import ConfigError, did_you_mean
 from cgdmer.files import write_json
 from cgdmer.stages import STAGES
 
@@ -11,14 +10,8 @@ def code(*, matrix: settings.Matrix) -> None:
 
     ConfigError for an encoder that does not exist.
     """
-    known = encoders.names()
     for name in [*matrix.encoders, *matrix.controls, *matrix.robustness]:
-        if name not in known:
-            raise ConfigError(
-                f"no encoder is called '{name}'{did_you_mean(name, known)}",
-                allowed=", ".join(known),
-                fix="edit section matrix of params.yaml",
-            )
+        encoders.check_name(name)
     calls = stage_code.calls([stage for stage in STAGES if stage != "code"], matrix)
     for call, modules in calls.items():
         write_json(paths.code(call), stage_code.digests(modules))
