@@ -1,9 +1,11 @@
 """Simulated CPSC2018: records of 6 to 60 seconds with SNOMED CT codes, in folders g1 to g10."""
 
+from functools import partial
+
 from cgdmer.datasets.cpsc2018 import SNOMED, TITLE
 from cgdmer.demo_corpora import drawing, zipping
 from cgdmer.demo_corpora.drawing import stream
-from cgdmer.demo_corpora.zipping import Members
+from cgdmer.demo_corpora.zipping import Files, Members
 from cgdmer.errors import ConfigError
 from cgdmer.signals import LEADS
 from cgdmer.simulator import Case, draw_cases
@@ -45,21 +47,24 @@ def files(records: int, seed: int) -> Members:
             allowed=f"up to {LARGEST}",
             fix="lower corpora.cpsc2018.records in params.yaml",
         )
-    for number in drawing.with_progress(range(records), records):
-        candidate, case = _case(seed, number)
-        digital = drawing.signal(case, seed, candidate, seconds(seed, number))
-        comments = [
-            *(f"Age: {case.age:.0f}", f"Sex: {case.sex.title()}", f"Dx: {_codes(case, seed, number)}"),
-            *("Rx: Unknown", "Hx: Unknown", "Sx: Unknown"),
-        ]
-        record = record_bytes(
-            _name(number), digital, drawing.FS, LEADS, fmt="16+24", comments=comments, date="12-May-2020 12:33:59"
-        )
-        yield from zipping.in_folder(_folder(number), record)
+    yield from drawing.records(partial(_record, seed), range(records), records)
     for folder in dict.fromkeys(_folder(number) for number in range(records)):
         names = (_name(number) for number in range(records) if _folder(number) == folder)
         yield f"{folder}/RECORDS", ["".join(f"{name}\n" for name in names).encode()]
     yield zipping.note(TITLE)
+
+
+def _record(seed: int, number: int) -> Files:
+    candidate, case = _case(seed, number)
+    digital = drawing.signal(case, seed, candidate, seconds(seed, number))
+    comments = [
+        *(f"Age: {case.age:.0f}", f"Sex: {case.sex.title()}", f"Dx: {_codes(case, seed, number)}"),
+        *("Rx: Unknown", "Hx: Unknown", "Sx: Unknown"),
+    ]
+    record = record_bytes(
+        _name(number), digital, drawing.FS, LEADS, fmt="16+24", comments=comments, date="12-May-2020 12:33:59"
+    )
+    return zipping.in_folder(_folder(number), record)
 
 
 def seconds(seed: int, number: int) -> float:

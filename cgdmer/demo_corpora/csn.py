@@ -2,14 +2,15 @@
 
 import csv
 import io
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from datetime import datetime, timedelta
+from functools import partial
 from importlib import resources
 
 from cgdmer.datasets.csn import TITLE
 from cgdmer.demo_corpora import drawing, zipping
 from cgdmer.demo_corpora.drawing import stream
-from cgdmer.demo_corpora.zipping import Members
+from cgdmer.demo_corpora.zipping import Files, Members
 from cgdmer.signals import LEADS
 from cgdmer.simulator import Case, draw_cases
 from cgdmer.waveforms.write import record_bytes
@@ -68,21 +69,23 @@ NOT_IN_TABLE = {"PACED": "251266004"}
 
 def files(records: int, seed: int) -> Members:
     """Yield the header and `.mat` of each record, then the lists and the table of acronyms."""
-    snomed = _snomed() | NOT_IN_TABLE
-    for number in drawing.with_progress(range(records), records):
-        (case,) = draw_cases(seed, number, 1)
-        digital = drawing.signal(case, seed, number)
-        comments = [
-            *(f"Age: {_age(case, seed, number)}", f"Sex: {case.sex.title()}"),
-            f"Dx: {','.join(snomed[name] for name in acronyms(case, seed, number))}",
-            *("Rx: Unknown", "Hx: Unknown", "Sx: Unknown"),
-        ]
-        date = f"{datetime(2021, 3, 23, 20, 20, 47) + timedelta(seconds=5 * number):%d-%b-%Y %H:%M:%S}"
-        record = record_bytes(_name(number), digital, drawing.FS, LEADS, fmt="16+24", comments=comments, date=date)
-        yield from zipping.in_folder(_folder(number), record)
+    yield from drawing.records(partial(_record, seed, _snomed() | NOT_IN_TABLE), range(records), records)
     yield from _lists(records)
     yield "ConditionNames_SNOMED-CT.csv", ["\ufeff".encode(), _table()]
     yield zipping.note(TITLE, "ConditionNames_SNOMED-CT.csv: from that corpus, Zheng et al. 2022, CC BY 4.0.")
+
+
+def _record(seed: int, snomed: Mapping[str, str], number: int) -> Files:
+    (case,) = draw_cases(seed, number, 1)
+    digital = drawing.signal(case, seed, number)
+    comments = [
+        *(f"Age: {_age(case, seed, number)}", f"Sex: {case.sex.title()}"),
+        f"Dx: {','.join(snomed[name] for name in acronyms(case, seed, number))}",
+        *("Rx: Unknown", "Hx: Unknown", "Sx: Unknown"),
+    ]
+    date = f"{datetime(2021, 3, 23, 20, 20, 47) + timedelta(seconds=5 * number):%d-%b-%Y %H:%M:%S}"
+    record = record_bytes(_name(number), digital, drawing.FS, LEADS, fmt="16+24", comments=comments, date=date)
+    return zipping.in_folder(_folder(number), record)
 
 
 def acronyms(case: Case, seed: int, number: int) -> list[str]:

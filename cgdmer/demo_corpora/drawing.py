@@ -1,13 +1,15 @@
 """Random draws that the layouts share: patients and their visits, random streams, codes of findings, and slips."""
 
 import zlib
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import TypeVar
 
 import numpy as np
 
+from cgdmer.demo_corpora.zipping import Files, Members
+from cgdmer.executor import map_ordered
 from cgdmer.progress import progress
 from cgdmer.simulator import FINDINGS, Case, draw_cases, simulate
 
@@ -63,9 +65,10 @@ def signal(case: Case, seed: int, number: int, seconds: float = 10.0) -> np.ndar
     return recording
 
 
-def with_progress(items: Iterable[T], total: int) -> Iterable[T]:
-    """Pass items through and show a progress bar."""
-    return progress(items, total=total, desc="simulating", unit="record")
+def records(draw: Callable[[T], Files], items: Iterable[T], total: int) -> Members:
+    """Yield the files of each record, in order, with a progress bar; worker processes draw records side by side."""
+    for _, files in progress(map_ordered(draw, items), total=total, desc="simulating", unit="record"):
+        yield from files
 
 
 def draw_time(random: np.random.Generator, first_year: int, years: int, visit: int = 0) -> datetime:

@@ -2,13 +2,14 @@
 
 from collections.abc import Iterator
 from datetime import datetime
+from functools import partial
 
 import numpy as np
 
 from cgdmer.datasets.mimic_iv_ecg import TITLE
 from cgdmer.demo_corpora import drawing, zipping
 from cgdmer.demo_corpora.drawing import Entry, stream
-from cgdmer.demo_corpora.zipping import Members
+from cgdmer.demo_corpora.zipping import Files, Members
 from cgdmer.simulator import report_lines
 from cgdmer.waveforms.write import record_bytes
 
@@ -37,11 +38,7 @@ MEASUREMENTS = (
 
 def files(records: int, seed: int) -> Members:
     """Yield the signals, then the two tables."""
-    for entry in drawing.with_progress(_entries(records, seed), records):
-        folder, name = _path(entry).rsplit("/", 1)
-        digital = with_gap(digitised(drawing.signal(entry.case, seed, entry.number)), seed, entry.number)
-        date = f"{_time(entry, seed):%H:%M:%S %d/%m/%Y}"
-        yield from zipping.in_folder(folder, record_bytes(name, digital, drawing.FS, LEADS, gain=GAIN, date=date))
+    yield from drawing.records(partial(_record, seed), _entries(records, seed), records)
     listed = (_listed_row(entry, seed) for entry in _entries(records, seed))
     yield "record_list.csv", zipping.table(RECORD_LIST, listed)
     yield (
@@ -49,6 +46,13 @@ def files(records: int, seed: int) -> Members:
         zipping.table(MEASUREMENTS, (_measured_row(e, seed) for e in _entries(records, seed))),
     )
     yield zipping.note(TITLE)
+
+
+def _record(seed: int, entry: Entry) -> Files:
+    folder, name = _path(entry).rsplit("/", 1)
+    digital = with_gap(digitised(drawing.signal(entry.case, seed, entry.number)), seed, entry.number)
+    date = f"{_time(entry, seed):%H:%M:%S %d/%m/%Y}"
+    return zipping.in_folder(folder, record_bytes(name, digital, drawing.FS, LEADS, gain=GAIN, date=date))
 
 
 def digitised(microvolt: np.ndarray) -> np.ndarray:

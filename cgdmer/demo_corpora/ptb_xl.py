@@ -3,12 +3,13 @@
 import csv
 import io
 from collections.abc import Iterator
+from functools import partial
 from importlib import resources
 
 from cgdmer.datasets.ptb_xl import OLDER_THAN_89, TITLE
 from cgdmer.demo_corpora import drawing, german, scp, zipping
 from cgdmer.demo_corpora.drawing import Entry, stream
-from cgdmer.demo_corpora.zipping import Members
+from cgdmer.demo_corpora.zipping import Files, Members
 from cgdmer.signals import LEADS
 from cgdmer.simulator import report_lines
 from cgdmer.waveforms.write import record_bytes
@@ -43,10 +44,7 @@ def files(records: int, seed: int) -> Members:
 
 
 def _files(records: int, seed: int) -> Members:
-    for entry in drawing.with_progress(_entries(records, seed), records):
-        folder, name = _path(entry, "hr").rsplit("/", 1)
-        digital = drawing.signal(entry.case, seed, entry.number)
-        yield from zipping.in_folder(folder, record_bytes(name, digital, drawing.FS, [lead.upper() for lead in LEADS]))
+    yield from drawing.records(partial(_record, seed), _entries(records, seed), records)
     statements = _statements()
     diagnostic = frozenset(row[0] for row in statements if row[2])
     rows = (_row(entry, seed, diagnostic) for entry in _entries(records, seed))
@@ -56,6 +54,12 @@ def _files(records: int, seed: int) -> Members:
         TITLE, "filename_lr is named as there; the recordings at 100 Hz are not written.",
         "scp_statements.csv: from PTB-XL 1.0.3, Wagner et al. 2020, CC BY 4.0, without its last six columns.",
     )  # fmt: skip
+
+
+def _record(seed: int, entry: Entry) -> Files:
+    folder, name = _path(entry, "hr").rsplit("/", 1)
+    digital = drawing.signal(entry.case, seed, entry.number)
+    return zipping.in_folder(folder, record_bytes(name, digital, drawing.FS, [lead.upper() for lead in LEADS]))
 
 
 def _entries(records: int, seed: int) -> Iterator[Entry]:

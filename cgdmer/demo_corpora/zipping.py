@@ -14,6 +14,8 @@ EPOCH = (1980, 1, 1, 0, 0, 0)
 
 Members = Iterator[tuple[str, Iterable[bytes]]]
 """Name and content of each file. The content is read once, before the next file is requested."""
+Files = list[tuple[str, list[bytes]]]
+"""Name and content of each file of a record, in memory."""
 
 
 def pack(path: Path, top: str, members: Members) -> None:
@@ -27,10 +29,9 @@ def pack(path: Path, top: str, members: Members) -> None:
                     sink.write(block)
 
 
-def in_folder(folder: str, files: Mapping[str, bytes]) -> Members:
-    """Yield the files of a record with the folder before their names."""
-    for name, content in files.items():
-        yield f"{folder}/{name}", [content]
+def in_folder(folder: str, files: Mapping[str, bytes]) -> Files:
+    """Return the files of a record with the folder before their names."""
+    return [(f"{folder}/{name}", [content]) for name, content in files.items()]
 
 
 def note(title: str, *sentences: str) -> tuple[str, Iterable[bytes]]:
