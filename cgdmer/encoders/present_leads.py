@@ -12,13 +12,12 @@ from torch import Tensor
 
 from cgdmer.encoders.base import Encoder
 from cgdmer.encoders.pretrained import Pretrained
-from cgdmer.encoders.side_by_side import SideBySide
 from cgdmer.models.cgdmer import CGDMER
 from cgdmer.models.independent_leads import independent_leads, place_leads
 from cgdmer.models.patches import patchify, standardise, whole_patches
 
 
-class PresentLeads(SideBySide):
+class PresentLeads(Pretrained):
     """A CG-DMER model that skips missing leads."""
 
     def _encode(self, signal: np.ndarray, numbers: Sequence[int], valid: np.ndarray) -> dict[str, np.ndarray]:

@@ -8,7 +8,7 @@ import torch
 
 from cgdmer import environment, report_text
 from cgdmer.encoders.base import check_signal
-from cgdmer.encoders.batches import batch_size, exact_fp32
+from cgdmer.encoders.batches import batch_size, encode_in_batches, exact_fp32
 from cgdmer.errors import ConfigError
 from cgdmer.models import weights
 from cgdmer.models.cgdmer import CGDMER
@@ -58,10 +58,10 @@ class Pretrained:
         patch = self.model.settings.patch
         if valid.size and valid.min() < patch:
             raise ConfigError(f"a record of {valid.min()} samples", allowed=f"at least one patch of {patch} samples")
-        batch = batch_size(self.device)
-        starts = range(0, max(1, len(signal)), batch)
         with exact_fp32():
-            chunks = [self._encode(signal[i : i + batch], numbers, valid[i : i + batch]) for i in starts]
+            chunks = encode_in_batches(
+                lambda rows: self._encode(signal[rows], numbers, valid[rows]), len(signal), batch_size(self.device)
+            )
         return {name: np.concatenate([chunk[name] for chunk in chunks]) for name in self.dims}
 
     def _check_unit(self, signal: np.ndarray) -> None:

@@ -11,7 +11,6 @@ from torch import nn
 from cgdmer import settings
 from cgdmer.encoders.base import Setup
 from cgdmer.encoders.pretrained import Pretrained
-from cgdmer.encoders.side_by_side import SideBySide
 from cgdmer.models import weights
 from cgdmer.models.transformer import Attention, Block
 
@@ -21,7 +20,7 @@ def load(setup: Setup) -> Pretrained:
     ecg_only = settings.Objective(contrastive=0.0, report_reconstruction=0.0)
     model = weights.create(setup.model, settings.Masking(), ecg_only, setup.signal, [], setup.seed)
     model.apply(draw_residual_outputs)  # the generator continues where `create` left it
-    return SideBySide("random", model, setup.signal)
+    return Pretrained("random", model, setup.signal)
 
 
 def draw_residual_outputs(module: nn.Module) -> None:
