@@ -105,5 +105,5 @@ def _disturbed(
     for disturbance in DISTURBANCES:
         change = partial(disturb, disturbance=disturbance, form=encoder.form, seed=config.robustness.seed)
         disturbed[name_of(disturbance)] = records.encode(KIND, None, change, split="test")
-    result, _ = robustness.evaluate(joined, {robustness.CLEAN: clean}, disturbed, config.probe)
+    ((result, _),) = robustness.evaluate([joined], {robustness.CLEAN: clean}, disturbed, config.probe)
     return {one["condition"]: one["change"]["mean"] for one in result["disturbances"]}

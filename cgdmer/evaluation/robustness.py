@@ -5,7 +5,7 @@ features of these leads. Disturbed records are scored by the probe of twelve cle
 bad electrode. The change from twelve clean leads is paired: the same test records in every bootstrap replicate.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -14,6 +14,7 @@ import polars as pl
 
 from cgdmer.probing import bootstrap, linear_probe, logistic, metrics
 from cgdmer.probing.cohort import Cohort, scorable
+from cgdmer.probing.side_by_side import Mapped, opened, shareable, side_by_side
 from cgdmer.results import Condition, rounded
 from cgdmer.settings import Probe
 
@@ -32,32 +33,51 @@ class TrainedProbe:
         return self.path.decision(features, self.step)
 
 
-def train(cohort: Cohort, features: np.ndarray, C: list[float]) -> TrainedProbe:
-    """Train on rows of `features` (N, D): what `linear_probe.canonical_run` does at fraction 1."""
-    path = logistic.fit(logistic.principal_axes(features[cohort.train.rows]), cohort.train.labels, C)
-    scores = [path.decision(features[cohort.val.rows], step) for step in range(len(C))]
-    return TrainedProbe(path, linear_probe.choose(scores, cohort.val.labels))
+@dataclass(frozen=True)
+class Job:
+    """One probe to train, with all that a process needs for it."""
+
+    cohort: Cohort
+    features: np.ndarray | Mapped
+    """(N, D)."""
+    C: list[float]
+
+
+def train(job: Job) -> TrainedProbe:
+    """Train a probe: what `linear_probe.canonical_run` does at fraction 1."""
+    features, train, val = opened(job.features), job.cohort.train, job.cohort.val
+    path = logistic.fit(logistic.principal_axes(features[train.rows]), train.labels, job.C)
+    scores = [path.decision(features[val.rows], step) for step in range(len(job.C))]
+    return TrainedProbe(path, linear_probe.choose(scores, val.labels))
 
 
 def evaluate(
-    cohort: Cohort,
+    cohorts: Sequence[Cohort],
     by_leads: Mapping[str, np.ndarray],
     disturbed: Mapping[str, np.ndarray],
     probe: Probe,
-) -> tuple[dict[str, Any], pl.DataFrame]:
-    """Return the result of every condition, in order, and the test predictions.
+) -> Iterator[tuple[dict[str, Any], pl.DataFrame]]:
+    """Yield the result of every condition, in order, and the test predictions, of each task.
 
     `by_leads` holds features (N, D) of all embedded records by lead set, `CLEAN` first; `disturbed` those of test
-    records by disturbance, in the same rows.
+    records by disturbance, in the same rows. Probes are trained side by side.
     """
-    clean = train(cohort, by_leads[CLEAN], probe.C)
-    scores = {CLEAN: clean.scores(by_leads[CLEAN][cohort.test.rows])}
-    for name, features in by_leads.items():
-        if name != CLEAN:
-            scores[name] = train(cohort, features, probe.C).scores(features[cohort.test.rows])
-    for name, features in disturbed.items():
-        scores[name] = clean.scores(features[cohort.test.rows])
-    conditions = compare(cohort, scores, probe.bootstrap)
+    matrices = [shareable(features) for features in by_leads.values()]
+    jobs = [Job(cohort, matrix, probe.C) for cohort in cohorts for matrix in matrices]
+    trained = iter(side_by_side(train, jobs, cost=lambda job: len(job.cohort.train.rows) * job.features.shape[1]))
+    for cohort in cohorts:
+        yield evaluate_one(cohort, dict(zip(by_leads, trained, strict=False)), by_leads, disturbed, probe.bootstrap)
+
+
+def evaluate_one(
+    cohort: Cohort, probes: Mapping[str, TrainedProbe], by_leads: Mapping[str, np.ndarray],
+    disturbed: Mapping[str, np.ndarray], replicates: int,
+) -> tuple[dict[str, Any], pl.DataFrame]:  # fmt: skip
+    """Return the result and the predictions of one task, from the probe of each lead set."""
+    test = cohort.test.rows
+    scores = {name: probes[name].scores(features[test]) for name, features in by_leads.items()}
+    scores |= {name: probes[CLEAN].scores(features[test]) for name, features in disturbed.items()}
+    conditions = compare(cohort, scores, replicates)
     result = {
         **linear_probe.head(cohort, "canonical"),
         "seeds": [0],

@@ -2,8 +2,6 @@
 
 from functools import partial
 
-import numpy as np
-
 from cgdmer import embeddings, paths, settings, tables
 from cgdmer.encoders import Setup, load
 from cgdmer.encoders.present_leads import skipping_missing_leads
@@ -33,7 +31,7 @@ def robustness(
     clean = cached.features[representation]
     check_finite(clean, cached.ids, representation, source)
     shards = open_shards(paths.shards(source), verify=True)
-    by_leads, disturbed = {evaluation.CLEAN: np.asarray(clean)}, {}
+    by_leads, disturbed = {evaluation.CLEAN: clean}, {}
     loaded = skipping_missing_leads(load(encoder, Setup.of(signal, model, embed, embed.seed)))
     with on_every_core(loaded) as spread:
         records = EmbeddedRecords(spread, shards, source, cached.ids, embed.batch)
@@ -43,7 +41,9 @@ def robustness(
             change = partial(disturb, disturbance=disturbance, form=signal, seed=robustness.seed)
             disturbed[name_of(disturbance)] = records.encode(representation, None, change, split="test")
     index = tables.read(paths.index(source))
-    for task in tasks_of(source):
-        result, predictions = evaluation.evaluate(cohort(task, index, cached.ids), by_leads, disturbed, probe)
+    tasks = tasks_of(source)
+    cohorts = [cohort(task, index, cached.ids) for task in tasks]
+    results = evaluation.evaluate(cohorts, by_leads, disturbed, probe)
+    for task, (result, predictions) in zip(tasks, results, strict=True):
         tables.write(predictions, paths.robustness_predictions(encoder, task))
         write_json(paths.robustness(encoder, task), {"encoder": encoder, "representation": representation, **result})
