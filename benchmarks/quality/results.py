@@ -1,12 +1,14 @@
 """The line of a variant: its numbers, and their paired differences to the first variant, pretraining seeds included."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
 import polars as pl
 
 from benchmarks.quality.scoring import KIND, Scored
+from cgdmer.evaluation import robustness
 from cgdmer.external import scoring as external
 from cgdmer.external.external_set import ExternalSet
 from cgdmer.probing import seeds
@@ -31,7 +33,12 @@ def line(scored: Scored, base: Scored, real: ExternalSet | None, seconds: float)
         result["simulated"][str(fraction)] = shown(seeds.estimate(own))
         if compared:
             differences[f"simulated {fraction}"] = shown(seeds.difference(own, simulated(base, fraction)))
-    result["robustness"] = {name: rounded(np.mean([one[name] for one in scored.changes])) for name in scored.changes[0]}
+    result["robustness"] = {}
+    others = robust(base)
+    for name, change in robust(scored).items():
+        result["robustness"][name] = shown(seeds.difference(change, unchanged(change)))
+        if compared:
+            differences[name] = shown(seeds.difference(change, others[name]))
     if real is not None:
         names = {"variant": scored.real, **({"base": base.real} if compared else {})}
         members = external.members(real.tasks[REAL_TASK], real.patients, REPLICATES)
@@ -50,6 +57,26 @@ def simulated(scored: Scored, fraction: float) -> seeds.Trainings:
     chosen = (pl.col("fraction") == fraction) & (pl.col("representation") == KIND)
     tasks: Sequence[str] = list(scored.predictions[0])
     return seeds.mean([seeds.trainings([one[task].filter(chosen) for one in scored.predictions]) for task in tasks])
+
+
+def robust(scored: Scored) -> dict[str, seeds.Trainings]:
+    """Return how disturbed records change the macro AUROC of each pretraining, by disturbance."""
+    conditions = scored.disturbed[0]["condition"].unique(maintain_order=True).to_list()
+    measured = {name: seeds.trainings([_of(one, name) for one in scored.disturbed]) for name in conditions}
+    clean = measured.pop(robustness.CLEAN)
+    return {
+        name: replace(each, points=each.points - clean.points, drawn=each.drawn - clean.drawn)
+        for name, each in measured.items()
+    }
+
+
+def _of(disturbed: pl.DataFrame, condition: str) -> pl.DataFrame:
+    return disturbed.filter(pl.col("condition") == condition).drop("condition")
+
+
+def unchanged(change: seeds.Trainings) -> seeds.Trainings:
+    """Return what a method would have that no disturbance changes."""
+    return replace(change, points=np.zeros(1), drawn=np.zeros_like(change.drawn[:1]))
 
 
 def shown(value: Interval) -> list[float]:

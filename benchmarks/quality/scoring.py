@@ -20,7 +20,6 @@ from cgdmer.evaluation.disturbances import disturb, name_of
 from cgdmer.evaluation.robustness_features import EmbeddedRecords
 from cgdmer.external import scoring as external
 from cgdmer.external.external_set import ExternalSet
-from cgdmer.files import read_json, write_json
 from cgdmer.models import weights
 from cgdmer.probing import linear_probe
 from cgdmer.probing.cohort import Cohort, cohort, tasks_of
@@ -29,6 +28,8 @@ from cgdmer.stages.pretrain import Destination, Sections, start
 KIND = "pooled"
 DISTURBED = "ptb_xl_super"
 """The task whose test records are disturbed."""
+LAST = "disturbed.parquet"
+"""The file that is written last."""
 DISTURBANCES = (
     settings.Noise(kind="white", mv=0.1), settings.Noise(kind="wander", mv=1.0), settings.Drop(kind="drop", leads=3),
 )  # fmt: skip
@@ -44,8 +45,8 @@ class Scored:
     variant: Variant
     predictions: list[dict[str, pl.DataFrame]]
     """Test scores of the simulated tasks, by task."""
-    changes: list[dict[str, float]]
-    """Change of the macro AUROC by disturbance."""
+    disturbed: list[pl.DataFrame]
+    """Test scores of `DISTURBED`, clean and disturbed, by `condition`."""
     real: list[dict[str, np.ndarray]]
     """Features of the real recordings by representation; none without recordings."""
 
@@ -58,12 +59,12 @@ def score(variant: Variant, corpora: Sequence[Corpus], real: ExternalSet | None,
         config = variant.config(number)
         encoder = _trained(variant, number, config, folder)
         scores = folder / f"scores-{training_code.digest(CODE)}"
-        if not (scores / "changes.json").is_file():
+        if not (scores / LAST).is_file():
             _score_simulated(encoder, config, corpora, scores)
         scored.predictions.append(
             {task: tables.read(scores / f"{task}.parquet") for one in corpora for task in tasks_of(one.source)}
         )
-        scored.changes.append(read_json(scores / "changes.json"))
+        scored.disturbed.append(tables.read(scores / LAST))
         if real is not None:
             scored.real.append(external.encode(encoder, real, config.embed.batch))
         log.info("%s: pretraining %d is scored", variant.name, number)
@@ -81,8 +82,8 @@ def _trained(variant: Variant, number: int, config: settings.Settings, folder: P
 def _score_simulated(
     encoder: Pretrained, config: settings.Settings, corpora: Sequence[Corpus], folder: Path
 ) -> None:  # fmt: skip
-    """Write the predictions of each task, then the changes under disturbances, which complete the folder."""
-    changes: dict[str, float] = {}
+    """Write the predictions of each task, then those of disturbed records, which complete the folder."""
+    disturbed = pl.DataFrame()
     for corpus in corpora:
         ids = corpus.records["id"].to_list()
         rows, valid = corpus.records["row"].to_numpy().astype(np.int64), corpus.records["valid"].to_numpy()
@@ -92,18 +93,18 @@ def _score_simulated(
             _, predictions = linear_probe.evaluate(joined, features, config.probe)
             tables.write(predictions, folder / f"{task}.parquet")
             if task == DISTURBED:
-                changes = _disturbed(encoder, joined, features[KIND], corpus, ids, config)
-    write_json(folder / "changes.json", changes)
+                disturbed = _disturbed(encoder, joined, features[KIND], corpus, ids, config)
+    tables.write(disturbed, folder / LAST)
 
 
 def _disturbed(
     encoder: Pretrained, joined: Cohort, clean: np.ndarray, corpus: Corpus, ids: list[str], config: settings.Settings
-) -> dict[str, float]:
-    """Return the change of the macro AUROC on test records under each disturbance."""
+) -> pl.DataFrame:
+    """Return the test scores without and under each disturbance, by `condition`."""
     records = EmbeddedRecords(encoder, corpus.shards, corpus.source, ids, config.embed.batch)
     disturbed = {}
     for disturbance in DISTURBANCES:
         change = partial(disturb, disturbance=disturbance, form=encoder.form, seed=config.robustness.seed)
         disturbed[name_of(disturbance)] = records.encode(KIND, None, change, split="test")
-    ((result, _),) = robustness.evaluate([joined], {robustness.CLEAN: clean}, disturbed, config.probe)
-    return {one["condition"]: one["change"]["mean"] for one in result["disturbances"]}
+    ((_, predictions),) = robustness.evaluate([joined], {robustness.CLEAN: clean}, disturbed, config.probe)
+    return predictions.with_columns(pl.lit(0, pl.Int32).alias("seed"))

@@ -14,8 +14,9 @@ from benchmarks.quality.variants import BASE, FOLDER, QUICK, Budget, find
 from cgdmer import stage_code
 from cgdmer.commands import training_code
 from cgdmer.errors import ConfigError
+from cgdmer.evaluation import robustness
 from cgdmer.external.external_set import ExternalSet, Labels, Origin
-from cgdmer.probing import metrics
+from cgdmer.probing import comparison, metrics
 from cgdmer.streams.blocks import Block
 from cgdmer.streams.reference import draw_reference
 
@@ -76,7 +77,22 @@ def scored(variant, gains):
         keys = [pl.lit("pooled").alias("representation"), pl.lit(0, pl.Int32).alias("seed")]
         each = pl.concat([frame.with_columns(pl.lit(f).alias("fraction"), *keys) for f in results.FRACTIONS])
         predictions.append(dict.fromkeys(TASKS, each))
-    return Scored(variant, predictions, [{"white noise 0.1 mV": -0.02 * gain} for gain in gains], [])
+    clean = [each["csn"].filter(fraction=1.0).drop("fraction", "representation") for each in predictions]
+    return Scored(variant, predictions, [under_noise(one) for one in clean], [])
+
+
+def under_noise(clean):
+    """Return the clean scores, and scores that know nothing of the labels."""
+    lost = clean.with_columns(pl.col("^score/.*$").shuffle(seed=3))
+    named = {robustness.CLEAN: clean, "white noise 0.1 mV": lost}
+    return pl.concat([frame.with_columns(pl.lit(name).alias("condition")) for name, frame in named.items()])
+
+
+def change(disturbed):
+    """Return the macro AUROC of the disturbed minus that of the clean records."""
+    by_condition = disturbed.partition_by("condition", as_dict=True)
+    lost, clean = (by_condition[name,] for name in ("white noise 0.1 mV", robustness.CLEAN))
+    return comparison.macros(lost, 1)[0].mean() - comparison.macros(clean, 1)[0].mean()
 
 
 def test_a_line_holds_means_over_pretrainings_and_the_difference_to_the_first(monkeypatch):
@@ -91,7 +107,12 @@ def test_a_line_holds_means_over_pretrainings_and_the_difference_to_the_first(mo
     mean, low, high = line["simulated"]["0.1"]
     assert mean == pytest.approx(np.mean(macros), abs=1e-3)
     assert low < mean < high
-    assert line["robustness"] == {"white noise 0.1 mV": pytest.approx(-0.042)}
+    mean, low, high = line["robustness"]["white noise 0.1 mV"]
+    assert mean == pytest.approx(np.mean([change(one) for one in better.disturbed]), abs=1e-6)
+    assert low < mean < high < 0
+    more = line["differences"]["white noise 0.1 mV"]
+    assert more[0] == pytest.approx(mean - np.mean([change(one) for one in base.disturbed]), abs=2e-6)
+    assert more[2] < 0, "the better a method was, the more it loses"
     assert line["minus"] == BASE
     assert line["differences"]["simulated 1.0"][1] > 0
     assert "real" not in line
