@@ -1,6 +1,6 @@
 """Read XML exports of GE MUSE (`RestingECG`): the rhythm waveform, base64 of 16-bit integers for each lead.
 
-MUSE stores I, II and the chest leads. The samples of a lead are `LeadAmplitudeUnitsPerBit` microvolts a unit; the rate
+MUSE stores I, II and the chest leads. One unit of a lead is `LeadAmplitudeUnitsPerBit` microvolts; the rate
 is `SampleBase` times ten to the power of `SampleExponent`. The checksums `LeadDataCRC32` are not compared.
 """
 
