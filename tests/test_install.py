@@ -9,6 +9,7 @@ import sys
 import tomllib
 import venv
 from collections.abc import Iterable
+from functools import cache
 from importlib import metadata
 from pathlib import Path
 
@@ -22,21 +23,25 @@ ROOT = Path(__file__).resolve().parents[1]
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
 
 
-def modules(requirements: Iterable[str]) -> set[str]:
-    """Return the top-level modules of the packages that requirements such as `dvc-s3>=3.3` name."""
-    named = {canonical(re.match(r"[\w.-]+", requirement)[0]) for requirement in requirements}
+@cache
+def forbid_extras() -> str:
+    """Return code that makes the import of any module of the extras fail."""
     installed = metadata.packages_distributions().items()
-    return {module for module, packages in installed if named & {canonical(package) for package in packages}}
+
+    def modules(requirements: Iterable[str]) -> set[str]:
+        """Return the top-level modules of the packages that requirements such as `dvc-s3>=3.3` name."""
+        named = {canonical(re.match(r"[\w.-]+", requirement)[0]) for requirement in requirements}
+        return {module for module, packages in installed if named & {canonical(package) for package in packages}}
+
+    extra = modules(one for extra in PROJECT["optional-dependencies"].values() for one in extra)
+    extra -= modules([*PROJECT["dependencies"], "cgdmer"])
+    return f"import sys\nsys.modules |= dict.fromkeys({sorted(extra)!r})\n"
 
 
 def canonical(package: str) -> str:
     return re.sub(r"[-_.]+", "-", package).lower()
 
 
-EXTRA = modules(one for extra in PROJECT["optional-dependencies"].values() for one in extra) - modules(
-    [*PROJECT["dependencies"], "cgdmer"]
-)
-"""Modules of extras, none of which the light commands may need."""
 API = (
     "import cgdmer, sys\n"
     "encoder = cgdmer.load_encoder(sys.argv[1])\n"
@@ -44,7 +49,6 @@ API = (
     "features = encoder.encode(record.signal[None])\n"
     "assert features['shared'].shape == (1, encoder.dims['shared'])\n"
 )
-FORBID = f"import sys\nsys.modules |= dict.fromkeys({sorted(EXTRA)!r})\n"  # so that importing one fails
 CLI_OF_EACH = (
     "import json\nfrom cgdmer import cli\nprint(json.dumps([cli.main(words) for words in json.loads(sys.argv[1])]))\n"
 )
@@ -70,7 +74,9 @@ def record(tmp_path):
 
 
 def without_the_pipeline(code: str, *arguments: object, folder: Path) -> subprocess.CompletedProcess[str]:
-    return python(sys.executable, "-c", FORBID + code, *map(str, arguments), folder=folder, PYTHONPATH=str(ROOT))
+    return python(
+        sys.executable, "-c", forbid_extras() + code, *map(str, arguments), folder=folder, PYTHONPATH=str(ROOT)
+    )
 
 
 def test_the_api_imports_nothing_of_the_pipeline(record, tmp_path):

@@ -7,7 +7,6 @@ from pathlib import Path
 
 import pytest
 import yaml
-from prefect.server.api.server import create_api_app
 from prefect.settings import PREFECT_SERVER_API_AUTH_STRING, temporary_settings
 from starlette.testclient import TestClient
 
@@ -54,6 +53,8 @@ def test_mlflow_keeps_its_command_and_its_users_are_in_its_database():
 
 @pytest.mark.parametrize(("name", "code"), [("ops:s3cret", 200), ("ops:wrong", 401), ("", 401)])
 def test_prefect_answers_only_to_the_password_but_tells_anyone_that_it_is_healthy(name, code):
+    from prefect.server.api.server import create_api_app  # takes seconds to import
+
     headers = {"Authorization": f"Basic {base64.b64encode(name.encode()).decode()}"} if name else {}
     with temporary_settings({PREFECT_SERVER_API_AUTH_STRING: "ops:s3cret"}):
         client = TestClient(create_api_app())
