@@ -35,7 +35,11 @@ def train(folder, accumulate=2, **terms):
     return torch.tensor(curve), load_file(folder / paths.MODEL / "weights.safetensors")
 
 
-@pytest.mark.parametrize(("accumulate", "kind"), [(2, "cross_covariance"), (3, "hsic"), (1, "cosine")])
+@pytest.mark.parametrize(("accumulate", "kind"), [
+    (2, "cross_covariance"),
+    pytest.param(3, "hsic", marks=pytest.mark.long),
+    pytest.param(1, "cosine", marks=pytest.mark.long),
+])  # fmt: skip
 def test_two_processes_with_micro_batches_train_like_one_without(tmp_path, monkeypatch, accumulate, kind):
     one, weights = train(tmp_path / "one", 1, orthogonality_kind=kind)
     monkeypatch.setenv("CGDMER_DEVICES", "2")

@@ -93,7 +93,7 @@ def test_one_param_reruns_exactly_what_depends_on_it(project):
     [
         ("report/html.py", {"report"}),
         ("finetuning/training.py", {"finetune@csn"}),
-        ("training/records.py", {"pretrain", "finetune@csn", "report"}),
+        pytest.param("training/records.py", {"pretrain", "finetune@csn", "report"}, marks=pytest.mark.long),
         ("stages/retrieval.py", {"retrieval"}),
     ],
 )
@@ -155,6 +155,7 @@ def test_going_back_to_earlier_params_restores_the_model_from_the_cache(project)
     run(project, "dvc", "repro", "pretrain")
 
 
+@pytest.mark.long
 def test_a_critical_expectation_stops_the_pipeline_and_is_named(project):
     set_param(project, "validation", "max_identity_uv", 1e-6)
     done = command(project, "dvc", "repro", "validate@csn")

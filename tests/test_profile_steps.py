@@ -60,7 +60,10 @@ OPTIONS = {
 
 @pytest.mark.parametrize(
     ("name", "options"),
-    [*(pytest.param(name, {}, id=name) for name in PROFILES), pytest.param("paper", OPTIONS, id="paper with options")],
+    [
+        *(pytest.param(name, {}, id=name) for name in PROFILES),
+        pytest.param("paper", OPTIONS, id="paper with options", marks=pytest.mark.long),
+    ],
 )
 def test_every_profile_makes_one_step_at_its_own_dimensions(name, options):
     chosen = profile(name, options)

@@ -47,6 +47,7 @@ def begin(folder, monkeypatch):
     Path("params/folds.yaml").write_text("train: {epochs: 1, batch: 24, held_out: 0}\n")
 
 
+@pytest.mark.long
 def test_it_pretrains_for_every_fold_and_says_what_came_out(copy, tmp_path, monkeypatch):
     begin(tmp_path, monkeypatch)
     monkeypatch.setenv("CGDMER_RAW_ROOT", str(copy))

@@ -82,6 +82,7 @@ def test_sets_at_hand_are_evaluated_and_absent_ones_told(project, caplog, capsys
     assert not paths.scratch("real").exists()
 
 
+@pytest.mark.long
 def test_after_a_kill_sets_that_were_done_are_reused(project, monkeypatch):
     scored, score = [], command.score
 

@@ -75,6 +75,7 @@ def test_it_trains_a_model_that_says_what_it_was_trained_on(trained):
     assert not (trained / paths.scratch(train_encoder.NAME)).exists()
 
 
+@pytest.mark.long
 def test_a_killed_training_goes_on_to_the_same_bytes(trained, tmp_path, monkeypatch):
     monkeypatch.chdir(project(tmp_path / "killed"))
     with interrupted_after_checkpoints(2):

@@ -187,6 +187,7 @@ def in_the_foreground():
     signal.signal(signal.SIGINT, signal.SIG_DFL)
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("where", [["--temp"], []])
 def test_an_interrupted_experiment_leaves_nothing_odd(project, where):
     """It leaves no experiment and no lock; one in the workspace leaves the value that it set, as DVC says."""

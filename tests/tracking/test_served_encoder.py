@@ -54,6 +54,7 @@ def test_a_served_encoder_answers_a_request_of_a_recording(project, tmp_path):
         assert all(np.allclose(answer[name], expected[name], atol=1e-4) for name in expected)
 
 
+@pytest.mark.long
 @pytest.mark.server
 def test_the_projects_own_command_needs_no_activated_environment(project, tmp_path):
     """`mlflow models serve` looks for uvicorn on the path; `cgdmer serve` is one process."""

@@ -50,6 +50,7 @@ def uninterrupted(tmp_path_factory):
     return results(folder)
 
 
+@pytest.mark.long
 def test_killed_at_random_places_it_ends_with_the_same_bytes(tmp_path, uninterrupted):
     seeds = [random.randrange(10**6) for _ in range(LIVES)]
     killed, ended = run(tmp_path, *seeds)
