@@ -3,6 +3,7 @@
 import gc
 import os
 from collections.abc import Callable
+from multiprocessing import forkserver, get_context
 from pathlib import Path
 
 import pytest
@@ -32,6 +33,15 @@ os.environ.update(
     PREFECT_SERVER_ANALYTICS_ENABLED="false",
     OMP_NUM_THREADS="1",
 )
+
+IMPORTED_ONCE = [
+    "cgdmer.commands.encoding", "cgdmer.commands.measure", "cgdmer.demo_corpora.ptb_xl", "cgdmer.encoders.handcrafted",
+    "cgdmer.preprocessing", "cgdmer.probing.linear_probe", "cgdmer.streams.stream", "scipy.sparse",
+]  # fmt: skip
+"""What the worker processes of tests need; each is forked from a process that has imported it, and starts at once."""
+if "PYTEST_XDIST_WORKER" in os.environ:
+    get_context("forkserver").set_forkserver_preload(IMPORTED_ONCE)
+    forkserver.ensure_running()
 
 
 @pytest.fixture(scope="session")

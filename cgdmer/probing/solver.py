@@ -10,7 +10,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
-from scipy.linalg import lapack
 
 log = logging.getLogger(__name__)
 
@@ -194,6 +193,8 @@ def inverse_hessian(Z: np.ndarray, weights: np.ndarray, ridge: np.ndarray) -> np
 
     Return the inverse of its diagonal if it has no Cholesky factor.
     """
+    from scipy.linalg import lapack  # not at the start of every stage
+
     order = np.argsort(-weights)
     total = np.cumsum(weights[order], dtype=np.float64)
     rows = np.sort(order[: np.searchsorted(total, COVERED * total[-1]) + 1])
