@@ -113,6 +113,7 @@ def test_no_stage_opens_a_socket_to_simulate_or_read(tmp_path, monkeypatch):
     def refuse(*_: object) -> None:
         raise AssertionError("a socket was opened")
 
+    monkeypatch.setenv("CGDMER_EXECUTOR", "serial")  # all in this process, where sockets are refused
     monkeypatch.setattr(socket.socket, "connect", refuse)
     monkeypatch.chdir(tmp_path)
     stages.find("acquire")("csn", corpus=Corpus(way="simulate", records=8))

@@ -31,7 +31,7 @@ def test_damaged_bytes_are_read_or_refused_and_never_more():
     environment = {name: value for name, value in os.environ.items() if not name.startswith("CGDMER_FUZZ")}
     done = subprocess.run(
         command,
-        env=environment | {"PYTHONPATH": f"{ROOT}:{ROOT / 'tests'}"},
+        env=environment | {"CGDMER_EXECUTOR": "serial", "PYTHONPATH": f"{ROOT}:{ROOT / 'tests'}"},
         capture_output=True,
         text=True,
         check=False,
