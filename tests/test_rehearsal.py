@@ -53,8 +53,9 @@ def test_every_source_finds_its_records_in_the_mirror(project, mirror, source):
     assert checked.returncode == 0, "SHA256SUMS.txt describes the files"
 
 
-def test_the_share_of_a_process_does_not_change_a_record(mirror, tmp_path):
-    corpora.write_share(tmp_path, "ptb_xl", SIZES["ptb_xl"], 0, 1)
+def test_the_number_of_processes_does_not_change_a_record(mirror, tmp_path, monkeypatch):
+    monkeypatch.setenv("CGDMER_WORKERS", "1")
+    corpora.write_corpus(tmp_path, "ptb_xl", SIZES["ptb_xl"])
     whole, divided = corpora.folder(tmp_path, "ptb_xl"), corpora.folder(mirror, "ptb_xl")
     names = [path.relative_to(whole) for path in whole.rglob("*") if path.is_file()]
     assert len(names) == 2 * SIZES["ptb_xl"] + 3, "header and signal of each record, two tables and a note"

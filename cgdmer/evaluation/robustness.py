@@ -62,11 +62,13 @@ def evaluate(
     `by_leads` holds features (N, D) of all embedded records by lead set, `CLEAN` first; `disturbed` those of test
     records by disturbance, in the same rows. Probes are trained side by side.
     """
-    matrices = [shareable(features) for features in by_leads.values()]
-    jobs = [Job(cohort, matrix, probe.C) for cohort in cohorts for matrix in matrices]
-    trained = iter(side_by_side(train, jobs, cost=lambda job: len(job.cohort.train.rows) * job.features.shape[1]))
+    matrices = {name: shareable(features) for name, features in by_leads.items()}
+    jobs = {(cohort.task, name): Job(cohort, matrices[name], probe.C) for cohort in cohorts for name in matrices}
+    done = side_by_side(train, list(jobs.values()), lambda job: len(job.cohort.train.rows) * job.features.shape[1])
+    trained = dict(zip(jobs, done, strict=True))
     for cohort in cohorts:
-        yield evaluate_one(cohort, dict(zip(by_leads, trained, strict=False)), by_leads, disturbed, probe.bootstrap)
+        probes = {name: trained[cohort.task, name] for name in by_leads}
+        yield evaluate_one(cohort, probes, by_leads, disturbed, probe.bootstrap)
 
 
 def evaluate_one(
