@@ -75,7 +75,7 @@ def _of(disturbed: pl.DataFrame, condition: str) -> pl.DataFrame:
 
 
 def unchanged(change: seeds.Trainings) -> seeds.Trainings:
-    """Return what a method would have that no disturbance changes."""
+    """Return the changes, all zero, of a method that no disturbance affects."""
     return replace(change, points=np.zeros(1), drawn=np.zeros_like(change.drawn[:1]))
 
 

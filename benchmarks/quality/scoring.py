@@ -29,7 +29,7 @@ KIND = "pooled"
 DISTURBED = "ptb_xl_super"
 """The task whose test records are disturbed."""
 LAST = "disturbed.parquet"
-"""The file that is written last."""
+"""Written last: a folder that holds it is complete."""
 DISTURBANCES = (
     settings.Noise(kind="white", mv=0.1), settings.Noise(kind="wander", mv=1.0), settings.Drop(kind="drop", leads=3),
 )  # fmt: skip
