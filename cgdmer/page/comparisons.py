@@ -9,7 +9,7 @@ from cgdmer.page.elements import Drawing, el, shorten, svg
 
 AUROC_TICKS: tuple[tuple[float, str], ...] = ((0.3, ""), (0.5, "0.5"), (0.75, "0.75"), (1.0, "1"))
 """Ticks of an AUROC axis, whose reference is 0.5, the AUROC of guessing."""
-STEP, NAMES, VALUES = 19.0, 96.0, 42.0
+STEP, NAMES, VALUES = 19.0, 126.0, 50.0
 """Height of a row, and the room for names on its left and values on its right."""
 
 
@@ -50,7 +50,7 @@ def from_reference(
     for number, row in enumerate(rows):
         y, x = number * STEP, across(row.value)
         marks += [
-            el("text", shorten(row.name, 14), x=NAMES - 7, y=y + 13.5, text_anchor="end"),
+            el("text", shorten(row.name, 18), x=NAMES - 7, y=y + 13.5, text_anchor="end"),
             el("rect", x=f"{min(middle, x):.1f}", y=y + 5, width=f"{max(abs(x - middle), 0.5):.1f}", height=STEP - 10,
                rx=1.5, class_="bar series0"),
             el("line", x1=f"{across(row.low):.1f}", x2=f"{across(row.high):.1f}", y1=y + STEP / 2, y2=y + STEP / 2,
