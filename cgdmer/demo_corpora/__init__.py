@@ -29,7 +29,7 @@ class Layout(Protocol):
 def write(source: str, path: Path, corpus: Corpus) -> None:
     """Write `corpus.records` simulated records as a zip in the layout of `source`; the same seed gives the same bytes.
 
-    A few records are in memory at a time. Raises ConfigError if the layout cannot number so many records.
+    A few groups of records are in memory at a time. Raises ConfigError if the layout cannot number so many records.
     """
     layout: Layout = import_module(f"{__name__}.{source}")
     with atomic(path) as temporary:

@@ -4,6 +4,8 @@ import zlib
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
+from functools import partial
+from itertools import chain, islice
 from typing import TypeVar
 
 import numpy as np
@@ -19,6 +21,8 @@ BLOCK = 64
 """Records per block. No patient is in two blocks, so a longer corpus begins with the records of a shorter one."""
 SLIP = 0.03
 """Share of label sets with one code missing or one too many. Reports have separate slips."""
+GROUP = 32
+"""Records that a worker process draws at a time: 4 MB, so that handing them over costs little beside drawing them."""
 FS = 500.0
 """Sampling rate of all four sources in Hz."""
 
@@ -66,9 +70,16 @@ def signal(case: Case, seed: int, number: int, seconds: float = 10.0) -> np.ndar
 
 
 def records(draw: Callable[[T], Files], items: Iterable[T], total: int) -> Members:
-    """Yield the files of each record, in order, with a progress bar; worker processes draw records side by side."""
-    for _, files in progress(map_ordered(draw, items), total=total, desc="simulating", unit="record"):
+    """Yield the files of each record, in order, with a progress bar; each worker process draws `GROUP` at a time."""
+    pending = iter(items)
+    groups = iter(lambda: list(islice(pending, GROUP)), [])
+    drawn = chain.from_iterable(files for _, files in map_ordered(partial(_draw_group, draw), groups))
+    for files in progress(drawn, total=total, desc="simulating", unit="record"):
         yield from files
+
+
+def _draw_group(draw: Callable[[T], Files], group: list[T]) -> list[Files]:
+    return [draw(item) for item in group]
 
 
 def draw_time(random: np.random.Generator, first_year: int, years: int, visit: int = 0) -> datetime:

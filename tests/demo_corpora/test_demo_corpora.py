@@ -38,6 +38,15 @@ def test_the_same_seed_gives_the_same_bytes_and_another_seed_others(source, tmp_
 
 
 @source
+@pytest.mark.parametrize("workers", [1, 2])
+def test_the_bytes_do_not_depend_on_the_number_of_processes(source, workers, tmp_path, monkeypatch):
+    monkeypatch.setenv("CGDMER_WORKERS", str(workers))
+    monkeypatch.setattr(drawing, "GROUP", 7)  # so that there are several groups, and the last one is smaller
+    simulated.write(source, tmp_path / "again.zip", Corpus(records=RECORDS, seed=SEED))
+    assert (tmp_path / "again.zip").read_bytes() == corpus(source).read_bytes()
+
+
+@source
 def test_the_zip_is_stored_has_no_clock_and_one_top(source):
     with zipfile.ZipFile(corpus(source)) as archive:
         infos = archive.infolist()
