@@ -15,7 +15,7 @@ help: ## list the targets
 	@grep -E '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 12
 
 demo: .venv/installed ## run the whole pipeline on the embedded demo corpora, offline, CPU only
-	env -u CGDMER_RAW_ROOT HF_HUB_OFFLINE=1 dvc repro
+	env -u CGDMER_RAW_ROOT HF_HUB_OFFLINE=1 python -m cgdmer pipeline
 	python -m cgdmer --quiet table
 
 install: .venv/installed ## install the pipeline into .venv

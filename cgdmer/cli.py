@@ -70,6 +70,10 @@ def _add_pipeline(commands: help_page.Commands) -> None:
     run = commands.add_parser("run", help="run one stage of the pipeline outside DVC")
     run.add_argument("stage", metavar="STAGE", help="acquire, index, shards, validate, pretrain, ...")
     run.add_argument("items", metavar="ITEM", nargs="*", help="the source of the stage, or its encoder and source")
+    pipeline = commands.add_parser("pipeline", help="do what dvc repro does, with a stage on each CPU core")
+    pipeline.add_argument(
+        "-j", "--jobs", type=int, metavar="N", help="stages at a time; default: one per core, at most 4"
+    )
     check = commands.add_parser("check", help="show what a corpus lacks, where to get it, or which records failed")
     check.add_argument("source", metavar="SOURCE", help="a corpus of params.yaml, for example ptb_xl")
     check.add_argument("--failed", metavar="EXPECTATION", help="list the records that failed this expectation")
@@ -117,6 +121,13 @@ def run(options: argparse.Namespace) -> int:
     from cgdmer import settings, stages
 
     stages.call(options.stage, options.items, settings.load())
+    return 0
+
+
+def pipeline(options: argparse.Namespace) -> int:
+    from cgdmer.commands import pipeline
+
+    print(pipeline.reproduce(options.jobs))
     return 0
 
 
@@ -239,6 +250,7 @@ def table(_: argparse.Namespace) -> int:
 
 COMMANDS: dict[str, Callable[[argparse.Namespace], int]] = {
     "run": run,
+    "pipeline": pipeline,
     "check": check,
     "profile": profile,
     "embed": own,

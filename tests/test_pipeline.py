@@ -41,7 +41,7 @@ def set_param(folder: Path, section: str, key: str, value: object) -> None:
 
 @pytest.fixture(scope="module")
 def project(tmp_path_factory) -> Path:
-    """A clone-like folder with the micro settings, git and DVC, after one full `dvc repro`."""
+    """A clone-like folder with the micro settings, git and DVC, after one run of all stages side by side."""
     folder = tmp_path_factory.mktemp("project with space")
     ignore = shutil.ignore_patterns("__pycache__")
     for name in ("cgdmer", "flows", "params"):
@@ -60,7 +60,7 @@ def project(tmp_path_factory) -> Path:
     run(folder, "git", "config", "user.email", "t@example.org")
     run(folder, "git", "config", "user.name", "t")
     run(folder, "dvc", "remote", "add", "-d", "store", str(tmp_path_factory.mktemp("store")))
-    run(folder, "dvc", "repro")
+    run(folder, "python", "-m", "cgdmer", "pipeline")
     run(folder, "git", "add", "-A")
     run(folder, "git", "commit", "-qm", "first")
     return folder
@@ -77,7 +77,7 @@ def test_numbers_are_there_in_the_shape_others_read(project):
     assert set(metrics["data"]["csn"]) >= {"records", "quarantined", "digest"}
 
 
-def test_second_repro_does_nothing(project):
+def test_dvc_has_nothing_to_do_after_stages_ran_side_by_side(project):
     assert stages_run(run(project, "dvc", "repro")) == set()
 
 

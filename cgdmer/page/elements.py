@@ -6,6 +6,8 @@ from html import escape
 from importlib.resources import files
 from typing import TypeAlias, Union
 
+from cgdmer.page import series
+
 VOID = frozenset({"br", "hr", "img", "meta", "link", "line", "rect", "circle", "path", "use"})
 """Elements without content, written `<br/>`, which is valid in HTML and in SVG."""
 
@@ -104,7 +106,8 @@ def tiles(facts: Sequence[tuple[str, Child]]) -> Html:
 
 @cache
 def style() -> Html:
-    return Html(files("cgdmer.page").joinpath("style.css").read_text(encoding="utf-8"))
+    """Return the style sheet; the colours of series come first, so that a line can be without a fill."""
+    return Html(series.rules() + "\n" + files("cgdmer.page").joinpath("style.css").read_text(encoding="utf-8"))
 
 
 def document(title: str, *body: Child, description: str) -> str:

@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from cgdmer.page import series
 from cgdmer.page.charts import KEY_WIDTH, key_mark
 from cgdmer.page.elements import Drawing, Html, el, figure
 
@@ -10,10 +11,9 @@ GAP, TITLE, MARGIN = 28.0, 20.0, 20.0
 COLUMNS = 3
 STYLE = (
     "text{font:11px system-ui,'Segoe UI',Roboto,Arial,sans-serif;fill:#5c666d}.strong{fill:#1d2327;font-weight:600}"
-    ".head{font-size:16px}.axis{stroke:#e2dfd9}.series0{stroke:#0b6b6b;fill:#0b6b6b}.series1{stroke:#8a949b;fill:#8a949b}"
-    ".series2{stroke:#5f6b73;fill:#5f6b73}.series3{stroke:#9a6200;fill:#9a6200}"
-    ".line{fill:none;stroke-width:2;stroke-linejoin:round;stroke-linecap:round}.line.series2{stroke-dasharray:1 4}"
-    ".bar,.dot,.band{stroke:none}.band{opacity:.16}"
+    ".head{font-size:16px}.axis{stroke:#e2dfd9}" + series.image_rules() + "svg .line{fill:none;stroke-width:2;"
+    "stroke-linejoin:round;stroke-linecap:round}"
+    "svg .bar,svg .dot,svg .band{stroke:none}.band{opacity:.16}"
     ".whisker{stroke:#1d2327}.tick{stroke-width:2.5}"
 )
 """The light colours of style.css; the image has a background of its own, because the page's may be dark."""

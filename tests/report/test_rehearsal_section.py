@@ -1,14 +1,12 @@
 """The section on the rehearsal: what was measured, what follows, and nothing without a rehearsal."""
 
 import re
-from pathlib import Path
 
 import pytest
 
+from cgdmer.page.elements import style
 from cgdmer.report import rehearsal as subject
 from cgdmer.report.rehearsal import Call, Fault, Growth, Kill, Rehearsal, Run
-
-ROOT = Path(__file__).resolve().parents[2]
 
 
 def run_of(records: int) -> Run:
@@ -60,5 +58,4 @@ def test_without_a_rehearsal_there_is_no_section(nothing):
 
 
 def test_the_page_has_a_style_for_each_line():
-    style = (ROOT / "cgdmer/page/style.css").read_text()
-    assert all(f".series{number} {{" in style for number in range(len(subject.DRAWN)))
+    assert all(f".series{number}{{" in style() for number in range(len(subject.DRAWN)))
