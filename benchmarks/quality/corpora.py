@@ -44,10 +44,11 @@ def simulated(work: Path) -> list[Corpus]:
             if not (paths.shards(source) / "manifest.json").is_file():
                 for stage in ("acquire", "index", "shards"):
                     stages.call(stage, [source], demo)
-    return [_open(folder, source) for source in demo.matrix.benchmarks]
+    return [opened(folder, source) for source in demo.matrix.benchmarks]
 
 
-def _open(folder: Path, source: str) -> Corpus:
+def opened(folder: Path, source: str) -> Corpus:
+    """Open one source of a project."""
     shards = open_shards(folder / paths.shards(source))
     return Corpus(source, shards, assigned(shards), tables.read(folder / paths.index(source)))
 
