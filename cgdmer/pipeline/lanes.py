@@ -1,12 +1,13 @@
-"""Lanes: processes that each reproduce one stage after another with DVC, by default on a CPU core of their own.
+"""Lanes: processes that each reproduce one stage after another with DVC, on a CPU core of their own.
 
-One core, because operations on small arrays gain little from a second one.
+One core a lane, because operations on small arrays gain little from a second one, and because the numbers of a training
+then do not depend on how many cores a machine has.
 """
 
 import os
 import signal
 import sys
-from collections.abc import Collection, Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from multiprocessing import get_context
 from multiprocessing.connection import Connection, wait
@@ -21,19 +22,19 @@ class Lane:
     def __init__(self, core: int) -> None:
         context = get_context("spawn")
         self.connection, theirs = context.Pipe()
-        self.process = context.Process(target=serve, args=(theirs,), name=f"lane {core}")
+        self.process = context.Process(target=serve, args=(theirs, core), name=f"lane {core}")
         self.process.start()
         theirs.close()
-        self.core, self.stage = core, ""
+        self.stage: str | None = None
 
-    def start(self, stage: str, cores: Collection[int] = ()) -> None:
-        """Reproduce a stage on these cores; on the lane's own without any."""
+    def start(self, stage: str) -> None:
         self.stage = stage
-        self.connection.send((stage, set(cores) or {self.core}))
+        self.connection.send(stage)
 
     def outcome(self) -> tuple[str, int]:
         """Return the stage that has ended and DVC's exit code, or that of the process if it was killed."""
-        stage, self.stage = self.stage, ""
+        assert self.stage is not None
+        stage, self.stage = self.stage, None
         try:
             return stage, self.connection.recv()
         except EOFError:
@@ -42,14 +43,14 @@ class Lane:
 
     def stop(self) -> None:
         """Interrupt the stage, which saves its work, as Ctrl-C does."""
-        if self.stage:
+        if self.stage is not None:
             with suppress(ProcessLookupError, PermissionError):
                 os.killpg(self.process.pid or 0, signal.SIGINT)
 
 
 def first_ended(lanes: Iterable[Lane]) -> Lane:
     """Wait until a busy lane has an outcome, and return it."""
-    busy = [lane for lane in lanes if lane.stage]
+    busy = [lane for lane in lanes if lane.stage is not None]
     ended = wait([lane.connection for lane in busy])
     return next(lane for lane in busy if lane.connection in ended)
 
@@ -77,14 +78,15 @@ def _interrupt(*_: object) -> None:
     raise KeyboardInterrupt
 
 
-def serve(connection: Connection) -> None:
-    """Reproduce the stages that arrive, each on its cores, and send DVC's exit code for each."""
+def serve(connection: Connection, core: int) -> None:
+    """Reproduce the stages that arrive, on one core, and send DVC's exit code for each."""
     os.setsid()  # a signal for the terminal's processes reaches the stage once, by `Lane.stop`
+    os.sched_setaffinity(0, {core})
+    os.environ["OMP_NUM_THREADS"] = "1"
     sys.stdout.reconfigure(line_buffering=True)  # type: ignore[union-attr]
     from dvc.cli import main  # type: ignore[import-untyped]
 
     with suppress(EOFError, KeyboardInterrupt, BrokenPipeError):
         while True:
-            stage, cores = connection.recv()
-            os.sched_setaffinity(0, cores)  # the stage's process inherits it, and has as many threads
+            stage = connection.recv()
             connection.send(main(["--wait-for-lock", "repro", "--single-item", stage]))

@@ -5,7 +5,6 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Collection
 from pathlib import Path
 
 import pytest
@@ -30,14 +29,14 @@ class Recorder:
     """Lanes that write down what they are told, and end stages at once."""
 
     def __init__(self, fails: str = "") -> None:
-        self.fails, self.stage, self.started, self.cores = fails, "", [], {}
+        self.fails, self.stage, self.started = fails, None, []
 
-    def start(self, stage: str, cores: Collection[int] = ()) -> None:
-        self.stage, self.cores[stage] = stage, set(cores)
+    def start(self, stage: str) -> None:
+        self.stage = stage
         self.started.append(stage)
 
     def outcome(self) -> tuple[str, int]:
-        stage, self.stage = self.stage, ""
+        stage, self.stage = self.stage, None
         return stage, int(stage == self.fails)
 
 
@@ -55,24 +54,6 @@ def test_every_stage_is_started_once_and_in_order(first_busy):
     assert sorted(first.started + second.started) == ["a", "b", "c", "d"]
     assert first.started[0] == "a"
     assert second.started[0] == "c"
-
-
-def test_pretraining_runs_alone_on_all_cores(first_busy):
-    needs = {"pretrain": frozenset({"a"}), "a": frozenset(), "b": frozenset(), "c": frozenset(), "d": frozenset({"b"})}
-    lanes = [Recorder(), Recorder()]
-    seen = []
-    for lane in lanes:
-        lane.start = lambda stage, cores=(), lane=lane: (
-            seen.append((stage, [other.stage for other in lanes if other.stage])), Recorder.start(lane, stage, cores)
-        )  # fmt: skip
-    pipeline.run(Graph(needs), lanes, {0, 1})
-    beside = dict(seen)
-    assert beside["pretrain"] == []
-    assert all("pretrain" not in others for others in beside.values())
-    assert sorted(beside) == ["a", "b", "c", "d", "pretrain"]
-    given = lanes[0].cores | lanes[1].cores
-    assert given.pop("pretrain") == {0, 1}
-    assert set(map(frozenset, given.values())) == {frozenset()}
 
 
 def test_after_a_failure_no_other_stage_starts(first_busy):
