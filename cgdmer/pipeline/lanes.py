@@ -42,10 +42,10 @@ class Lane:
             return stage, self.process.exitcode or 1
 
     def stop(self) -> None:
-        """Interrupt the stage, which saves its work, as Ctrl-C does."""
+        """Ask the stage to stop, which saves the work that can be continued."""
         if self.stage is not None:
             with suppress(ProcessLookupError, PermissionError):
-                os.killpg(self.process.pid or 0, signal.SIGINT)
+                os.killpg(self.process.pid or 0, signal.SIGTERM)
 
 
 def first_ended(lanes: Iterable[Lane]) -> Lane:
@@ -57,7 +57,7 @@ def first_ended(lanes: Iterable[Lane]) -> Lane:
 
 @contextmanager
 def opened(cores: Sequence[int]) -> Iterator[list[Lane]]:
-    """Open a lane on each core; on an error, or SIGTERM, interrupt their stages and wait until they have saved."""
+    """Open a lane on each core; on Ctrl-C, SIGTERM or an error, stop their stages and wait until they have saved."""
     before = signal.signal(signal.SIGTERM, _interrupt)
     lanes = [Lane(core) for core in cores]
     try:
@@ -74,13 +74,18 @@ def opened(cores: Sequence[int]) -> Iterator[list[Lane]]:
             lane.process.join(GRACE)
 
 
+def _ignore(*_: object) -> None:
+    """Do nothing; unlike SIG_IGN, programs that this process starts do not inherit it."""
+
+
 def _interrupt(*_: object) -> None:
     raise KeyboardInterrupt
 
 
 def serve(connection: Connection, core: int) -> None:
     """Reproduce the stages that arrive, on one core, and send DVC's exit code for each."""
-    os.setsid()  # a signal for the terminal's processes reaches the stage once, by `Lane.stop`
+    os.setsid()  # Ctrl-C in a terminal reaches the stage once, by `Lane.stop`
+    signal.signal(signal.SIGTERM, _ignore)  # DVC notes how the stage ended; a stage has the default again
     os.sched_setaffinity(0, {core})
     os.environ["OMP_NUM_THREADS"] = "1"
     sys.stdout.reconfigure(line_buffering=True)  # type: ignore[union-attr]

@@ -15,13 +15,13 @@ from cgdmer.errors import ConfigError
 from cgdmer.pipeline.graph import Graph
 
 WRITE = "import os, pathlib; pathlib.Path('{0}').write_text(' '.join(map(str, os.sched_getaffinity(0))))"
-SAVE = """import pathlib, time
-pathlib.Path('started').touch()
-try:
-    time.sleep(600)
-except KeyboardInterrupt:
+SAVE = """import pathlib, signal, sys, time
+def save(*_):
     pathlib.Path('saved').touch()
-    raise SystemExit(75)
+    sys.exit(75)
+signal.signal(signal.SIGTERM, save)
+pathlib.Path('started').touch()
+time.sleep(600)
 """
 
 
@@ -112,6 +112,6 @@ def test_a_stopped_run_lets_its_stage_save(tmp_path, number):
     while not (tmp_path / "started").exists() and time.monotonic() < deadline:
         time.sleep(0.05)
     process.send_signal(number)
-    output = process.communicate(timeout=60)[0]
+    output = process.communicate(timeout=50)[0]
     assert process.returncode == 130, output
     assert (tmp_path / "saved").exists(), output
