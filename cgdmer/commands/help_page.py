@@ -8,7 +8,7 @@ GROUPS = {
         "embed", "score", "fit", "measure", "similar", "plot", "view", "report",
     ),
     "for the pipeline and its results": (
-        "run", "check", "profile", "table", "external-validation", "cross-validation", "attentive-probe",
+        "pipeline", "run", "check", "profile", "table", "external-validation", "cross-validation", "attentive-probe",
     ),
     "for operators": (
         "doctor", "publish", "promote", "rollback", "serve", "monitor", "costs", "reproduce",
