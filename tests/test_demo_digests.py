@@ -28,12 +28,18 @@ def key() -> str:
 
 
 def cpu_model() -> str:
-    """Return vendor, family and model of the CPU as Linux numbers them; elsewhere, what Python knows of it."""
+    """Return vendor, numbers, cache and units for bfloat16 of the CPU as Linux tells them; else what Python knows.
+
+    Virtual machines give different CPUs one number; matrix libraries look at the cache and the units too.
+    """
     path = Path("/proc/cpuinfo")
     lines = [line.partition(":") for line in path.read_text().splitlines()] if path.is_file() else []
     fields = {name.strip(): value.strip() for name, _, value in lines}
-    names = ("vendor_id", "cpu family", "model")
-    return " ".join(fields[name] for name in names) if fields.keys() >= set(names) else platform.processor()
+    names = ("vendor_id", "cpu family", "model", "stepping", "cache size", "flags")
+    if not fields.keys() >= set(names):
+        return platform.processor()
+    units = sorted(flag for flag in fields["flags"].split() if "bf16" in flag)
+    return " ".join([*(fields[name] for name in names[:-1]), *units])
 
 
 def digests() -> dict[str, str]:
