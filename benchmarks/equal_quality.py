@@ -23,12 +23,11 @@ import polars as pl
 
 from benchmarks.quality import corpora
 from benchmarks.quality.corpora import Corpus
-from benchmarks.quality.results import FRACTIONS, shown
-from benchmarks.quality.scoring import KIND
+from benchmarks.quality.results import FRACTIONS, shown, simulated
+from benchmarks.quality.scoring import encoded, probed
 from cgdmer import paths, settings
-from cgdmer.encoders.encoding import encode_rows
 from cgdmer.encoders.pretrained import open_folder
-from cgdmer.probing import linear_probe, seeds
+from cgdmer.probing import seeds
 from cgdmer.probing.cohort import cohort, tasks_of
 from cgdmer.stages.pretrain import Destination, Sections, open_corpora, start
 
@@ -83,16 +82,14 @@ def predictions(folder: Path, config: settings.Settings, scored: list[Corpus]) -
     """Yield the test scores of each task."""
     encoder = open_folder(folder / "model")
     for corpus in scored:
-        rows, valid = corpus.records["row"].to_numpy().astype(np.int64), corpus.records["valid"].to_numpy()
-        features = encode_rows(encoder, corpus.shards, rows, valid, config.embed.batch, names=[KIND])
+        ids, features = corpus.records["id"].to_list(), encoded(encoder, corpus, config)
         for task in tasks_of(corpus.source):
-            yield task, linear_probe.evaluate(cohort(task, corpus.index, corpus.records["id"].to_list()), features,
-                                              config.probe)[1]  # fmt: skip
+            yield task, probed(cohort(task, corpus.index, ids), features, config)
 
 
 def line(trained: Trained, earlier: Trained) -> dict[str, Any]:
     """Return seconds, scores, and their differences from the earlier settings."""
-    own = {fraction: means(trained, fraction) for fraction in FRACTIONS}
+    own = {fraction: simulated(trained.predictions, fraction) for fraction in FRACTIONS}
     result = {
         "seconds": [round(one, 1) for one in trained.seconds],
         "share of the earlier time": round(float(np.mean(trained.seconds) / np.mean(earlier.seconds)), 3),
@@ -100,18 +97,10 @@ def line(trained: Trained, earlier: Trained) -> dict[str, Any]:
     }
     if trained is not earlier:
         result["minus earlier"] = {
-            str(fraction): shown(seeds.difference(one, means(earlier, fraction))) for fraction, one in own.items()
+            str(fraction): shown(seeds.difference(one, simulated(earlier.predictions, fraction)))
+            for fraction, one in own.items()
         }
     return result
-
-
-def means(trained: Trained, fraction: float) -> seeds.Trainings:
-    """Return the mean over the tasks at one fraction of the labels."""
-    of_fraction = (pl.col("fraction") == fraction) & (pl.col("representation") == KIND)
-    tasks = list(trained.predictions[0])
-    return seeds.mean(
-        [seeds.trainings([one[task].filter(of_fraction) for one in trained.predictions]) for task in tasks]
-    )
 
 
 if __name__ == "__main__":

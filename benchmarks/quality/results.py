@@ -1,6 +1,6 @@
 """The line of a variant: its numbers, and their paired differences to the first variant, pretraining seeds included."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -29,10 +29,10 @@ def line(scored: Scored, base: Scored, real: ExternalSet | None, seconds: float)
     differences: dict[str, Any] = {}
     result["simulated"] = {}
     for fraction in FRACTIONS:
-        own = simulated(scored, fraction)
+        own = simulated(scored.predictions, fraction)
         result["simulated"][str(fraction)] = shown(seeds.estimate(own))
         if compared:
-            differences[f"simulated {fraction}"] = shown(seeds.difference(own, simulated(base, fraction)))
+            differences[f"simulated {fraction}"] = shown(seeds.difference(own, simulated(base.predictions, fraction)))
     result["robustness"] = {}
     others = robust(base)
     for name, change in robust(scored).items():
@@ -52,11 +52,10 @@ def line(scored: Scored, base: Scored, real: ExternalSet | None, seconds: float)
     return result | {"seconds": round(seconds)}
 
 
-def simulated(scored: Scored, fraction: float) -> seeds.Trainings:
-    """Return the mean over the simulated tasks at one fraction of the labels."""
+def simulated(predictions: Sequence[Mapping[str, pl.DataFrame]], fraction: float) -> seeds.Trainings:
+    """Return the mean over the simulated tasks at one fraction of the labels, from the scores of each pretraining."""
     chosen = (pl.col("fraction") == fraction) & (pl.col("representation") == KIND)
-    tasks: Sequence[str] = list(scored.predictions[0])
-    return seeds.mean([seeds.trainings([one[task].filter(chosen) for one in scored.predictions]) for task in tasks])
+    return seeds.mean([seeds.trainings([one[task].filter(chosen) for one in predictions]) for task in predictions[0]])
 
 
 def robust(scored: Scored) -> dict[str, seeds.Trainings]:

@@ -85,16 +85,24 @@ def _score_simulated(
     """Write the predictions of each task, then those of disturbed records, which complete the folder."""
     disturbed = pl.DataFrame()
     for corpus in corpora:
-        ids = corpus.records["id"].to_list()
-        rows, valid = corpus.records["row"].to_numpy().astype(np.int64), corpus.records["valid"].to_numpy()
-        features = encode_rows(encoder, corpus.shards, rows, valid, config.embed.batch, names=[KIND])
+        ids, features = corpus.records["id"].to_list(), encoded(encoder, corpus, config)
         for task in tasks_of(corpus.source):
             joined = cohort(task, corpus.index, ids)
-            _, predictions = linear_probe.evaluate(joined, features, config.probe)
-            tables.write(predictions, folder / f"{task}.parquet")
+            tables.write(probed(joined, features, config), folder / f"{task}.parquet")
             if task == DISTURBED:
-                disturbed = _disturbed(encoder, joined, features[KIND], corpus, ids, config)
+                disturbed = _disturbed(encoder, joined, features, corpus, ids, config)
     tables.write(disturbed, folder / LAST)
+
+
+def encoded(encoder: Pretrained, corpus: Corpus, config: settings.Settings) -> np.ndarray:
+    """Return the features (N, D) of all records of a simulated corpus."""
+    rows, valid = corpus.records["row"].to_numpy().astype(np.int64), corpus.records["valid"].to_numpy()
+    return encode_rows(encoder, corpus.shards, rows, valid, config.embed.batch, names=[KIND])[KIND]
+
+
+def probed(joined: Cohort, features: np.ndarray, config: settings.Settings) -> pl.DataFrame:
+    """Return the test scores of a task."""
+    return linear_probe.evaluate(joined, {KIND: features}, config.probe)[1]
 
 
 def _disturbed(

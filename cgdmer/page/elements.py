@@ -107,7 +107,7 @@ def tiles(facts: Sequence[tuple[str, Child]]) -> Html:
 @cache
 def style() -> Html:
     """Return the style sheet; the colours of series come first, so that a line can be without a fill."""
-    return Html(series.rules() + "\n" + files("cgdmer.page").joinpath("style.css").read_text(encoding="utf-8"))
+    return Html(series.page_rules() + "\n" + files("cgdmer.page").joinpath("style.css").read_text(encoding="utf-8"))
 
 
 def document(title: str, *body: Child, description: str) -> str:

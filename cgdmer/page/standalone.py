@@ -16,7 +16,7 @@ STYLE = (
     "svg .bar,svg .dot,svg .band{stroke:none}.band{opacity:.16}"
     ".whisker{stroke:#1d2327}.tick{stroke-width:2.5}"
 )
-"""The light colours of style.css; the image has a background of its own, because the page's may be dark."""
+"""The light colours of the page; the image has a background of its own, because the page's may be dark."""
 
 
 @dataclass(frozen=True)
