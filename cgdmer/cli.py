@@ -70,7 +70,7 @@ def _add_pipeline(commands: help_page.Commands) -> None:
     run = commands.add_parser("run", help="run one stage of the pipeline outside DVC")
     run.add_argument("stage", metavar="STAGE", help="acquire, index, shards, validate, pretrain, ...")
     run.add_argument("items", metavar="ITEM", nargs="*", help="the source of the stage, or its encoder and source")
-    pipeline = commands.add_parser("pipeline", help="do what dvc repro does, with a stage on each CPU core")
+    pipeline = commands.add_parser("pipeline", help="run all stages as dvc repro does, one on each CPU core")
     pipeline.add_argument(
         "-j", "--jobs", type=int, metavar="N", help="stages at a time; default: one per core, at most 4"
     )

@@ -1,1 +1,1 @@
-"""The stages of dvc.yaml side by side: `dvc repro` runs one after the other, and many of them keep one core busy."""
+"""Run the stages of dvc.yaml side by side: `dvc repro` runs one at a time, and many of them use one core only."""

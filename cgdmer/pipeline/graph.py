@@ -21,13 +21,13 @@ class Graph:
     """In the order of dvc.yaml."""
 
     def ready(self, waiting: Collection[str], done: Collection[str]) -> str | None:
-        """Return the next of the waiting stages that can start after those that are done: the longest chain first."""
+        """Return the waiting stage to start next, the one with the longest chain behind it; None if all need others."""
         ready = [stage for stage in self.needs if stage in waiting and self.needs[stage].issubset(done)]
         return max(ready, key=lambda stage: self._chain[stage], default=None)
 
     @cached_property
     def _chain(self) -> dict[str, int]:
-        """How many stages wait behind a stage, one for another."""
+        """The length of the longest chain of stages that depends on each stage."""
         chain = dict.fromkeys(self.needs, 0)
         for stage in reversed(list(TopologicalSorter(self.needs).static_order())):
             for needed in self.needs[stage]:

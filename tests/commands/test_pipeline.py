@@ -26,7 +26,7 @@ time.sleep(600)
 
 
 class Recorder:
-    """Lanes that write down what they are told, and end stages at once."""
+    """Workers that write down what they are told, and end stages at once."""
 
     def __init__(self, fails: str = "") -> None:
         self.fails, self.stage, self.started = fails, None, []
@@ -42,7 +42,9 @@ class Recorder:
 
 @pytest.fixture
 def first_busy(monkeypatch):
-    monkeypatch.setattr(pipeline.lanes, "first_ended", lambda opened: next(lane for lane in opened if lane.stage))
+    monkeypatch.setattr(
+        pipeline.workers, "first_ended", lambda opened: next(worker for worker in opened if worker.stage)
+    )
 
 
 CHAIN = Graph({"a": frozenset(), "b": frozenset("a"), "c": frozenset(), "d": frozenset("bc")})
@@ -57,10 +59,10 @@ def test_every_stage_is_started_once_and_in_order(first_busy):
 
 
 def test_after_a_failure_no_other_stage_starts(first_busy):
-    lanes = [Recorder(fails="a"), Recorder()]
+    workers = [Recorder(fails="a"), Recorder()]
     with pytest.raises(pipeline.StageFailed) as caught:
-        pipeline.run(CHAIN, lanes)
-    assert lanes[0].started + lanes[1].started == ["a", "c"]
+        pipeline.run(CHAIN, workers)
+    assert workers[0].started + workers[1].started == ["a", "c"]
     assert "dvc repro --single-item a" in caught.value.fix
 
 
@@ -92,7 +94,7 @@ def test_a_stage_has_one_core_and_a_failed_one_is_named(tmp_path):
     process = call(tmp_path)
     output = process.communicate(timeout=120)[0]
     assert process.returncode == pipeline.StageFailed.code, output
-    assert "bad failed; what was printed above says why" in output
+    assert "bad failed: the reason was printed above" in output
     assert "exited with 3" in output
     ran = [tmp_path / name for name in ("one", "two") if (tmp_path / name).is_file()]
     assert ran

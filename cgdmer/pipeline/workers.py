@@ -1,7 +1,7 @@
-"""Lanes: processes that each reproduce one stage after another with DVC, on a CPU core of their own.
+"""Worker processes that reproduce one stage after another with DVC, each on a CPU core of its own.
 
-One core a lane, because operations on small arrays gain little from a second one, and because the numbers of a training
-then do not depend on how many cores a machine has.
+Each has one core because operations on small arrays gain little from a second one, and because the results of training
+then do not depend on the number of cores.
 """
 
 import os
@@ -16,23 +16,24 @@ GRACE = 60.0
 """Seconds that a stage has to save its work when it is stopped."""
 
 
-class Lane:
-    """A process on one core; it ends when its end of the pipe is closed, so also when this process is killed."""
+class Worker:
+    """A process on one core. It ends when this process closes the pipe or is killed."""
 
     def __init__(self, core: int) -> None:
         context = get_context("spawn")
         self.connection, theirs = context.Pipe()
-        self.process = context.Process(target=serve, args=(theirs, core), name=f"lane {core}")
+        self.process = context.Process(target=serve, args=(theirs, core), name=f"worker {core}")
         self.process.start()
         theirs.close()
         self.stage: str | None = None
 
     def start(self, stage: str) -> None:
+        """Reproduce a stage; `outcome` tells how it ended."""
         self.stage = stage
         self.connection.send(stage)
 
     def outcome(self) -> tuple[str, int]:
-        """Return the stage that has ended and DVC's exit code, or that of the process if it was killed."""
+        """Return the stage that has ended, with DVC's exit code or, if the worker was killed, that of the worker."""
         assert self.stage is not None
         stage, self.stage = self.stage, None
         try:
@@ -48,30 +49,30 @@ class Lane:
                 os.killpg(self.process.pid or 0, signal.SIGTERM)
 
 
-def first_ended(lanes: Iterable[Lane]) -> Lane:
-    """Wait until a busy lane has an outcome, and return it."""
-    busy = [lane for lane in lanes if lane.stage is not None]
-    ended = wait([lane.connection for lane in busy])
-    return next(lane for lane in busy if lane.connection in ended)
+def first_ended(workers: Iterable[Worker]) -> Worker:
+    """Wait until a busy worker has an outcome, and return that worker."""
+    busy = [worker for worker in workers if worker.stage is not None]
+    ended = wait([worker.connection for worker in busy])
+    return next(worker for worker in busy if worker.connection in ended)
 
 
 @contextmanager
-def opened(cores: Sequence[int]) -> Iterator[list[Lane]]:
-    """Open a lane on each core; on Ctrl-C, SIGTERM or an error, stop their stages and wait until they have saved."""
+def opened(cores: Sequence[int]) -> Iterator[list[Worker]]:
+    """Start a worker on each core; on Ctrl-C, SIGTERM or an error, stop the stages and wait until they have saved."""
     before = signal.signal(signal.SIGTERM, _interrupt)
-    lanes = [Lane(core) for core in cores]
+    workers = [Worker(core) for core in cores]
     try:
-        yield lanes
+        yield workers
     except BaseException:
-        for lane in lanes:
-            lane.stop()
+        for worker in workers:
+            worker.stop()
         raise
     finally:
         signal.signal(signal.SIGTERM, before)
-        for lane in lanes:
-            lane.connection.close()
-        for lane in lanes:
-            lane.process.join(GRACE)
+        for worker in workers:
+            worker.connection.close()
+        for worker in workers:
+            worker.process.join(GRACE)
 
 
 def _ignore(*_: object) -> None:
@@ -84,7 +85,7 @@ def _interrupt(*_: object) -> None:
 
 def serve(connection: Connection, core: int) -> None:
     """Reproduce the stages that arrive, on one core, and send DVC's exit code for each."""
-    os.setsid()  # Ctrl-C in a terminal reaches the stage once, by `Lane.stop`
+    os.setsid()  # Ctrl-C in a terminal reaches the stage once, by `Worker.stop`
     signal.signal(signal.SIGTERM, _ignore)  # DVC notes how the stage ended; a stage has the default again
     os.sched_setaffinity(0, {core})
     os.environ["OMP_NUM_THREADS"] = "1"
