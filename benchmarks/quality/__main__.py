@@ -2,13 +2,14 @@
 
 Run: CGDMER_DEVICES=2 python -m benchmarks.quality [--quick | --long] [VARIANT ...]
      CGDMER_DEVICES=1 python -m benchmarks.quality --first-line paper paper_contrastive_only paper_no_disentanglement
+     CGDMER_DEVICES=1 python -m benchmarks.quality --tremor paper paper_contrastive_only paper_no_disentanglement
 
 A VARIANT is `base`, the default, a name in benchmarks/quality/overlays, or a YAML file with settings over
 params/encoder.yaml. Each is pretrained several times; its macro AUROC on the demo's simulated tasks at 1, 10 and 100 %
 of the labels, on the real PTB-XL records at hand, and its change on disturbed records are compared with those of the
 first VARIANT. Intervals of differences contain records, label subsets and pretraining seeds. What is done is kept in
 .cgdmer/quality, and is done again if the code behind it has changed. With `--first-line`, pretraining reads only the
-line of each report that names the rhythm.
+line of each report that names the rhythm; with `--tremor`, every simulated record has tremor, in pretraining and tasks.
 """
 
 import argparse
@@ -18,7 +19,7 @@ import sys
 import time
 from contextlib import nullcontext
 
-from benchmarks.quality import corpora, first_lines, results, scoring
+from benchmarks.quality import corpora, first_lines, results, scoring, tremor
 from benchmarks.quality.variants import BASE, LONG, QUICK, find, known
 from cgdmer import paths
 from cgdmer.errors import CgdmerError
@@ -35,16 +36,20 @@ def main() -> int:
     size = parser.add_mutually_exclusive_group()
     size.add_argument("--quick", action="store_true", help=f"{QUICK.passes:,} record passes, the default")
     size.add_argument("--long", action="store_true", help=f"{LONG.passes:,} record passes")
-    parser.add_argument("--first-line", action="store_true", help="pretrain on the first line of each report")
+    data = parser.add_mutually_exclusive_group()
+    data.add_argument("--first-line", action="store_true", help="pretrain on the first line of each report")
+    data.add_argument("--tremor", action="store_true", help="all simulated patients tremble")
     options = parser.parse_args()
-    work = WORK / "first_line" if options.first_line else WORK
+    work = WORK / ("first_line" if options.first_line else "tremor" if options.tremor else "")
     logging.basicConfig(format="%(message)s", stream=sys.stderr)
     logging.getLogger("cgdmer").setLevel(logging.INFO)
     try:
         variants = [find(name, LONG if options.long else QUICK) for name in options.variants]
-        base = None
-        with first_lines.read_alone() if options.first_line else nullcontext():
+        base, form = None, variants[0].config(0).signal
+        read = first_lines.read_alone() if options.first_line else tremor.recorded(form) if options.tremor else None
+        with read or nullcontext():
             simulated, real = corpora.simulated(WORK), corpora.real(variants[0].config(0), work)
+            simulated = tremor.of_patients(simulated, form) if options.tremor else simulated
             for variant in variants:
                 begin = time.monotonic()
                 scored = scoring.score(variant, simulated, real, work)

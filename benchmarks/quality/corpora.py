@@ -1,16 +1,16 @@
 """What encoders are scored on: the demo's simulated benchmark corpora, and the real recordings at hand."""
 
 import logging
-import shutil
-from collections.abc import Iterator
-from contextlib import chdir, contextmanager
+from contextlib import chdir
 from dataclasses import dataclass
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import polars as pl
 
 from cgdmer import environment, paths, settings, stages, tables
 from cgdmer.encoders.chunks import assigned
+from cgdmer.evaluation.robustness_features import Change
 from cgdmer.external import benchmarks
 from cgdmer.external.external_set import ExternalSet
 from cgdmer.files import work_key
@@ -29,6 +29,8 @@ class Corpus:
     records: pl.DataFrame
     """Columns row, id, split and valid."""
     index: pl.DataFrame
+    change: Change | None = None
+    """What is done to every record before it is encoded."""
 
 
 def simulated(work: Path) -> list[Corpus]:
@@ -60,13 +62,6 @@ def real(config: settings.Settings, work: Path) -> ExternalSet | None:
     if not copies:
         log.warning("no real %s: CGDMER_RAW_ROOT is not set, or holds no copy", REAL)
         return None
-    with scratch(work / "real") as folder:
-        return benchmarks.read(REAL, copies, config, config.signal, folder)
-
-
-@contextmanager
-def scratch(folder: Path) -> Iterator[Path]:
-    """Yield a folder that is removed before and after."""
-    shutil.rmtree(folder, ignore_errors=True)
-    yield folder
-    shutil.rmtree(folder, ignore_errors=True)
+    work.mkdir(parents=True, exist_ok=True)
+    with TemporaryDirectory(prefix="real-", dir=work) as folder:
+        return benchmarks.read(REAL, copies, config, config.signal, Path(folder))

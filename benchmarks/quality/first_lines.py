@@ -9,8 +9,8 @@ from contextlib import contextmanager
 from functools import cached_property
 from unittest.mock import patch
 
-from cgdmer import environment, report_text
-from cgdmer.errors import ConfigError
+from benchmarks.quality import one_process
+from cgdmer import report_text
 from cgdmer.simulator import Case
 from cgdmer.streams import reference
 from cgdmer.streams.blocks import Block
@@ -24,12 +24,7 @@ def first(report: str) -> str:
 @contextmanager
 def read_alone() -> Iterator[None]:
     """Let the tokenizer and the training read first lines only; ConfigError if other processes would train."""
-    if environment.read().devices != "1":
-        raise ConfigError(
-            f"--first-line trains in one process, and CGDMER_DEVICES={environment.read().devices}",
-            allowed="1",
-            fix="export CGDMER_DEVICES=1",
-        )
+    one_process.require("--first-line")
     whole = reference.report
 
     def drawn(case: Case, seed: int, number: int) -> str:

@@ -13,10 +13,9 @@ from benchmarks.quality.corpora import Corpus
 from benchmarks.quality.variants import Variant
 from cgdmer import settings, tables
 from cgdmer.commands import train_encoder, training_code
-from cgdmer.encoders.encoding import encode_rows
 from cgdmer.encoders.pretrained import Pretrained, open_folder
 from cgdmer.evaluation import robustness
-from cgdmer.evaluation.disturbances import disturb, name_of
+from cgdmer.evaluation.disturbances import Disturbance, disturb, name_of
 from cgdmer.evaluation.robustness_features import EmbeddedRecords
 from cgdmer.external import scoring as external
 from cgdmer.external.external_set import ExternalSet
@@ -90,14 +89,13 @@ def _score_simulated(
             joined = cohort(task, corpus.index, ids)
             tables.write(probed(joined, features, config), folder / f"{task}.parquet")
             if task == DISTURBED:
-                disturbed = _disturbed(encoder, joined, features, corpus, ids, config)
+                disturbed = _disturbed(encoder, joined, features, corpus, config)
     tables.write(disturbed, folder / LAST)
 
 
 def encoded(encoder: Pretrained, corpus: Corpus, config: settings.Settings) -> np.ndarray:
     """Return the features (N, D) of all records of a simulated corpus."""
-    rows, valid = corpus.records["row"].to_numpy().astype(np.int64), corpus.records["valid"].to_numpy()
-    return encode_rows(encoder, corpus.shards, rows, valid, config.embed.batch, names=[KIND])[KIND]
+    return _records(encoder, corpus, config).encode(KIND, None, corpus.change or _nothing)
 
 
 def probed(joined: Cohort, features: np.ndarray, config: settings.Settings) -> pl.DataFrame:
@@ -106,13 +104,25 @@ def probed(joined: Cohort, features: np.ndarray, config: settings.Settings) -> p
 
 
 def _disturbed(
-    encoder: Pretrained, joined: Cohort, clean: np.ndarray, corpus: Corpus, ids: list[str], config: settings.Settings
+    encoder: Pretrained, joined: Cohort, clean: np.ndarray, corpus: Corpus, config: settings.Settings
 ) -> pl.DataFrame:
     """Return the test scores without and under each disturbance, by `condition`."""
-    records = EmbeddedRecords(encoder, corpus.shards, corpus.source, ids, config.embed.batch)
-    disturbed = {}
+    records, usual, disturbed = _records(encoder, corpus, config), corpus.change or _nothing, {}
+
+    def change(signal: np.ndarray, valid: np.ndarray, ids: list[str], *, added: Disturbance) -> np.ndarray:
+        return disturb(usual(signal, valid, ids), valid, ids, added, encoder.form, config.robustness.seed)
+
     for disturbance in DISTURBANCES:
-        change = partial(disturb, disturbance=disturbance, form=encoder.form, seed=config.robustness.seed)
-        disturbed[name_of(disturbance)] = records.encode(KIND, None, change, split="test")
+        once = partial(change, added=disturbance)
+        disturbed[name_of(disturbance)] = records.encode(KIND, None, once, split="test")
     ((_, predictions),) = robustness.evaluate([joined], {robustness.CLEAN: clean}, disturbed, config.probe)
     return predictions.with_columns(pl.lit(0, pl.Int32).alias("seed"))
+
+
+def _records(encoder: Pretrained, corpus: Corpus, config: settings.Settings) -> EmbeddedRecords:
+    ids = corpus.records["id"].to_list()
+    return EmbeddedRecords(encoder, corpus.shards, corpus.source, ids, config.embed.batch)
+
+
+def _nothing(signal: np.ndarray, valid: np.ndarray, ids: list[str]) -> np.ndarray:
+    return signal

@@ -22,6 +22,11 @@ BURST = 0.5
 """Seconds over which muscle noise swells and fades."""
 WANDER_HZ = (0.05, 0.5)
 """Range of the frequencies of breathing and slow movement."""
+TREMOR_HZ, SWELL_HZ = (4.0, 7.0), (0.1, 0.4)
+"""Ranges of the frequency of a tremor at rest, one for the whole body, and of how fast it swells and fades."""
+LIMB_ELECTRODES = 3
+ON_CHEST, HARMONIC = 0.3, 0.4
+"""Amplitude of tremor at the chest electrodes, and of its second harmonic, relative to that on the limbs."""
 
 
 def name_of(disturbance: Disturbance) -> str:
@@ -30,7 +35,7 @@ def name_of(disturbance: Disturbance) -> str:
         return " and ".join(disturbance.electrodes) + " exchanged"
     if isinstance(disturbance, Drop):
         return f"{disturbance.leads} lead{'' if disturbance.leads == 1 else 's'} lost"
-    words = {"white": "white noise", "muscle": "muscle noise", "wander": "baseline wander"}
+    words = {"white": "white noise", "muscle": "muscle noise", "wander": "baseline wander", "tremor": "tremor"}
     return f"{words[disturbance.kind]} {disturbance.mv:g} mV"
 
 
@@ -69,10 +74,24 @@ def noise(disturbance: Noise, samples: int, fs: float, draw: np.random.Generator
         time = np.arange(samples) / fs
         phase = 2 * np.pi * (draw.uniform(*WANDER_HZ, (len(ELECTRODES), 1)) * time + draw.random((len(ELECTRODES), 1)))
         return (disturbance.mv * np.sin(phase)).astype(np.float32)
+    if disturbance.kind == "tremor":
+        return (disturbance.mv * tremor(samples, fs, draw)).astype(np.float32)
     white = draw.standard_normal(shape)
     if disturbance.kind == "muscle":
         white = bursts(white, fs, draw)
     return (disturbance.mv * white).astype(np.float32)
+
+
+def tremor(samples: int, fs: float, draw: np.random.Generator) -> np.ndarray:
+    """Return tremor at the nine electrodes (9, samples), at most `1 + HARMONIC` in size: one frequency, many phases."""
+    time, each = np.arange(samples) / fs, (len(ELECTRODES), 1)
+    turns = draw.uniform(*TREMOR_HZ) * time + draw.random(each)
+    shaken = np.sin(2 * np.pi * turns) + HARMONIC * np.sin(4 * np.pi * turns + 2 * np.pi * draw.random(each))
+    swell = 0.5 + 0.5 * np.sin(2 * np.pi * (draw.uniform(*SWELL_HZ) * time + draw.random()))
+    size = draw.uniform(0.3, 1.0, each)
+    size[LIMB_ELECTRODES:] *= ON_CHEST
+    out: np.ndarray = size * swell * shaken
+    return out
 
 
 def bursts(white: np.ndarray, fs: float, draw: np.random.Generator) -> np.ndarray:

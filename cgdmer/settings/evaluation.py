@@ -71,10 +71,11 @@ class Probe(Section):
 class Noise(Section):
     """Noise that is added at every electrode before filtering, drawn for each record."""
 
-    kind: Literal["white", "muscle", "wander"]
-    """`white` has all frequencies, `muscle` comes in bursts above 20 Hz, `wander` is baseline wander below 0.5 Hz."""
+    kind: Literal["white", "muscle", "wander", "tremor"]
+    """`white` has all frequencies, `muscle` comes in bursts above 20 Hz, `wander` is baseline wander below
+    0.5 Hz, `tremor` is that of limbs at rest, 4 to 7 Hz."""
     mv: float = Field(gt=0)
-    """Root mean square of `white` and `muscle`, amplitude of `wander`, in mV."""
+    """Root mean square of `white` and `muscle`, amplitude of `wander` and `tremor`, in mV."""
 
 
 class Exchange(Section):

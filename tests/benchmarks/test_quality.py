@@ -8,7 +8,7 @@ import polars as pl
 import pytest
 
 from benchmarks.quality import __main__ as command
-from benchmarks.quality import corpora, first_lines, results, scoring
+from benchmarks.quality import corpora, first_lines, results, scoring, tremor
 from benchmarks.quality.scoring import Scored
 from benchmarks.quality.variants import BASE, FOLDER, QUICK, Budget, find
 from cgdmer import stage_code
@@ -17,7 +17,8 @@ from cgdmer.errors import ConfigError
 from cgdmer.evaluation import robustness
 from cgdmer.external.external_set import ExternalSet, Labels, Origin
 from cgdmer.probing import comparison, metrics
-from cgdmer.streams.blocks import Block
+from cgdmer.streams import stream
+from cgdmer.streams.blocks import Block, Key, simulate_block
 from cgdmer.streams.reference import draw_reference
 
 TASKS = ("ptb_xl_super", "csn")
@@ -52,10 +53,11 @@ def test_the_key_changes_with_the_code_that_trains_and_scores_with_the_code_that
     assert not {stage_code.file_of(name) for name in stage_code.reached({f"cgdmer.{name}" for name in scores})} - paths
 
 
-def test_first_lines_with_several_processes_are_refused_before_any_work(monkeypatch, capsys):
+@pytest.mark.parametrize("option", ["--first-line", "--tremor"])
+def test_other_data_with_several_processes_is_refused_before_any_work(option, monkeypatch, capsys):
     monkeypatch.setenv("CGDMER_DEVICES", "2")
     monkeypatch.setattr(corpora, "simulated", lambda *_: pytest.fail("corpora were simulated"))
-    monkeypatch.setattr("sys.argv", ["quality", "--first-line"])
+    monkeypatch.setattr("sys.argv", ["quality", option])
     assert command.main() == 2
     assert "export CGDMER_DEVICES=1" in capsys.readouterr().err
 
@@ -160,3 +162,27 @@ def test_first_lines_are_refused_where_other_processes_train(monkeypatch):
     monkeypatch.setenv("CGDMER_DEVICES", "2")
     with pytest.raises(ConfigError, match="CGDMER_DEVICES=1"), first_lines.read_alone():
         pass
+
+
+def test_tremor_is_in_the_records_that_pretraining_and_the_tasks_read_and_in_nothing_else(tmp_path, monkeypatch):
+    monkeypatch.setenv("CGDMER_DEVICES", "1")
+    form, key, population = find(BASE, QUICK).config(0).signal, Key(5, 64), "textbook"
+    simulate_block(key, population, form, tmp_path)
+    still = stream.read_block(key, tmp_path)
+    with tremor.recorded(form):
+        shaken, again = stream.read_block(key, tmp_path), stream.read_block(key, tmp_path)
+    added = (shaken.signal.astype(np.float32) - still.signal) / 1000
+    np.testing.assert_array_equal(shaken.signal, again.signal)
+    power = np.square(np.abs(np.fft.rfft(added[:, :2]))).sum((0, 1))
+    frequency = np.fft.rfftfreq(form.samples, 1 / form.fs)
+    assert power[(frequency > 3) & (frequency < 15)].sum() > 0.95 * power.sum()
+    assert 0.05 < added[:, :2].std() < tremor.TREMOR.mv
+    assert shaken.reports == still.reports
+    np.testing.assert_array_equal(shaken.measured, still.measured)
+    np.testing.assert_array_equal(stream.read_block(key, tmp_path).signal, still.signal)
+
+    corpus = corpora.Corpus("csn", None, pl.DataFrame(), pl.DataFrame())
+    (trembling,) = tremor.of_patients([corpus], form)
+    signal = still.signal[:2].astype(np.float32) / 1000
+    assert np.abs(trembling.change(signal, still.valid[:2], ["a", "b"]) - signal).max() > 0.1
+    assert corpus.change is None

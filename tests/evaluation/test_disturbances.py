@@ -62,7 +62,20 @@ def test_muscle_noise_is_fast_and_comes_in_bursts_and_wander_is_slow():
     assert power[frequency < 0.6].sum() > 0.95 * power.sum()
 
 
-@pytest.mark.parametrize("kind", ["white", "muscle", "wander"])
+def test_tremor_has_one_frequency_and_its_harmonic_and_is_stronger_on_the_limbs():
+    shaken = noise(Noise(kind="tremor", mv=0.4), 4000, 100.0, np.random.default_rng(4))
+    power, frequency = np.square(np.abs(np.fft.rfft(shaken))), np.fft.rfftfreq(4000, 0.01)
+    strongest = frequency[power.argmax(1)]
+    assert (abs(strongest - strongest[0]) < 0.5).all(), "all electrodes tremble at one frequency"
+    assert 3.5 < strongest[0] < 7.5
+    near = (abs(frequency - strongest[0]) < 1) | (abs(frequency - 2 * strongest[0]) < 1)
+    assert power[:, near].sum() > 0.99 * power.sum()
+    peaks = np.abs(shaken).max(1)
+    assert peaks.max() < 0.4 * 1.4
+    assert peaks[:3].mean() > 2 * peaks[3:].mean()
+
+
+@pytest.mark.parametrize("kind", ["white", "muscle", "wander", "tremor"])
 def test_noise_keeps_limb_identities_padding_and_leads_that_were_not_recorded(potentials, kind):
     signal = LEADS_OF_ELECTRODES @ potentials
     signal[2, :, 300:] = 0
