@@ -4,6 +4,7 @@ Each has one core because operations on small arrays gain little from a second o
 then do not depend on the number of cores.
 """
 
+import logging
 import os
 import signal
 import sys
@@ -14,6 +15,8 @@ from multiprocessing.connection import Connection, wait
 
 GRACE = 60.0
 """Seconds that a stage has to save its work when it is stopped."""
+CHATTY = ("dvc.dvcfile", "dvc.repo.scm_context")
+"""Loggers that tell after every stage that dvc.lock has changed, and how to commit it."""
 
 
 class Worker:
@@ -92,6 +95,8 @@ def serve(connection: Connection, core: int) -> None:
     sys.stdout.reconfigure(line_buffering=True)  # type: ignore[union-attr]
     from dvc.cli import main  # type: ignore[import-untyped]
 
+    for name in CHATTY:
+        logging.getLogger(name).setLevel(logging.WARNING)
     with suppress(EOFError, KeyboardInterrupt, BrokenPipeError):
         while True:
             stage = connection.recv()

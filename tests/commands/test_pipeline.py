@@ -102,6 +102,8 @@ def test_a_stage_has_one_core_and_a_failed_one_is_named(tmp_path):
     (tmp_path / "bad.py").write_text(WRITE.format("bad"))
     output = call(tmp_path).communicate(timeout=120)[0]
     assert "3 stages are up to date" in output
+    assert "Running stage 'bad'" in output
+    assert "Updating lock file" not in output, "DVC says so after every stage"
     assert (tmp_path / "bad").is_file()
 
 
