@@ -42,7 +42,8 @@ def main() -> int:
     options = parser.parse_args()
     work = WORK / ("first_line" if options.first_line else "tremor" if options.tremor else "")
     logging.basicConfig(format="%(message)s", stream=sys.stderr)
-    logging.getLogger("cgdmer").setLevel(logging.INFO)
+    for name in ("cgdmer", "benchmarks"):
+        logging.getLogger(name).setLevel(logging.INFO)
     try:
         variants = [find(name, LONG if options.long else QUICK) for name in options.variants]
         base, form = None, variants[0].config(0).signal
