@@ -1,6 +1,6 @@
 """Score variants of the method after a small fixed budget of training; one JSON line per variant.
 
-Run: CGDMER_DEVICES=2 python -m benchmarks.quality [--quick | --long] [VARIANT ...]
+Run: CGDMER_DEVICES=2 python -m benchmarks.quality [--quick | --long] [--pretrainings N] [VARIANT ...]
      CGDMER_DEVICES=1 python -m benchmarks.quality --first-line paper paper_contrastive_only paper_no_disentanglement
      CGDMER_DEVICES=1 python -m benchmarks.quality --tremor paper paper_contrastive_only paper_no_disentanglement
 
@@ -18,6 +18,7 @@ import logging
 import sys
 import time
 from contextlib import nullcontext
+from dataclasses import replace
 
 from benchmarks.quality import corpora, first_lines, results, scoring, tremor
 from benchmarks.quality.variants import BASE, LONG, QUICK, find, known
@@ -28,24 +29,14 @@ WORK = paths.STATE / "quality"
 
 
 def main() -> int:
-    parser = argparse.ArgumentParser(prog="python -m benchmarks.quality", description=__doc__.splitlines()[0])
-    parser.add_argument(
-        "variants", nargs="*", default=[BASE], metavar="VARIANT",
-        help=f"{BASE} (the default), a YAML file, or {', '.join(known())}; the first one is compared with the others",
-    )  # fmt: skip
-    size = parser.add_mutually_exclusive_group()
-    size.add_argument("--quick", action="store_true", help=f"{QUICK.passes:,} record passes, the default")
-    size.add_argument("--long", action="store_true", help=f"{LONG.passes:,} record passes")
-    data = parser.add_mutually_exclusive_group()
-    data.add_argument("--first-line", action="store_true", help="pretrain on the first line of each report")
-    data.add_argument("--tremor", action="store_true", help="all simulated patients tremble")
-    options = parser.parse_args()
+    options = arguments()
     work = WORK / ("first_line" if options.first_line else "tremor" if options.tremor else "")
     logging.basicConfig(format="%(message)s", stream=sys.stderr)
     for name in ("cgdmer", "benchmarks"):
         logging.getLogger(name).setLevel(logging.INFO)
     try:
-        variants = [find(name, LONG if options.long else QUICK) for name in options.variants]
+        budget = replace(LONG if options.long else QUICK, seeds=options.pretrainings)
+        variants = [find(name, budget) for name in options.variants]
         base, form = None, variants[0].config(0).signal
         read = first_lines.read_alone() if options.first_line else tremor.recorded(form) if options.tremor else None
         with read or nullcontext():
@@ -60,6 +51,25 @@ def main() -> int:
         print(error, file=sys.stderr)
         return error.code
     return 0
+
+
+def arguments() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(prog="python -m benchmarks.quality", description=__doc__.splitlines()[0])
+    parser.add_argument(
+        "variants", nargs="*", default=[BASE], metavar="VARIANT",
+        help=f"{BASE} (the default), a YAML file, or {', '.join(known())}; the first one is compared with the others",
+    )  # fmt: skip
+    size = parser.add_mutually_exclusive_group()
+    size.add_argument("--quick", action="store_true", help=f"{QUICK.passes:,} record passes, the default")
+    size.add_argument("--long", action="store_true", help=f"{LONG.passes:,} record passes")
+    parser.add_argument(
+        "--pretrainings", type=int, choices=range(1, 11), default=QUICK.seeds, metavar="N",
+        help=f"of each variant, 1 to 10 (default {QUICK.seeds})",
+    )  # fmt: skip
+    data = parser.add_mutually_exclusive_group()
+    data.add_argument("--first-line", action="store_true", help="pretrain on the first line of each report")
+    data.add_argument("--tremor", action="store_true", help="all simulated patients tremble")
+    return parser.parse_args()
 
 
 if __name__ == "__main__":
