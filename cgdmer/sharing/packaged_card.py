@@ -1,5 +1,6 @@
 """The model card of a packaged encoder: every number comes from `about.json` and `config.json`."""
 
+import re
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
@@ -17,6 +18,8 @@ from cgdmer.tables import TASKS
 USE = """Research on 12-lead ECGs: frozen features for linear probes, retrieval and zero-shot scores, and a baseline to
 compare with. It is **not a medical device**: it has not been evaluated for patient care, and no decision about a person
 may rest on it."""
+LEAD_SET = re.compile(r"(\d+) leads? \(")
+"""The name of a condition with fewer leads, such as `2 leads (I, II)`."""
 LICENCE = "mit"
 """Of packaged weights: that of this package."""
 CODE = """```python
@@ -141,13 +144,19 @@ def _disturbed(about: About) -> str:
     names = _names(name for changes in about.disturbed.values() for name in changes)
     rows = [
         [condition, *(f"{changes[name]:+.3f}" if name in changes else "-" for name in names)]
-        for condition, changes in about.disturbed.items()
+        for condition, changes in sorted(about.disturbed.items(), key=lambda item: _leads_first(item[0]))
     ]
     intro = (
         "Change of the macro AUROC from twelve clean leads, mean over the simulated tasks, pooled features, all "
         "labels: new probes for fewer leads, the probes of clean records for disturbances."
     )
     return f"{intro}\n\n{_table(['Condition', *names], rows)}"
+
+
+def _leads_first(condition: str) -> tuple[bool, int, str]:
+    """Return where a condition stands in the table: lead sets from the largest down, then disturbances by name."""
+    leads = LEAD_SET.match(condition)
+    return leads is None, -int(leads[1]) if leads else 0, condition
 
 
 def _real(about: About) -> str:

@@ -123,6 +123,13 @@ def test_what_disturbances_change_comes_onto_the_card_once_every_task_has_it(tmp
     assert "| white noise 0.1 mV | -0.030 | -0.200 |" in text
 
 
+def test_the_card_lists_lead_sets_from_the_largest_down_whatever_the_order_of_the_file():
+    names = ["1 lead (I)", "12 leads (all)", "2 leads (I, II)", "3 leads lost", "white noise 0.1 mV"]
+    stated = About("0", "", "", {}, about.Half(0, 0, 0.0, 1.0), {}, disturbed={name: {"a": 0.0} for name in names})
+    rows = [line.split(" | ")[0].removeprefix("| ") for line in packaged_card._disturbed(stated).splitlines()]
+    assert rows[-5:] == ["12 leads (all)", "2 leads (I, II)", "1 lead (I)", "3 leads lost", "white noise 0.1 mV"]
+
+
 def test_without_a_word_the_shipped_encoder_is_loaded(shipped):
     encoder = cgdmer.load_encoder()
     assert (encoder.name, encoder.digest) == ("cgdmer_base", weights.digest(shipped))
