@@ -1,11 +1,13 @@
 """What encoders are scored on: the demo's simulated benchmark corpora, and the real recordings at hand."""
 
 import logging
+from collections.abc import Sequence
 from contextlib import chdir
 from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
+import numpy as np
 import polars as pl
 
 from cgdmer import environment, paths, settings, stages, tables
@@ -20,6 +22,11 @@ REAL = "ptb_xl"
 log = logging.getLogger(__name__)
 
 
+def as_recorded(signal: np.ndarray, valid: np.ndarray, ids: Sequence[str]) -> np.ndarray:
+    """Return the signals (B, 12, T) unchanged."""
+    return signal
+
+
 @dataclass(frozen=True)
 class Corpus:
     """One simulated corpus: its shards, its records and its labels."""
@@ -29,8 +36,8 @@ class Corpus:
     records: pl.DataFrame
     """Columns row, id, split and valid."""
     index: pl.DataFrame
-    change: Change | None = None
-    """What is done to every record before it is encoded."""
+    change: Change = as_recorded
+    """What is done to records before they are encoded."""
 
 
 def simulated(work: Path) -> list[Corpus]:

@@ -95,7 +95,7 @@ def _score_simulated(
 
 def encoded(encoder: Pretrained, corpus: Corpus, config: settings.Settings) -> np.ndarray:
     """Return the features (N, D) of all records of a simulated corpus."""
-    return _records(encoder, corpus, config).encode(KIND, None, corpus.change or _nothing)
+    return _records(encoder, corpus, config).encode(KIND, None, corpus.change)
 
 
 def probed(joined: Cohort, features: np.ndarray, config: settings.Settings) -> pl.DataFrame:
@@ -107,10 +107,11 @@ def _disturbed(
     encoder: Pretrained, joined: Cohort, clean: np.ndarray, corpus: Corpus, config: settings.Settings
 ) -> pl.DataFrame:
     """Return the test scores without and under each disturbance, by `condition`."""
-    records, usual, disturbed = _records(encoder, corpus, config), corpus.change or _nothing, {}
+    records, disturbed = _records(encoder, corpus, config), {}
 
     def change(signal: np.ndarray, valid: np.ndarray, ids: list[str], *, added: Disturbance) -> np.ndarray:
-        return disturb(usual(signal, valid, ids), valid, ids, added, encoder.form, config.robustness.seed)
+        signal = corpus.change(signal, valid, ids)
+        return disturb(signal, valid, ids, added, encoder.form, config.robustness.seed)
 
     for disturbance in DISTURBANCES:
         once = partial(change, added=disturbance)
@@ -122,7 +123,3 @@ def _disturbed(
 def _records(encoder: Pretrained, corpus: Corpus, config: settings.Settings) -> EmbeddedRecords:
     ids = corpus.records["id"].to_list()
     return EmbeddedRecords(encoder, corpus.shards, corpus.source, ids, config.embed.batch)
-
-
-def _nothing(signal: np.ndarray, valid: np.ndarray, ids: list[str]) -> np.ndarray:
-    return signal
