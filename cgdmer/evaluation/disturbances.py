@@ -25,6 +25,7 @@ WANDER_HZ = (0.05, 0.5)
 TREMOR_HZ, SWELL_HZ = (4.0, 7.0), (0.1, 0.4)
 """Ranges of the frequency of a tremor at rest, one for the whole body, and of how fast it swells and fades."""
 LIMB_ELECTRODES = 3
+"""The first of `ELECTRODES` are those on the limbs."""
 ON_CHEST, HARMONIC = 0.3, 0.4
 """Amplitude of tremor at the chest electrodes, and of its second harmonic, relative to that on the limbs."""
 
