@@ -40,7 +40,10 @@ def read(dvc: str) -> Graph:
     done = subprocess.run([dvc, "dag", "--dot"], capture_output=True, text=True, check=False)
     if done.returncode:
         reason = done.stderr.strip().removeprefix("ERROR: ").splitlines() or ["no reason given"]
-        raise DataError(f"DVC cannot read the pipeline: {reason[0]}", fix="dvc dag")
+        raise DataError(
+            f"DVC cannot read the pipeline: {reason[0]}",
+            fix="cd to the folder that holds dvc.yaml; there, `dvc dag` prints the graph",
+        )
     return parse(done.stdout)
 
 
