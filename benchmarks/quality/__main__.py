@@ -19,6 +19,7 @@ import sys
 import time
 from contextlib import nullcontext
 from dataclasses import replace
+from functools import partial
 
 from benchmarks.quality import corpora, first_lines, results, scoring, tremor
 from benchmarks.quality.variants import BASE, LONG, QUICK, find, known
@@ -26,11 +27,13 @@ from cgdmer import paths
 from cgdmer.errors import CgdmerError
 
 WORK = paths.STATE / "quality"
+FIRST_LINE, TREMOR = "first_line", "tremor"
+"""Options that change the data, and the folders of their results."""
 
 
 def main() -> int:
     options = arguments()
-    work = WORK / ("first_line" if options.first_line else "tremor" if options.tremor else "")
+    work = WORK / options.data
     logging.basicConfig(format="%(message)s", stream=sys.stderr)
     for name in ("cgdmer", "benchmarks"):
         logging.getLogger(name).setLevel(logging.INFO)
@@ -38,10 +41,11 @@ def main() -> int:
         budget = replace(LONG if options.long else QUICK, seeds=options.pretrainings)
         variants = [find(name, budget) for name in options.variants]
         base, form = None, variants[0].config(0).signal
-        read = first_lines.read_alone() if options.first_line else tremor.recorded(form) if options.tremor else None
-        with read or nullcontext():
+        changed = {FIRST_LINE: first_lines.read_alone, TREMOR: partial(tremor.recorded, form)}
+        with changed.get(options.data, nullcontext)():
             simulated, real = corpora.simulated(WORK), corpora.real(variants[0].config(0), work)
-            simulated = tremor.of_patients(simulated, form) if options.tremor else simulated
+            if options.data == TREMOR:
+                simulated = tremor.of_patients(simulated, form)
             for variant in variants:
                 begin = time.monotonic()
                 scored = scoring.score(variant, simulated, real, work)
@@ -67,8 +71,13 @@ def arguments() -> argparse.Namespace:
         help=f"of each variant, 1 to 10 (default {QUICK.seeds})",
     )  # fmt: skip
     data = parser.add_mutually_exclusive_group()
-    data.add_argument("--first-line", action="store_true", help="pretrain on the first line of each report")
-    data.add_argument("--tremor", action="store_true", help="all simulated patients tremble")
+    data.add_argument(
+        "--first-line", dest="data", action="store_const", const=FIRST_LINE, default="",
+        help="pretrain on the first line of each report",
+    )  # fmt: skip
+    data.add_argument(
+        "--tremor", dest="data", action="store_const", const=TREMOR, help="all simulated patients tremble"
+    )  # fmt: skip
     return parser.parse_args()
 
 
