@@ -1,4 +1,4 @@
-"""Options that change what training reads work in the process that trains alone."""
+"""Some options change what training reads in this process only, so no other process may train."""
 
 from cgdmer import environment
 from cgdmer.errors import ConfigError
