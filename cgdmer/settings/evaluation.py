@@ -75,7 +75,8 @@ class Noise(Section):
     """`white` has all frequencies, `muscle` comes in bursts above 20 Hz, `wander` is baseline wander below
     0.5 Hz, `tremor` shakes the limbs at 4 to 7 Hz."""
     mv: float = Field(gt=0)
-    """Root mean square of `white` and `muscle`, largest amplitude of `wander` and of the fundamental of `tremor`, in mV."""
+    """Root mean square of `white` and `muscle`, largest amplitude of `wander` and of the fundamental of `tremor`,
+    in mV."""
 
 
 class Exchange(Section):
