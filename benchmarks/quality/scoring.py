@@ -31,6 +31,7 @@ LAST = "disturbed.parquet"
 """Written last: a folder that holds it is complete."""
 DISTURBANCES = (
     settings.Noise(kind="white", mv=0.1), settings.Noise(kind="wander", mv=1.0), settings.Drop(kind="drop", leads=3),
+    settings.Exchange(kind="exchange", electrodes=["RA", "LA"]),
 )  # fmt: skip
 CODE = ("embeddings.py", "encoders", "evaluation", "json_dataclass.py", "probing", "protocol.py", "results.py")
 """Files and folders of the package that score simulated tasks, beside those that train."""

@@ -33,6 +33,7 @@ from cgdmer.probing.representations import REPRESENTATIONS
 from cgdmer.report.cross_validation import markdown
 from cgdmer.shards import Shards, concatenate, open_shards
 from cgdmer.training import Records, fit, join, threads
+from cgdmer.training.exchanging import exchanging
 from cgdmer.training.pretraining_set import choose, open_pretraining_set
 
 SOURCE, TASK = "ptb_xl", "ptb_xl_super"
@@ -155,12 +156,13 @@ def continue_pretraining(
     real = np.tile(real, max(1, round(len(pretraining_rows) / len(real))))
     rows = np.concatenate([pretraining_rows, real])
     statements = config.objective.statements > 0
-    source = Records(concatenate([pretraining, records.shards]), rows, network.tokenizer, statements=statements)
+    pairs = Records(concatenate([pretraining, records.shards]), rows, network.tokenizer, statements=statements)
+    source = exchanging(pairs, len(pairs), config.augmentation, config.train, network.tokenizer)
     task = Objective(network, config.objective, config.augmentation)
     world, scratch = join(), folder / f"training-{fold}"
     log.info("fold %d: %d pretraining records, %d real ones", fold, len(pretraining_rows), len(real))
     with threads(world.size):
-        fit(task, source, (len(source), 0), config.train, world=world, folder=scratch)
+        fit(task, source, (len(pairs), 0), config.train, world=world, folder=scratch)
     features = encode(of_network(network, form, config.embed), records, config.embed.batch)
     embeddings.write(stored, records.frame["id"].to_list(), features, {"fold": fold})
     shutil.rmtree(scratch)

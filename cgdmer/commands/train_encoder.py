@@ -52,7 +52,9 @@ def is_trained(made: str) -> bool:
 
 def open_data(description: dict[str, Any], sections: Sections) -> tuple[TrainingData, dict[str, Any]]:
     """Open the records that a description of `describe` names."""
-    return of_stream(description, sections.train, sections.objective, sections.signal), description
+    return of_stream(
+        description, sections.train, sections.objective, sections.signal, sections.augmentation
+    ), description
 
 
 def read() -> tuple[settings.Settings, dict[str, Any]]:

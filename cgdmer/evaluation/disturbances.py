@@ -6,13 +6,13 @@ same filter as every record. The random draw of a record depends on its id and t
 
 import hashlib
 from collections.abc import Sequence
-from itertools import product
 
 import numpy as np
 
 from cgdmer.settings import Drop, Exchange, Noise, Signal
+from cgdmer.signals.electrodes import exchanged_leads
 from cgdmer.signals.filters import band_pass
-from cgdmer.signals.leads import ELECTRODES, LEADS, LEADS_OF_ELECTRODES
+from cgdmer.signals.leads import ELECTRODES, LEADS_OF_ELECTRODES
 
 Disturbance = Noise | Exchange | Drop
 
@@ -48,7 +48,7 @@ def disturb(
     A lead that is zero throughout was not recorded and stays zero.
     """
     if isinstance(disturbance, Exchange):
-        sources, signs = exchanged(disturbance.electrodes)
+        sources, signs = exchanged_leads(disturbance.electrodes)
         return np.ascontiguousarray(signal[:, sources] * signs[:, None])
     out = signal.astype(np.float32, copy=True)
     for record, count, name in zip(out, valid, ids, strict=True):
@@ -106,21 +106,3 @@ def bursts(white: np.ndarray, fs: float, draw: np.random.Generator) -> np.ndarra
     shaped = np.fft.irfft(spectrum, n=samples, axis=1) * swell
     unit: np.ndarray = shaped / np.maximum(np.sqrt(np.square(shaped).mean(axis=1, keepdims=True)), 1e-12)
     return unit
-
-
-def exchanged(electrodes: Sequence[str]) -> tuple[list[int], np.ndarray]:
-    """Return which lead each lead shows after the exchange, and with which sign (12,); RA with LA inverts lead I.
-
-    Wilson's terminal is the mean of the limb electrodes, so exchanging those does not change the chest leads.
-    """
-    first, second = (ELECTRODES.index(name) for name in electrodes)
-    order = list(range(len(ELECTRODES)))
-    order[first], order[second] = second, first
-    exchanged_leads = LEADS_OF_ELECTRODES[:, order]
-    sources, signs = [], []
-    for row in exchanged_leads:
-        pair = product(range(len(LEADS)), (1.0, -1.0))
-        lead, sign = next((k, s) for k, s in pair if np.allclose(row, s * LEADS_OF_ELECTRODES[k], atol=1e-6))
-        sources.append(lead)
-        signs.append(sign)
-    return sources, np.array(signs, dtype=np.float32)

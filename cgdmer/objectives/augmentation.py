@@ -1,7 +1,7 @@
 """Disturbances of the ECG that the encoder reads in training: noise, gain, lost leads. The target stays clean.
 
 Noise is added at the nine electrodes, so the identities between limb leads hold as in a real recording, and so does one
-gain for all limb leads. Electrodes are never exchanged: the report would no longer be true.
+gain for all limb leads. Exchanged electrodes change the report too: see `training/exchanging.py`.
 
 Letters: B records, L leads, T samples.
 """

@@ -138,10 +138,14 @@ class Augmentation(Section):
     lost_leads: float = Field(default=0.0, ge=0, le=1)
     """Probability that a record loses leads: each with a probability of up to 0.4, never all. A lost lead counts as
     missing and is not reconstructed."""
+    exchanged_electrodes: float = Field(default=0.0, ge=0, le=1)
+    """Probability that two electrodes are exchanged: in three of five cases those of the arms, otherwise other limbs or
+    neighbours on the chest. The report then begins with a statement of the exchange, in English, and after one on the
+    limbs it does not name the axis. The target is the record as it shows after the exchange."""
 
     @property
     def on(self) -> bool:
-        """True if any disturbance is switched on."""
+        """True if a disturbance of the signal alone, which leaves its report as it is, is switched on."""
         return max(self.noise, self.wander, self.mains, self.gain, self.chest_gain, self.lost_leads) > 0
 
 

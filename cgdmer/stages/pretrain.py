@@ -65,7 +65,7 @@ OpenData = Callable[[Sections], tuple[TrainingData, dict[str, Any]]]
 def open_corpora(sections: Sections) -> tuple[TrainingData, dict[str, Any]]:
     """Open the corpora of the pipeline's pretraining set."""
     shards, description = open_pretraining_set(sections.signal)
-    return of_shards(shards, sections.train, sections.objective), description
+    return of_shards(shards, sections.train, sections.objective, sections.augmentation), description
 
 
 def start(sections: Sections, open_data: OpenData, destination: Destination) -> None:

@@ -1,6 +1,5 @@
 """The source of simulated records: workers simulate ahead of training, never more than a pool and its shift."""
 
-import hashlib
 import threading
 import time
 from collections.abc import Iterator, Sequence
@@ -24,7 +23,7 @@ from cgdmer.streams import blocks
 from cgdmer.streams.blocks import Block, Key, read_block, simulate_block
 from cgdmer.streams.plan import SlidingPlan
 from cgdmer.streams.reference import Reference
-from cgdmer.training.records import complete, mix_seed
+from cgdmer.training.records import complete, mix_seed, number_of
 from cgdmer.training.statements import Statements
 
 PATIENCE = 900.0
@@ -91,9 +90,12 @@ class Stream:
         batch["measurements"] = torch.from_numpy(self.reference.standardise(measured))
         batch["amplitudes"] = torch.from_numpy(np.stack([loaded.block.amplitudes[row] for loaded, row in taken]))
         if self.statements is not None:
-            stepwise = [loaded.block.reports[row] for loaded, row in map(self._record, wanted.tolist())]
-            self.statements.add_to(batch, texts, stepwise)
+            self.statements.add_to(batch, texts, self.texts(wanted))
         return batch
+
+    def texts(self, positions: np.ndarray) -> list[str]:
+        """Return the reports of the records with the numbers `positions`."""
+        return [loaded.block.reports[row] for loaded, row in map(self._record, positions.tolist())]
 
     def _record(self, number: int) -> tuple[Loaded, int]:
         """Return the block of a record and its row there."""
@@ -180,11 +182,6 @@ def padded(rows: Sequence[np.ndarray], pad: int) -> np.ndarray:
     for row, ids in zip(out, rows, strict=True):
         row[: len(ids)] = ids
     return out
-
-
-def number_of(text: str) -> int:
-    """Return a number that is the same for equal texts only, in every process."""
-    return int.from_bytes(hashlib.sha256(text.encode()).digest()[:8], "little") >> 1
 
 
 @contextmanager

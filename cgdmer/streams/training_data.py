@@ -2,22 +2,26 @@
 
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 from cgdmer import paths, settings
 from cgdmer.distributed import World
 from cgdmer.models.tokens import Tokenizer
+from cgdmer.streams import amplitudes
 from cgdmer.streams.plan import SlidingPlan
 from cgdmer.streams.reference import draw_reference
 from cgdmer.streams.stream import open_stream
 from cgdmer.streams.unlabelled import Mixed, MixedPlan, read_recordings
+from cgdmer.training.exchanging import exchanging
 from cgdmer.training.training_data import Opened, TrainingData
 
 
 def of_stream(
-    description: Mapping[str, Any], train: settings.Train, objective: settings.Objective, signal: settings.Signal
-) -> TrainingData:
+    description: Mapping[str, Any], train: settings.Train, objective: settings.Objective, signal: settings.Signal,
+    augmentation: settings.Augmentation,
+) -> TrainingData:  # fmt: skip
     """Return the simulated records that a description of the pretraining set names, and its recordings if any."""
     simulated = settings.Simulated(**description["simulated"])
     sets: dict[str, Any] = description.get("recordings", {})
@@ -30,12 +34,14 @@ def of_stream(
     def opened(tokenizer: Tokenizer | None, folder: Path, world: World) -> Iterator[Opened]:
         statements = objective.statements > 0
         with open_stream(plan, signal, tokenizer, reference, folder / "stream", world, statements=statements) as stream:
+            measure = partial(amplitudes.measure_all, fs=signal.fs)
+            source = exchanging(stream, plan.records, augmentation, train, tokenizer, measure)
             if not sets:
-                yield stream, plan
+                yield source, plan
                 return
             recordings = read_recordings([paths.recordings(digest) for digest in sets.values()])
             mixed = MixedPlan(plan, len(recordings), count, first, train.seed)
-            yield Mixed(stream, recordings, first, tokenizer, signal.fs), mixed
+            yield Mixed(source, recordings, first, tokenizer, signal.fs), mixed
 
     def named(numbers: Sequence[int]) -> list[str]:
         kind = f"simulated record {{}} of seed {simulated.seed}"

@@ -61,11 +61,12 @@ class Records:
         report = torch.from_numpy(self.report_of_row[pairs["row"].numpy()].astype(np.int64))
         batch = complete(pairs, report, self.pad, few_widths=self.few_widths)
         if self.statements is not None:
-            texts = self._texts(positions)
-            self.statements.add_to(batch, texts, texts if step is None else self._texts(step))
+            texts = self.texts(positions)
+            self.statements.add_to(batch, texts, texts if step is None else self.texts(step))
         return batch
 
-    def _texts(self, positions: np.ndarray) -> list[str]:
+    def texts(self, positions: np.ndarray) -> list[str]:
+        """Return the cleaned reports of the records at `positions`."""
         return [self.reports[code] for code in self.report_of_row[self.pairs.rows[positions]]]
 
 
@@ -152,6 +153,11 @@ class MicroBatch:
 def mix_seed(*values: object) -> int:
     """Return a 63-bit seed from any values; when any of them changes, the seed becomes an unrelated one."""
     return int.from_bytes(hashlib.sha256(repr(values).encode()).digest()[:8], "little") >> 1
+
+
+def number_of(text: str) -> int:
+    """Return a number that is the same for equal texts only, in every process."""
+    return int.from_bytes(hashlib.sha256(text.encode()).digest()[:8], "little") >> 1
 
 
 def split_micro_batches(positions: np.ndarray, accumulate: int, ranks: int) -> list[tuple[list[np.ndarray], float]]:

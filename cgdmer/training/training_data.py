@@ -10,6 +10,7 @@ from cgdmer import settings
 from cgdmer.distributed import World
 from cgdmer.models.tokens import Tokenizer
 from cgdmer.shards import Shards
+from cgdmer.training.exchanging import exchanging
 from cgdmer.training.loop import Plan, Source
 from cgdmer.training.pretraining_set import choose
 from cgdmer.training.records import Records
@@ -33,13 +34,16 @@ class TrainingData:
     """What the model's config says about the records."""
 
 
-def of_shards(shards: Shards, train: settings.Train, objective: settings.Objective) -> TrainingData:
+def of_shards(
+    shards: Shards, train: settings.Train, objective: settings.Objective, augmentation: settings.Augmentation
+) -> TrainingData:  # fmt: skip
     """Return the records of corpora that have a report."""
     rows, sizes = choose(shards, train)
 
     @contextmanager
     def opened(tokenizer: Tokenizer | None, folder: Path, world: World) -> Iterator[Opened]:
-        yield Records(shards, rows, tokenizer, statements=objective.statements > 0, few_widths=train.compile), None
+        records = Records(shards, rows, tokenizer, statements=objective.statements > 0, few_widths=train.compile)
+        yield exchanging(records, sizes[0], augmentation, train, tokenizer), None
 
     def named(numbers: Sequence[int]) -> list[str]:
         records = shards.columns("id")[list(numbers)]
