@@ -15,7 +15,7 @@ from cgdmer.encoders.chunks import assigned
 from cgdmer.evaluation.robustness_features import Change
 from cgdmer.external import benchmarks
 from cgdmer.external.external_set import ExternalSet
-from cgdmer.files import work_key
+from cgdmer.files import exclusive_lock, work_key
 from cgdmer.shards import Shards, open_shards
 
 REAL = "ptb_xl"
@@ -41,14 +41,14 @@ class Corpus:
 
 
 def simulated(work: Path) -> list[Corpus]:
-    """Return the benchmark corpora of the demo, simulated into `work` the first time."""
+    """Return the benchmark corpora of the demo, simulated into `work` the first time; other processes wait for them."""
     content = settings.read(Path("params/demo.yaml"))
     for corpus in content["corpora"].values():
         corpus["way"] = "simulate"
     demo = settings.parse(content)
     folder = (work / f"corpora-{work_key(content['corpora'], content['index'], content['signal'])}").absolute()
     folder.mkdir(parents=True, exist_ok=True)
-    with chdir(folder):
+    with exclusive_lock(folder / ".lock"), chdir(folder):
         for source in demo.matrix.benchmarks:
             if not (paths.shards(source) / "manifest.json").is_file():
                 for stage in ("acquire", "index", "shards"):
