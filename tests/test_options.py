@@ -119,7 +119,8 @@ def test_measured_values_are_averaged_over_the_known_ones_of_the_batch(name):
     with torch.no_grad():
         task.heads[name].weight.normal_()
     batch, noise = options.batch(task), options.noise(task)
-    outputs = task.model(batch, noise, task.augmentation(batch, noise))
+    later = task.augmentation.shifted(batch, noise)
+    outputs = task.model(later, noise, task.augmentation(later, noise))
     predicted, true = task.heads[name](outputs["ecg_pooled"]), batch[name]
     known = ~true.isnan()
     expected = F.smooth_l1_loss(predicted[known], true[known])

@@ -49,11 +49,14 @@ def release_memory():
     gc.collect()
 
 
+AUGMENTATION = {
+    **dict.fromkeys(["noise", "wander", "mains", "shift"], 1.0), "gain": 0.1, "chest_gain": 0.1, "lost_leads": 0.5,
+}  # fmt: skip
 OPTIONS = {
     "model": {"pooling": "statistics"},
     "masking": {"light_ratio": 0.25},
     "objective": {"statements": 0.5, "measurements": 1.0, "amplitudes": 1.0, "cross_reconstruction": 0.5},
-    "augmentation": {"noise": 1.0, "wander": 1.0, "mains": 1.0, "gain": 0.1, "chest_gain": 0.1, "lost_leads": 0.5},
+    "augmentation": AUGMENTATION,
 }
 """Every option of the method; mains hum needs the sampling rate of `paper`."""
 

@@ -1,4 +1,6 @@
-"""Disturbances of the ECG that the encoder reads in training: noise, gain, lost leads. The target stays clean.
+"""Disturbances of the ECG that the encoder reads in training: noise, gain, lost leads, a later beginning.
+
+The target stays clean, but begins as late.
 
 Noise is added at the nine electrodes, so the identities between limb leads hold as in a real recording, and so does one
 gain for all limb leads. Exchanged electrodes change the report too: see `training/exchanging.py`.
@@ -56,7 +58,7 @@ class Augmentation(nn.Module):
             return source(records, *shape, generator=generator, device=generator.device)
 
         white = {"white": draw("normal", len(ELECTRODES), self.samples)} if self.settings.noise > 0 else {}
-        return white | {
+        others = {
             "of_noise": draw("uniform", 3),  # whether there is any, whether it is muscle noise, its amplitude
             "of_burst": draw("uniform", 2, len(ELECTRODES), 1),  # frequency and phase
             "of_wander": draw("uniform", 2),  # whether there is any, its amplitude
@@ -67,6 +69,20 @@ class Augmentation(nn.Module):
             "of_loss": draw("uniform", 2),  # whether leads are lost, the probability of each
             "lost": draw("uniform", len(LEADS)),
         }
+        return white | others | ({"shift": draw("uniform")} if self.settings.shift > 0 else {})
+
+    def shifted(self, batch: Batch, noise: Noise) -> Batch:
+        """Return the batch with records that begin later and are padded at their end; none is `full` any more."""
+        if self.settings.shift == 0:
+            return batch
+        signal, samples = batch["signal"], batch["signal"].shape[2]
+        later = (noise["shift"] * self.settings.shift * self.fs).long()  # (B,)
+        begin = torch.minimum(later, batch["valid"].long() // 2)  # (B,)
+        valid = (batch["valid"] - begin).to(batch["valid"].dtype)  # (B,)
+        time = torch.arange(samples, device=signal.device) + begin[:, None]  # (B, T)
+        moved = signal.gather(2, time.clamp(max=samples - 1)[:, None, :].expand_as(signal))  # (B, 12, T)
+        moved = moved * samples_inside(valid, samples)[:, None, :]  # (B, 12, T)
+        return cast(Batch, {**batch, "signal": moved, "valid": valid, "full": False})
 
     def forward(self, batch: Batch, noise: Noise) -> Batch:
         """Return the batch with disturbed signals, float mV (B, 12, T), and lost leads marked as missing.

@@ -83,7 +83,10 @@ class Objective(nn.Module):
         (b, E) that those terms compare.
         """
         rank_layout = rank_layout or RankLayout((len(batch["signal"]),))
-        disturbed = self.augmentation(batch, noise) if self.training and self.augmentation is not None else None
+        disturbed = None
+        if self.training and self.augmentation is not None:
+            batch = self.augmentation.shifted(batch, noise)
+            disturbed = self.augmentation(batch, noise)
         outputs = self.model(batch, noise, disturbed) | self.facts(batch)
         with torch.autocast(batch["signal"].device.type, enabled=False):  # losses are computed in fp32
             in_fp32 = {name: _float(value) for name, value in outputs.items()}

@@ -139,6 +139,9 @@ class Simulated(Section):
     passes: int = Field(default=4, ge=1)
     """How often each record is shown; must divide `pool`. Simulating a record costs about a quarter of training on it,
     so showing it several times is faster. The first and last `pool` records of a training are shown less often."""
+    shortest: float | None = Field(default=None, gt=0)
+    """Length in seconds of the shortest records: each is drawn uniformly between this and `signal.seconds`. Empty: all
+    have `signal.seconds`."""
 
     @field_validator("passes")
     @classmethod

@@ -142,11 +142,14 @@ class Augmentation(Section):
     """Probability that two electrodes are exchanged: in three of five cases those of the arms, otherwise other limbs or
     neighbours on the chest. The report then begins with a statement of the exchange, in English, and after one on the
     limbs it does not name the axis. The target is the record as it shows after the exchange."""
+    shift: float = Field(default=0.0, ge=0)
+    """Longest time in seconds by which a record begins later, drawn uniformly and at most half of the record. Its
+    beginning is cut off, from the target too, and as much padding follows its end."""
 
     @property
     def on(self) -> bool:
         """True if a disturbance of the signal alone, which leaves its report as it is, is switched on."""
-        return max(self.noise, self.wander, self.mains, self.gain, self.chest_gain, self.lost_leads) > 0
+        return max(self.noise, self.wander, self.mains, self.gain, self.chest_gain, self.lost_leads, self.shift) > 0
 
 
 class Objective(Section):

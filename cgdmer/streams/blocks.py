@@ -10,15 +10,18 @@ import numpy as np
 
 from cgdmer.errors import CgdmerError, DataError
 from cgdmer.files import atomic
-from cgdmer.settings import Signal
+from cgdmer.settings import Signal, Simulated
 from cgdmer.signals import LEADS, canonical
 from cgdmer.simulator import draw_cases, simulate
+from cgdmer.simulator.findings import stream
 from cgdmer.streams import amplitudes, reference
 
 RECORDS = 64
 """Records per block."""
 FS = 500.0
 """Sampling rate in Hz at which records are simulated."""
+LENGTH = 4
+"""Random stream of a record for its length; the simulator has 0 to 3."""
 
 
 @dataclass(frozen=True)
@@ -57,18 +60,26 @@ class Block:
         return texts
 
 
-def simulate_block(key: Key, population: str, form: Signal, folder: Path) -> None:
+def lengths(key: Key, simulated: Simulated, form: Signal) -> list[float]:
+    """Return the lengths in seconds of the records of a block (n,)."""
+    if simulated.shortest is None or simulated.shortest >= form.seconds:
+        return [form.seconds] * RECORDS
+    numbers = range(key.first, key.first + RECORDS)
+    return [stream(key.seed, number, LENGTH).uniform(simulated.shortest, form.seconds) for number in numbers]
+
+
+def simulate_block(key: Key, simulated: Simulated, form: Signal, folder: Path) -> None:
     """Write a block, unless it is there; DataError names the record that cannot be brought into canonical form."""
     if key.path(folder).is_file():
         return
-    cases = draw_cases(key.seed, key.first, RECORDS, population)
+    cases, seconds = draw_cases(key.seed, key.first, RECORDS, simulated.population), lengths(key, simulated, form)
     rows, valid = np.zeros((RECORDS, len(LEADS), form.samples), np.int16), np.zeros(RECORDS, np.int32)
     missing = np.zeros((RECORDS, len(LEADS)), bool)
     for index, case in enumerate(cases):
         number = key.first + index
         try:
-            recorded = simulate([case], key.seed, number, form.seconds, FS)[0]
-            row = canonical(recorded.astype(np.float32) / 1000, FS, LEADS, form, form.seconds)
+            recorded = simulate([case], key.seed, number, seconds[index], FS)[0]
+            row = canonical(recorded.astype(np.float32) / 1000, FS, LEADS, form, seconds[index])
         except (CgdmerError, ValueError, ArithmeticError) as error:
             raise DataError(
                 f"simulated record {number} of seed {key.seed} is not usable: {error}",
@@ -80,7 +91,7 @@ def simulate_block(key: Key, population: str, form: Signal, folder: Path) -> Non
     reports = [reference.report(case, key.seed, key.first + index) for index, case in enumerate(cases)]
     text = np.frombuffer(json.dumps(reports).encode(), np.uint8)
     with atomic(key.path(folder)) as temporary:
-        measured = reference.measurements(cases, key.seed, key.first, form.seconds)
+        measured = reference.measurements(cases, key.seed, key.first, seconds)
         heights = amplitudes.measure_all(rows, valid, missing, form.fs)
         np.savez(temporary, signal=rows, valid=valid, missing=missing, measured=measured, amplitudes=heights, text=text)
 

@@ -13,6 +13,8 @@ from cgdmer.simulator import Case, draw_cases, report_lines, rr_intervals
 
 RECORDS = 20_000
 """Records of the first draw. They are drawn and not simulated, which takes a second."""
+SECONDS = 10.0
+"""Length of the records of the first draw, as far as their beats count."""
 WITHOUT_PR = frozenset({"atrial_fibrillation", "atrial_flutter", "paced", "supraventricular_tachycardia"})
 """Rhythms in which no P wave leads to each QRS complex, so that there is no PR interval."""
 
@@ -51,12 +53,17 @@ def report(case: Case, seed: int, number: int) -> str:
     return report_text.clean(report_lines(case, seed, number))
 
 
-def measurements(cases: Sequence[Case], seed: int, first: int, seconds: float = 10.0) -> np.ndarray:
+def measurements(cases: Sequence[Case], seed: int, first: int, seconds: Sequence[float] | None = None) -> np.ndarray:
     """Return the true measurements of records from number `first` on in the order of `MEASUREMENTS`, float64 (n, M).
 
-    NaN where there is no PR interval, or too few beats for their variation.
+    `seconds` are the lengths of the records, `SECONDS` by default. NaN where there is no PR interval, or too few beats
+    for their variation.
     """
-    beats = [beat_variation(rr_intervals(case, seed, first + index, seconds)) for index, case in enumerate(cases)]
+    lengths = seconds or [SECONDS] * len(cases)
+    beats = [
+        beat_variation(rr_intervals(case, seed, first + index, length))
+        for index, (case, length) in enumerate(zip(cases, lengths, strict=True))
+    ]
     columns = {
         "log_rr": [math.log(60 / case.heart_rate) for case in cases],
         "rr_deviation": [one[0] for one in beats],

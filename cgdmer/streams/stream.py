@@ -123,9 +123,7 @@ class Stream:
 
     def _submit(self, key: Key) -> None:
         if self._is_own(key) and key not in self._submitted:
-            self._submitted[key] = self.workers.submit(
-                simulate_block, key, self.plan.simulated.population, self.form, self.folder
-            )
+            self._submitted[key] = self.workers.submit(simulate_block, key, self.plan.simulated, self.form, self.folder)
 
     def _is_own(self, key: Key) -> bool:
         """Return True if this rank simulates a block; held-out records are simulated by the rank that measures."""

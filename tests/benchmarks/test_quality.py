@@ -17,6 +17,7 @@ from cgdmer.errors import ConfigError
 from cgdmer.evaluation import robustness
 from cgdmer.external.external_set import ExternalSet, Labels, Origin
 from cgdmer.probing import comparison, metrics
+from cgdmer.settings import Simulated
 from cgdmer.streams import stream
 from cgdmer.streams.blocks import Block, Key, simulate_block
 from cgdmer.streams.reference import draw_reference
@@ -166,8 +167,8 @@ def test_first_lines_are_refused_where_other_processes_train(monkeypatch):
 
 def test_tremor_is_in_the_records_that_pretraining_and_the_tasks_read_and_in_nothing_else(tmp_path, monkeypatch):
     monkeypatch.setenv("CGDMER_DEVICES", "1")
-    form, key, population = find(BASE, QUICK).config(0).signal, Key(5, 64), "textbook"
-    simulate_block(key, population, form, tmp_path)
+    form, key = find(BASE, QUICK).config(0).signal, Key(5, 64)
+    simulate_block(key, Simulated(), form, tmp_path)
     still = stream.read_block(key, tmp_path)
     with tremor.recorded(form):
         shaken, again = stream.read_block(key, tmp_path), stream.read_block(key, tmp_path)

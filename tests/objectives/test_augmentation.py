@@ -145,3 +145,29 @@ def test_half_precision_around_it_changes_nothing():
 def test_mains_hum_needs_a_sampling_rate_that_holds_it():
     with pytest.raises(ConfigError, match=r"signal\.fs above 120"):
         Augmentation(Settings(mains=0.1), Signal(fs=100.0))
+
+
+def test_a_record_begins_later_and_ends_in_padding():
+    records = batch(256, short=True)
+    augmentation = Augmentation(Settings(shift=2.0), SIGNAL)
+    noise = augmentation.draw(256, torch.Generator().manual_seed(0))
+    later = augmentation.shifted(records, noise)
+    begin = (records["valid"] - later["valid"]).tolist()
+    assert 400 < max(begin) < 500
+    assert max(begin[::2]) == 350  # half of a record of 700 samples
+    assert min(begin) < 20
+    for row, cut in enumerate(begin):
+        valid = int(records["valid"][row])
+        assert torch.equal(later["signal"][row, :, : valid - cut], records["signal"][row, :, cut:valid])
+        assert not later["signal"][row, :, valid - cut :].any()
+    assert later["signal"].dtype == records["signal"].dtype
+    assert not later["full"]
+
+
+def test_without_shift_nothing_moves_and_other_draws_are_the_same():
+    records, plain = batch(8), Augmentation(Settings(noise=0.5), SIGNAL)
+    assert plain.shifted(records, {}) is records
+    moving = Augmentation(Settings(noise=0.5, shift=1.0), SIGNAL)
+    drawn, also = (one.draw(8, torch.Generator().manual_seed(3)) for one in (plain, moving))
+    assert set(also) - set(drawn) == {"shift"}
+    assert all(torch.equal(also[name], value) for name, value in drawn.items())

@@ -14,7 +14,7 @@ from cgdmer.models import tokens
 from cgdmer.objectives.targets import MEASUREMENTS
 from cgdmer.signals import LEADS, canonical
 from cgdmer.simulator import draw_cases, report_lines, simulate
-from cgdmer.streams import SlidingPlan, blocks, draw_reference, open_stream
+from cgdmer.streams import SlidingPlan, blocks, draw_reference, open_stream, reference
 from cgdmer.streams import stream as stream_module
 from cgdmer.streams.blocks import Key, read_block, simulate_block
 
@@ -123,6 +123,20 @@ def test_ranks_share_the_blocks(tmp_path):
             assert torch.equal(stream(PLAN(0))["signal"], alone(PLAN(0))["signal"])
 
 
+def test_records_of_many_lengths_are_those_of_a_simulation_as_long_as_they_are(tmp_path):
+    shortest = SIMULATED.model_copy(update={"shortest": 1.5})
+    simulate_block(Key(5, 64), shortest, example.SIGNAL, tmp_path)
+    block, seconds = read_block(Key(5, 64), tmp_path), blocks.lengths(Key(5, 64), shortest, example.SIGNAL)
+    assert 1.5 <= min(seconds) < 1.7
+    assert 3.8 < max(seconds) < 4.0
+    assert np.abs(block.valid - np.array(seconds) * example.SIGNAL.fs).max() <= 1
+    [case] = draw_cases(5, 64, 1)
+    recorded = simulate([case], 5, 64, seconds[0])[0].astype(np.float32) / 1000
+    assert np.array_equal(block.signal[0], canonical(recorded, 500.0, LEADS, example.SIGNAL, seconds[0]).signal)
+    np.testing.assert_array_equal(block.measured[:1], reference.measurements([case], 5, 64, seconds[:1]))
+    assert blocks.lengths(Key(5, 64), SIMULATED, example.SIGNAL) == [4.0] * 64
+
+
 def test_a_record_that_cannot_be_used_is_named(tmp_path, monkeypatch):
     number = 64 + 9
 
@@ -133,7 +147,7 @@ def test_a_record_that_cannot_be_used_is_named(tmp_path, monkeypatch):
 
     monkeypatch.setattr(blocks, "simulate", refuse)
     with pytest.raises(DataError, match=f"record {number} of seed 5 .* no such heart"):
-        simulate_block(Key(5, 64), "textbook", example.SIGNAL, tmp_path)
+        simulate_block(Key(5, 64), SIMULATED, example.SIGNAL, tmp_path)
     assert not list(tmp_path.iterdir())
 
 
@@ -148,7 +162,7 @@ def test_the_error_of_a_worker_reaches_the_training(tmp_path):
 
 @pytest.mark.parametrize("harm", ["torn", "flipped"])
 def test_a_damaged_block_is_refused(tmp_path, harm):
-    simulate_block(Key(5, 0), "textbook", example.SIGNAL, tmp_path)
+    simulate_block(Key(5, 0), SIMULATED, example.SIGNAL, tmp_path)
     path = Key(5, 0).path(tmp_path)
     content = bytearray(path.read_bytes())
     content[len(content) // 2] ^= 4

@@ -12,7 +12,7 @@ from support import example_pool as example
 MODEL = example.MODEL.model_copy(update={"pooling": "statistics"})
 MASKING = settings.Masking(light_ratio=0.25)
 OBJECTIVE = settings.Objective(statements=0.5, measurements=2.0, amplitudes=1.5, cross_reconstruction=0.3)
-AUGMENTATION = settings.Augmentation(noise=0.5, wander=0.4, gain=0.15, chest_gain=0.1, lost_leads=0.5)
+AUGMENTATION = settings.Augmentation(noise=0.5, wander=0.4, gain=0.15, chest_gain=0.1, lost_leads=0.5, shift=0.5)
 
 
 def task(objective=OBJECTIVE, masking=MASKING, augmentation=AUGMENTATION, model=MODEL) -> Objective:
