@@ -17,6 +17,8 @@ from cgdmer.results import Interval, rounded
 
 LEAST = 30
 """Fewest training records, and fewest scored ones, with which a measurement is probed."""
+LEAST_TO_CHOOSE = 5
+"""Fewest validation records, which choose the penalty of a probe."""
 Features = Mapping[str, np.ndarray]
 """Features (N, D) by representation."""
 
@@ -62,8 +64,8 @@ def measure(
     """Probe every measurement from every representation; `parts` are one split, or the folds of a cross-validation.
 
     An encoder is one or several sets of weights, whose results are averaged; a replicate draws sets too. The scored
-    records of all parts are scored together. Left out are measurements of fewer than `LEAST` records and values that
-    all records share.
+    records of all parts are scored together. Left out are measurements of fewer than `LEAST` records, or
+    `LEAST_TO_CHOOSE` of validation, and values that all records share.
     """
     asked = questions(records, parts, replicates)
     answers: dict[str, dict[str, dict[str, MeasuredBy]]] = {question.name: {} for question in asked}
@@ -90,6 +92,8 @@ def questions(records: Records, parts: Sequence[Part], replicates: int) -> list[
         own = [Part(*(rows[np.isfinite(values[rows])] for rows in (p.train, p.val, p.test))) for p in parts]
         test = np.concatenate([part.test for part in own])
         if min(len(test), *(len(part.train) for part in own)) < LEAST or np.ptp(values[test]) == 0:
+            continue
+        if min(len(part.val) for part in own) < LEAST_TO_CHOOSE:
             continue
         counts = resampled([records.patients[row] for row in test], replicates)
         asked.append(Question(name, encoded(name, values), own, counts))

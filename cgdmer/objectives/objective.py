@@ -242,7 +242,8 @@ class Objective(nn.Module):
     def errors_by_leads(self, outputs: Outputs, rank_layout: RankLayout) -> dict[str, Tensor]:
         """Return the reconstruction errors of limb and of chest leads, for the log.
 
-        They differ because any two limb leads determine the other four.
+        They differ because any two limb leads determine the other four. A record that hides no patch of these leads
+        counts as 0, as happens with light masks, so that micro-batches and ranks add up.
         """
         if "predicted_patches" not in outputs:
             return {}

@@ -35,34 +35,45 @@ class Difference(Interval):
         return multiplicity.detectable(self.se, self.df)
 
 
+KEYS = ("seed", "id")
+"""Columns that identify a row of predictions of one fraction and one representation."""
+
+
 def compare(first: pl.DataFrame, second: pl.DataFrame, replicates: int = 1000) -> Difference:
     """Compare two prediction tables, each filtered to one fraction and one representation.
 
     Records and training subsets are resampled together, so what is hard for both encoders cancels. DataError unless
-    both tables hold the same records, seeds and classes.
+    both tables hold the same records, seeds, classes and labels.
     """
     return difference(*paired(first, second, replicates))
 
 
 def compare_tasks(pairs: Mapping[str, tuple[np.floating, np.ndarray]]) -> Difference:
-    """Return the difference of the mean over tasks from the results of `paired`; tasks are resampled independently."""
+    """Return the difference of the mean over tasks from the results of `paired`.
+
+    Records are drawn by their position in the test set, so tasks of equal size are resampled together.
+    """
     points = [point for point, _ in pairs.values()]
     return difference(np.mean(points), np.nanmean([drawn for _, drawn in pairs.values()], axis=0))
 
 
 def paired(first: pl.DataFrame, second: pl.DataFrame, replicates: int = 1000) -> tuple[np.floating, np.ndarray]:
     """Return the difference in macro AUROC and its replicates (B,)."""
-    keys = ["seed", "id"]
-    first, second = first.sort(keys), second.sort(keys)
-    if first.columns != second.columns or not first.select(keys).equals(second.select(keys)) or first.is_empty():
+    first, second = first.sort(KEYS), second.sort(KEYS)
+    if first.is_empty() or first.columns != second.columns or not truth(first).equals(truth(second)):
         raise DataError(
-            f"the predictions are not of the same records and seeds ({first.height} and {second.height} rows)",
-            allowed="two encoders probed on one task at the same fraction and seeds",
+            f"the predictions are not of the same records, labels and seeds ({first.height} and {second.height} rows)",
+            allowed="two encoders probed on one task at the same fraction and seeds, with the same labels",
             fix="dvc repro probe",
         )
     points, drawn = macros(first, replicates)
     others, other_drawn = macros(second, replicates)
     return (points - others).mean(), bootstrap.over_seeds(drawn - other_drawn)
+
+
+def truth(predictions: pl.DataFrame) -> pl.DataFrame:
+    """Return what two methods must share to be compared: seeds, ids and labels."""
+    return predictions.select(*KEYS, "^label/.*$")
 
 
 def difference(point: SupportsFloat, differences: np.ndarray) -> Difference:

@@ -111,7 +111,7 @@ def evaluate(
                 linear_probe.summarise(cohort, [run], counts, [SEED]),
                 max_over_test_epochs=rounded(max(history.aurocs(cohort.test.labels, "test"))),
                 epochs=len(history.val),
-                positional=positional(cohort, history, rows) if crossed else None,
+                positional=positional(protocol, cohort, matrix, rows) if crossed else None,
             )
             tables.append(linear_probe.predictions(cohort, run, fraction, name))
     head = linear_probe.head(cohort, probe.protocol)
@@ -153,19 +153,29 @@ class History:
         return linear_probe.Run(SEED, rows, None, self.val[best], self.test[best])
 
 
-def positional(cohort: Cohort, history: History, rows: np.ndarray) -> Positional:
-    """Score with labels read by position: three outputs of Sub are compared with other classes' labels."""
+def positional(protocol: Protocol, cohort: Cohort, features: np.ndarray, rows: np.ndarray) -> Positional:
+    """Score with labels read by position: three outputs of Sub are compared with other classes' labels.
+
+    Early stopping reads them so too, and may thus stop at another epoch.
+    """
     crossed = list(range(len(cohort.classes)))
     for trained, read in zip(*CROSSED, strict=True):
         crossed[cohort.classes.index(trained)] = cohort.classes.index(read)
     val, test = cohort.val.labels[:, crossed], cohort.test.labels[:, crossed]
-    run, scored = history.chosen(rows, val), scorable(test)
+    history, scored = train(protocol, cohort, features, rows, watched=val), scorable(test)
+    run = history.chosen(rows, val)
     mean = rounded(metrics.macro(metrics.auroc(run.test[:, scored], test[:, scored])))
     return Positional(mean, rounded(max(history.aurocs(test, "test"))))
 
 
-def train(protocol: Protocol, cohort: Cohort, features: np.ndarray, rows: np.ndarray) -> History:
-    """Train a linear layer by mini-batches and score it after every epoch."""
+def train(
+    protocol: Protocol, cohort: Cohort, features: np.ndarray, rows: np.ndarray, watched: np.ndarray | None = None
+) -> History:  # fmt: skip
+    """Train a linear layer by mini-batches and score it after every epoch.
+
+    `watched` are the validation labels (V, C) that decide early stopping, by default those of the cohort.
+    """
+    watched = cohort.val.labels if watched is None else watched
     splits: tuple[Split, Split, Split] = (cohort.train, cohort.val, cohort.test)
     X, val, test = (_with_ones(features[split.rows]) for split in splits)
     X, Y = X[rows], cohort.train.labels[rows].astype(np.float32)
@@ -181,7 +191,7 @@ def train(protocol: Protocol, cohort: Cohort, features: np.ndarray, rows: np.nda
         score = _softmax if protocol.softmax else np.asarray
         history.val.append(score(val @ layer.weights))
         history.test.append(score(test @ layer.weights))
-        now = History(val=history.val[-1:]).aurocs(cohort.val.labels, "val")[0]
+        now = History(val=history.val[-1:]).aurocs(watched, "val")[0]
         best, waited = (now, 0) if now > best else (best, waited + 1)
         if protocol.patience is not None and waited >= protocol.patience:
             break

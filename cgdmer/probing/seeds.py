@@ -24,9 +24,8 @@ from scipy.special import ndtri, stdtrit
 
 from cgdmer.errors import DataError
 from cgdmer.probing import bootstrap, comparison
-from cgdmer.probing.comparison import Difference
+from cgdmer.probing.comparison import KEYS, Difference, truth
 
-KEYS = ["seed", "id"]
 SEED = bootstrap.SEED + 2
 """Seed of the resampled pretrainings."""
 
@@ -43,7 +42,7 @@ class Trainings:
     subsets: int = 1
     """Training subsets of the probes behind each row."""
     keys: str = ""
-    """Digest of the records and subset seeds that were scored; '' if they are not known."""
+    """Digest of the records, labels and subset seeds that were scored; '' if they are not known."""
 
     @property
     def count(self) -> int:
@@ -54,13 +53,13 @@ class Trainings:
 def trainings(tables: Sequence[pl.DataFrame], replicates: int = 1000) -> Trainings:
     """Score the prediction tables of several pretrainings, each filtered to one fraction and one representation.
 
-    DataError unless all tables hold the same records, subset seeds and classes.
+    DataError unless all tables hold the same records, subset seeds, classes and labels.
     """
     ordered = [table.sort(KEYS) for table in tables]
     for table in ordered:
-        if table.is_empty() or table.columns != ordered[0].columns or not _same(table, ordered[0]):
+        if table.is_empty() or table.columns != ordered[0].columns or not truth(table).equals(truth(ordered[0])):
             raise DataError(
-                "the predictions of the pretrainings are not of the same records and subset seeds",
+                "the predictions of the pretrainings are not of the same records, labels and subset seeds",
                 allowed="pretrainings of one method, probed on one task at the same fraction",
                 fix="make ablations",
             )
@@ -70,12 +69,8 @@ def trainings(tables: Sequence[pl.DataFrame], replicates: int = 1000) -> Trainin
         points,
         np.stack([bootstrap.over_seeds(drawn) for _, drawn in scored]),
         ordered[0]["id"].n_unique(),
-        keys=_digest([ordered[0][key].to_list() for key in KEYS]),
+        keys=_digest([column.to_list() for column in truth(ordered[0])]),
     )
-
-
-def _same(first: pl.DataFrame, second: pl.DataFrame) -> bool:
-    return first.select(KEYS).equals(second.select(KEYS))
 
 
 def _digest(content: Sequence[Any]) -> str:

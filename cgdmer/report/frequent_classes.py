@@ -8,7 +8,7 @@ import polars as pl
 from cgdmer import paths, tables
 from cgdmer.metrics_json import Metrics
 from cgdmer.page import Html, section
-from cgdmer.probing import seeds
+from cgdmer.probing import comparison, seeds
 from cgdmer.probing.saved_scores import trainings_of
 from cgdmer.report import table
 from cgdmer.report.headline import TASK_NAMES, encoder_rows, percent
@@ -39,7 +39,7 @@ def restricted(predictions: pl.DataFrame, least: int, every: float) -> Restricte
     if not kept:
         return None
     columns = [f"{kind}/{name}" for kind in ("score", "label") for name in kept]
-    keys = [name for name in (*seeds.KEYS, WEIGHTS) if name in predictions.columns]
+    keys = [name for name in (*comparison.KEYS, WEIGHTS) if name in predictions.columns]
     return Restricted(
         seeds.estimate(trainings_of(predictions.select(*keys, *columns))),
         every,

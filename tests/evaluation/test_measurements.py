@@ -45,6 +45,14 @@ def test_planted_knowledge_is_found_and_noise_knows_nothing(cohort):
     assert result["pr"].encoders["a"]["pooled"].r2.high < 0.1
 
 
+def test_a_measurement_without_validation_records_is_left_out(cohort):
+    records, sets, part, _ = cohort
+    unknown = np.where(np.isin(np.arange(N), part.val[3:]), np.nan, records.values["rr"])
+    result = m.measure(m.Records({**records.values, "rr": unknown}, records.patients), sets, [part], 20)
+    assert "rr" not in result
+    assert "qrs_axis" in result
+
+
 def test_numbers_are_those_of_scikit_learn(cohort):
     records, sets, part, result = cohort
     features = sets["a"][0]["pooled"]

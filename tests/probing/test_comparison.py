@@ -6,6 +6,7 @@ import pytest
 
 from cgdmer.errors import DataError
 from cgdmer.probing.comparison import compare, paired, share_above
+from cgdmer.probing.seeds import trainings
 
 
 def predictions(effect, n=200, seeds=2):
@@ -40,8 +41,18 @@ def test_swapping_turns_the_sign():
 
 
 def test_predictions_of_other_records_are_refused():
-    with pytest.raises(DataError, match="same records and seeds"):
+    with pytest.raises(DataError, match="same records, labels and seeds"):
         compare(predictions(1.0), predictions(1.0, n=199))
+
+
+def test_predictions_with_other_labels_are_refused():
+    first, corrected = predictions(1.0), predictions(1.0).with_columns((1 - pl.col("label/1")).alias("label/1"))
+    with pytest.raises(DataError, match="same records, labels and seeds"):
+        compare(first, corrected)
+    with pytest.raises(DataError, match="same records, labels and subset seeds"):
+        trainings([first, corrected], 20)
+    one, other = trainings([first], 20), trainings([corrected], 20)
+    assert one.keys != other.keys
 
 
 def test_replicates_in_which_a_class_has_no_record_are_no_losses():

@@ -10,7 +10,7 @@ from cgdmer import settings
 from cgdmer.errors import DataError
 from cgdmer.probing import compatibility, subsets
 from cgdmer.probing.cohort import Cohort, Split, cohort
-from cgdmer.probing.compatibility import PROTOCOLS, Layer, training_order
+from cgdmer.probing.compatibility import PROTOCOLS, Layer, train, training_order
 
 
 def evaluate(*arguments):
@@ -111,3 +111,11 @@ def test_labels_by_position_are_scored_beside_labels_by_name(index, features):
     chosen = settings.Probe(protocol="merl", fractions=[1.0], bootstrap=20)
     cell = evaluate(joined, {"pooled": features}, chosen, None)[0]["results"]["1.0"]["pooled"]
     assert cell["positional"]["mean"] < cell["mean"] - 0.1
+
+
+def test_early_stopping_watches_the_labels_that_it_is_given(joined, features):
+    rows, melp = np.arange(len(joined.train.rows)), PROTOCOLS["melp"]
+    by_name = train(melp, joined, features, rows)
+    turned = train(melp, joined, features, rows, watched=1 - joined.val.labels)
+    assert len(turned.val) < len(by_name.val)
+    np.testing.assert_array_equal(turned.test, by_name.test[: len(turned.test)])
