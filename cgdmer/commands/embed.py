@@ -76,7 +76,7 @@ class Outcome(Counts):
 
     def __str__(self) -> str:
         text = f"{self.written} {self.request.windows.word} in {self.request.output}, encoded by {self.encoder}"
-        return text + self.told(self.request.rejects, " (column quality)")
+        return text + self.remarks(self.request.rejects, " (column quality)")
 
 
 def encode_all(

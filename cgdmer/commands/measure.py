@@ -84,7 +84,7 @@ class Outcome(Counts):
 
     def __str__(self) -> str:
         text = f"{self.written} {self.request.windows.word} measured in {self.request.output}"
-        text += self.told(self.request.rejects, " (column quality)")
+        text += self.remarks(self.request.rejects, " (column quality)")
         return text + (f", {self.without_beats} without beats" if self.without_beats else "")
 
 

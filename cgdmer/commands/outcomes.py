@@ -18,7 +18,7 @@ class Counts:
         """The exit code."""
         return SOME_REJECTED if self.rejected else 0
 
-    def told(self, listed: object, quality: str) -> str:
+    def remarks(self, listed: object, quality: str) -> str:
         """Return the end of a sentence on what was written; `listed` is where rejected ones are."""
         text = f", {self.rejected} rejected: {listed}" if self.rejected else ""
         return text + (f", {self.doubtful} doubtful{quality}" if self.doubtful else "")

@@ -54,7 +54,7 @@ class Outcome(Counts):
     rejects: Path
 
     def __str__(self) -> str:
-        return f"{self.written} sheets in {self.folder}" + self.told(self.rejects, f" (column quality of {TABLE})")
+        return f"{self.written} sheets in {self.folder}" + self.remarks(self.rejects, f" (column quality of {TABLE})")
 
 
 @dataclass(eq=False)

@@ -33,7 +33,7 @@ def score(
     tasks = {}
     for task, labels in real.tasks.items():
         scored = score_task(task, labels, real, features, config, methods)
-        log.info("%s %s: %s", name, task, _told(scored, next(iter(methods))))
+        log.info("%s %s: %s", name, task, _described(scored, next(iter(methods))))
         if scored:
             tasks[task] = scored
     return RealSet(
@@ -47,7 +47,7 @@ def score(
     )
 
 
-def _told(scored: RealTask | None, method: str) -> str:
+def _described(scored: RealTask | None, method: str) -> str:
     return scored.encoders[method][scoring.MAIN].text() if scored else "too few records"
 
 

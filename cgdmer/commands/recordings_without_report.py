@@ -43,7 +43,10 @@ def _below(root: Path, name: str) -> Path | None:
 
 
 def _prepared(name: str, folder: Path, form: settings.Signal) -> str:
-    """Return the key of a folder's recordings: another one when a file, its size or the canonical form changes."""
+    """Return the key of a folder's recordings, which changes with the name or size of a file and the canonical form.
+
+    A file whose content was replaced by as many bytes is not noticed.
+    """
     files = sorted(path for path in folder.rglob("*") if path.is_file())
     listing = "\n".join(f"{path.relative_to(folder)} {path.stat().st_size}" for path in files)
     key = work_key(name, hashlib.sha256(listing.encode()).hexdigest(), form.model_dump())

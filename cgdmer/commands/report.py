@@ -43,7 +43,7 @@ class Outcome(Counts):
 
     def __str__(self) -> str:
         text = f"{self.written} recordings in {printable(str(self.output / 'index.html'))}"
-        return text + self.told("listed there", "")
+        return text + self.remarks("listed there", "")
 
 
 def report(request: ReportRequest) -> Outcome:

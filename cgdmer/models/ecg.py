@@ -28,7 +28,10 @@ class PositionEmbedding(nn.Module):
         self.register_buffer("time", sincos_positions(columns, width), persistent=False)
 
     def forward(self, leads: Tensor, columns: int) -> Tensor:
-        """Return the positions (L, N, D) of `columns` patches on each lead; `leads` (L,) are canonical lead numbers."""
+        """Return the positions (L, N, D) of `columns` patches on each lead.
+
+        `leads` (L,) are canonical lead numbers in the encoder, and rows of the grid in the decoder.
+        """
         positions: Tensor = self.lead(leads)[:, None] + self.time[:columns]
         return positions
 
@@ -46,7 +49,7 @@ class LeadLinear(nn.Module):
         self.weight = nn.Parameter(torch.empty(len(LEADS), inner, outer).uniform_(-bound, bound))
 
     def forward(self, x: Tensor, leads: Tensor) -> Tensor:
-        """Map (B, L, N, inner) to (B, L, N, outer); `leads` (L,) are canonical lead numbers."""
+        """Map (B, L, N, inner) to (B, L, N, outer); `leads` (L,) as in `PositionEmbedding`."""
         return torch.einsum("blni,lio->blno", x, self.weight[leads])
 
 

@@ -25,13 +25,13 @@ STYLES, BANDS = 4, 2
 
 def few_label_table(tasks: Tasks, method: str) -> list[Table]:
     """Return macro AUROC with no label and with few: a row per task and number of labels; none if nothing is known."""
-    told = [(name, kind, few) for name, task in tasks for kind, few in task.by_labels()]
-    encoders = sorted({encoder for _, _, few in told for encoder in few.encoders}, key=encoder_order)
-    controls = sorted({encoder for _, _, few in told for encoder in few.differences}, key=encoder_order)
+    with_few = [(name, kind, few) for name, task in tasks for kind, few in task.by_labels()]
+    encoders = sorted({encoder for _, _, few in with_few for encoder in few.encoders}, key=encoder_order)
+    controls = sorted({encoder for _, _, few in with_few for encoder in few.differences}, key=encoder_order)
     rows: list[list[Content]] = [
         [f"{name}, {NAMES.get(kind, f'{kind} records')}", *(few.encoders.get(encoder) for encoder in encoders),
          *(gap(few.differences.get(control)) for control in controls)]
-        for name, kind, few in told
+        for name, kind, few in with_few
     ]  # fmt: skip
     heads = ["Labels", *map(name_of, encoders), *(f"minus {ENCODER_NAMES.get(one, one)}" for one in controls)]
     about = (

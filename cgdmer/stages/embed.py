@@ -39,8 +39,8 @@ def run(name: str, source: str, embed: settings.Embed, model: settings.Model, si
         encoder = load(name, Setup.of(signal, model, embed, embed.seed + weights))
         check_form(encoder, shards)
         folder = scratch / f"{key(encoder, shards, embed, model, signal)}-{weights}"
-        with on_every_core(encoder) if world.size == 1 else nullcontext(encoder) as spread:
-            features = encode_corpus(spread, shards, records, embed.batch, folder, world)
+        with on_every_core(encoder) if world.size == 1 else nullcontext(encoder) as parallel:
+            features = encode_corpus(parallel, shards, records, embed.batch, folder, world)
         if features is not None:
             meta = {"encoder": name, "source": source, "dims": encoder.dims, "fs": encoder.fs, "shards": shards.digest}
             meta |= {"encoder_digest": encoder.digest, "sets_of_weights": sets, "origin": origin(name)}

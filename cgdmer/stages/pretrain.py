@@ -83,10 +83,10 @@ def run(sections: Sections, open_data: OpenData, destination: Destination) -> No
     """Run one training process; only rank 0 writes."""
     objective, train, signal = sections.objective, sections.train, sections.signal
     world = join()
-    data, pool = open_data(sections)
+    data, description = open_data(sections)
     with threads(world.size):
         network = weights.create(sections.model, sections.masking, objective, signal, data.reports, train.seed)
-        name = key(pool, *vars(sections).values())
+        name = key(description, *vars(sections).values())
         folder = paths.scratch(destination.name, name)
         task = Objective(network, objective, sections.augmentation)
         live = journal.live(name, folder, vars(sections), train.log_steps) if world.is_main else nullcontext(silent)
@@ -94,7 +94,7 @@ def run(sections: Sections, open_data: OpenData, destination: Destination) -> No
             fitted = fit(task, source, data.sizes, train, world=world, folder=folder, log_metrics=log_step, plan=plan)
     if world.is_main:
         facts: dict[str, Any] = {"records": data.sizes[0], "held_out": data.sizes[1], "steps": fitted.steps}
-        facts |= {"pool": sorted(pool["sources"]), **data.facts}
+        facts |= {"pool": sorted(description["sources"]), **data.facts}
         weights.save(destination.model, network, signal, facts)
         write_summary(fitted, facts, task, world, destination)
         shutil.rmtree(paths.scratch(destination.name), ignore_errors=True)  # only rank 0 wrote here, and all is saved

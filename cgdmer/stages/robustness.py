@@ -33,8 +33,8 @@ def robustness(
     shards = open_shards(paths.shards(source), verify=True)
     by_leads, disturbed = {evaluation.CLEAN: clean}, {}
     loaded = skipping_missing_leads(load(encoder, Setup.of(signal, model, embed, embed.seed)))
-    with on_every_core(loaded) as spread:
-        records = EmbeddedRecords(spread, shards, source, cached.ids, embed.batch)
+    with on_every_core(loaded) as parallel:
+        records = EmbeddedRecords(parallel, shards, source, cached.ids, embed.batch)
         for leads in robustness.lead_sets:
             by_leads[lead_set_name(leads)] = records.encode(representation, leads, partial(select_leads, leads=leads))
         for disturbance in robustness.disturbances:
