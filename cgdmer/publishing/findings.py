@@ -22,6 +22,8 @@ from cgdmer.tracking import children, journal, record, registry, state
 from cgdmer.training import pretraining_set
 
 REPORTS = ["sinus rhythm. normal ecg."]
+TRAINING = ("model", "masking", "objective", "augmentation", "train", "signal")
+"""Sections that stage pretrain reads, in the order in which it puts them into the key of a training."""
 
 
 def corpora(settings: Settings) -> list[record.Corpus]:
@@ -42,14 +44,13 @@ def corpora(settings: Settings) -> list[record.Corpus]:
 
 def pretraining(settings: Settings, here: state.PipelineState) -> children.Pretraining:
     """Return the curve of the training that produced the weights, and its journal if it ran on this machine."""
-    sections = ("model", "masking", "objective", "train", "signal")
     _, pool = pretraining_set.open_pretraining_set(settings.signal)
-    name = pretraining_set.key(pool, *(getattr(settings, section) for section in sections))
+    name = pretraining_set.key(pool, *(getattr(settings, section) for section in TRAINING))
     summary = _optional(paths.CURVE.with_name("summary.json"))
     speed = {f"speed/{key}": value for key, value in _optional(paths.STATE / "pretrain" / "speed.json").items()}
     numbers = {k: v for k, v in (summary | speed).items() if isinstance(v, int | float)}
     curve = pl.read_csv(paths.CURVE).to_dicts() if paths.CURVE.is_file() else []
-    params = {key: value for key, value in here.params.items() if key.split(".")[0] in sections}
+    params = {key: value for key, value in here.params.items() if key.split(".")[0] in TRAINING}
     return children.Pretraining(journal.newest(name), curve, numbers, params)
 
 

@@ -15,7 +15,9 @@ from cgdmer.encoders.pretrained import open_folder
 from cgdmer.errors import ConfigError
 from cgdmer.publishing import card, findings, groups
 from cgdmer.signals import LEADS, canonical
-from cgdmer.tracking import registry, server
+from cgdmer.stages.pretrain import Sections
+from cgdmer.tracking import journal, registry, server, state
+from cgdmer.training.pretraining_set import key, open_pretraining_set
 
 pytestmark = [pytest.mark.xdist_group("mlflow"), pytest.mark.timeout(600)]
 
@@ -28,6 +30,18 @@ def test_publishing_again_changes_nothing(project):
     after = [(v.name, v.version, v.tags, v.aliases, v.description) for v in client.search_model_versions()]
     assert after == before
     assert len(client.search_runs([server.experiment(client)])) == counted
+
+
+def test_the_live_run_of_the_training_is_found_by_the_key_of_the_stage(project, tmp_path, monkeypatch):
+    sections = vars(Sections.of(SETTINGS))
+    name = key(open_pretraining_set(SETTINGS.signal)[1], *sections.values())
+    monkeypatch.setattr(journal, "FOLDER", tmp_path)
+    live = tmp_path / f"{name}-1.jsonl"
+    live.touch()
+    training = findings.pretraining(SETTINGS, state.current(SETTINGS.model_dump()))
+    assert training.journal == live
+    assert {name.split(".")[0] for name in training.params} == set(sections)
+    assert tuple(sections) == findings.TRAINING
 
 
 def test_a_version_says_what_it_is(project):
