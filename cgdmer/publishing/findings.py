@@ -15,7 +15,7 @@ from cgdmer.files import named, read_json, sha256
 from cgdmer.metrics_json import Metrics
 from cgdmer.publishing.gate import ENCODER, FRACTION, REPRESENTATION
 from cgdmer.results import Cell
-from cgdmer.settings import Settings
+from cgdmer.settings import Matrix, Settings
 from cgdmer.shards import open_shards
 from cgdmer.tables import TASKS
 from cgdmer.tracking import children, journal, record, registry, state
@@ -68,9 +68,10 @@ def pages(corpora: list[record.Corpus]) -> list[Path]:
     return [path for path in logged if path.exists()]
 
 
-def probed() -> list[str]:
-    """Return the tasks with saved predictions."""
-    return [task for task in TASKS if paths.predictions(ENCODER, task).is_file()]
+def probed(matrix: Matrix) -> list[str]:
+    """Return the tasks of the benchmarks with saved predictions; those of earlier benchmarks may still be on disk."""
+    tasks = [task for task, source in TASKS.items() if source in matrix.benchmarks]
+    return [task for task in tasks if paths.predictions(ENCODER, task).is_file()]
 
 
 def example(encoder: Pretrained) -> registry.Example:

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import polars as pl
 import pytest
+from support.published_project import SETTINGS
 
 from cgdmer import paths, publishing, tables
 from cgdmer.errors import DataError
@@ -21,7 +22,7 @@ def candidate(change=lambda frame: frame, *, green=True, tasks=None) -> str:
     experiment = server.experiment(client)
     tags = {"kind": "pipeline", "validation.ptb_xl": "passed" if green else "failed"}
     run = client.create_run(experiment, tags=tags).info.run_id
-    for task in tasks or findings.probed():
+    for task in tasks or findings.probed(SETTINGS.matrix):
         frame = change(gate.anonymous(tables.read(paths.predictions("cgdmer", task))))
         path = Path(os.environ["MLFLOW_TRACKING_URI"].removeprefix("sqlite:///")).with_name(f"{task}.parquet")
         tables.write(frame, path)
@@ -72,7 +73,7 @@ def test_the_gate_compares_the_same_records(project, change, passes):
     assert champion() == (new if passes else "1")
     assert "champion version 1" in decision.text
     assert "mean over tasks" in decision.text
-    assert set(decision.facts["differences"]) == {*findings.probed(), "mean over tasks"}
+    assert set(decision.facts["differences"]) == {*findings.probed(SETTINGS.matrix), "mean over tasks"}
 
 
 def test_the_first_champion_remains_the_reference(project, monkeypatch):
