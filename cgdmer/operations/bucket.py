@@ -1,4 +1,4 @@
-"""Recordings below an S3 prefix: those that are new or changed are downloaded, and forgotten once they are encoded."""
+"""Recordings below an S3 prefix: those that are new or changed are downloaded, and deleted once they are done."""
 
 import logging
 import os
@@ -27,11 +27,13 @@ Objects = dict[str, tuple[str, int]]
 
 @contextmanager
 def downloaded(address: str, folder: Path) -> Iterator[Path]:
-    """Yield a folder, or a zip, with all objects that changed since the last call that succeeded.
+    """Yield a folder, or a zip, with all objects that changed since the last block that ended without an error.
 
     Objects whose names differ only in the suffix are downloaded together, because a header and its signals belong
-    together. The names of what has been done are kept in `folder/objects.json`; a call that fails leaves its downloads
-    for the next one. ConfigError for a malformed address; Unavailable if the store does not answer.
+    together. When the block ends, the objects count as done, by their names and tags in `folder/objects.json`, and the
+    downloads are deleted; so the block has to include whatever is done with them. A block that fails leaves its
+    downloads, and the next one gets the same objects again. ConfigError for a malformed address; Unavailable if the
+    store does not answer.
     """
     name, _, prefix = address.removeprefix(SCHEME).partition("/")
     if not name:

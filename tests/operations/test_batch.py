@@ -15,8 +15,6 @@ from cgdmer.errors import ConfigError, DataError, Unavailable
 from cgdmer.operations import batch, bucket
 from cgdmer.recordings import ArrayMetadata
 
-CREDENTIALS = {"AWS_ACCESS_KEY_ID": "a", "AWS_SECRET_ACCESS_KEY": "b", "AWS_DEFAULT_REGION": "us-east-1"}
-
 
 @pytest.fixture
 def source(tmp_path, monkeypatch):
@@ -128,7 +126,7 @@ def test_what_cannot_be_done_is_named(source, tmp_path):
 @pytest.fixture
 def store(source, monkeypatch):
     """An S3 store with the recordings in the bucket `ecg`, below `ward/`."""
-    for name, value in CREDENTIALS.items():
+    for name, value in example.S3.items():
         monkeypatch.setenv(name, value)
     monkeypatch.delenv("AWS_ENDPOINT_URL", raising=False)
     with mock_aws():
@@ -190,7 +188,7 @@ def test_errors_of_a_bucket_say_what_to_do(source, store):
 
 
 def test_a_store_that_does_not_answer_may_answer_later(source, monkeypatch):
-    for name, value in (CREDENTIALS | {"AWS_ENDPOINT_URL": "http://127.0.0.1:9"}).items():
+    for name, value in (example.S3 | {"AWS_ENDPOINT_URL": "http://127.0.0.1:9"}).items():
         monkeypatch.setenv(name, value)
     monkeypatch.setattr(bucket, "TRIES", 1)
     with pytest.raises(Unavailable, match="does not answer"):
