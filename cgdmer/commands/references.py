@@ -20,7 +20,7 @@ from cgdmer.errors import DataError
 from cgdmer.files import sha256
 from cgdmer.probing import linear_probe_io, reference
 from cgdmer.probing.linear_probe_io import FittedProbe
-from cgdmer.probing.reference import Reference
+from cgdmer.probing.reference import Quantiles, Reference
 from cgdmer.sharing import about
 
 OWN = "your own"
@@ -34,8 +34,8 @@ TEST = "held-out test records"
 class References:
     """The reference recordings of each probe, or the reason why it has none."""
 
-    quantiles: Mapping[str, np.ndarray] = field(default_factory=dict)
-    """Probabilities (101,) by column `probe/TASK/CLASS`, at the prevalence at which the column is written."""
+    quantiles: Mapping[str, Quantiles] = field(default_factory=dict)
+    """Of the probabilities of each column `probe/TASK/CLASS`, at the prevalence at which the column is written."""
     probes: Mapping[str, tuple[str, Reference]] = field(default_factory=dict)
     """Origin of the recordings, and reference, by task or name of the probe."""
     absent: Mapping[str, str] = field(default_factory=dict)
@@ -85,7 +85,7 @@ def find(probes: Mapping[Path, FittedProbe], layer: str, own: OwnProbes, origins
 
     `origins` is the origin of the recordings by task. DataError for a reference that is damaged or of another probe.
     """
-    quantiles: dict[str, np.ndarray] = {}
+    quantiles: dict[str, Quantiles] = {}
     present: dict[str, tuple[str, Reference]] = {}
     absent: dict[str, str] = {}
     for path, probe in probes.items():

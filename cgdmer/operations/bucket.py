@@ -1,4 +1,4 @@
-"""Recordings below an S3 prefix: those that are new or changed are downloaded, and forgotten once they are encoded."""
+"""Recordings below an S3 prefix: those that are new or changed are downloaded, and deleted once they are done."""
 
 import logging
 import os
@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from cgdmer.archives.members import UNSAFE
 from cgdmer.errors import ConfigError, DataError, Unavailable
@@ -21,17 +21,32 @@ SCHEME = "s3://"
 THREADS = 8
 TRIES = 5
 MAX_ZIP = 1 << 40
-Objects = dict[str, tuple[str, int]]
-"""Key below the prefix to entity tag and size in bytes."""
+
+
+class Object(NamedTuple):
+    """An object of the store."""
+
+    key: str
+    """With the prefix."""
+    tag: str
+    """Entity tag, which changes with the content."""
+    size: int
+    """In bytes."""
+
+
+Objects = dict[str, Object]
+"""Objects by their name below the prefix."""
 
 
 @contextmanager
 def downloaded(address: str, folder: Path) -> Iterator[Path]:
-    """Yield a folder, or a zip, with all objects that changed since the last call that succeeded.
+    """Yield a folder, or a zip, with all objects that changed since the last block that ended without an error.
 
     Objects whose names differ only in the suffix are downloaded together, because a header and its signals belong
-    together. The names of what has been done are kept in `folder/objects.json`; a call that fails leaves its downloads
-    for the next one. ConfigError for a malformed address; Unavailable if the store does not answer.
+    together. When the block ends, the objects count as done, by their names and tags in `folder/objects.json`, and the
+    downloads are deleted; so the block has to include whatever is done with them. A block that fails leaves its
+    downloads, and the next one gets the same objects again. ConfigError for a malformed address; Unavailable if the
+    store does not answer.
     """
     name, _, prefix = address.removeprefix(SCHEME).partition("/")
     if not name:
@@ -45,12 +60,12 @@ def downloaded(address: str, folder: Path) -> Iterator[Path]:
             raise DataError(f"there is no object below {address}", fix="check bucket and prefix")
         wanted = _changed(objects, done)
         with ThreadPoolExecutor(THREADS) as pool:
-            for _ in pool.map(lambda key: _download(client, name, prefix, key, objects[key], local), wanted):
+            for _ in pool.map(lambda below: _download(client, name, below, objects[below], local), wanted):
                 pass
     local.mkdir(parents=True, exist_ok=True)
     single = len(objects) == 1 and prefix.lower().endswith(".zip")
     yield local / os.path.basename(prefix) if single and wanted else local
-    write_json(record, {key: tag for key, (tag, _) in objects.items()})
+    write_json(record, {below: one.tag for below, one in objects.items()})
     shutil.rmtree(local)
 
 
@@ -83,9 +98,12 @@ def _explained(address: str) -> Iterator[None]:
 
 
 def _listed(client: Any, name: str, prefix: str) -> Objects:
-    """Return the objects below a prefix by safe name; a prefix that names one object is that object."""
+    """Return the objects below a prefix by safe name; a prefix that names one object is that object.
+
+    Of several objects of the same name, such as `a` and `a/a` for the prefix `a`, the first one counts.
+    """
     objects: Objects = {}
-    unsafe = 0
+    left_out = 0
     for page in client.get_paginator("list_objects_v2").paginate(Bucket=name, Prefix=prefix):
         for entry in page.get("Contents", []):
             key = str(entry["Key"])
@@ -93,45 +111,47 @@ def _listed(client: Any, name: str, prefix: str) -> Objects:
             beside = key != prefix and prefix and not prefix.endswith("/") and key[len(prefix)] != "/"
             if not below or key.endswith("/") or beside:
                 continue
-            if UNSAFE.search(below):
-                unsafe += 1
+            if UNSAFE.search(below) or below in objects:
+                left_out += 1
             else:
-                objects[below] = (str(entry["ETag"]), int(entry["Size"]))
-    if unsafe:
-        log.warning("%d objects are left out: their names lead out of the prefix, or no file can have them", unsafe)
+                objects[below] = Object(key, str(entry["ETag"]), int(entry["Size"]))
+    if left_out:
+        log.warning(
+            "%d objects are left out: their names lead out of the prefix, suit no file, or are taken",
+            left_out,
+        )
     return objects
 
 
 def _changed(objects: Objects, done: dict[str, str]) -> list[str]:
-    """Return the keys of all groups in which an object is new or has another tag.
+    """Return the names of all groups in which an object is new or has another tag.
 
     A changed signal file without a header of its name, as that of a segment, brings all objects of its folder: one of
     the headers there names it. Recordings that did not change are known by their content.
     """
     groups: dict[str, list[str]] = defaultdict(list)
-    for key in objects:
-        groups[os.path.splitext(key)[0]].append(key)
-    changed = {stem: keys for stem, keys in groups.items() if any(done.get(key) != objects[key][0] for key in keys)}
-    headers = {os.path.dirname(key) for key in objects if key.lower().endswith(".hea")}
-    whole = {os.path.dirname(stem) for stem, keys in changed.items() if _needs_a_header(keys)} & headers
-    return [key for stem, keys in groups.items() if stem in changed or os.path.dirname(stem) in whole for key in keys]
+    for one in objects:
+        groups[os.path.splitext(one)[0]].append(one)
+    changed = {stem: names for stem, names in groups.items() if any(done.get(n) != objects[n].tag for n in names)}
+    headers = {os.path.dirname(one) for one in objects if one.lower().endswith(".hea")}
+    whole = {os.path.dirname(stem) for stem, names in changed.items() if _needs_a_header(names)} & headers
+    return [n for stem, names in groups.items() if stem in changed or os.path.dirname(stem) in whole for n in names]
 
 
-def _needs_a_header(keys: list[str]) -> bool:
-    suffixes = {os.path.splitext(key)[1].lower() for key in keys}
+def _needs_a_header(names: list[str]) -> bool:
+    suffixes = {os.path.splitext(one)[1].lower() for one in names}
     return not suffixes.isdisjoint(SIGNAL_FILES) and ".hea" not in suffixes
 
 
-def _download(client: Any, name: str, prefix: str, key: str, entry: tuple[str, int], local: Path) -> None:
+def _download(client: Any, bucket: str, below: str, one: Object, local: Path) -> None:
     """Download one object unless an earlier call left it complete; a larger one than any recording is skipped."""
-    target, (tag, size) = local / key, entry
+    target = local / below
     stamp = target.with_name(f".{target.name}.etag")
-    if size > (MAX_ZIP if key.lower().endswith(".zip") else SIGNAL_LIMIT):
-        log.warning("an object of %d bytes is larger than any recording and is left out", size)
+    if one.size > (MAX_ZIP if below.lower().endswith(".zip") else SIGNAL_LIMIT):
+        log.warning("an object of %d bytes is larger than any recording and is left out", one.size)
         return
-    if target.exists() and stamp.exists() and stamp.read_text() == tag:
+    if target.exists() and stamp.exists() and stamp.read_text() == one.tag:
         return
-    whole = prefix if os.path.basename(prefix) == key else f"{prefix.rstrip('/')}/{key}".lstrip("/")
     with atomic(target) as temporary:
-        client.download_file(name, whole, str(temporary))
-    stamp.write_text(tag)
+        client.download_file(bucket, one.key, str(temporary))
+    stamp.write_text(one.tag)

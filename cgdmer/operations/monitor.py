@@ -132,24 +132,28 @@ def _check(request: Request, history: Path) -> Outcome:
         check_regular(history, MAX_HISTORY)
     model = resolve(request.model)
     scores = scorer.load(scorer.choose(model.address, scorer.ScoreOptions()))
-    with _found(request) as found:
+    with _found(request) as found:  # open until the history has the comparison: then the objects of a bucket are done
         new = samples.incoming(found, request.metadata, scores, request.records)
-    if request.reference:
-        others = find_recordings([request.reference], request.metadata)
-        reference = samples.incoming(others, request.metadata, scores, request.reference_records)
-    else:
-        reference = samples.training(scores, request.reference_records)
-    findings = compared(new, reference)
-    drifted = [name for name, one in findings.items() if one.is_drift]
-    rejected, count = sum(new.rejected.values()), len(new.features)
-    if rejected > scores.encoder.form.max_quarantined * (rejected + count):
-        drifted.append("rejected")
-    outcome = Outcome(findings, drifted, count, rejected, len(reference.features), model,
-                      datetime.now(UTC).isoformat(timespec="seconds"), time.monotonic() - started,
-                      dict(new.rejected), history.with_name("index.html"))  # fmt: skip
-    _append(history, outcome)
+        reference = _reference(request, scores)
+        findings = compared(new, reference)
+        drifted = [name for name, one in findings.items() if one.is_drift]
+        rejected, count = sum(new.rejected.values()), len(new.features)
+        if rejected > scores.encoder.form.max_quarantined * (rejected + count):
+            drifted.append("rejected")
+        outcome = Outcome(findings, drifted, count, rejected, len(reference.features), model,
+                          datetime.now(UTC).isoformat(timespec="seconds"), time.monotonic() - started,
+                          dict(new.rejected), history.with_name("index.html"))  # fmt: skip
+        _append(history, outcome)
     monitor_page.write(outcome.page, _history(history), new, reference)
     return outcome
+
+
+def _reference(request: Request, scores: scorer.Scorer) -> Sample:
+    """Return the sample of the reference: of its recordings, or of the records that pretraining trained on."""
+    if not request.reference:
+        return samples.training(scores, request.reference_records)
+    others = find_recordings([request.reference], request.metadata)
+    return samples.incoming(others, request.metadata, scores, request.reference_records)
 
 
 def compared(new: Sample, reference: Sample, permutations: int = PERMUTATIONS) -> dict[str, Difference]:

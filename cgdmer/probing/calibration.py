@@ -35,11 +35,14 @@ def calibration_error(probabilities: np.ndarray, labels: np.ndarray, bins: int =
     """Return the expected calibration error: the mean distance of probability and share of yes, over equal bins.
 
     The recordings are ordered by their probability and divided into bins of equal count; each bin counts by its size.
+    Recordings with equal probabilities are all in the bin of the middle one, so the order of the rows does not count.
     """
-    order = np.argsort(probabilities, kind="stable")
-    chunks = [chunk for chunk in np.array_split(order, bins) if len(chunk)]
-    gaps = [abs(float(np.sum(probabilities[chunk] - labels[chunk]))) for chunk in chunks]
-    return float(sum(gaps) / len(order))
+    count = len(probabilities)
+    _, group, sizes = np.unique(probabilities, return_inverse=True, return_counts=True)
+    middle = np.cumsum(sizes) - sizes // 2 - 1
+    bin_at = np.repeat(np.arange(bins), [len(chunk) for chunk in np.array_split(np.arange(count), bins)])
+    gaps = np.bincount(bin_at[middle][group], weights=probabilities - labels)
+    return float(np.abs(gaps).sum() / count)
 
 
 def log_odds(probability: float) -> float:

@@ -28,6 +28,16 @@ relative difference that float32 hardly resolves, which matters near 1."""
 
 
 @dataclass(frozen=True, eq=False)
+class Quantiles:
+    """The quantiles of the probabilities of one class."""
+
+    values: np.ndarray
+    """(101,) ascending."""
+    count: int
+    """Recordings from which they come."""
+
+
+@dataclass(frozen=True, eq=False)
 class Reference:
     """The scores of reference recordings as quantiles, for each class of one probe."""
 
@@ -48,10 +58,11 @@ class Reference:
         if not np.isfinite(self.quantiles).all() or (np.diff(self.quantiles, axis=1) < 0).any():
             raise ValueError("quantiles that are not finite or do not ascend")
 
-    def probabilities(self, name: str, shift: float = 0.0) -> np.ndarray:
-        """Return the quantiles (101,) of a class as probabilities, after `shift` is added to their log odds."""
-        row = self.quantiles[self.classes.index(name)].astype(np.float64)
-        return sigmoid(row + shift).astype(np.float32).astype(np.float64)
+    def probabilities(self, name: str, shift: float = 0.0) -> Quantiles:
+        """Return the quantiles of a class as probabilities, after `shift` is added to their log odds."""
+        place = self.classes.index(name)
+        values = sigmoid(self.quantiles[place].astype(np.float64) + shift)
+        return Quantiles(values.astype(np.float32).astype(np.float64), self.counts[place])
 
 
 def of_scores(recordings: str, probe: str, classes: Sequence[str], scores: Sequence[np.ndarray]) -> Reference:
@@ -66,22 +77,25 @@ def of_scores(recordings: str, probe: str, classes: Sequence[str], scores: Seque
     return Reference(recordings, probe, list(classes), [len(each) for each in scores], quantiles)
 
 
-def percentiles(probabilities: np.ndarray, quantiles: np.ndarray) -> np.ndarray:
-    """Return the percentile (n,), 0 to 100 with one decimal, of each probability (n,) among quantiles (101,).
+def percentiles(probabilities: np.ndarray, quantiles: Quantiles) -> np.ndarray:
+    """Return the percentile (n,), 0 to 100 with one decimal, of each probability (n,) among quantiles.
 
     It never falls as the probability rises. A probability that equals several quantiles gets their middle: 50 if the
-    reference recordings all have the same.
+    reference recordings all have the same. One below or above all of them gets 0 or 100; the lowest and the highest of
+    n reference recordings stand at 50 / n and 100 - 50 / n, and Hazen's quantiles beyond these are flat.
     """
+    values, ends = quantiles.values, (STEPS / 2 / quantiles.count, STEPS - STEPS / 2 / quantiles.count)
     score = np.asarray(probabilities, dtype=np.float64)
     margin = score * (EQUAL * (1 - score) + LAST)
-    first = np.searchsorted(quantiles, score - margin, "left")
-    last = np.searchsorted(quantiles, score + margin, "right") - 1
+    first = np.searchsorted(values, score - margin, "left")
+    last = np.searchsorted(values, score + margin, "right") - 1
     below, above = np.clip(first - 1, 0, STEPS), np.clip(first, 0, STEPS)
-    width = np.where(above > below, quantiles[above] - quantiles[below], 1.0)
-    between = below + np.clip((score - quantiles[below]) / np.where(width > 0, width, 1.0), 0, 1)
-    outside = np.where(first == 0, 0.0, np.where(first > STEPS, float(STEPS), between))
-    middle: np.ndarray = np.round(np.where(last >= first, (first + last) / 2, outside), 1)
-    return middle
+    width = np.where(above > below, values[above] - values[below], 1.0)
+    between = below + np.clip((score - values[below]) / np.where(width > 0, width, 1.0), 0, 1)
+    outside = np.where(first == 0, 0.0, np.where(first > STEPS, float(STEPS), np.clip(between, *ends)))
+    middle = (np.clip(first, *ends) + np.clip(last, *ends)) / 2
+    rounded: np.ndarray = np.round(np.where(last >= first, middle, outside), 1)
+    return rounded
 
 
 def text(percentile: float) -> str:

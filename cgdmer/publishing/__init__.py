@@ -1,5 +1,6 @@
 """Publishing: record a pipeline state in MLflow, register its encoders, promote them or roll them back."""
 
+import shutil
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,7 +15,7 @@ from cgdmer.models import weights
 from cgdmer.publishing import card, cost_page, findings, gate, lineage
 from cgdmer.report.costs import by_stage
 from cgdmer.report.table import markdown
-from cgdmer.settings import Settings
+from cgdmer.settings import Matrix, Settings
 from cgdmer.tracking import aliases, record, registry, server, state
 
 __all__ = ["Published", "decide", "promote", "publish", "rollback"]
@@ -61,7 +62,7 @@ def publish(
         artifacts=[
             *(FOLDER / CARD, lineage.write(FOLDER / lineage.FOLDER)),
             *extra,
-            *_predictions(),
+            *_predictions(settings.matrix),
             *findings.pages(corpora),
         ],
         pretraining=findings.pretraining(settings, here),
@@ -88,10 +89,11 @@ def _costs(spent: Sequence[Cost]) -> Path:
     return FOLDER / COSTS
 
 
-def _predictions() -> list[Path]:
+def _predictions(matrix: Matrix) -> list[Path]:
     """Write the predictions that the gate compares, with hashed record ids, into the folder that is logged."""
     folder = FOLDER / gate.PREDICTIONS
-    for task in findings.probed():
+    shutil.rmtree(folder, ignore_errors=True)  # those of an earlier state
+    for task in findings.probed(matrix):
         tables.write(gate.anonymous(tables.read(paths.predictions(gate.ENCODER, task))), folder / f"{task}.parquet")
     return [folder]
 

@@ -7,7 +7,7 @@ from cgdmer.publishing.findings import headline_cell
 from cgdmer.publishing.gate import REPRESENTATION
 from cgdmer.report.headline import TASK_NAMES
 from cgdmer.report.table import Code, Content, Table, grid
-from cgdmer.settings import Settings
+from cgdmer.settings import Matrix, Settings
 from cgdmer.tracking.record import LONGEST, Corpus
 
 USE = """Research on 12-lead ECGs: features for linear probes, retrieval and zero-shot scores, from
@@ -33,8 +33,8 @@ def write(settings: Settings, metrics: Metrics, corpora: list[Corpus]) -> str:
     parts = {
         "Intended use": USE,
         "Data": _data(corpora),
-        "Macro AUROC": _results(metrics),
-        "By sex and age": _groups(),
+        "Macro AUROC": _results(settings.matrix, metrics),
+        "By sex and age": _groups(settings.matrix),
         "Limits": "\n".join(f"- {line}" for line in limits),
     }
     signal, versions = settings.signal, metrics.versions
@@ -56,20 +56,20 @@ def _licence(corpus: Corpus) -> str:
     return "none: simulated" if corpus.way == "simulate" else datasets.module(corpus.name).LICENCE
 
 
-def _results(metrics: Metrics) -> str:
+def _results(matrix: Matrix, metrics: Metrics) -> str:
     rows: list[list[Content]] = []
-    for task in findings.probed():
+    for task in findings.probed(matrix):
         cell = headline_cell(metrics, task)
         rows.append([TASK_NAMES[task], cell, metrics.zero_shot.get(task), str(cell.n_test)])
     intro = f"Linear probe on {REPRESENTATION} features, all labels, and zero-shot; 95% bootstrap intervals."
     return f"{intro}\n\n{grid(Table('', ['Task', 'Probe', 'Zero-shot', 'n test'], rows))}"
 
 
-def _groups() -> str:
+def _groups(matrix: Matrix) -> str:
     """Return one row per task and one column per group; empty if no corpus states sex or age."""
     names = [name for name, _ in groups.memberships()]
     rows: list[list[Content]] = []
-    for task in findings.probed():
+    for task in findings.probed(matrix):
         measured = {group.name: group for group in groups.measure(task)}
         if measured:
             rows.append([TASK_NAMES[task], *(_group(measured.get(name)) for name in names)])

@@ -15,13 +15,15 @@ from cgdmer.files import named, read_json, sha256
 from cgdmer.metrics_json import Metrics
 from cgdmer.publishing.gate import ENCODER, FRACTION, REPRESENTATION
 from cgdmer.results import Cell
-from cgdmer.settings import Settings
+from cgdmer.settings import Matrix, Settings
 from cgdmer.shards import open_shards
 from cgdmer.tables import TASKS
 from cgdmer.tracking import children, journal, record, registry, state
 from cgdmer.training import pretraining_set
 
 REPORTS = ["sinus rhythm. normal ecg."]
+TRAINING = ("model", "masking", "objective", "augmentation", "train", "signal")
+"""Sections that stage pretrain reads, in the order in which it puts them into the key of a training."""
 
 
 def corpora(settings: Settings) -> list[record.Corpus]:
@@ -42,14 +44,13 @@ def corpora(settings: Settings) -> list[record.Corpus]:
 
 def pretraining(settings: Settings, here: state.PipelineState) -> children.Pretraining:
     """Return the curve of the training that produced the weights, and its journal if it ran on this machine."""
-    sections = ("model", "masking", "objective", "train", "signal")
     _, pool = pretraining_set.open_pretraining_set(settings.signal)
-    name = pretraining_set.key(pool, *(getattr(settings, section) for section in sections))
+    name = pretraining_set.key(pool, *(getattr(settings, section) for section in TRAINING))
     summary = _optional(paths.CURVE.with_name("summary.json"))
     speed = {f"speed/{key}": value for key, value in _optional(paths.STATE / "pretrain" / "speed.json").items()}
     numbers = {k: v for k, v in (summary | speed).items() if isinstance(v, int | float)}
     curve = pl.read_csv(paths.CURVE).to_dicts() if paths.CURVE.is_file() else []
-    params = {key: value for key, value in here.params.items() if key.split(".")[0] in sections}
+    params = {key: value for key, value in here.params.items() if key.split(".")[0] in TRAINING}
     return children.Pretraining(journal.newest(name), curve, numbers, params)
 
 
@@ -67,9 +68,10 @@ def pages(corpora: list[record.Corpus]) -> list[Path]:
     return [path for path in logged if path.exists()]
 
 
-def probed() -> list[str]:
-    """Return the tasks with saved predictions."""
-    return [task for task in TASKS if paths.predictions(ENCODER, task).is_file()]
+def probed(matrix: Matrix) -> list[str]:
+    """Return the tasks of the benchmarks with saved predictions; those of earlier benchmarks may still be on disk."""
+    tasks = [task for task, source in TASKS.items() if source in matrix.benchmarks]
+    return [task for task in tasks if paths.predictions(ENCODER, task).is_file()]
 
 
 def example(encoder: Pretrained) -> registry.Example:

@@ -76,7 +76,8 @@ def promote(reason: Mapping[str, Any]) -> dict[str, str]:
 def rollback() -> dict[str, str]:
     """Make the former champions champions again and return name to version.
 
-    The version that loses the alias gets the tag `rolled_back`, so that the gate does not promote it again.
+    The version that loses the alias gets the tag `rolled_back`, so that the gate does not promote it again. Calling
+    this again completes a rollback that was interrupted: the former alias goes last.
     """
     client = server.connect()
     restored = {}
@@ -84,10 +85,11 @@ def rollback() -> dict[str, str]:
         former, champion = alias(name, FORMER), alias(name, CHAMPION)
         if former is None or champion is None:
             continue
-        client.set_registered_model_alias(name, CHAMPION, former.version)
+        if champion.version != former.version:  # equal where an earlier call was interrupted
+            client.set_model_version_tag(name, champion.version, ROLLED_BACK, f"{_now()} by {_who()}")
+            _note(client, name, former.version, "restored", {"instead_of": champion.version})
+            client.set_registered_model_alias(name, CHAMPION, former.version)
         client.delete_registered_model_alias(name, FORMER)
-        client.set_model_version_tag(name, champion.version, ROLLED_BACK, f"{_now()} by {_who()}")
-        _note(client, name, former.version, "restored", {"instead_of": champion.version})
         restored[name] = str(former.version)
     if not restored:
         raise DataError("there is no former champion to restore", fix="see the registry: mlflow ui")

@@ -1,5 +1,6 @@
 """Batch inference: only new content is computed, a stopped run goes on, another model starts anew, buckets work too."""
 
+import os
 import shutil
 from pathlib import Path
 
@@ -14,8 +15,6 @@ import cgdmer
 from cgdmer.errors import ConfigError, DataError, Unavailable
 from cgdmer.operations import batch, bucket
 from cgdmer.recordings import ArrayMetadata
-
-CREDENTIALS = {"AWS_ACCESS_KEY_ID": "a", "AWS_SECRET_ACCESS_KEY": "b", "AWS_DEFAULT_REGION": "us-east-1"}
 
 
 @pytest.fixture
@@ -128,7 +127,7 @@ def test_what_cannot_be_done_is_named(source, tmp_path):
 @pytest.fixture
 def store(source, monkeypatch):
     """An S3 store with the recordings in the bucket `ecg`, below `ward/`."""
-    for name, value in CREDENTIALS.items():
+    for name, value in example.S3.items():
         monkeypatch.setenv(name, value)
     monkeypatch.delenv("AWS_ENDPOINT_URL", raising=False)
     with mock_aws():
@@ -147,7 +146,7 @@ def test_a_bucket_is_read_once_and_then_only_where_it_changed(source, store, mon
     assert "s3://ecg/ward/array.npy" in rows(first)["id"].to_list()
     downloads = []
     plain = bucket._download
-    monkeypatch.setattr(bucket, "_download", lambda *words: (downloads.append(words[3]), plain(*words)))
+    monkeypatch.setattr(bucket, "_download", lambda *words: (downloads.append(words[2]), plain(*words)))
     assert counts(batch.run(bucket_request)) == (0, 0, 0, 0)
     example.wfdb(source / "new", "rec", 5)
     for name in ("rec.hea", "r5.dat"):
@@ -173,8 +172,25 @@ def test_a_changed_segment_in_a_bucket_brings_the_header_that_names_it(source, s
 
 
 def test_a_new_file_without_headers_brings_nothing_else(source):
-    objects = {f"a/{name}": ("new", 1) for name in ("x.mat", "y.mat", "z.npy")} | {"b/r.hea": ("old", 1)}
+    tags = {f"a/{name}": "new" for name in ("x.mat", "y.mat", "z.npy")} | {"b/r.hea": "old"}
+    objects = {name: bucket.Object(name, tag, 1) for name, tag in tags.items()}
     assert bucket._changed(objects, {"a/y.mat": "new", "a/z.npy": "new", "b/r.hea": "old"}) == ["a/x.mat"]
+
+
+@pytest.mark.parametrize(
+    ("address", "keys", "names"),
+    [
+        ("s3://ecg/x/a.npy", ["x/a.npy/a.npy"], {"a.npy": "x/a.npy/a.npy"}),
+        ("s3://ecg/x/a.npy", ["x/a.npy", "x/a.npy/a.npy"], {"a.npy": "x/a.npy"}),
+        ("s3://ecg/x", ["x//a.npy", "x/b.npy"], {"a.npy": "x//a.npy", "b.npy": "x/b.npy"}),
+        ("s3://ecg/x/", ["x/a.npy"], {"a.npy": "x/a.npy"}),
+    ],
+)
+def test_objects_are_asked_for_by_their_own_keys(store, tmp_path, address, keys, names):
+    for key in keys:
+        store.put_object(Bucket="ecg", Key=key, Body=key.encode())
+    with bucket.downloaded(address, tmp_path / "bucket") as local:
+        assert {name: (local / name).read_text() for name in os.listdir(local) if not name.startswith(".")} == names
 
 
 def test_errors_of_a_bucket_say_what_to_do(source, store):
@@ -190,7 +206,7 @@ def test_errors_of_a_bucket_say_what_to_do(source, store):
 
 
 def test_a_store_that_does_not_answer_may_answer_later(source, monkeypatch):
-    for name, value in (CREDENTIALS | {"AWS_ENDPOINT_URL": "http://127.0.0.1:9"}).items():
+    for name, value in (example.S3 | {"AWS_ENDPOINT_URL": "http://127.0.0.1:9"}).items():
         monkeypatch.setenv(name, value)
     monkeypatch.setattr(bucket, "TRIES", 1)
     with pytest.raises(Unavailable, match="does not answer"):

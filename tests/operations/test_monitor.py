@@ -3,10 +3,13 @@
 import json
 import time
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 
+import boto3
 import numpy as np
 import polars as pl
 import pytest
+from moto import mock_aws
 from support import example_recordings as example
 
 from cgdmer.commands import scorer
@@ -142,6 +145,24 @@ def test_only_what_changed_lately_is_compared(folders, tmp_path, monkeypatch):
     monkeypatch.setenv("CGDMER_EXECUTOR", "serial")
     with pytest.raises(DataError, match="no recording has arrived"):
         monitor.check(ask(folders, "alike", hours=0.0))
+
+
+def test_objects_of_a_bucket_are_new_until_the_history_has_their_comparison(folders, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    for name, value in {"CGDMER_EXECUTOR": "serial", **example.S3}.items():
+        monkeypatch.setenv(name, value)
+    monkeypatch.delenv("AWS_ENDPOINT_URL", raising=False)
+    asked = replace(ask(folders, "alike"), source="s3://ecg/in")
+    with mock_aws():
+        client = boto3.client("s3")
+        client.create_bucket(Bucket="ecg")
+        for path in sorted((folders / "alike").glob("r1.*")):
+            client.upload_file(str(path), "ecg", f"in/{path.name}")
+        with pytest.raises(DataError, match="no training data"):
+            monitor.check(replace(asked, reference=None))
+        assert monitor.check(asked).records == 1
+        with pytest.raises(DataError, match="no recording has arrived"):
+            monitor.check(asked)
 
 
 def test_a_second_monitor_of_the_same_name_waits(folders, tmp_path, monkeypatch):

@@ -47,7 +47,19 @@ def test_brier_and_calibration_error_against_loops():
         total += abs(chances[rows].mean() - labels[rows].mean()) * 30 / 300
     assert calibration.calibration_error(chances, labels) == pytest.approx(total)
     assert calibration.calibration_error(labels, labels) == 0
-    assert calibration.calibration_error(np.array([0.5, 0.5, 0.5]), np.array([0.0, 1.0, 1.0])) == pytest.approx(0.5)
+    assert calibration.calibration_error(np.array([0.1, 0.5, 0.6]), np.array([0.0, 1.0, 1.0])) == pytest.approx(1 / 3)
+    assert calibration.calibration_error(np.array([0.5, 0.5, 0.5]), np.array([0.0, 1.0, 1.0])) == pytest.approx(1 / 6)
+
+
+def test_the_calibration_error_of_tied_probabilities_does_not_depend_on_the_order_of_the_rows():
+    draw = np.random.default_rng(3)
+    labels = np.repeat([1.0, 0.0], [16, 34])
+    assert calibration.calibration_error(np.full(50, 0.32), labels) == pytest.approx(0)
+    probabilities = draw.choice([0.1, 0.4, 0.9], 50)
+    orders = [draw.permutation(50) for _ in range(5)]
+    errors = [calibration.calibration_error(probabilities[rows], labels[rows]) for rows in orders]
+    by_value = [abs((probabilities - labels)[probabilities == value].sum()) / 50 for value in (0.1, 0.4, 0.9)]
+    assert errors == pytest.approx([sum(by_value)] * 5)
 
 
 @given(st.floats(0.01, 0.99), st.floats(0.01, 0.99), st.floats(0.01, 20.0))

@@ -15,6 +15,8 @@ from cgdmer.waveforms import record_bytes
 from support import example_pool as example
 
 FS, SECONDS = 500.0, 5.0
+S3 = {"AWS_ACCESS_KEY_ID": "a", "AWS_SECRET_ACCESS_KEY": "b", "AWS_DEFAULT_REGION": "us-east-1"}
+"""Variables with which boto3 reaches a pretended store."""
 
 
 def millivolt(seed: int = 0, seconds: float = SECONDS) -> np.ndarray:

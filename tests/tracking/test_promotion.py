@@ -6,6 +6,8 @@ from pathlib import Path
 
 import polars as pl
 import pytest
+from mlflow.tracking import MlflowClient
+from support.published_project import SETTINGS
 
 from cgdmer import paths, publishing, tables
 from cgdmer.errors import DataError
@@ -21,7 +23,7 @@ def candidate(change=lambda frame: frame, *, green=True, tasks=None) -> str:
     experiment = server.experiment(client)
     tags = {"kind": "pipeline", "validation.ptb_xl": "passed" if green else "failed"}
     run = client.create_run(experiment, tags=tags).info.run_id
-    for task in tasks or findings.probed():
+    for task in tasks or findings.probed(SETTINGS.matrix):
         frame = change(gate.anonymous(tables.read(paths.predictions("cgdmer", task))))
         path = Path(os.environ["MLFLOW_TRACKING_URI"].removeprefix("sqlite:///")).with_name(f"{task}.parquet")
         tables.write(frame, path)
@@ -72,7 +74,7 @@ def test_the_gate_compares_the_same_records(project, change, passes):
     assert champion() == (new if passes else "1")
     assert "champion version 1" in decision.text
     assert "mean over tasks" in decision.text
-    assert set(decision.facts["differences"]) == {*findings.probed(), "mean over tasks"}
+    assert set(decision.facts["differences"]) == {*findings.probed(SETTINGS.matrix), "mean over tasks"}
 
 
 def test_the_first_champion_remains_the_reference(project, monkeypatch):
@@ -126,6 +128,38 @@ def test_going_back_is_not_undone_by_the_next_run(project):
     assert champion() == "1"
     with pytest.raises(DataError, match="former champion"):
         publishing.rollback()
+
+
+@pytest.mark.parametrize("done", range(8))
+def test_a_rollback_cut_off_after_any_step_is_completed(project, monkeypatch, done):
+    client, left = server.connect(), [done]
+    for name in (registry.ECG, registry.REPORT):
+        first = client.get_model_version(name, "1")
+        client.create_model_version(name, first.source, first.run_id)
+        client.set_registered_model_alias(name, aliases.CHAMPION, "2")
+        client.set_registered_model_alias(name, aliases.FORMER, "1")
+
+    def until_cut_off(step):
+        def call(*words):
+            if left[0] == 0:
+                raise KeyboardInterrupt
+            left[0] -= 1
+            return step(*words)
+
+        return call
+
+    with monkeypatch.context() as patch:
+        for step in ("set_registered_model_alias", "delete_registered_model_alias", "set_model_version_tag"):
+            patch.setattr(MlflowClient, step, until_cut_off(getattr(MlflowClient, step)))
+        with pytest.raises(KeyboardInterrupt):
+            publishing.rollback()
+    publishing.rollback()
+    for name in (registry.ECG, registry.REPORT):
+        assert aliases.alias(name, aliases.CHAMPION).version == "1"
+        assert aliases.alias(name, aliases.FORMER) is None
+        tags = [client.get_model_version(name, version).tags for version in ("1", "2")]
+        assert [aliases.ROLLED_BACK in one for one in tags] == [False, True]
+        assert any(key.startswith("restored.") for key in tags[0])
 
 
 def test_without_a_candidate_there_is_nothing_to_promote(here):

@@ -1,5 +1,6 @@
 """Publishing for real: record and register, and what must never reach a server."""
 
+import shutil
 from pathlib import Path
 
 import mlflow
@@ -13,9 +14,13 @@ import cgdmer
 from cgdmer import paths, publishing, tables
 from cgdmer.encoders.pretrained import open_folder
 from cgdmer.errors import ConfigError
+from cgdmer.files import read_json
+from cgdmer.metrics_json import Metrics
 from cgdmer.publishing import card, findings, groups
 from cgdmer.signals import LEADS, canonical
-from cgdmer.tracking import registry, server
+from cgdmer.stages.pretrain import Sections
+from cgdmer.tracking import journal, registry, server, state
+from cgdmer.training.pretraining_set import key, open_pretraining_set
 
 pytestmark = [pytest.mark.xdist_group("mlflow"), pytest.mark.timeout(600)]
 
@@ -28,6 +33,32 @@ def test_publishing_again_changes_nothing(project):
     after = [(v.name, v.version, v.tags, v.aliases, v.description) for v in client.search_model_versions()]
     assert after == before
     assert len(client.search_runs([server.experiment(client)])) == counted
+
+
+def test_the_live_run_of_the_training_is_found_by_the_key_of_the_stage(project, tmp_path, monkeypatch):
+    sections = vars(Sections.of(SETTINGS))
+    name = key(open_pretraining_set(SETTINGS.signal)[1], *sections.values())
+    monkeypatch.setattr(journal, "FOLDER", tmp_path)
+    live = tmp_path / f"{name}-1.jsonl"
+    live.touch()
+    training = findings.pretraining(SETTINGS, state.current(SETTINGS.model_dump()))
+    assert training.journal == live
+    assert {name.split(".")[0] for name in training.params} == set(sections)
+    assert tuple(sections) == findings.TRAINING
+
+
+def test_what_an_earlier_state_left_is_not_published(published, tmp_path, monkeypatch):
+    """Predictions of a corpus that is no benchmark any more, and those that were logged with the last state."""
+    folder, _ = published
+    shutil.copytree(folder, tmp_path, dirs_exist_ok=True)
+    monkeypatch.chdir(tmp_path)
+    for left in (paths.predictions("cgdmer", "csn"), publishing.FOLDER / "predictions/csn.parquet"):
+        left.parent.mkdir(parents=True, exist_ok=True)
+        shutil.copy(paths.predictions("cgdmer", "ptb_xl_super"), left)
+    metrics = Metrics.from_json(read_json(paths.METRICS))
+    assert "CSN" not in card.write(SETTINGS, metrics, findings.corpora(SETTINGS))
+    [logged] = publishing._predictions(SETTINGS.matrix)
+    assert {path.stem for path in logged.iterdir()} == {task for task, of in tables.TASKS.items() if of == "ptb_xl"}
 
 
 def test_a_version_says_what_it_is(project):
