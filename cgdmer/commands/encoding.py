@@ -4,6 +4,7 @@ Many processes with one thread each are faster than one process with many thread
 layer, and they give the same bytes for any number of workers.
 """
 
+import hashlib
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -36,6 +37,8 @@ class Encoded:
     missing: list[tuple[str, ...]]
     quality: list[str]
     """What is doubtful about each recording, or `ok`."""
+    digests: list[str]
+    """Start of the sha256 of each signal that was encoded; equal for identical recordings."""
     features: dict[str, np.ndarray]
     """float32 (B, D) by name."""
     rejected: list[Rejected]
@@ -107,4 +110,5 @@ def encode(batch: Batch, encoder: Pretrained, measurements: bool = False) -> Enc
         rows, features = rows[finite], {name: values[finite] for name, values in features.items()}
     ids, missing = [batch.ids[row] for row in rows], [batch.missing[row] for row in rows]
     quality = [batch.quality[row] for row in rows]
-    return Encoded(ids, valid[rows], missing, quality, features, [*batch.rejected, *rejected])
+    digests = [hashlib.sha256(batch.signal[row].data).hexdigest()[:16] for row in rows]
+    return Encoded(ids, valid[rows], missing, quality, digests, features, [*batch.rejected, *rejected])

@@ -20,7 +20,7 @@ from cgdmer.encoders.pretrained import Pretrained
 from cgdmer.errors import ConfigError, DataError, did_you_mean, printable
 from cgdmer.files import sha256
 from cgdmer.probing import label_probe_io, label_table
-from cgdmer.probing.label_probe import LabelFit, Unfit, fit_label
+from cgdmer.probing.label_probe import LabelFit, Unfit, fit_label, joined
 from cgdmer.probing.label_probe_io import MEASUREMENTS, MEASUREMENTS_VERSION, LabelCard
 from cgdmer.probing.label_table import ColumnNames, LabelTable
 from cgdmer.probing.linear_probe_io import FittedLayer
@@ -64,6 +64,8 @@ class Labelled:
     """float32 (n, D)."""
     rows: np.ndarray
     """Their rows in the table, (n,)."""
+    digests: np.ndarray
+    """Of their signals, (n,)."""
     rejected: int
 
 
@@ -87,7 +89,7 @@ def fit(request: Request, model: str | None, options: FitOptions) -> FitOutcome:
     names = options.representations(encoder)
     matches = _matches(request, options.table, table)
     labelled = _encode(request, encoder, names, matches)
-    patients = _patients(table, labelled.rows)
+    patients = _patients(table, labelled)
     fits, left_out = _fit_labels(table, labelled, patients)
     card = _card(request, options, table, encoder, labelled, patients, fits, left_out)
     if card.encoder_digest:
@@ -124,6 +126,7 @@ def _card(
         table_sha256=sha256(options.table),
         labels={name: one.numbers for name, one in fits.items()},
         left_out=left_out,
+        copies=int(known.sum()) - len(np.unique(labelled.digests[known])),
     )
 
 
@@ -168,7 +171,7 @@ def _encode(request: Request, encoder: Pretrained, names: Sequence[str], matches
     """Compute the features of the recordings that have a row; list those that cannot be read beside the output."""
     row_of = {one.id: row for one, row in zip(matches.recordings, matches.rows, strict=True)}
     seconds = output_metadata(request, encoder)["seconds"]
-    features, rows = [], []
+    features, rows, digests = [], [], []
     bar = terminal_bar(total=len(row_of), unit="record", desc="encoding")
     at_work = encoding(encoder, measurements=MEASUREMENTS in names)
     with Rejects(request.rejects) as rejects, at_work as (work, finish), bar:
@@ -180,19 +183,24 @@ def _encode(request: Request, encoder: Pretrained, names: Sequence[str], matches
                 if encoded.ids:
                     features.append(np.concatenate([encoded.features[name] for name in names], axis=1))
                     rows += [row_of[name] for name in encoded.ids]
+                    digests += encoded.digests
                 bar.update(len(encoded.ids) + len(encoded.rejected))
     if not rows:
         reasons = "; ".join(printable(reason) for reason, _ in rejects.reasons.most_common(3))
         raise DataError(
             f"none of the {rejects.count} recordings with a row could be used: {reasons}", fix=f"see {request.rejects}"
         )
-    return Labelled(np.concatenate(features), np.array(rows), rejects.count)
+    return Labelled(np.concatenate(features), np.array(rows), np.array(digests), rejects.count)
 
 
-def _patients(table: LabelTable, rows: np.ndarray) -> np.ndarray:
-    """Return the patient (n,) of each recording; one whose patient is not stated is a patient of its own."""
-    named = table.patients or [""] * len(table.recordings)
-    return np.array([f"patient {named[row]}" if named[row] else f"row {row}" for row in rows.tolist()], dtype=str)
+def _patients(table: LabelTable, labelled: Labelled) -> np.ndarray:
+    """Return the patient (n,) of each recording; one whose patient is not stated is a patient of its own.
+
+    Patients who share an identical recording count as one.
+    """
+    stated, rows = table.patients or [""] * len(table.recordings), labelled.rows.tolist()
+    names = np.array([f"patient {stated[row]}" if stated[row] else f"row {row}" for row in rows], dtype=str)
+    return joined(names, labelled.digests)
 
 
 def _fit_labels(

@@ -18,6 +18,7 @@ NO_PATIENTS = (
     "No column 'patient': every recording counts as a patient of its own. If patients have several recordings, "
     "the numbers are too good."
 )
+COPIES = "recordings identical to an earlier one, with which they count as one patient"
 
 
 def rows(card: LabelCard) -> list[tuple[str, ...]]:
@@ -42,6 +43,7 @@ def summary(request: "Request", card: LabelCard, matches: Matches, table: LabelT
         lines.append(f"recordings without a row, not read: {len(without):,} ({examples(without)})")
     if rejected:
         lines.append(f"recordings that could not be used: {rejected:,} (see {request.rejects})")
+    lines += [f"{COPIES}: {card.copies:,}"] if card.copies else []
     lines += [] if card.patients_named else [NO_PATIENTS]
     if unknown := (table.patients or []).count(""):
         lines.append(f"rows without a patient, each of which counts as a patient of its own: {unknown:,}")
@@ -54,6 +56,7 @@ def page(name: str, card: LabelCard) -> str:
     cells = [HEADS, ("---", *["---:"] * (len(HEADS) - 1)), *rows(card)]
     table = "\n".join("| " + " | ".join(cell.replace("|", "\\|") for cell in row) + " |" for row in cells)
     left_out = "".join(f"- Left out: {label}: {reason}\n" for label, reason in card.left_out.items())
+    copies = f"- {COPIES.capitalize()}: {card.copies:,}\n" if card.copies else ""
     encoder = f"{card.encoder} {card.encoder_digest}, pretrained on {card.encoder_saw} recordings" if (
         card.encoder_digest) else "none"  # fmt: skip
     return f"""# The probe {name}
@@ -74,7 +77,7 @@ folds. The interval is over patients. "Constant" gives every recording the preva
 - Features: {" and ".join(card.representations)}, of {card.seconds:g} seconds from second {card.start:g}
 - Patients: {"as named in the table" if card.patients_named else NO_PATIENTS}
 - sha256 of the table of labels: {card.table_sha256}
-{left_out}"""
+{copies}{left_out}"""
 
 
 def _aligned(cells: Sequence[Sequence[str]]) -> str:

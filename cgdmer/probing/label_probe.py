@@ -96,6 +96,23 @@ def fit_label(
     return LabelFit(coef, intercept, numbers, scores, slope * scores + offset, folds)
 
 
+def joined(patients: np.ndarray, contents: np.ndarray) -> np.ndarray:
+    """Return the patient (n,) of each recording, where patients with equal contents (n,) get the first of their names.
+
+    This goes on through others: who shares a recording with one and another recording with a second joins all three.
+    """
+    names, owner = np.unique(patients, return_inverse=True)
+    kinds, content = np.unique(contents, return_inverse=True)
+    first, before = np.arange(len(names)), np.zeros(0, np.int64)
+    while not np.array_equal(first, before):
+        before, of_content = first, np.full(len(kinds), len(names))
+        np.minimum.at(of_content, content, first[owner])
+        first = first.copy()
+        np.minimum.at(first, owner, of_content[content])
+    together: np.ndarray = names[first[owner]]
+    return together
+
+
 def check_enough(labels: np.ndarray, patients: np.ndarray) -> None:
     """Raise Unfit unless enough patients have a recording with the label and enough have one without it."""
     with_yes, with_no = (len(np.unique(patients[labels == value])) for value in (1, 0))

@@ -69,12 +69,14 @@ class LabelCard(Json):
     """With at least one label."""
     patients: int
     patients_named: bool
-    """False if each recording counted as a patient of its own."""
+    """False if each recording counted as a patient of its own, unless it was identical to another one."""
     table_sha256: str
     """Of the table of labels."""
     labels: dict[str, LabelNumbers]
     left_out: dict[str, str]
     """Labels that could not be fitted, with the reason."""
+    copies: int = 0
+    """Recordings that are identical to an earlier one, with which they count as one patient."""
 
     @property
     def description(self) -> str:

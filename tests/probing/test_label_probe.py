@@ -85,3 +85,10 @@ def test_calibration_helps_where_probabilities_are_too_sure():
     assert numbers.calibration_error_calibrated < numbers.calibration_error
     assert numbers.brier_calibrated < numbers.brier_constant
     assert numbers.auroc.low < numbers.auroc.mean < numbers.auroc.high
+
+
+def test_patients_who_share_a_recording_are_one_also_through_others():
+    patients = np.array(["c", "a", "b", "b", "d", "e", "d"])
+    contents = np.array(["1", "1", "2", "1", "3", "4", "5"])
+    assert label_probe.joined(patients, contents).tolist() == ["a", "a", "a", "a", "d", "e", "d"]
+    assert label_probe.joined(patients, np.arange(7)).tolist() == patients.tolist()
