@@ -159,6 +159,7 @@ def test_buckets_waits_for_a_store_and_then_says_so(monkeypatch):
         monkeypatch.setenv(name, "testing")
     monkeypatch.setenv("AWS_DEFAULT_REGION", "us-east-1")
     monkeypatch.setenv("AWS_ENDPOINT_URL", "http://127.0.0.1:1")
+    monkeypatch.setenv("AWS_MAX_ATTEMPTS", "1")  # the library would wait between attempts of its own
     monkeypatch.setattr(buckets, "PATIENCE", 0.0)
     monkeypatch.setattr(sys, "argv", ["buckets.py", "dvc"])
     with pytest.raises(TimeoutError, match="no S3 store answers"):
