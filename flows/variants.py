@@ -24,6 +24,7 @@ from cgdmer import paths
 from cgdmer.commands import reproduce
 from cgdmer.errors import ConfigError, DataError
 from cgdmer.files import exclusive_lock, write_text
+from cgdmer.pipeline import graph
 from cgdmer.publishing import lineage
 from cgdmer.settings import profiles
 from cgdmer.tracking import server, state
@@ -99,7 +100,7 @@ def _project(folder: Path) -> Path:
 
 def _dvc(words: list[str], where: Path) -> str:
     """Return what a DVC command prints; DataError if it fails."""
-    done = subprocess.run([lineage.dvc(), *words], cwd=where, capture_output=True, text=True, check=False)
+    done = subprocess.run([graph.dvc(), *words], cwd=where, capture_output=True, text=True, check=False)
     if done.returncode:
         lines = [line for line in done.stderr.splitlines() if line.strip()] or ["no reason given"]
         raise DataError(f"dvc {words[0]}: {lines[-1]}", fix=f"dvc {' '.join(words)}")

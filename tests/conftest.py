@@ -1,7 +1,9 @@
 """Fixtures that all tests share: an offline environment, and the folders of the real recordings and split tables."""
 
+import functools
 import gc
 import os
+import sys
 from collections.abc import Callable
 from multiprocessing import forkserver, get_context
 from pathlib import Path
@@ -22,6 +24,11 @@ KEPT = {"CGDMER_TEST_SHARED", "CGDMER_FUZZ_CASES"}
 """Variables for the tests themselves; all others of the project would change what is tested."""
 for name in [key for key in os.environ if key.startswith("CGDMER_") and key not in KEPT]:
     del os.environ[name]
+os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
+sys.dont_write_bytecode = False
+"""Without byte code, each worker rewrites the assertions of 400 files in every run, which takes it 8 s."""
+os.fsync = lambda _: None  # type: ignore[assignment]
+"""Thousands of small files wait 4 ms each for the disk; only a power cut could tell the difference."""
 os.environ.update(
     CGDMER_TRACKING="off",
     HF_HUB_OFFLINE="1",
@@ -92,6 +99,11 @@ def pytest_make_parametrize_id(val: object, argname: str) -> str | None:
 
 
 def pytest_collection_finish() -> None:
-    """Leave the thousands of collected tests out of every later garbage collection, which would take seconds."""
+    """Leave the thousands of collected tests out of every later garbage collection, which would take seconds.
+
+    Every training ends by measuring the device's peak FLOP/s, which takes a second; here one measurement serves all.
+    """
     gc.collect()
     gc.freeze()
+    if throughput := sys.modules.get("cgdmer.training.throughput"):
+        throughput.measure_peak = functools.cache(throughput.measure_peak)  # type: ignore[attr-defined]

@@ -11,6 +11,7 @@ import pytest
 import torch
 from safetensors.torch import load_file
 from support import example_pool as example
+from support.forked import fork_processes
 
 from cgdmer import distributed, paths, settings
 from cgdmer.errors import CgdmerError, ConfigError, DataError, Preempted
@@ -54,7 +55,8 @@ def fail():
         raise ConfigError("a wrong setting")
 
 
-def test_a_process_that_fails_ends_all_with_its_kind_of_error():
+def test_a_process_that_fails_ends_all_with_its_kind_of_error(monkeypatch):
+    fork_processes(monkeypatch)
     with pytest.raises(ConfigError, match="exit code 2"):
         distributed.launch(2, fail)
 

@@ -5,13 +5,12 @@ import importlib.metadata
 import inspect
 import re
 import shlex
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
 import yaml
 from support import example_recordings as example
+from support.console_help import help_text
 
 import cgdmer
 from cgdmer import cli, errors, recordings, settings
@@ -106,14 +105,8 @@ def has_subcommand(words):
     assert not re.fullmatch(r"[a-z][a-z-]*", word) or in_help(tool, word), f"{tool} has no command {word}"
 
 
-HELP: dict[str, str] = {}
-
-
 def in_help(tool, word):
-    if tool not in HELP:
-        program = Path(sys.executable).with_name(tool)
-        HELP[tool] = subprocess.run([program, "--help"], capture_output=True, text=True, check=True).stdout
-    return re.search(rf"^\W*(\w+ \()?{re.escape(word)}\b", HELP[tool], re.M) is not None  # an alias is in brackets
+    return re.search(rf"^\W*(\w+ \()?{re.escape(word)}\b", help_text(tool), re.M) is not None  # an alias is in brackets
 
 
 PYTHON = [(page, body) for page in PAGES for kind, body in blocks(page) if kind == "python"]

@@ -81,11 +81,16 @@ def test_dvc_has_nothing_to_do_after_stages_ran_side_by_side(project):
     assert stages_run(run(project, "dvc", "repro")) == set()
 
 
-def test_one_param_reruns_exactly_what_depends_on_it(project):
-    set_param(project, "zero_shot", "bootstrap", 60)
-    assert stages_run(run(project, "dvc", "repro")) == {"zero_shot@csn", "report"}
-    set_param(project, "retrieval", "max_records", 20)
-    assert stages_run(run(project, "dvc", "repro")) == {"retrieval", "report"}
+@pytest.mark.parametrize(
+    ("section", "key", "value", "stages"),
+    [
+        ("zero_shot", "bootstrap", 60, {"zero_shot@csn", "report"}),
+        pytest.param("retrieval", "max_records", 20, {"retrieval", "report"}, marks=pytest.mark.long),
+    ],
+)
+def test_one_param_reruns_exactly_what_depends_on_it(project, section, key, value, stages):
+    set_param(project, section, key, value)
+    assert stages_run(run(project, "dvc", "repro")) == stages
 
 
 @pytest.mark.parametrize(

@@ -11,22 +11,37 @@ from cgdmer import settings, stage_code, stages
 
 ROOT = Path(__file__).resolve().parents[1]
 CALLS = stage_code.calls(set(stages.STAGES) - {"code"}, settings.load(ROOT / "params/demo.yaml").matrix)
+WATCHED = ("acquire-csn", "pretrain", "embed-handcrafted", "probe", "zero_shot", "report")
 IMPORTED = """
-import json, sys
+import json, os, sys
 from importlib import import_module
-for name in sys.argv[1:]:
-    import_module(name)
-print(json.dumps(sorted(name for name in sys.modules if name.split(".")[0] == "cgdmer")))
+import numpy, polars, scipy.signal, scipy.stats, torch  # once for all calls
+for call, modules in json.loads(sys.argv[1]).items():
+    if os.fork():
+        assert os.wait()[1] == 0, call
+        continue
+    for name in modules:
+        import_module(name)
+    print(json.dumps([call, [name for name in sys.modules if name.split(".")[0] == "cgdmer"]]), flush=True)
+    os._exit(0)
 """
 
 
-@pytest.mark.parametrize("call", ["acquire-csn", "pretrain", "embed-handcrafted", "probe", "zero_shot", "report"])
-def test_every_module_that_python_imports_is_among_the_files(call):
-    command = [sys.executable, "-c", IMPORTED, *sorted(CALLS[call])]
+@pytest.fixture(scope="module")
+def imported() -> dict[str, list[str]]:
+    """The modules of the package that Python imports for each call."""
+    modules = json.dumps({call: sorted(CALLS[call]) for call in WATCHED})
+    command = [sys.executable, "-c", IMPORTED, modules]
     done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True)
-    imported = [name for name in json.loads(done.stdout) if not stage_code.is_exempt(name)]
-    assert f"cgdmer.stages.{call.split('-')[0]}" in imported
-    assert {stage_code.file_of(name) for name in imported} <= set(stage_code.files(CALLS[call]))
+    return dict(json.loads(line) for line in done.stdout.splitlines())
+
+
+@pytest.mark.xdist_group("stage_code")
+@pytest.mark.parametrize("call", WATCHED)
+def test_every_module_that_python_imports_is_among_the_files(imported, call):
+    names = [name for name in imported[call] if not stage_code.is_exempt(name)]
+    assert f"cgdmer.stages.{call.split('-')[0]}" in names
+    assert {stage_code.file_of(name) for name in names} <= set(stage_code.files(CALLS[call]))
 
 
 @pytest.mark.parametrize(

@@ -9,7 +9,6 @@ from cgdmer.errors import CgdmerError, ConfigError
 from cgdmer.pipeline import graph, workers
 from cgdmer.pipeline.graph import Graph
 from cgdmer.pipeline.workers import Worker
-from cgdmer.publishing import lineage
 
 JOBS = 4
 """Stages at a time by default: each takes up to 1.5 GB, and beyond four the longest chain of stages sets the time."""
@@ -28,7 +27,7 @@ def reproduce(jobs: int | None = None) -> str:
     cores = sorted(os.sched_getaffinity(0))
     if jobs is not None and not 1 <= jobs <= len(cores):
         raise ConfigError(f"--jobs {jobs}", allowed=f"1 to {len(cores)}, one per CPU core", fix="leave --jobs out")
-    begin, stages = time.monotonic(), graph.read(lineage.dvc())
+    begin, stages = time.monotonic(), graph.read(graph.dvc())
     with workers.opened(cores[: jobs or JOBS]) as opened:
         run(stages, opened)
     return f"{len(stages.needs)} stages are up to date after {time.monotonic() - begin:.0f} s, {len(opened)} at a time"

@@ -23,6 +23,7 @@ from cgdmer import paths
 from cgdmer.commands import reproduction
 from cgdmer.errors import ConfigError, DataError
 from cgdmer.files import read_json
+from cgdmer.pipeline import graph
 from cgdmer.publishing import lineage
 from cgdmer.tracking import aliases, lineage_files, server
 
@@ -116,7 +117,7 @@ def fetch_raw_data(project: Path, lock: Mapping[str, Any]) -> None:
     """Get the raw data of a state from the DVC remote; without one, or if it lacks them, they are acquired again."""
     stages = [name for name in lock["stages"] if RAW.fullmatch(name)]
     remotes = subprocess.run(
-        [lineage.dvc(), "remote", "list"], cwd=project, capture_output=True, text=True, check=False
+        [graph.dvc(), "remote", "list"], cwd=project, capture_output=True, text=True, check=False
     )  # fmt: skip
     if not remotes.stdout.strip():
         log.info("no DVC remote is configured: the raw data are acquired again")
@@ -132,7 +133,7 @@ def run(words: list[str], project: Path) -> None:
     path = os.pathsep.join([str(Path(sys.executable).parent), os.environ.get("PATH", "")])
     variables = os.environ | {"PATH": path, "CGDMER_TRACKING": "off"}
     variables.pop("PYTHONPATH", None)  # the stages import the clone's code
-    command = [lineage.dvc(), *words]
+    command = [graph.dvc(), *words]
     code = subprocess.run(command, cwd=project, env=variables, stdout=sys.stderr, check=False).returncode
     if code:
         shown = " ".join(["dvc", *words[:1]])

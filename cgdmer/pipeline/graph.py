@@ -1,11 +1,15 @@
-"""The stages of dvc.yaml, and which of them wait for which."""
+"""The program `dvc`, the stages of dvc.yaml, and which of them wait for which."""
 
+import os
 import re
+import shutil
 import subprocess
+import sys
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from graphlib import TopologicalSorter
+from pathlib import Path
 
 from cgdmer.errors import DataError
 
@@ -33,6 +37,14 @@ class Graph:
             for needed in self.needs[stage]:
                 chain[needed] = max(chain[needed], chain[stage] + 1)
         return chain
+
+
+def dvc() -> str:
+    """Return the program `dvc`: the first on the path, else the one beside this Python."""
+    beside = os.pathsep.join([os.environ.get("PATH", ""), str(Path(sys.executable).parent)])
+    if (program := shutil.which("dvc", path=beside)) is None:
+        raise DataError("dvc is not installed", fix="pip install 'cgdmer[pipeline]'")
+    return program
 
 
 def read(dvc: str) -> Graph:

@@ -5,11 +5,8 @@ machine and passwords in addresses are removed first.
 """
 
 import json
-import os
 import re
-import shutil
 import subprocess
-import sys
 from importlib import metadata
 from pathlib import Path
 from platform import machine, python_version, system
@@ -19,6 +16,7 @@ import yaml
 
 from cgdmer.errors import DataError
 from cgdmer.files import write_text
+from cgdmer.pipeline import graph
 
 FOLDER = "lineage"
 """Folder of a run's artifacts."""
@@ -72,7 +70,7 @@ def require_reproduced() -> None:
 
 def changed_stages() -> list[str]:
     """Return the stages whose inputs, params, code or outputs differ from dvc.lock; DataError without an answer."""
-    done = subprocess.run([dvc(), "status", "--json"], capture_output=True, text=True, check=False)
+    done = subprocess.run([graph.dvc(), "status", "--json"], capture_output=True, text=True, check=False)
     try:
         content = json.loads(done.stdout) if done.returncode == 0 else None
     except ValueError:
@@ -81,11 +79,3 @@ def changed_stages() -> list[str]:
         lines = [line for line in done.stderr.splitlines() if line.strip()] or ["no output"]
         raise DataError(f"DVC does not say whether the results are those of {LOCK}: {lines[-1]}", fix="dvc status")
     return sorted(content)
-
-
-def dvc() -> str:
-    """Return the program `dvc`: the first on the path, else the one beside this Python."""
-    beside = os.pathsep.join([os.environ.get("PATH", ""), str(Path(sys.executable).parent)])
-    if (program := shutil.which("dvc", path=beside)) is None:
-        raise DataError("dvc is not installed", fix="pip install 'cgdmer[pipeline]'")
-    return program

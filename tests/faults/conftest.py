@@ -10,6 +10,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
+from support import micro_project as micro
+
+from cgdmer import settings, stages
 
 ROOT = Path(__file__).resolve().parents[2]
 KILLS = 3
@@ -30,13 +33,13 @@ class Runs:
     seed: int
 
 
-def run(folder: Path, seed: int, kills: int) -> Runs:
-    """Run the stages as a program of its own, and again with `kills` of each call."""
+def run(folder: Path, seed: int) -> Runs:
+    """Run the stages as a program of its own, and again with KILLS of each call."""
     environment = os.environ | {
         "PYTHONPATH": f"{ROOT}:{ROOT / 'tests'}", "CGDMER_EXECUTOR": "serial", "CGDMER_WORKERS": "1",
         "CGDMER_DEVICE": "cpu",
     }  # fmt: skip
-    command = [sys.executable, str(ROOT / "tests/support/stage_victim.py"), str(folder), str(seed), str(kills)]
+    command = [sys.executable, str(ROOT / "tests/support/stage_victim.py"), str(folder), str(seed), str(KILLS)]
     done = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
     assert done.returncode == 0, f"seed {seed}\n{done.stderr[-3000:]}"
     results = json.loads(done.stdout)
@@ -47,18 +50,33 @@ def run(folder: Path, seed: int, kills: int) -> Runs:
 @pytest.fixture(scope="session")
 def runs(tmp_path_factory) -> Runs:
     """Both projects."""
-    return run(tmp_path_factory.mktemp("runs"), random.randrange(10**6), KILLS)
+    return run(tmp_path_factory.mktemp("runs"), random.randrange(10**6))
+
+
+LAST = "embed random csn"
+"""The last stage call whose results the tests damage or compute again."""
 
 
 @pytest.fixture(scope="session")
 def finished(tmp_path_factory) -> Path:
-    """A finished micro project, which no test changes."""
-    return run(tmp_path_factory.mktemp("finished"), 0, 0).calm
+    """A micro project up to the call LAST, which no test changes; this process runs the stages."""
+    top = tmp_path_factory.mktemp("finished")
+    folder, corpus = top / "calm", top / "raw/mimic_iv_ecg"
+    micro.plant(corpus)
+    micro.write_params(folder, corpus)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.chdir(folder)
+        for name, value in {"EXECUTOR": "serial", "WORKERS": "1", "DEVICE": "cpu"}.items():
+            patch.setenv(f"CGDMER_{name}", value)
+        for call in micro.CALLS[: micro.CALLS.index(LAST) + 1]:
+            stage, *items = call.split()
+            stages.call(stage, items, settings.load())
+    return folder
 
 
 @pytest.fixture
 def project(finished, tmp_path, monkeypatch) -> Path:
-    """A copy of a finished micro project, which is also the working directory."""
+    """A copy of that micro project, which is also the working directory."""
     folder = tmp_path / "project"
     shutil.copytree(finished, folder, ignore=shutil.ignore_patterns(".cgdmer"))
     monkeypatch.chdir(folder)

@@ -22,9 +22,11 @@ pytestmark = pytest.mark.xdist_group("finetuning")
 
 SOURCE, RECORDS = "cpsc2018", 144
 CLASSES = ("AFIB", "VPC", "NORM")
+MODEL = example.MODEL.model_copy(update={"patch": 40})
+"""Half as many tokens."""
 SETTINGS = settings.Finetune(
-    enabled=True, fractions=[0.3, 1.0], seeds=2, epochs=4, batch=24, min_updates=6, lr=4e-3, layer_decay=1.0,
-    scratch_lr=4e-3, bootstrap=20,
+    enabled=True, fractions=[0.3, 1.0], seeds=2, epochs=4, batch=24, min_updates=6, lr=3e-3, layer_decay=1.0,
+    scratch_lr=3e-3, bootstrap=20,
 )  # fmt: skip
 
 
@@ -43,7 +45,7 @@ def project(tmp_path_factory):
         labels = {f"{SOURCE}/{name}": findings[:, k] == 1 for k, name in enumerate(CLASSES)}
         frame = pl.DataFrame(columns | labels, schema_overrides=tables.INDEX_COLUMNS)
         tables.write(frame.with_columns(pl.col("^cpsc2018/.*$").cast(pl.UInt8)), paths.index(SOURCE))
-        model = weights.create(example.MODEL, settings.Masking(), settings.Objective(), example.SIGNAL, reports, seed=5)
+        model = weights.create(MODEL, settings.Masking(), settings.Objective(), example.SIGNAL, reports, seed=5)
         weights.save(paths.MODEL, model, example.SIGNAL, {})
     return folder
 

@@ -2,6 +2,7 @@
 
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -23,8 +24,8 @@ PIPELINE = {"stages": {
                "outs": [{"reports/metrics.json": {"cache": False}}, "data/model"]},
 }}  # fmt: skip
 MAKE = """
-import pathlib, sys, time
-with open("PLACE/calls", "a") as calls:
+import os, pathlib, sys, time
+with open(os.environ["CALLS"], "a") as calls:
     print(*sys.argv[1:], file=calls)
 for name in {"raw": ["data/raw"], "report": ["reports/metrics.json", "data/model"]}[sys.argv[1]]:
     pathlib.Path(name).parent.mkdir(exist_ok=True)
@@ -32,7 +33,7 @@ for name in {"raw": ["data/raw"], "report": ["reports/metrics.json", "data/model
 if sys.argv[2] == "77":
     time.sleep(60)
 """
-"""A stage notes each call outside the project; with 77 epochs it would take a minute."""
+"""A stage notes each call in the file CALLS, outside the project; with 77 epochs it would take a minute."""
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(600)]
 
 
@@ -46,25 +47,40 @@ def git(*words):
     return run("git", "-c", "user.name=t", "-c", "user.email=t@example.org", *words)
 
 
-@pytest.fixture
-def project(tmp_path, monkeypatch):
-    """A project with a commit and results, in which each stage takes no time."""
-    folder = tmp_path / "project"
-    folder.mkdir()
-    monkeypatch.chdir(folder)
-    monkeypatch.setenv("PATH", f"{BIN}:{os.environ['PATH']}")
+def prepare(patch, folder):
+    """Make the project the working directory and set its variables."""
+    patch.chdir(folder)
+    patch.setenv("PATH", f"{BIN}:{os.environ['PATH']}")
+    patch.setenv("CALLS", str(folder.parent / "calls"))
     for name in ("MLFLOW_TRACKING_URI", "MLFLOW_REGISTRY_URI", "CGDMER_REPORTS_URL", "CGDMER_RAW_ROOT"):
-        monkeypatch.delenv(name, raising=False)
-    Path("dvc.yaml").write_text(yaml.safe_dump(PIPELINE))
-    Path("make.py").write_text(MAKE.replace("PLACE", str(tmp_path)))
-    Path("params.yaml").write_text("# mine\ntrain:\n  epochs: 1\n")
-    Path(".gitignore").write_text("/.cgdmer/\n")
-    git("init", "-q", ".")
-    run("dvc", "init", "-q")
-    run("dvc", "repro", "-q")
-    git("add", "-A")
-    git("commit", "-qm", "first")
+        patch.delenv(name, raising=False)
+
+
+@pytest.fixture(scope="module")
+def original(tmp_path_factory):
+    """A folder with a project that has a commit and results, and with the notes of its stages; no test changes it."""
+    folder = tmp_path_factory.mktemp("original")
+    (folder / "project").mkdir()
+    with pytest.MonkeyPatch.context() as patch:
+        prepare(patch, folder / "project")
+        Path("dvc.yaml").write_text(yaml.safe_dump(PIPELINE))
+        Path("make.py").write_text(MAKE)
+        Path("params.yaml").write_text("# mine\ntrain:\n  epochs: 1\n")
+        Path(".gitignore").write_text("/.cgdmer/\n")
+        git("init", "-q", ".")
+        run("dvc", "init", "-q")
+        run("dvc", "repro", "-q")
+        git("add", "-A")
+        git("commit", "-qm", "first")
     return folder
+
+
+@pytest.fixture
+def project(original, tmp_path, monkeypatch):
+    """A copy of the project, in which each stage takes no time."""
+    shutil.copytree(original, tmp_path, dirs_exist_ok=True)
+    prepare(monkeypatch, tmp_path / "project")
+    return tmp_path / "project"
 
 
 def calls(project):

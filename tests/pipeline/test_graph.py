@@ -7,7 +7,6 @@ from hypothesis import strategies as st
 from cgdmer.errors import DataError
 from cgdmer.pipeline import graph
 from cgdmer.pipeline.graph import Graph
-from cgdmer.publishing import lineage
 
 DOT = """strict digraph {
 "code";
@@ -61,4 +60,4 @@ def test_every_stage_of_any_graph_has_its_turn_after_those_it_needs(links):
 def test_a_folder_without_a_pipeline_is_an_error_with_the_reason_of_dvc(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     with pytest.raises(DataError, match="not inside of a DVC repository"):
-        graph.read(lineage.dvc())
+        graph.read(graph.dvc())

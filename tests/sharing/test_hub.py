@@ -1,48 +1,39 @@
 """`hf:OWNER/NAME` against a hub on this machine: download, cache, revision, and every way in which it may fail."""
 
-import json
 import os
-import subprocess
-import sys
 
 import numpy as np
 import pytest
-from support import example_recordings, fake_hub
+from support import example_recordings, fake_hub, forked
 
 import cgdmer
-from cgdmer.commands import export
-from cgdmer.errors import ConfigError
+from cgdmer.commands import export, provenance
+from cgdmer.errors import CgdmerError, ConfigError
 
-SCRIPT = """
-import json, sys
-import numpy as np
-import cgdmer
-from cgdmer.errors import CgdmerError
-answers = []
-for source in sys.argv[1:]:
-    try:
-        encoder = cgdmer.load_encoder(source)
-        signal = np.random.default_rng(0).normal(size=(2, 12, round(encoder.fs * encoder.seconds))).astype(np.float32)
-        pooled = encoder.encode(signal)["pooled"].astype(float)
-        answers.append({"name": encoder.name, "digest": encoder.digest, "pooled": pooled.tolist()})
-    except CgdmerError as error:
-        answers.append({"error": type(error).__name__, "problem": error.problem})
-print(json.dumps(answers))
-"""
+
+def answers(*sources):
+    """Return name, digest and features of each encoder, or its error."""
+    told = []
+    for source in sources:
+        try:
+            encoder = cgdmer.load_encoder(source)
+            signal = np.random.default_rng(0).normal(size=(2, 12, round(encoder.fs * encoder.seconds)))
+            pooled = encoder.encode(signal.astype(np.float32))["pooled"].astype(float)
+            told.append({"name": encoder.name, "digest": encoder.digest, "pooled": pooled.tolist()})
+        except CgdmerError as error:
+            told.append({"error": type(error).__name__, "problem": error.problem})
+    return told
 
 
 def load(home, endpoint, *sources, **variables):
-    return json.loads(run(SCRIPT, home, endpoint, *sources, **variables))
+    return run(answers, home, endpoint, *sources, **variables)
 
 
-def run(script, home, endpoint, *sources, **variables):
-    """Run a script in a process of its own, because the client reads its variables when it is imported."""
+def run(function, home, endpoint, *sources, **variables):
+    """Call a function in a process of its own, because the client reads its variables when it is imported."""
     environment = {key: value for key, value in os.environ.items() if not key.startswith("HF_")}
     environment |= {"HF_HOME": str(home), "HF_ENDPOINT": endpoint, "HF_HUB_DISABLE_TELEMETRY": "1"} | variables
-    command = [sys.executable, "-c", script, *sources]
-    done = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
-    assert done.returncode == 0, done.stderr
-    return done.stdout
+    return forked.call(function, *sources, environment=environment, fresh="huggingface_hub")
 
 
 @pytest.fixture(scope="module")
@@ -70,20 +61,17 @@ def test_an_encoder_is_downloaded_once_and_then_read_from_the_cache(shared, tmp_
     assert (absent["error"], "is not in the cache" in absent["problem"]) == ("Unavailable", True)
 
 
-ORIGIN = """
-import sys
-import cgdmer
-from cgdmer.commands import provenance
-before = provenance.of_model(sys.argv[1])
-cgdmer.load_encoder(sys.argv[1])
-print(before, provenance.of_model(sys.argv[1]))
-"""
+def origins(source):
+    """Return what is known about the training of an encoder before and after its download."""
+    before = provenance.of_model(source)
+    cgdmer.load_encoder(source)
+    return [before, provenance.of_model(source)]
 
 
 def test_a_copy_of_an_encoder_that_saw_simulated_recordings_only_says_so(tmp_path):
     export.describe("cgdmer-base", tmp_path / "encoder", licence=None, onnx=False)
     with fake_hub.serve("lab/encoder", tmp_path / "encoder") as (endpoint, _):
-        assert run(ORIGIN, tmp_path / "home", endpoint, "hf:lab/encoder@v1").split() == ["unknown", "simulated"]
+        assert run(origins, tmp_path / "home", endpoint, "hf:lab/encoder@v1") == ["unknown", "simulated"]
 
 
 def test_a_hub_that_is_away_is_unavailable(tmp_path):

@@ -8,6 +8,7 @@ import polars as pl
 import pytest
 import torch
 from support import example_pool as example
+from support.forked import fork_processes
 
 from cgdmer import embeddings, encoders, paths, settings
 from cgdmer.encoders import chunks, handcrafted, pretrained
@@ -148,7 +149,7 @@ def test_two_processes_write_the_bytes_of_one(folder, monkeypatch):
     written = folder / paths.embeddings("cgdmer", SOURCE)
     before = {path.name: path.read_bytes() for path in written.iterdir()}
     monkeypatch.setenv("CGDMER_DEVICES", "2")
-    monkeypatch.setenv("OMP_NUM_THREADS", "1")
+    fork_processes(monkeypatch)
     run(folder)
     assert before == {path.name: path.read_bytes() for path in written.iterdir()}
     assert not (folder / paths.scratch("embed", "cgdmer", SOURCE)).exists()

@@ -39,7 +39,7 @@ def test_a_second_run_gives_the_same_bytes_and_no_path_of_this_machine(folder):
 
 
 def test_a_run_without_reports_reconstruction_or_real_records_says_so(folder):
-    example_report.write(way="simulate", contrastive=0.0, report_reconstruction=0.0, ecg_reconstruction=0.0)
+    example_report.compute("simulate", contrastive=0.0, report_reconstruction=0.0, ecg_reconstruction=0.0)
     stages.find("report")(report=settings.Report(published=False, fraction=0.1), matrix=example_report.MATRIX)
     page = paths.REPORT_HTML.read_text()
     assert "trained without reports" in page

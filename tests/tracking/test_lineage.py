@@ -12,6 +12,7 @@ from support.published_project import SETTINGS
 
 from cgdmer import paths, publishing
 from cgdmer.errors import DataError
+from cgdmer.pipeline import graph
 from cgdmer.publishing import cost_page, lineage
 from cgdmer.tracking import server, state
 
@@ -97,9 +98,9 @@ def test_missing_results_are_named_before_anything_else_is_tried(tmp_path, monke
 
 def test_the_first_program_on_the_path_is_asked(tmp_path, dvc, monkeypatch):
     dvc("echo '{}'")
-    assert Path(lineage.dvc()) == tmp_path / "bin/dvc"
+    assert Path(graph.dvc()) == tmp_path / "bin/dvc"
     monkeypatch.setenv("PATH", "/nowhere")
-    assert Path(lineage.dvc()).name == "dvc"
+    assert Path(graph.dvc()).name == "dvc"
 
 
 def test_a_state_with_other_settings_is_recorded_and_registers_nothing(project, monkeypatch):

@@ -1,10 +1,12 @@
 """The gradient of a step is that of its whole batch, however ranks and micro-batches divide it."""
 
 import math
+import os
 
 import pytest
 import torch
 from support import example_pool as example
+from support.forked import fork_processes
 
 from cgdmer import distributed, objectives, settings
 from cgdmer.distributed import World
@@ -45,6 +47,7 @@ def gradient(terms, sizes, world):
 
 def write_gradients(folder):
     """Write loss and gradient of this rank for all terms and divisions; runs in a process of its own."""
+    os.environ["CGDMER_DEVICE"] = "cpu"
     world = distributed.join()
     for kind, terms in TERMS.items():
         for division, sizes in DIVISIONS.items():
@@ -55,7 +58,7 @@ def write_gradients(folder):
 def of_ranks(tmp_path_factory):
     folder = tmp_path_factory.mktemp("ranks")
     with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("CGDMER_DEVICE", "cpu")
+        fork_processes(patch)
         distributed.launch(2, write_gradients, folder)
     return folder
 
