@@ -27,8 +27,6 @@ for name in [key for key in os.environ if key.startswith("CGDMER_") and key not 
 os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
 sys.dont_write_bytecode = False
 """Without byte code, each worker rewrites the assertions of 400 files in every run, which takes it 8 s."""
-os.fsync = lambda _: None  # type: ignore[assignment]
-"""Thousands of small files wait 4 ms each for the disk; only a power cut could tell the difference."""
 os.environ.update(
     CGDMER_TRACKING="off",
     HF_HUB_OFFLINE="1",
