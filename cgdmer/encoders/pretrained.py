@@ -85,7 +85,13 @@ class Pretrained:
 
     @torch.no_grad()
     def encode_reports(self, texts: Sequence[str], batch: int = 256) -> np.ndarray:
-        """Encode n report texts as unit vectors, float32 (n, E), in the space of `aligned`."""
+        """Encode n report texts as unit vectors, float32 (n, E), in the space of `aligned`.
+
+        ConfigError for a single string, a batch below 1, or an encoder that was not aligned with reports.
+        """
+        _check_texts(texts)
+        if batch < 1:
+            raise ConfigError(f"batch = {batch}", allowed="at least 1", fix="leave out batch")
         if self.model.tokenizer is None or self.model.disentangler.projection is None:
             raise ConfigError(
                 f"encoder {self.name} was not aligned with reports",
@@ -106,11 +112,22 @@ class Pretrained:
     ) -> np.ndarray:
         """Compare float mV (B, L, T) with texts: cosines in -1..1, float32 (B, len(texts)), comparable within a text.
 
-        Texts are cleaned like training reports. ConfigError when the encoder was not aligned with reports.
+        Texts are cleaned like training reports. ConfigError for a single string, for a signal that `encode` refuses, or
+        when the encoder was not aligned with reports.
         """
+        _check_texts(texts)
         vectors = self.encode_reports([report_text.clean_joined(text) for text in texts])
         cosines: np.ndarray = self.encode(signal, leads, valid)["aligned"] @ vectors.T
         return cosines
+
+
+def _check_texts(texts: Sequence[str]) -> None:
+    """Raise ConfigError unless these are several texts: the characters of a single one would each count as a text."""
+    if isinstance(texts, str):
+        raise ConfigError("texts is a single string", allowed="a list of strings", fix=f"pass [{texts[:40]!r}]")
+    wrong = [type(text).__name__ for text in texts if not isinstance(text, str)]
+    if wrong:
+        raise ConfigError(f"texts holds {wrong[0]}", allowed="a list of strings")
 
 
 def open_folder(folder: Path, name: str = "cgdmer") -> Pretrained:

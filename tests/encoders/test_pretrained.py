@@ -33,6 +33,23 @@ def test_reports_and_signals_meet_in_one_space_as_unit_vectors(encoder):
     assert encoder.encode_reports([]).shape == (0, example.MODEL.projection)
 
 
+def test_a_single_text_is_not_read_as_its_characters(encoder):
+    signal = example.signals(2)[0].astype(np.float32) / 1000
+    with pytest.raises(ConfigError, match=r"texts is a single string(.|\n)*to fix: pass \['sinus rhythm'\]"):
+        encoder.encode_reports("sinus rhythm")
+    with pytest.raises(ConfigError, match=r"pass \['atrial fibrillation'\]"):
+        encoder.zero_shot(signal, "atrial fibrillation")
+    with pytest.raises(ConfigError, match="texts holds bytes\n  allowed: a list of strings"):
+        encoder.zero_shot(signal, ["sinus rhythm", b"atrial fibrillation"])
+    assert encoder.zero_shot(signal, ("sinus rhythm", "atrial fibrillation")).shape == (2, 2)
+
+
+@pytest.mark.parametrize("batch", [0, -1])
+def test_a_batch_of_reports_has_at_least_one(encoder, batch):
+    with pytest.raises(ConfigError, match=f"batch = {batch}\n  allowed: at least 1"):
+        encoder.encode_reports(["sinus rhythm"], batch=batch)
+
+
 def test_pooled_is_shared_beside_specific(encoder):
     features = encoder.encode(example.signals(3)[0].astype(np.float32) / 1000)
     assert np.array_equal(features["pooled"], np.concatenate([features["shared"], features["specific"]], 1))
