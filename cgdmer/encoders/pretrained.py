@@ -1,10 +1,12 @@
 """A trained CG-DMER model as an encoder: `shared`, `specific`, `pooled` (both concatenated) and `aligned` features."""
 
+import math
 from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
 import torch
+from numpy.typing import ArrayLike
 
 from cgdmer import environment, report_text
 from cgdmer.encoders.base import check_signal
@@ -44,11 +46,16 @@ class Pretrained:
 
     @torch.no_grad()
     def encode(
-        self, signal: np.ndarray, leads: Sequence[str] | None = None, valid: np.ndarray | None = None
+        self, signal: ArrayLike, leads: Sequence[str] | None = None, valid: np.ndarray | None = None
     ) -> dict[str, np.ndarray]:
-        """Encode float mV (B, L, T) as features (B, D) by name; ConfigError for a record shorter than one patch."""
+        """Encode float mV (B, L, T) as features (B, D) by name.
+
+        A lead of zeros counts as not recorded, unless all leads of a record are zero: it is read as a flat line, whose
+        features are finite and say nothing. ConfigError for a record shorter than one patch, for samples that are NaN
+        or infinite, and for values that cannot be mV.
+        """
         signal, numbers, valid = check_signal(signal, leads, valid, self.samples)
-        self._check_unit(signal)
+        self._check_values(signal)
         if self.model.independent and not gives_a_token(numbers):
             raise ConfigError(
                 f"lead {LEADS[numbers[0]]} alone" if numbers else "no lead",
@@ -64,9 +71,11 @@ class Pretrained:
             )
         return {name: np.concatenate([chunk[name] for chunk in chunks]) for name in self.dims}
 
-    def _check_unit(self, signal: np.ndarray) -> None:
-        """Raise ConfigError if values are so large that they cannot be mV."""
+    def _check_values(self, signal: np.ndarray) -> None:
+        """Raise ConfigError if values are not finite, or so large that they cannot be mV."""
         largest = max(float(signal.max()), -float(signal.min())) if signal.size else 0.0
+        if not math.isfinite(largest):  # of any NaN, both extremes are NaN
+            raise _not_finite(~np.isfinite(signal))
         if largest > (limit := IMPOSSIBLE * self.form.max_amplitude_mv):
             raise ConfigError(
                 f"a signal with values up to {largest:,.0f}: probably uV or raw values of the converter",
@@ -105,7 +114,7 @@ class Pretrained:
 
     def zero_shot(
         self,
-        signal: np.ndarray,
+        signal: ArrayLike,
         texts: Sequence[str],
         leads: Sequence[str] | None = None,
         valid: np.ndarray | None = None,
@@ -119,6 +128,16 @@ class Pretrained:
         vectors = self.encode_reports([report_text.clean_joined(text) for text in texts])
         cosines: np.ndarray = self.encode(signal, leads, valid)["aligned"] @ vectors.T
         return cosines
+
+
+def _not_finite(bad: np.ndarray) -> ConfigError:
+    """Return the error for the samples (B, L, T) that `bad` marks."""
+    return ConfigError(
+        f"{np.count_nonzero(bad):,} samples in {np.count_nonzero(bad.any((1, 2)))} of {len(bad)} records are NaN or "
+        "infinite",
+        allowed="finite mV; zeros for a lead that was not recorded, and for padding",
+        fix="cgdmer.read_record(path, encoder), which interpolates short gaps and refuses longer ones",
+    )
 
 
 def _check_texts(texts: Sequence[str]) -> None:
