@@ -60,6 +60,39 @@ def test_wrong_value_is_refused_with_its_path(content, section, key, value):
 
 
 @pytest.mark.parametrize(
+    ("path", "values"),
+    [
+        ("probe.fractions", [[], [0.0], [2.0], [-1.0], [1.0, 10.0, 100.0]]),
+        ("finetune.fractions", [[], [0.0], [2.0], [-1.0], [1.0, 10.0, 100.0]]),
+        ("attentive.fractions", [[], [0.0], [2.0]]),
+        ("probe.C", [[], [0.0], [-1.0]]),
+        ("retrieval.recall_at", [[], [0], [-1]]),
+        ("report.fraction", [-5.0, 0.0, 1.5]),
+        ("signal.low", [0.0, -1.0, 50.0]),
+        ("signal.high", [0.0, -1.0, 0.5, 0.25]),
+        ("embed.control_seeds", [{"random": 0}, {"random": -1}]),
+    ],
+)
+def test_a_number_that_cannot_be_meant_is_refused_with_its_path(content, path, values):
+    section, key = path.split(".")
+    for value in values:
+        with pytest.raises(ConfigError, match=rf"'{section}\.{key}(\.\w+)?' = ") as error:
+            settings.parse(settings.merge(content, {section: {key: value}}))
+        assert error.value.fix == "edit params.yaml"
+
+
+def test_corners_are_compared_with_each_other_and_with_the_rate(content):
+    for signal, said in (
+        ({"low": 45.0}, "is not above signal.low = 45.0"),
+        ({"low": 60.0}, "is not below half of signal.fs = 100.0"),
+    ):
+        with pytest.raises(ConfigError, match=said):
+            settings.parse(settings.merge(content, {"signal": signal}))
+    without = settings.parse(settings.merge(content, {"signal": {"low": None, "high": 0.1}})).signal
+    assert (without.low, without.high) == (None, 0.1)
+
+
+@pytest.mark.parametrize(
     ("key", "value", "allowed"),
     [
         ("heads", 5, "4 and 6"),
