@@ -93,6 +93,41 @@ def test_corners_are_compared_with_each_other_and_with_the_rate(content):
 
 
 @pytest.mark.parametrize(
+    ("key", "value"),
+    [
+        ("matrix.encoders", ["cgdmr"]), ("matrix.controls", ["handcrafted", "handcraftd"]),
+        ("matrix.probed", ["randm"]), ("matrix.robustness", ["cgdmer", "base"]), ("embed.control_seeds", {"randm": 5}),
+    ],
+)  # fmt: skip
+def test_an_encoder_that_does_not_exist_is_refused_with_its_path(content, key, value):
+    section, name = key.split(".")
+    content[section][name] = value
+    with pytest.raises(ConfigError, match=rf"params\.yaml: '{key}' names '\w+', which is no encoder") as error:
+        settings.parse(content)
+    assert "cgdmer_base, ecg_fm" in error.value.allowed
+
+
+def test_a_misspelt_encoder_is_refused_with_the_nearest_name(content):
+    content["matrix"]["controls"] = ["handcraftd"]
+    with pytest.raises(ConfigError, match="did you mean 'handcrafted'"):
+        settings.parse(content)
+
+
+@pytest.mark.parametrize("name", ["../cgdmer", "", "a\nb", "x" * 5000, "__init__", "adapter", "base"])
+def test_a_name_that_is_no_encoder_s_is_refused_briefly(content, name):
+    content["matrix"]["controls"] = [name]
+    with pytest.raises(ConfigError, match=r"'matrix\.controls' names") as error:
+        settings.parse(content)
+    assert len(str(error.value)) < 1000
+
+
+def test_an_encoder_whose_weights_are_named_is_known(content):
+    content["embed"]["outside"] = {"small_cnn": "data/outside/small_cnn"}
+    content["matrix"]["controls"].append("small_cnn")
+    assert "small_cnn" in settings.parse(content).matrix.controls
+
+
+@pytest.mark.parametrize(
     ("key", "value", "allowed"),
     [
         ("heads", 5, "4 and 6"),
