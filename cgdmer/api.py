@@ -1,10 +1,12 @@
 """The public Python API: load an encoder, read a recording."""
 
+import os
 import re
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from importlib import import_module
+from numbers import Real
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from cgdmer.errors import ConfigError, DataError, not_installed, printable
 from cgdmer.files import check_regular
@@ -98,9 +100,40 @@ def read_record(
     Formats: WFDB, .mat, .npy, .csv, EDF, DICOM, SCP-ECG, and XML of HL7 aECG, GE MUSE and Philips.
     With an encoder, return the signal in the form it expects: its twelve leads in order, its sampling rate, filter and
     length. Without one, return the signal as recorded. Only arrays and tables need `fs`, `unit` and `leads`, because
-    they do not state them.
+    they do not state them. ConfigError for an argument of the wrong type, and if `path` is not one recording;
+    RecordError if it cannot be read.
     """
+    _check_types(path, encoder, fs, unit)
     recordings = import_module("cgdmer.recordings")
-    metadata = recordings.ArrayMetadata(fs, unit, None if leads is None else tuple(leads)).validated()
+    metadata = recordings.ArrayMetadata(fs, unit, None if leads is None else _names(leads)).validated()
     recording: Recording = recordings.read_file(path, encoder.form if encoder else None, metadata=metadata)
     return recording
+
+
+def _check_types(path: Any, encoder: Any, fs: Any, unit: Any) -> None:
+    """Raise ConfigError for an argument of `read_record` that has the wrong type."""
+    if not isinstance(path, str | os.PathLike):
+        raise _wrong("path", path, "a string or a pathlib.Path", 'cgdmer.read_record("record.hea")')
+    form = import_module("cgdmer.settings").Signal
+    if encoder is not None and not isinstance(getattr(encoder, "form", None), form):
+        source = repr(encoder) if isinstance(encoder, str) else ""
+        raise _wrong("encoder", encoder, "what cgdmer.load_encoder returns", f"encoder=cgdmer.load_encoder({source})")
+    if fs is not None and (isinstance(fs, bool) or not isinstance(fs, Real)):
+        raise _wrong("fs", fs, "a number, in Hz", "fs=500")
+    if unit is not None and not isinstance(unit, str):
+        raise _wrong("unit", unit, "mV, V, uV", "unit='mV'")
+
+
+def _names(leads: Any) -> tuple[str, ...]:
+    """Return the names of leads; ConfigError for a single string, and for what is no list of strings."""
+    allowed = "a list of names"
+    if isinstance(leads, str):
+        raise _wrong("leads", leads, allowed, f"leads={[name.strip() for name in leads[:80].split(',')]}")
+    names: list[Any] = list(leads) if isinstance(leads, Iterable) else [None]
+    if not all(isinstance(name, str) for name in names):
+        raise _wrong("leads", leads, allowed, "leads=['I', 'II', 'V1']")
+    return tuple(names)
+
+
+def _wrong(name: str, value: Any, allowed: str, fix: str) -> ConfigError:
+    return ConfigError(f"{name} = {printable(repr(value)[:80])}", allowed=allowed, fix=fix)

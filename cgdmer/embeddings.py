@@ -72,8 +72,9 @@ def write(folder: Path, ids: Sequence[str], features: Mapping[str, np.ndarray], 
     write_json(folder / META, with_digest(content))
 
 
-def read(folder: Path) -> Embeddings:
+def read(folder: str | Path) -> Embeddings:
     """Memory-map the features after comparing every checksum; DataError names a missing or damaged file."""
+    folder = Path(folder)
     fix = f"rm -r {folder} && dvc checkout {folder}, or dvc repro"
     if not (folder / META).is_file():
         raise DataError(f"{folder / META} is missing", fix=fix)

@@ -27,6 +27,13 @@ def test_what_is_written_is_read(tmp_path):
         assert cached.features[name].dtype == np.float32
 
 
+def test_a_folder_may_be_a_string(tmp_path):
+    embeddings.write(tmp_path / "e", IDS, features(), {})
+    assert embeddings.read(str(tmp_path / "e")).ids == IDS
+    with pytest.raises(DataError, match=r"absent/meta\.json is missing"):
+        embeddings.read("absent")
+
+
 def test_the_same_features_are_the_same_bytes(tmp_path):
     digests = []
     for folder in (tmp_path / "one", tmp_path / "two"):

@@ -60,6 +60,74 @@ def test_wrong_value_is_refused_with_its_path(content, section, key, value):
 
 
 @pytest.mark.parametrize(
+    ("path", "values"),
+    [
+        ("probe.fractions", [[], [0.0], [2.0], [-1.0], [1.0, 10.0, 100.0]]),
+        ("finetune.fractions", [[], [0.0], [2.0], [-1.0], [1.0, 10.0, 100.0]]),
+        ("attentive.fractions", [[], [0.0], [2.0]]),
+        ("probe.C", [[], [0.0], [-1.0]]),
+        ("retrieval.recall_at", [[], [0], [-1]]),
+        ("report.fraction", [-5.0, 0.0, 1.5]),
+        ("signal.low", [0.0, -1.0, 50.0]),
+        ("signal.high", [0.0, -1.0, 0.5, 0.25]),
+        ("embed.control_seeds", [{"random": 0}, {"random": -1}]),
+    ],
+)
+def test_a_number_that_cannot_be_meant_is_refused_with_its_path(content, path, values):
+    section, key = path.split(".")
+    for value in values:
+        with pytest.raises(ConfigError, match=rf"'{section}\.{key}(\.\w+)?' = ") as error:
+            settings.parse(settings.merge(content, {section: {key: value}}))
+        assert error.value.fix == "edit params.yaml"
+
+
+def test_corners_are_compared_with_each_other_and_with_the_rate(content):
+    for signal, said in (
+        ({"low": 45.0}, "is not above signal.low = 45.0"),
+        ({"low": 60.0}, "is not below half of signal.fs = 100.0"),
+    ):
+        with pytest.raises(ConfigError, match=said):
+            settings.parse(settings.merge(content, {"signal": signal}))
+    without = settings.parse(settings.merge(content, {"signal": {"low": None, "high": 0.1}})).signal
+    assert (without.low, without.high) == (None, 0.1)
+
+
+@pytest.mark.parametrize(
+    ("key", "value"),
+    [
+        ("matrix.encoders", ["cgdmr"]), ("matrix.controls", ["handcrafted", "handcraftd"]),
+        ("matrix.probed", ["randm"]), ("matrix.robustness", ["cgdmer", "base"]), ("embed.control_seeds", {"randm": 5}),
+    ],
+)  # fmt: skip
+def test_an_encoder_that_does_not_exist_is_refused_with_its_path(content, key, value):
+    section, name = key.split(".")
+    content[section][name] = value
+    with pytest.raises(ConfigError, match=rf"params\.yaml: '{key}' names '\w+', which is no encoder") as error:
+        settings.parse(content)
+    assert "cgdmer_base, ecg_fm" in error.value.allowed
+
+
+def test_a_misspelt_encoder_is_refused_with_the_nearest_name(content):
+    content["matrix"]["controls"] = ["handcraftd"]
+    with pytest.raises(ConfigError, match="did you mean 'handcrafted'"):
+        settings.parse(content)
+
+
+@pytest.mark.parametrize("name", ["../cgdmer", "", "a\nb", "x" * 5000, "__init__", "adapter", "base"])
+def test_a_name_that_is_no_encoder_s_is_refused_briefly(content, name):
+    content["matrix"]["controls"] = [name]
+    with pytest.raises(ConfigError, match=r"'matrix\.controls' names") as error:
+        settings.parse(content)
+    assert len(str(error.value)) < 1000
+
+
+def test_an_encoder_whose_weights_are_named_is_known(content):
+    content["embed"]["outside"] = {"small_cnn": "data/outside/small_cnn"}
+    content["matrix"]["controls"].append("small_cnn")
+    assert "small_cnn" in settings.parse(content).matrix.controls
+
+
+@pytest.mark.parametrize(
     ("key", "value", "allowed"),
     [
         ("heads", 5, "4 and 6"),

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Protocol
 
 import numpy as np
+from numpy.typing import ArrayLike
 
 from cgdmer import paths
 from cgdmer.errors import ConfigError
@@ -63,10 +64,14 @@ class Setup:
 
 
 def check_signal(
-    signal: np.ndarray, leads: Sequence[str] | None, valid: np.ndarray | None, samples: int
+    signal: ArrayLike, leads: Sequence[str] | None, valid: np.ndarray | None, samples: int
 ) -> tuple[np.ndarray, list[int], np.ndarray]:
-    """Return the signal in float32, canonical lead numbers and valid samples; ConfigError if the shapes do not fit."""
+    """Return the signal in float32, canonical lead numbers and valid samples.
+
+    ConfigError if the shapes do not fit, or if the signal is no array of numbers and cannot be made one.
+    """
     names = canonical_leads(LEADS if leads is None else leads)
+    signal = _as_array(signal)
     if signal.ndim != 3 or signal.shape[1] != len(names):
         raise ConfigError(
             f"signal of shape {signal.shape} for {len(names)} leads",
@@ -77,6 +82,19 @@ def check_signal(
     full = np.full(len(signal), signal.shape[2], dtype=np.int32)
     numbers = [LEADS.index(name) for name in names]
     return np.asarray(signal, np.float32), numbers, full if valid is None else _checked(valid, signal)
+
+
+def _as_array(signal: ArrayLike) -> np.ndarray:
+    """Return an array of real numbers from what NumPy can read, such as nested lists; ConfigError for anything else."""
+    allowed = "an array or nested lists of numbers, (records, leads, samples)"
+    fix = "np.asarray(signal, np.float32); pad shorter records with zeros at the end, and state their lengths as valid"
+    try:
+        array = np.asarray(signal)
+    except (TypeError, ValueError, RuntimeError) as error:  # rows of unequal length, or a tensor of PyTorch on a GPU
+        raise ConfigError(f"the signal is no array: {str(error)[:200]}", allowed=allowed, fix=fix) from error
+    if array.dtype.kind not in "biuf":
+        raise ConfigError(f"the signal has the type {array.dtype}", allowed=allowed, fix=fix)
+    return array
 
 
 def _checked(valid: np.ndarray, signal: np.ndarray) -> np.ndarray:

@@ -1,10 +1,12 @@
 """A trained CG-DMER model as an encoder: `shared`, `specific`, `pooled` (both concatenated) and `aligned` features."""
 
+import math
 from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
 import torch
+from numpy.typing import ArrayLike
 
 from cgdmer import environment, report_text
 from cgdmer.encoders.base import check_signal
@@ -44,11 +46,16 @@ class Pretrained:
 
     @torch.no_grad()
     def encode(
-        self, signal: np.ndarray, leads: Sequence[str] | None = None, valid: np.ndarray | None = None
+        self, signal: ArrayLike, leads: Sequence[str] | None = None, valid: np.ndarray | None = None
     ) -> dict[str, np.ndarray]:
-        """Encode float mV (B, L, T) as features (B, D) by name; ConfigError for a record shorter than one patch."""
+        """Encode float mV (B, L, T) as features (B, D) by name.
+
+        A lead of zeros counts as not recorded, unless all leads of a record are zero: it is read as a flat line, whose
+        features are finite and say nothing. ConfigError for a record shorter than one patch, for samples that are NaN
+        or infinite, and for values that cannot be mV.
+        """
         signal, numbers, valid = check_signal(signal, leads, valid, self.samples)
-        self._check_unit(signal)
+        self._check_values(signal)
         if self.model.independent and not gives_a_token(numbers):
             raise ConfigError(
                 f"lead {LEADS[numbers[0]]} alone" if numbers else "no lead",
@@ -64,9 +71,11 @@ class Pretrained:
             )
         return {name: np.concatenate([chunk[name] for chunk in chunks]) for name in self.dims}
 
-    def _check_unit(self, signal: np.ndarray) -> None:
-        """Raise ConfigError if values are so large that they cannot be mV."""
+    def _check_values(self, signal: np.ndarray) -> None:
+        """Raise ConfigError if values are not finite, or so large that they cannot be mV."""
         largest = max(float(signal.max()), -float(signal.min())) if signal.size else 0.0
+        if not math.isfinite(largest):  # of any NaN, both extremes are NaN
+            raise _not_finite(~np.isfinite(signal))
         if largest > (limit := IMPOSSIBLE * self.form.max_amplitude_mv):
             raise ConfigError(
                 f"a signal with values up to {largest:,.0f}: probably uV or raw values of the converter",
@@ -85,7 +94,13 @@ class Pretrained:
 
     @torch.no_grad()
     def encode_reports(self, texts: Sequence[str], batch: int = 256) -> np.ndarray:
-        """Encode n report texts as unit vectors, float32 (n, E), in the space of `aligned`."""
+        """Encode n report texts as unit vectors, float32 (n, E), in the space of `aligned`.
+
+        ConfigError for a single string, a batch below 1, or an encoder that was not aligned with reports.
+        """
+        _check_texts(texts)
+        if batch < 1:
+            raise ConfigError(f"batch = {batch}", allowed="at least 1", fix="leave out batch")
         if self.model.tokenizer is None or self.model.disentangler.projection is None:
             raise ConfigError(
                 f"encoder {self.name} was not aligned with reports",
@@ -99,18 +114,39 @@ class Pretrained:
 
     def zero_shot(
         self,
-        signal: np.ndarray,
+        signal: ArrayLike,
         texts: Sequence[str],
         leads: Sequence[str] | None = None,
         valid: np.ndarray | None = None,
     ) -> np.ndarray:
         """Compare float mV (B, L, T) with texts: cosines in -1..1, float32 (B, len(texts)), comparable within a text.
 
-        Texts are cleaned like training reports. ConfigError when the encoder was not aligned with reports.
+        Texts are cleaned like training reports. ConfigError for a single string, for a signal that `encode` refuses, or
+        when the encoder was not aligned with reports.
         """
+        _check_texts(texts)
         vectors = self.encode_reports([report_text.clean_joined(text) for text in texts])
         cosines: np.ndarray = self.encode(signal, leads, valid)["aligned"] @ vectors.T
         return cosines
+
+
+def _not_finite(bad: np.ndarray) -> ConfigError:
+    """Return the error for the samples (B, L, T) that `bad` marks."""
+    return ConfigError(
+        f"{np.count_nonzero(bad):,} samples in {np.count_nonzero(bad.any((1, 2)))} of {len(bad)} records are NaN or "
+        "infinite",
+        allowed="finite mV; zeros for a lead that was not recorded, and for padding",
+        fix="cgdmer.read_record(path, encoder), which interpolates short gaps and refuses longer ones",
+    )
+
+
+def _check_texts(texts: Sequence[str]) -> None:
+    """Raise ConfigError unless these are several texts: the characters of a single one would each count as a text."""
+    if isinstance(texts, str):
+        raise ConfigError("texts is a single string", allowed="a list of strings", fix=f"pass [{texts[:40]!r}]")
+    wrong = [type(text).__name__ for text in texts if not isinstance(text, str)]
+    if wrong:
+        raise ConfigError(f"texts holds {wrong[0]}", allowed="a list of strings")
 
 
 def open_folder(folder: Path, name: str = "cgdmer") -> Pretrained:

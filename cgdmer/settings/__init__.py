@@ -11,7 +11,7 @@ from pydantic import Field, ValidationError
 
 from cgdmer.errors import ConfigError, did_you_mean
 from cgdmer.files import check_regular
-from cgdmer.settings import bounded_yaml
+from cgdmer.settings import bounded_yaml, encoder_names
 from cgdmer.settings.base import Section
 from cgdmer.settings.data import (
     Corpus,
@@ -154,10 +154,25 @@ def read(path: Path) -> dict[str, Any]:
 def parse(content: dict[str, Any], name: str = "params.yaml") -> Settings:
     """Return the settings that a mapping holds. Raises ConfigError; `name` is the file named in the message."""
     try:
-        return Settings.model_validate(content)
+        chosen = Settings.model_validate(content)
     except ValidationError as error:
         explained = [_explain(name, item) for item in error.errors()[:MAX_ERRORS]]
         raise ConfigError("\n".join(explained), fix=f"edit {name}") from error
+    _check_encoders(chosen, name)
+    return chosen
+
+
+def _check_encoders(chosen: Settings, name: str) -> None:
+    """Raise ConfigError for an encoder that neither exists nor has its weights in `embed.outside`."""
+    lists = ("encoders", "controls", "probed", "robustness")
+    used = {f"matrix.{one}": getattr(chosen.matrix, one) for one in lists}
+    used["embed.control_seeds"] = list(chosen.embed.control_seeds)
+    if wrong := encoder_names.unknown(used, chosen.embed.outside):
+        raise ConfigError(
+            "\n".join(f"{name}: {one}" for one in wrong[:MAX_ERRORS]),
+            allowed=", ".join(encoder_names.names()),
+            fix=f"edit {name}",
+        )
 
 
 def merge(base: dict[str, Any], overlay: dict[str, Any]) -> dict[str, Any]:

@@ -63,10 +63,10 @@ class Signal(Section):
     """Sampling rate in Hz. Records at other rates are resampled."""
     seconds: float = Field(default=10.0, gt=0)
     """Length of each row in seconds. Shorter records are padded with zeros at the end."""
-    low: float | None = 0.5
-    """Corner of the high-pass filter in Hz; null for none."""
-    high: float | None = 40.0
-    """Corner of the low-pass filter in Hz; null for none."""
+    low: float | None = Field(default=0.5, gt=0, validate_default=True)
+    """Corner of the high-pass filter in Hz, below half of `fs`; null for none."""
+    high: float | None = Field(default=40.0, gt=0, validate_default=True)
+    """Corner of the low-pass filter in Hz, above `low`; null for none."""
     order: int = Field(default=2, ge=1, le=8)
     """Order of both Butterworth filters. They run forwards and backwards, so they do not shift the signal."""
     max_gap: float = Field(default=0.1, ge=0)
@@ -82,6 +82,22 @@ class Signal(Section):
     """Largest share of an indexed corpus that may be unusable. The stage fails above it."""
     shard_records: int = Field(default=2048, ge=1)
     """Records per shard file."""
+
+    @field_validator("low")
+    @classmethod
+    def _low_is_in_the_spectrum(cls, low: float | None, info: ValidationInfo) -> float | None:
+        fs = info.data.get("fs")  # a rate that is itself wrong has its own error
+        if low is None or fs is None or low < fs / 2:
+            return low
+        raise PydanticCustomError("low_beyond_spectrum", "is not below half of signal.fs = {fs}", {"fs": fs})
+
+    @field_validator("high")
+    @classmethod
+    def _high_is_above_low(cls, high: float | None, info: ValidationInfo) -> float | None:
+        low = info.data.get("low")
+        if high is None or low is None or low < high:
+            return high
+        raise PydanticCustomError("high_below_low", "is not above signal.low = {low}", {"low": low})
 
     @property
     def samples(self) -> int:

@@ -9,6 +9,8 @@ from cgdmer.settings.base import Examples, Section
 Representation = Literal["shared", "specific", "pooled"]
 Lead = Literal["I", "II", "III", "aVR", "aVL", "aVF", "V1", "V2", "V3", "V4", "V5", "V6"]
 Electrode = Literal["RA", "LA", "LL", "V1", "V2", "V3", "V4", "V5", "V6"]
+Fraction = Annotated[float, Field(gt=0, le=1)]
+"""A share of the training split; 1 is all of it, so percent are refused."""
 
 
 class WeightsFile(Section):
@@ -34,8 +36,9 @@ class Embed(Section):
     """Records per batch."""
     seed: int = Field(default=0, ge=0)
     """Seed of the first set of weights of a random control; the next sets count up from it."""
-    control_seeds: dict[str, int] = {"random": 5, "random_resnet18": 5}
-    """Number of sets of weights of each random control. All are embedded and probed; every other encoder has one."""
+    control_seeds: dict[str, Annotated[int, Field(ge=1)]] = {"random": 5, "random_resnet18": 5}
+    """Number of sets of weights of each random control, at least 1. All are embedded and probed; every other encoder
+    has one."""
     outside: dict[str, WeightsFile] = {}
     """Weights file of each encoder that needs one, by encoder (docs/adding_an_encoder.md)."""
     crops: int = Field(default=1, ge=1)
@@ -47,7 +50,7 @@ class Embed(Section):
 
     def sets_of_weights(self, encoder: str) -> int:
         """Return how many sets of weights an encoder is embedded with."""
-        return max(1, self.control_seeds.get(encoder, 1))
+        return self.control_seeds.get(encoder, 1)
 
 
 class Probe(Section):
@@ -56,12 +59,13 @@ class Probe(Section):
     protocol: Literal["canonical", "merl", "melp"] = "canonical"
     """How the probe is trained. `merl` and `melp` repeat the published code of these papers, including its defects, to
     reproduce a published row; they are not meant for new results."""
-    fractions: list[float] = [0.01, 0.1, 1.0]
-    """Fractions of the training split on which a probe is trained."""
+    fractions: list[Fraction] = Field(default=[0.01, 0.1, 1.0], min_length=1)
+    """Fractions of the training split on which a probe is trained, above 0 and at most 1."""
     seeds: int = Field(default=5, ge=1)
     """Random subsets per fraction below 1. The subsets of one seed are nested."""
-    C: list[float] = [1e-4, 1e-3, 1e-2, 1e-1, 1.0, 1e1, 1e2, 1e3]
-    """Candidates for C, the inverse L2 regularisation strength. The best on the validation split is used."""
+    C: list[Annotated[float, Field(gt=0)]] = Field(default=[1e-4, 1e-3, 1e-2, 1e-1, 1.0, 1e1, 1e2, 1e3], min_length=1)
+    """Candidates for C, the inverse L2 regularisation strength, each above 0. The best on the validation split is
+    used."""
     representations: list[Representation] = ["shared", "specific", "pooled"]
     """Features that are probed. `pooled` is the shared and the specific features concatenated."""
     bootstrap: int = Field(default=1000, ge=10)
@@ -134,8 +138,8 @@ class Finetune(Section):
 
     enabled: bool = False
     """Whether the stage runs. If false, it writes an empty result."""
-    fractions: list[float] = [0.01, 0.1, 1.0]
-    """Fractions of the training split. The subsets are those of the linear probe."""
+    fractions: list[Fraction] = Field(default=[0.01, 0.1, 1.0], min_length=1)
+    """Fractions of the training split, above 0 and at most 1. The subsets are those of the linear probe."""
     seeds: int = Field(default=3, ge=1)
     """Runs per fraction. Each has its own subset (below 1), batch order and initial weights (from scratch)."""
     epochs: int = Field(default=30, ge=1)
@@ -167,7 +171,7 @@ class Attentive(Section):
     runs it; `python -m cgdmer attentive-probe` does. Beside it, the same training holds the query at zero, which is the
     mean over tokens."""
 
-    fractions: list[Annotated[float, Field(gt=0, le=1)]] = Field(default=[0.01, 0.1, 1.0], min_length=1)
+    fractions: list[Fraction] = Field(default=[0.01, 0.1, 1.0], min_length=1)
     """Fractions of the training split, above 0 and at most 1. The subsets are those of the linear probe."""
     seeds: int = Field(default=3, ge=1)
     """Runs per fraction. Each has its own subset (below 1) and batch order."""
@@ -200,8 +204,8 @@ class Retrieval(Section):
 
     max_records: int = Field(default=2000, ge=2)
     """Most test records; a hash of their ids chooses them."""
-    recall_at: list[int] = [1, 5, 10]
-    """Ranks k at which recall is reported."""
+    recall_at: list[Annotated[int, Field(ge=1)]] = Field(default=[1, 5, 10], min_length=1)
+    """Ranks k at which recall is reported, each at least 1."""
     examples: Examples = "auto"
     """Whether ids and report texts of single records are saved. `auto` saves them if all pretraining corpora are
     simulated."""
@@ -226,7 +230,7 @@ class Report(Section):
 
     title: str = "CG-DMER benchmark"
     """Title of the page."""
-    fraction: float = 1.0
+    fraction: Fraction = 1.0
     """Label fraction of the headline table; the nearest one that was probed is used."""
     published: bool = True
     """Whether the page has tables of published results: those read in their source and, folded, second-hand ones."""

@@ -76,9 +76,9 @@ def sections(path: str, annotation: Any) -> Iterator[tuple[str, type[Section]]]:
         yield path, annotation
         for name, field in annotation.model_fields.items():
             yield from sections(f"{path}.{name}", field.annotation)
-    elif get_origin(annotation) is dict and issubclass(get_args(annotation)[1], Section):
-        key = {"corpora": "source", "embed.outside": "encoder"}[path]
-        yield from sections(f"{path}.<{key}>", get_args(annotation)[1])
+    elif get_origin(annotation) is dict:
+        key = {"corpora": "source", "embed.outside": "encoder"}.get(path)
+        yield from sections(f"{path}.<{key}>", get_args(annotation)[1]) if key else ()
     elif get_origin(annotation) is list:
         members = get_args(get_args(annotation)[0])[:1]
         for member in get_args(members[0]) if members else ():

@@ -33,6 +33,23 @@ def test_reports_and_signals_meet_in_one_space_as_unit_vectors(encoder):
     assert encoder.encode_reports([]).shape == (0, example.MODEL.projection)
 
 
+def test_a_single_text_is_not_read_as_its_characters(encoder):
+    signal = example.signals(2)[0].astype(np.float32) / 1000
+    with pytest.raises(ConfigError, match=r"texts is a single string(.|\n)*to fix: pass \['sinus rhythm'\]"):
+        encoder.encode_reports("sinus rhythm")
+    with pytest.raises(ConfigError, match=r"pass \['atrial fibrillation'\]"):
+        encoder.zero_shot(signal, "atrial fibrillation")
+    with pytest.raises(ConfigError, match="texts holds bytes\n  allowed: a list of strings"):
+        encoder.zero_shot(signal, ["sinus rhythm", b"atrial fibrillation"])
+    assert encoder.zero_shot(signal, ("sinus rhythm", "atrial fibrillation")).shape == (2, 2)
+
+
+@pytest.mark.parametrize("batch", [0, -1])
+def test_a_batch_of_reports_has_at_least_one(encoder, batch):
+    with pytest.raises(ConfigError, match=f"batch = {batch}\n  allowed: at least 1"):
+        encoder.encode_reports(["sinus rhythm"], batch=batch)
+
+
 def test_pooled_is_shared_beside_specific(encoder):
     features = encoder.encode(example.signals(3)[0].astype(np.float32) / 1000)
     assert np.array_equal(features["pooled"], np.concatenate([features["shared"], features["specific"]], 1))
@@ -96,6 +113,48 @@ def test_the_random_control_mixes_leads_and_moments():
     control.encode(other)
     change = (tokens[0] - tokens[1]).abs().amax((0, 2))
     assert (change[1:] > 1e-4).all()
+
+
+@pytest.mark.parametrize("value", [np.nan, np.inf, -np.inf])
+def test_samples_that_are_not_finite_are_refused_with_their_number(encoder, value):
+    signal = example.signals(3)[0].astype(np.float32) / 1000
+    signal[1, 0, 5:7] = value
+    for refused in (lambda: encoder.encode(signal), lambda: encoder.zero_shot(signal, ["sinus rhythm"])):
+        with pytest.raises(ConfigError, match=r"2 samples in 1 of 3 records are NaN or infinite") as error:
+            refused()
+        assert "cgdmer.read_record(path, encoder)" in error.value.fix
+
+
+def test_values_beyond_millivolt_still_name_the_unit(encoder):
+    with pytest.raises(ConfigError, match="probably uV"):
+        encoder.encode(example.signals(3)[0].astype(np.float32))
+
+
+def test_nested_lists_are_read_like_an_array(encoder):
+    signal = example.signals(2)[0].astype(np.float32) / 1000
+    expected = encoder.encode(signal)
+    for name, values in encoder.encode(signal.tolist()).items():
+        assert np.array_equal(values, expected[name])
+
+
+@pytest.mark.parametrize(
+    "signal", [[[[0.0, 1.0], [0.0]]], "I", None, [[["a"] * 40] * 12], np.zeros((1, 12, 40), complex)]
+)
+def test_what_is_no_array_of_numbers_is_refused(encoder, signal):
+    with pytest.raises(ConfigError, match="allowed: an array or nested lists of numbers"):
+        encoder.encode(signal)
+
+
+def test_a_record_without_any_lead_is_read_as_a_flat_line(encoder):
+    """As docs/api.md says; a lead of zeros beside others counts as not recorded."""
+    signal = example.signals(2)[0].astype(np.float32) / 1000
+    signal[1] = 0
+    features = encoder.encode(signal)
+    assert all(np.isfinite(values).all() for values in features.values())
+    one_lead = signal[:1].copy()
+    one_lead[:, 1:] = 0
+    for name, values in encoder.encode(one_lead).items():
+        np.testing.assert_allclose(values, encoder.encode(signal[:1, :1], leads=["I"])[name], atol=1e-5)
 
 
 def test_a_record_shorter_than_a_patch_is_refused(encoder):

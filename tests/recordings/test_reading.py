@@ -181,6 +181,34 @@ def test_a_stated_lead_that_is_none_is_refused():
         cgdmer.read_record(Path("x.npy"), fs=500, unit="mV", leads=["I", "Q"])
 
 
+@pytest.mark.parametrize(
+    ("given", "problem", "fix"),
+    [
+        ({"fs": "500"}, "fs = '500'", "fs=500"),
+        ({"fs": True}, "fs = True", "fs=500"),
+        ({"unit": 5}, "unit = 5", "unit='mV'"),
+        ({"leads": "I, II"}, "leads = 'I, II'", "leads=['I', 'II']"),
+        ({"leads": [1]}, "leads = [1]", "leads=['I', 'II', 'V1']"),
+        ({"leads": 12}, "leads = 12", "leads=['I', 'II', 'V1']"),
+        ({"encoder": "cgdmer-base"}, "encoder = 'cgdmer-base'", "encoder=cgdmer.load_encoder('cgdmer-base')"),
+        ({"encoder": np.mean}, "encoder = <", "encoder=cgdmer.load_encoder()"),
+        ({"path": None}, "path = None", 'cgdmer.read_record("record.hea")'),
+    ],
+)
+def test_an_argument_of_the_wrong_type_is_refused_with_the_right_one(tmp_path, given, problem, fix):
+    path = example.npy(tmp_path, "a")
+    with pytest.raises(ConfigError) as error:
+        cgdmer.read_record(**{"path": path, "fs": 500, "unit": "mV", "leads": LEADS} | given)
+    assert error.value.problem.startswith(problem)
+    assert error.value.fix == fix
+
+
+def test_numbers_and_names_of_numpy_are_accepted(tmp_path):
+    stated = {"fs": np.float32(500), "unit": np.str_("mV"), "leads": np.array(LEADS)}
+    assert cgdmer.read_record(example.npy(tmp_path, "a"), **stated).fs == 500.0
+    assert cgdmer.read_record(tmp_path / "a.npy", **stated | {"fs": np.int64(500)}).fs == 500.0
+
+
 @pytest.mark.parametrize("shape", ["(1000000000000, 12)", "(-1, 12)", "(2, 3)", "12", "(1, 2", "([" * 2000])
 def test_a_huge_or_false_array_header_is_refused_before_anything_is_allocated(shape, tmp_path):
     header = f"{{'descr': '<f8', 'fortran_order': False, 'shape': {shape}, }}".encode().ljust(118) + b"\n"

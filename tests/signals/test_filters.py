@@ -6,6 +6,7 @@ import scipy.io
 from hypothesis import given
 from hypothesis import settings as limits
 from hypothesis import strategies as st
+from pydantic import ValidationError
 from scipy import signal as dsp
 from scipy.fft import next_fast_len
 
@@ -172,5 +173,8 @@ def test_an_absurd_rate_is_refused_and_what_is_allowed_is_said(fs):
 
 @pytest.mark.parametrize(("low", "high"), [(40.0, 40.0), (60.0, None), (-1.0, 40.0), (0.0, 40.0)])
 def test_corners_that_leave_no_band_are_refused(low, high):
+    unchecked = Signal().model_copy(update={"low": low, "high": high})
     with pytest.raises(ConfigError, match=r"signal\.low"):
-        band_pass(np.zeros((1, 1000), dtype=np.float32), 500.0, Signal(low=low, high=high))
+        band_pass(np.zeros((1, 1000), dtype=np.float32), 500.0, unchecked)
+    with pytest.raises(ValidationError):
+        Signal(low=low, high=high)

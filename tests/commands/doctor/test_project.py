@@ -20,6 +20,15 @@ def test_a_sound_machine_passes_and_a_broken_setting_does_not(tmp_path, capsys):
     assert "to fix: edit params.yaml" in output
 
 
+def test_a_misspelt_encoder_in_the_matrix_is_bad(tmp_path, states):
+    content = settings.read(tmp_path / "params.yaml")
+    content["matrix"]["probed"].append("handcraftd")
+    (tmp_path / "params.yaml").write_text(yaml.safe_dump(content))
+    state, fact, fix = states(checks.configuration())[0]
+    assert (state, fix) == ("bad", "edit params.yaml")
+    assert "'matrix.probed' names 'handcraftd', which is no encoder; did you mean 'handcrafted'?" in fact
+
+
 def test_a_report_encoder_that_is_not_on_this_machine_is_bad(tmp_path, states):
     assert states(checks.report_encoder()) == []
     content = settings.read(tmp_path / "params.yaml")
