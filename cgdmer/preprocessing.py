@@ -130,7 +130,7 @@ def _work_folder(scratch: Path, index: pl.DataFrame, archive: Archive, settings:
     work.mkdir(parents=True, exist_ok=True)
     for other in scratch.iterdir():
         if other.name != work.name:
-            shutil.rmtree(other)
+            shutil.rmtree(other) if other.is_dir() else other.unlink()
     return work
 
 

@@ -8,10 +8,12 @@ import pytest
 from support.edited_code import edit
 from support.small_corpus import write_corpus
 
-from cgdmer import preprocessing
+from cgdmer import preprocessing, tables
 from cgdmer.archives import open_archive
+from cgdmer.errors import DataError
 from cgdmer.preprocessing import preprocess
 from cgdmer.settings import Signal
+from cgdmer.shards import open_shards
 
 SETTINGS = Signal(shard_records=8, seconds=4.0, max_quarantined=0.1)
 usable = preprocessing._usable
@@ -81,3 +83,23 @@ def test_finished_jobs_are_done_again_if_code_that_they_run_changed(tmp_path, mo
     monkeypatch.setattr(preprocessing, "_usable", lambda job, member: written.append(job.shard) or usable(job, member))
     make(tmp_path, index)
     assert len(set(written)) == again
+
+
+def test_both_remedies_for_too_many_bad_records_work(tmp_path, monkeypatch):
+    faults, settings = {1: "zero gain", 4: "zero gain"}, SETTINGS.model_copy(update={"shard_records": 2})
+    index = write_corpus(tmp_path / "corpus", 6, faults)
+    read = []
+    monkeypatch.setattr(preprocessing, "_usable", lambda job, member: read.append(member) or usable(job, member))
+    for _ in range(2):
+        with pytest.raises(DataError, match=r"records cannot be used"):
+            make(tmp_path, index, settings)
+    assert read == ["r000.hea", "r001.hea"]
+    raised = make(tmp_path, index, settings.model_copy(update={"max_quarantined": 0.5}))
+    assert tables.read(raised / "quarantine.parquet")["id"].to_list() == ["r001", "r004"]
+    assert read == [f"r{number:03d}.hea" for number in range(6)], "the finished job is not done again"
+    assert not (tmp_path / "scratch").exists()
+    with pytest.raises(DataError, match=r"records cannot be used"):
+        make(tmp_path, index, settings)
+    write_corpus(tmp_path / "corpus", 6)
+    assert open_shards(make(tmp_path, index, settings), verify=True).rows["id"].len() == 6
+    assert not (tmp_path / "scratch").exists()
