@@ -17,8 +17,7 @@ from typing import Any
 import numpy as np
 import polars as pl
 
-import cgdmer
-from cgdmer import executor, tables
+from cgdmer import executor, stage_code, tables
 from cgdmer.archives import Archive
 from cgdmer.errors import DataError, RecordError, redacted
 from cgdmer.files import atomic, read_json, sha256, sync, work_key, write_json
@@ -126,21 +125,21 @@ def _jobs(index: pl.DataFrame, archive: Archive, work: Path, settings: Signal, s
 
 
 def _work_folder(scratch: Path, index: pl.DataFrame, archive: Archive, settings: Signal, seconds: float) -> Path:
-    """Return the folder in `scratch` for this index, archive, settings and code, and remove the folders of others."""
-    records = [index["id"].to_list(), index["member"].to_list()]
-    modules = sorted(Path(cgdmer.__file__).parent.glob("*/*.py"))
-    code = {
-        f"{module.parent.name}/{module.name}": sha256(module)
-        for module in modules
-        if module.parent.name in ("signals", "waveforms")
-    }
-    key = work_key(settings.model_dump(), seconds, str(archive.path), archive.prefix, records, code)
-    work = scratch.absolute() / key
+    """Return the folder in `scratch` for this work, and remove whatever else is there."""
+    work = scratch.absolute() / _key(index, archive, settings, seconds)
     work.mkdir(parents=True, exist_ok=True)
     for other in scratch.iterdir():
         if other.name != work.name:
-            shutil.rmtree(other)
+            shutil.rmtree(other) if other.is_dir() else other.unlink()
     return work
+
+
+def _key(index: pl.DataFrame, archive: Archive, settings: Signal, seconds: float) -> str:
+    """Return the key of the jobs: index, files of the corpus, settings and code decide their shards and notes."""
+    members = index["member"].to_list()
+    corpus = [str(archive.path), archive.prefix, index["id"].to_list(), members, archive.state(members)]
+    code = stage_code.digest({"cgdmer.preprocessing"})
+    return work_key(settings.model_dump(exclude={"max_quarantined"}), seconds, corpus, code)
 
 
 def _assemble(index: pl.DataFrame, jobs: list[Job], folder: Path, settings: Signal, seconds: float) -> Manifest:

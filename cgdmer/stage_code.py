@@ -1,5 +1,7 @@
 """Which files of the package a stage call runs, and their digests, on which DVC lets the call depend.
 
+The keys of unfinished work hold a digest of these files too, so that work of earlier code is not continued.
+
 These are the module of the stage, what it imports, and what it loads by the name of an item; with each module come the
 data files of its package.
 """
@@ -7,10 +9,11 @@ data files of its package.
 import os
 from collections.abc import Iterable
 from functools import cache
+from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from cgdmer.files import sha256
+from cgdmer.files import sha256, work_key
 from cgdmer.settings import Matrix
 
 if TYPE_CHECKING:
@@ -67,9 +70,30 @@ def digests(modules: Iterable[str]) -> dict[str, str]:
     return {file: sha256(ROOT / file) for file in files(modules)}
 
 
+def digest(modules: Iterable[str]) -> str:
+    """Return 16 hex digits that change with any file behind these modules.
+
+    Without grimp, which only the pipeline's extra installs, they change with any file of the package that no exemption
+    covers.
+    """
+    known = find_spec("grimp") is not None
+    names = files(modules) if known else _with_data_files(name for name in every_module() if not is_exempt(name))
+    return work_key({file: sha256(ROOT / file) for file in names})
+
+
 def files(modules: Iterable[str]) -> list[str]:
     """Return the paths of these modules, of all that they import, and of the data files of their packages."""
-    names = reached(modules)
+    return _with_data_files(reached(modules))
+
+
+def every_module() -> set[str]:
+    """Return the dotted names of all modules of the package."""
+    paths = (path.relative_to(ROOT).with_suffix("") for path in (ROOT / PACKAGE).rglob("*.py"))
+    return {".".join(path.parts).removesuffix(".__init__") for path in paths}
+
+
+def _with_data_files(modules: Iterable[str]) -> list[str]:
+    names = set(modules)
     packages = {name if _is_package(name) else name.rpartition(".")[0] for name in names} - EXEMPT.keys()
     return sorted({file_of(name) for name in names} | {data for name in packages for data in _data_files(name)})
 

@@ -185,8 +185,6 @@ def marked(folder: Path) -> list[str]:
 
 def test_a_finished_shard_that_was_damaged_is_made_again(corpus, once, tmp_path, monkeypatch):
     monkeypatch.setenv("CGDMER_EXECUTOR", "serial")
-    from cgdmer import preprocessing
-
     with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):
         patch.setattr(preprocessing, "_assemble", interrupt)
         make(corpus, tmp_path)

@@ -6,6 +6,7 @@ import sys
 from pathlib import Path
 
 import pytest
+from support.edited_code import edit
 
 from cgdmer import settings, stage_code, stages
 
@@ -84,3 +85,23 @@ def test_what_is_exempt_exists_and_is_no_dependency():
         assert stage_code.is_exempt(name)
     for modules in CALLS.values():
         assert not {"cgdmer/files.py", "cgdmer/errors.py", "cgdmer/stage_code.py"} & set(stage_code.files(modules))
+
+
+@pytest.mark.parametrize("file", ["cgdmer/objectives/alignment.py", "cgdmer/simulator/beat_shapes.json"])
+@pytest.mark.parametrize("grimp", [True, False])
+def test_a_digest_changes_with_the_files_of_the_call_or_without_grimp_with_any(monkeypatch, file, grimp):
+    if not grimp:
+        monkeypatch.setattr(stage_code, "find_spec", lambda _: None)
+        monkeypatch.setattr(stage_code, "_graph", lambda: pytest.fail("grimp is not installed"))
+    before = stage_code.digest(CALLS["pretrain"])
+    assert len(before) == 16
+    with monkeypatch.context() as patch:
+        edit(patch, "cgdmer/tracking/journal.py", "cgdmer/settings/method.py", "cgdmer/__init__.py")
+        assert stage_code.digest(CALLS["pretrain"]) == before
+    edit(monkeypatch, file)
+    assert (stage_code.digest(CALLS["pretrain"]) != before) == (file.endswith(".py") or not grimp)
+
+
+def test_every_module_of_the_package_has_a_name():
+    assert {"cgdmer", "cgdmer.stages", "cgdmer.stages.pretrain", "cgdmer.files"} <= stage_code.every_module()
+    assert all((ROOT / stage_code.file_of(name)).is_file() for name in stage_code.every_module())

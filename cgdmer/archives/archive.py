@@ -1,12 +1,13 @@
 """Read a corpus in place through one interface, whether it is a folder or PhysioNet's zip."""
 
 import os
+from collections.abc import Iterable
 from functools import lru_cache
 from pathlib import Path
 from types import TracebackType
 
 from cgdmer.archives.folder import Folder
-from cgdmer.archives.members import MEMBER_LIMIT, check_name
+from cgdmer.archives.members import MEMBER_LIMIT, check_name, is_safe
 from cgdmer.archives.zip_archive import Zip
 from cgdmer.errors import DataError
 
@@ -35,6 +36,14 @@ class Archive:
         """Return a file's unpacked size in bytes."""
         check_name(name)
         return self.open().size(self.prefix + name)
+
+    def state(self, names: Iterable[str]) -> str:
+        """Return a digest that changes when one of these files, or another one beside them, is replaced.
+
+        It is of sizes and times, not of content, which would take as long as reading the corpus. Of a zip it is that of
+        the whole file.
+        """
+        return self.open().state({(self.prefix + name).rpartition("/")[0] for name in names if is_safe(name)})
 
     def __contains__(self, name: str) -> bool:
         check_name(name)

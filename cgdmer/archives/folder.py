@@ -1,11 +1,12 @@
 """Read a corpus in a folder; links are followed only if their target is inside the folder."""
 
+import hashlib
 import logging
 import os
 import stat
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 
-from cgdmer.archives.members import UNSAFE, missing, outside, too_large
+from cgdmer.archives.members import UNSAFE, missing, outside, state_of, too_large
 from cgdmer.errors import DataError, RecordError
 
 log = logging.getLogger(__name__)
@@ -83,6 +84,21 @@ class Folder:
         finally:
             os.close(descriptor)
 
+    def state(self, folders: Iterable[str]) -> str:
+        """Return a digest of the names, sizes and times of the files directly in these folders."""
+        digest = hashlib.sha256()
+        for folder in sorted(folders):
+            for line in self._states(folder):
+                digest.update(os.fsencode(f"{folder}/{line}\n"))
+        return digest.hexdigest()
+
+    def _states(self, folder: str) -> list[str]:
+        try:
+            with os.scandir(self._top + folder) as entries:
+                return sorted(f"{entry.name} {_state(entry)}" for entry in entries)
+        except OSError as error:
+            return [str(error.strerror)]  # its records are refused, until this changes
+
     def close(self) -> None:
         """Do nothing: no file stays open between reads."""
 
@@ -113,6 +129,13 @@ class Folder:
 
     def _resolves(self, name: str) -> bool:
         return os.path.realpath(self._top + name).startswith(self._top)
+
+
+def _state(entry: os.DirEntry[str]) -> str:
+    try:
+        return "a folder" if entry.is_dir() else state_of(entry.stat())
+    except OSError as error:
+        return str(error.strerror)
 
 
 def _unreadable(name: str, error: OSError) -> RecordError:

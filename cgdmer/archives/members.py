@@ -1,5 +1,6 @@
 """Rules for the files of a corpus: safe names, the largest size, and the errors for files that violate them."""
 
+import os
 import re
 
 from cgdmer.errors import RecordError
@@ -13,8 +14,18 @@ UNSAFE = re.compile(r"^[A-Za-z]:|\\|(?:^|/)\.{0,2}(?:/|$)|[\x00-\x1f\x7f\ud800-\
 
 def check_name(name: str) -> None:
     """Raise RecordError if a name could lead out of the corpus."""
-    if UNSAFE.search(name):
+    if not is_safe(name):
         raise outside(name)
+
+
+def is_safe(name: str) -> bool:
+    """Return True if a name cannot lead out of the corpus."""
+    return not UNSAFE.search(name)
+
+
+def state_of(status: os.stat_result) -> str:
+    """Return what changes when a file is written, replaced or made readable: its size and times."""
+    return f"{status.st_size} {status.st_mtime_ns} {status.st_ctime_ns}"
 
 
 def outside(name: str) -> RecordError:

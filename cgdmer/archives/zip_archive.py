@@ -3,8 +3,9 @@
 import os
 import struct
 import zlib
+from collections.abc import Iterable
 
-from cgdmer.archives.members import damaged_member, missing, too_large
+from cgdmer.archives.members import damaged_member, missing, state_of, too_large
 from cgdmer.archives.zip_directory import Directory
 from cgdmer.errors import DataError, RecordError
 
@@ -58,6 +59,10 @@ class Zip:
         if len(content) != member.size or zlib.crc32(content) != member.crc:
             raise damaged_member(name, "its checksum differs")
         return content
+
+    def state(self, _: Iterable[str]) -> str:
+        """Return the size and times of the zip, whatever the folders."""
+        return state_of(os.stat(self._path))
 
     def close(self) -> None:
         """Close the file; the next read opens it again."""

@@ -6,6 +6,7 @@ are as many as the records of the pretraining set; `params/folds.yaml` sets for 
 fold before they are scored.
 """
 
+import hashlib
 import logging
 import shutil
 from collections.abc import Callable
@@ -16,7 +17,7 @@ from typing import Any
 import numpy as np
 import polars as pl
 
-from cgdmer import datasets, embeddings, paths, preprocessing, settings, tables
+from cgdmer import datasets, embeddings, paths, preprocessing, settings, stage_code, tables
 from cgdmer.archives import open_archive
 from cgdmer.encoders import Encoder, Setup, load
 from cgdmer.encoders.crops import cropped
@@ -235,6 +236,17 @@ def describe_training(config: settings.Settings, records: LabelledRecords, simul
 
 
 def key(config: settings.Settings, records: LabelledRecords, pretraining: dict[str, Any]) -> str:
-    """Return a hash of everything that decides the result: weights, records, pretraining set and settings."""
-    sections = [section.model_dump() for section in (config.train, config.objective, config.embed)]
-    return work_key(sha256(paths.MODEL / weights.WEIGHTS), records.shards.digest, pretraining, *sections)
+    """Return a hash of everything that decides the features of a fold.
+
+    These are the weights, the records and their deal, the pretraining set, the settings and the code.
+    """
+    sections = (config.train, config.objective, config.augmentation, config.embed)
+    dealt = [hashlib.sha256(array.tobytes()).hexdigest() for array in (records.rows, records.labels, records.folds)]
+    code = (
+        stage_code.digest(stage_code.begins("pretrain") | stage_code.begins("embed", "cgdmer")),
+        sha256(Path(__file__)),
+    )
+    return work_key(
+        sha256(paths.MODEL / weights.WEIGHTS), records.shards.digest, records.classes, dealt, pretraining, code,
+        *(section.model_dump() for section in sections),
+    )  # fmt: skip

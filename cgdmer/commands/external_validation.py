@@ -5,7 +5,6 @@ names, and with the controls of params.yaml, and writes reports/real.json. Nothi
 that is not there is left out. After a kill, sets that were done are reused.
 """
 
-import hashlib
 import logging
 import shutil
 from collections.abc import Callable, Mapping, Sequence
@@ -14,10 +13,12 @@ from functools import partial
 from importlib.metadata import version
 from pathlib import Path
 
-from cgdmer import environment, paths, settings
+from cgdmer import environment, paths, settings, stage_code
+from cgdmer.commands import real_tasks
 from cgdmer.commands.encoder_choice import check_device
 from cgdmer.commands.real_methods import Method, open_methods, probe_files
 from cgdmer.commands.real_tasks import encode, score
+from cgdmer.encoders import check_name
 from cgdmer.errors import ConfigError, DataError
 from cgdmer.external import benchmarks, code15, few_labels, ludb, scoring
 from cgdmer.external.external_set import ExternalSet
@@ -129,18 +130,24 @@ def read(name: str, copies: list[Path], config: settings.Settings, form: Signal)
 def evaluate(name: str, copies: list[Path], config: settings.Settings, methods: Mapping[str, Method]) -> RealSet:
     """Read one set, encode it with all encoders, and score its tasks and measurements, unless that was done before."""
     real = read(name, copies, config, next(iter(methods.values())).encoder.form)
-    sections = [section.model_dump() for section in (config.probe, config.embed, config.model)]
-    signals = hashlib.sha256(real.signals.tobytes()).hexdigest()
-    digests = {name: method.encoder.digest for name, method in methods.items()}
-    controls = config.matrix.controls
-    fitted = {task: {name: sha256(path) for name, path in probe_files(task, methods, controls).items()}
-              for task in real.tasks}  # fmt: skip
-    few = few_labels.SIZES, few_labels.DRAWS
-    key = work_key(digests, signals, real.patients, controls, fitted, few, *sections)
-    done = paths.scratch("real") / f"{name}-{key}.json"
+    done = paths.scratch("real") / f"{name}-{key(real, config, methods)}.json"
     if done.is_file():
         with named(done, f"rm {done}"):
             return RealSet.from_json(read_json(done))
     result = score(name, real, encode(real, config, methods), config, methods)
     write_json(done, result.to_json())
     return result
+
+
+def key(real: ExternalSet, config: settings.Settings, methods: Mapping[str, Method]) -> str:
+    """Return a hash of everything that decides the results of a set."""
+    sections = [section.model_dump() for section in (config.probe, config.embed, config.model)]
+    digests = {name: method.encoder.digest for name, method in methods.items()}
+    controls = config.matrix.controls
+    fitted = {task: {name: sha256(path) for name, path in probe_files(task, methods, controls).items()}
+              for task in real.tasks}  # fmt: skip
+    few = few_labels.SIZES, few_labels.DRAWS
+    for name in controls:
+        check_name(name)
+    code = stage_code.digest({real_tasks.__name__, *(f"cgdmer.encoders.{name}" for name in (*methods, *controls))})
+    return work_key(digests, real.digest(), controls, fitted, few, code, *sections)

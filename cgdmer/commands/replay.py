@@ -16,7 +16,8 @@ from cgdmer.training.pretraining_set import key
 def describe(folder: Path, settings: Settings) -> str:
     """Return the loss terms of the failed and the repeated step and the names of the records, as text.
 
-    ConfigError if the settings or the pretraining set have changed since that run, DataError for an incomplete dump.
+    ConfigError if the settings, the code or the pretraining set have changed since that run, DataError for an
+    incomplete dump.
     """
     run, file = folder.absolute().parent, "params.yaml"
     open_data: OpenData = open_corpora
@@ -27,9 +28,9 @@ def describe(folder: Path, settings: Settings) -> str:
     data, manifest = open_data(sections)
     if run.name != key(manifest, *vars(sections).values()):
         raise ConfigError(
-            f"{folder} is from a run with other settings or another pretraining set",
-            allowed=f"the {file} and the pretraining set of that run",
-            fix=f"git checkout that {file}, then: dvc repro pretraining_set",
+            f"{folder} is from a run with other settings, other code or another pretraining set",
+            allowed=f"the {file}, the code and the pretraining set of that run",
+            fix="git checkout the commit of that run, then: dvc repro pretraining_set",
         )
     network = weights.create(
         sections.model, sections.masking, sections.objective, sections.signal, data.reports, sections.train.seed

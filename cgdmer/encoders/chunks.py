@@ -91,13 +91,20 @@ def first_row(chunk: pl.DataFrame) -> int:
 
 def unfinished(source: str, encoder: str, batch: int) -> str:
     """Say which records have no features yet, for a process that was killed before it could report an error."""
-    stored = {int(path.name.split(".")[0]) for path in paths.scratch("embed", encoder, source).glob("*/[0-9]*.npy")}
+    newest = newest_folder(paths.scratch("embed", encoder, source))
+    stored = {int(path.name.split(".")[0]) for path in newest.glob("[0-9]*.npy")} if newest else set()
     chunks = list(assigned(open_shards(paths.shards(source))).iter_slices(batch))
     missing = [chunk for chunk in chunks if first_row(chunk) not in stored]
     where = f", from {missing[0]['id'][0]} to {missing[0]['id'][-1]} on" if missing else ""
     return f"{len(missing)} of {len(chunks)} chunks of {source} have no features{where}"
 
 
-def key(encoder: Encoder, shards: Shards, *sections: Section) -> str:
-    """Return a hash of everything that decides the features: encoder, signals and settings."""
-    return work_key(encoder.name, encoder.digest, shards.digest, *(section.model_dump() for section in sections))
+def newest_folder(scratch: Path) -> Path | None:
+    """Return the folder in `scratch` that was written last; runs with other settings or code may have left others."""
+    folders = [folder for folder in scratch.glob("*-*") if folder.is_dir()]
+    return max(folders, key=lambda folder: folder.stat().st_mtime_ns, default=None)
+
+
+def key(encoder: Encoder, shards: Shards, code: str, *sections: Section) -> str:
+    """Return a hash of everything that decides the features: encoder, signals, the digest of the code and settings."""
+    return work_key(encoder.name, encoder.digest, shards.digest, code, *(section.model_dump() for section in sections))

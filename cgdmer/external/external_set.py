@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from cgdmer.errors import RecordError
+from cgdmer.files import work_key
 from cgdmer.preprocessing import drop_extra_leads
 from cgdmer.settings import Signal
 from cgdmer.signals import canonical
@@ -52,6 +53,17 @@ class ExternalSet:
     """(N,) float64 by measurement, NaN where it is unknown."""
     left_out: dict[str, int] = field(default_factory=dict)
     """Number of recordings that are not used, by reason."""
+
+    def digest(self) -> str:
+        """Return a hash of all that its results depend on."""
+        arrays = {"signals": self.signals, "valid": self.valid}
+        arrays |= {f"measurement {name}": values for name, values in self.measurements.items()}
+        for task, labels in self.tasks.items():
+            arrays |= {f"labels of {task}": labels.matrix, f"records of {task}": labels.members}
+        content = {name: hashlib.sha256(np.ascontiguousarray(array).data).hexdigest() for name, array in arrays.items()}
+        classes = {task: labels.classes for task, labels in self.tasks.items()}
+        left_out = {reason: int(count) for reason, count in self.left_out.items()}
+        return work_key(content, classes, self.patients, left_out, vars(self.origin))
 
 
 @dataclass(frozen=True)

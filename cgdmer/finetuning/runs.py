@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 import polars as pl
 
-from cgdmer import paths, settings
+from cgdmer import paths, settings, stage_code
 from cgdmer.distributed import choose_device, threads
 from cgdmer.errors import ConfigError
 from cgdmer.files import atomic, read_json, sha256, work_key, write_json
@@ -126,6 +126,7 @@ def load_or_run(folder: Path, run: Callable[[], Logits]) -> Logits:
 
 
 def key(shards: Shards, index: pl.DataFrame, finetune: settings.Finetune) -> str:
-    """Return the key of the work: model weights, signals, labels and settings decide its results."""
+    """Return the key of the work: model weights, signals, labels, code and settings decide its results."""
     labels = hashlib.sha256(index.select("id", "split", pl.col("^.*/.*$")).write_csv().encode()).hexdigest()
-    return work_key(sha256(paths.MODEL / "weights.safetensors"), shards.digest, labels, finetune.model_dump())
+    code = stage_code.digest(stage_code.begins("finetune"))
+    return work_key(sha256(paths.MODEL / "weights.safetensors"), shards.digest, labels, code, finetune.model_dump())

@@ -8,10 +8,10 @@ from contextlib import nullcontext
 from importlib import import_module
 from typing import Any
 
-from cgdmer import embeddings, paths, settings
+from cgdmer import embeddings, paths, settings, stage_code
 from cgdmer.distributed import join, launch, process_count
 from cgdmer.embeddings import Origin
-from cgdmer.encoders import Encoder, Setup, load, published
+from cgdmer.encoders import Encoder, Setup, check_name, load, published
 from cgdmer.encoders.chunks import RESUME, assigned, encode_corpus, key, unfinished
 from cgdmer.encoders.processes import on_every_core
 from cgdmer.errors import CgdmerError, ConfigError
@@ -31,14 +31,15 @@ def embed(encoder: str, source: str, *, embed: settings.Embed, model: settings.M
 
 def run(name: str, source: str, embed: settings.Embed, model: settings.Model, signal: settings.Signal) -> None:
     """Run one of the processes; the first writes the features once all chunks are there."""
+    check_name(name)
     world = join()
     shards = open_shards(paths.shards(source), verify=True)
     records, sets = assigned(shards), embed.sets_of_weights(name)
-    scratch = paths.scratch("embed", name, source)
+    scratch, code = paths.scratch("embed", name, source), stage_code.digest(stage_code.begins("embed", name))
     for weights in range(sets):
         encoder = load(name, Setup.of(signal, model, embed, embed.seed + weights))
         check_form(encoder, shards)
-        folder = scratch / f"{key(encoder, shards, embed, model, signal)}-{weights}"
+        folder = scratch / f"{key(encoder, shards, code, embed, model, signal)}-{weights}"
         with on_every_core(encoder) if world.size == 1 else nullcontext(encoder) as parallel:
             features = encode_corpus(parallel, shards, records, embed.batch, folder, world)
         if features is not None:

@@ -56,11 +56,13 @@ def stored(scratch: Path, records: int, batch: int) -> int:
     """Return how many records have features, counted over all sets of weights.
 
     The folders in `scratch` are named by a key and the number of the set of weights. The newest one is being written,
-    and the sets before it are complete. A folder with another key is older: it was left by a run with other settings.
+    and the sets before it are complete. A folder with another key is older: it was left by a run with other settings or
+    code.
     """
-    folders = [folder for folder in scratch.glob("*-*") if folder.is_dir()]
-    if not folders:
+    from cgdmer.encoders.chunks import newest_folder
+
+    newest = newest_folder(scratch)
+    if newest is None:
         return 0
-    newest = max(folders, key=lambda folder: folder.stat().st_mtime_ns)
     chunks = {path.name.split(".")[0] for path in newest.glob("[0-9]*.npy")}  # hidden ones are incomplete
     return int(newest.name.rpartition("-")[2]) * records + min(len(chunks) * batch, records)

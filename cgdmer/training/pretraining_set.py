@@ -5,7 +5,7 @@ from typing import Any
 import numpy as np
 import polars as pl
 
-from cgdmer import paths, settings
+from cgdmer import paths, settings, stage_code
 from cgdmer.errors import DataError
 from cgdmer.files import read_json, work_key
 from cgdmer.settings.base import Section
@@ -59,9 +59,10 @@ def choose(shards: Shards, train: settings.Train) -> tuple[np.ndarray, tuple[int
 
 
 def key(description: dict[str, Any], *sections: Section) -> str:
-    """Return the key of a training run: only a run with the same data and settings is resumed.
+    """Return the key of a training run: only a run with the same data, settings and code is resumed.
 
-    The settings of `EXECUTION` do not count, so a run goes on from its checkpoint when they change.
+    The settings of `EXECUTION` do not count, so a run goes on from its checkpoint when they change. The code is that on
+    which DVC lets stage pretrain depend.
     """
     values = [section.model_dump(exclude=set(EXECUTION)) for section in sections]
-    return work_key(description, *values)
+    return work_key(description, stage_code.digest(stage_code.begins("pretrain")), *values)

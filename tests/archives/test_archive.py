@@ -3,7 +3,9 @@
 import os
 import pickle
 import random
+import time
 import zipfile
+from itertools import pairwise
 
 import pytest
 
@@ -64,6 +66,40 @@ def test_a_name_that_leads_out_is_refused(pack, name):
     for use in (archive.read, archive.size, archive.__contains__):
         with pytest.raises(RecordError, match="leads out of the corpus and is refused"):
             use(name)
+
+
+def test_the_state_changes_with_the_files_and_their_neighbours(tmp_path):
+    for name, content in FILES.items():
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / name).write_bytes(content)
+    archive, names = open_archive(tmp_path).rooted("top/records"), ["a/1.hea", "none/2.hea", "../../x"]
+    states = [archive.state(names)]
+    (tmp_path / "other.txt").write_bytes(b"elsewhere")
+    assert archive.state(names) == states[0]
+    signal = tmp_path / "top/records/a/1.dat"
+    for change in (
+        lambda: signal.write_bytes(bytes(10240)),
+        lambda: signal.chmod(0o600),
+        lambda: signal.with_name("1.atr").touch(),
+        lambda: signal.with_name("1.atr").unlink(),
+        lambda: signal.with_name("1.link").symlink_to("nowhere"),
+        lambda: (tmp_path / "top/records/none").mkdir(),
+    ):
+        time.sleep(0.02)  # the kernel's clock of files has ticks
+        change()
+        states.append(archive.state(names))
+        assert archive.state(names) == states[-1]
+    assert all(before != after for before, after in pairwise(states))
+
+
+def test_the_state_of_a_zip_is_that_of_the_file(tmp_path):
+    states = []
+    for content in (b"old", b"new"):
+        with zipfile.ZipFile(tmp_path / "c.zip", "w") as packed:
+            packed.writestr("a", content)
+        states += [open_archive(tmp_path / "c.zip").state(["a"]) for _ in range(2)]
+        time.sleep(0.02)
+    assert states[0] == states[1] != states[2] == states[3]
 
 
 def test_rooted_cannot_climb(pack):

@@ -1,5 +1,6 @@
 """`cgdmer folds`: a small corpus end to end, resumed after a kill, and the errors."""
 
+import dataclasses
 import json
 import zipfile
 from pathlib import Path
@@ -7,11 +8,13 @@ from pathlib import Path
 import pytest
 import yaml
 from support import example_pool as example
+from support.edited_code import edit
 
 from cgdmer import demo_corpora as simulated
 from cgdmer import paths, settings
 from cgdmer.commands import cross_validation as command
 from cgdmer.errors import DataError
+from cgdmer.models import weights
 from cgdmer.stages.pretrain import pretrain
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -90,6 +93,57 @@ def test_weights_that_saw_the_corpus_are_refused():
 def test_the_overlay_that_ships_fits_the_settings():
     merged = settings.merge(settings.read(ROOT / "params/demo.yaml"), settings.read(ROOT / command.OVERLAY))
     assert settings.parse(merged).train.held_out == 0
+
+
+@pytest.fixture
+def dealt(copy, tmp_path, monkeypatch):
+    """The settings, and the records of the copy, in a folder with weights."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("CGDMER_RAW_ROOT", str(copy))
+    (tmp_path / paths.MODEL).mkdir(parents=True)
+    (tmp_path / paths.MODEL / weights.WEIGHTS).write_bytes(b"weights")
+    config = settings.load(ROOT / "params/demo.yaml")
+    return config, command.read_corpus(config, example.SIGNAL, Path("work"))
+
+
+def corrected(records):
+    labels = records.labels.copy()
+    labels[0] = 1 - labels[0]
+    return {"labels": labels}
+
+
+def dealt_anew(records):
+    return {"folds": (records.folds + 1) % command.FOLDS}
+
+
+@pytest.mark.parametrize("change", [corrected, dealt_anew])
+def test_features_of_a_fold_are_not_reused_with_other_labels_or_folds(dealt, change):
+    config, records = dealt
+    changed = dataclasses.replace(records, **change(records))
+    assert command.key(config, changed, {}) != command.key(config, records, {}) == command.key(config, records, {})
+
+
+@pytest.mark.parametrize("section", ["augmentation", "train", "objective", "embed"])
+def test_features_of_a_fold_are_not_reused_with_other_settings(dealt, section):
+    config, records = dealt
+    change = {
+        "augmentation": {"noise": 0.123},
+        "train": {"seed": 99},
+        "objective": {"contrastive": 0.5},
+        "embed": {"crops": 2},
+    }
+    values = getattr(config, section).model_copy(update=change[section])
+    changed = config.model_copy(update={section: values})
+    assert command.key(changed, records, {}) != command.key(config, records, {})
+
+
+@pytest.mark.parametrize(
+    "file", ["cgdmer/training/engine.py", "cgdmer/encoders/pretrained.py", "cgdmer/page/style.css"]
+)
+def test_features_of_a_fold_are_not_reused_with_other_code(dealt, monkeypatch, file):
+    before = command.key(*dealt, {})
+    edit(monkeypatch, file)
+    assert (command.key(*dealt, {}) == before) == file.endswith(".css")
 
 
 @pytest.mark.slow

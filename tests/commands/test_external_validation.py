@@ -5,6 +5,7 @@ import shutil
 import numpy as np
 import pytest
 import yaml
+from support.edited_code import edit
 from support.example_task import TINY_MODEL
 
 from cgdmer import cli, paths, settings
@@ -99,6 +100,51 @@ def test_after_a_kill_sets_that_were_done_are_reused(project, monkeypatch):
     assert scored == ["ludb", "csn", "csn"]
     monkeypatch.setattr(command, "score", score)
     assert command.validate(project) == first
+
+
+def other_labels(real):
+    real.tasks["rhythm"].matrix[0] ^= 1
+
+
+def other_records(real):
+    real.tasks["rhythm"].members[0] = False
+
+
+def other_measurements(real):
+    real.measurements["age"][0] += 1
+
+
+def fewer_samples(real):
+    real.valid[0] -= 1
+
+
+def other_name(real):
+    real.tasks["rhythm"].classes[0] = "large"
+
+
+@pytest.mark.parametrize("change", [other_labels, other_records, other_measurements, fewer_samples, other_name])
+def test_results_are_not_reused_for_a_set_that_was_corrected(project, change):
+    config, methods = settings.parse(PARAMS, name="test"), open_methods(["cgdmer"])
+    real, corrected = planted("ludb"), planted("ludb")
+    change(corrected)
+    assert command.key(real, config, methods) == command.key(planted("ludb"), config, methods)
+    assert command.key(corrected, config, methods) != command.key(real, config, methods)
+
+
+@pytest.mark.parametrize(
+    "file", ["cgdmer/external/scoring.py", "cgdmer/delineation/qrs.py", "cgdmer/encoders/random.py", "cgdmer/files.py"]
+)
+def test_results_of_earlier_code_are_not_reused(project, monkeypatch, file):
+    config, methods = settings.parse(PARAMS, name="test"), open_methods(["cgdmer"])
+    before = command.key(planted("ludb"), config, methods)
+    edit(monkeypatch, file)
+    assert (command.key(planted("ludb"), config, methods) == before) == (file == "cgdmer/files.py")
+
+
+def test_a_control_that_does_not_exist_is_told(project):
+    config = settings.parse(PARAMS | {"matrix": PARAMS["matrix"] | {"controls": ["randm"]}}, name="test")
+    with pytest.raises(ConfigError, match="did you mean 'random'"):
+        command.key(planted("ludb"), config, open_methods(["cgdmer"]))
 
 
 def test_the_page_marks_a_seen_corpus_and_names_the_run_without_it(project):

@@ -59,4 +59,4 @@ def test_other_weights_have_another_key(project):
     first = pretrained.open_folder(paths.MODEL)
     write_model(seed=1)
     second = pretrained.open_folder(paths.MODEL)
-    assert len({key(encoder, project, settings.Embed()) for encoder in (first, second)}) == 2
+    assert len({key(encoder, project, "", settings.Embed()) for encoder in (first, second)}) == 2

@@ -8,6 +8,7 @@ import polars as pl
 import pytest
 import torch
 from support import example_pool as example
+from support.edited_code import edit
 
 from cgdmer import paths, settings, tables
 from cgdmer.files import read_json
@@ -109,6 +110,31 @@ def test_a_killed_stage_goes_on_with_the_runs_it_had(here, tmp_path):
     first, again = runs.load_or_run(tmp_path / "x", run), runs.load_or_run(tmp_path / "x", run)
     assert calls == [1]
     assert all(np.array_equal(a, b) for a, b in zip(first, again, strict=True))
+
+
+@pytest.mark.parametrize(
+    ("file", "again"),
+    [("cgdmer/finetuning/training.py", True), ("cgdmer/models/ecg.py", True), ("cgdmer/files.py", False)],
+)
+def test_runs_of_earlier_code_are_not_reused(here, monkeypatch, file, again):
+    one = SETTINGS.model_copy(update={"fractions": [0.3], "seeds": 1, "epochs": 1})
+    calls = []
+
+    def die_in_the_second(cohort, signals, rows, *_):
+        calls.append(1)
+        if len(calls) == 2:
+            raise KeyboardInterrupt
+        val, test = (np.zeros((len(split.ids), len(CLASSES)), np.float32) for split in (cohort.val, cohort.test))
+        return val, test, {"epoch": 1, "validation": 0.5}
+
+    monkeypatch.setattr(runs, "run_once", die_in_the_second)
+    monkeypatch.setattr(stage, "write_json", lambda *_: None)
+    monkeypatch.setattr(tables, "write", lambda *_: None)
+    with pytest.raises(KeyboardInterrupt):
+        stage.finetune(SOURCE, finetune=one)
+    edit(monkeypatch, file)
+    stage.finetune(SOURCE, finetune=one)
+    assert len(calls) == 2 + 1 + again
 
 
 class Watched(training.Signals):

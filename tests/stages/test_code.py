@@ -1,6 +1,7 @@
 """Stage code: a file per stage call, with the digests of what it runs; files of calls that are gone are removed."""
 
 import pytest
+from support.edited_code import edit
 
 from cgdmer import paths, settings, stage_code, stages
 from cgdmer.errors import ConfigError
@@ -27,9 +28,7 @@ def test_an_edit_changes_the_files_of_the_stages_that_run_it_alone(tmp_path, mon
     monkeypatch.chdir(tmp_path)
     stages.find("code")(matrix=MATRIX)
     before = {path.stem: path.read_bytes() for path in paths.CODE.iterdir()}
-    edited = stage_code.ROOT / "cgdmer/evaluation/retrieval.py"
-    real = stage_code.sha256
-    monkeypatch.setattr(stage_code, "sha256", lambda path: "edited" if path == edited else real(path))
+    edit(monkeypatch, "cgdmer/evaluation/retrieval.py")
     stages.find("code")(matrix=MATRIX)
     assert {name for name, content in before.items() if paths.code(name).read_bytes() != content} == {"retrieval"}
 

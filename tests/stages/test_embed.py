@@ -1,6 +1,7 @@
 """Stage embed: the same features whatever the batch, resumed after a kill, only for records that belong to a split."""
 
 import contextlib
+import os
 from types import SimpleNamespace
 
 import numpy as np
@@ -8,6 +9,7 @@ import polars as pl
 import pytest
 import torch
 from support import example_pool as example
+from support.edited_code import edit
 from support.forked import fork_processes
 
 from cgdmer import embeddings, encoders, paths, settings
@@ -114,6 +116,32 @@ def test_finished_chunks_are_not_computed_again(folder, monkeypatch):
     assert not (folder / paths.scratch("embed", "cgdmer", SOURCE)).exists()
 
 
+@pytest.mark.parametrize(
+    ("encoder", "file", "missing"),
+    [
+        ("handcrafted", "cgdmer/delineation/qrs.py", [16, 16, 8]),
+        ("cgdmer", "cgdmer/models/patches.py", [16, 16, 8]),
+        ("cgdmer", "cgdmer/delineation/qrs.py", [8]),
+        ("handcrafted", "cgdmer/progress.py", [8]),
+    ],
+)
+def test_chunks_of_earlier_code_are_computed_again(folder, monkeypatch, encoder, file, missing):
+    encode, calls = chunks.encode_chunk, []
+
+    def die_at_the_third(encoder, shards, chunk, world):
+        calls.append(len(chunk))
+        if len(calls) == 3:
+            raise KeyboardInterrupt
+        return encode(encoder, shards, chunk, world)
+
+    monkeypatch.setattr(chunks, "encode_chunk", die_at_the_third)
+    with pytest.raises(KeyboardInterrupt):
+        run(folder, encoder)
+    edit(monkeypatch, file)
+    run(folder, encoder)
+    assert calls[3:] == missing
+
+
 def test_records_outside_the_splits_are_left_out(folder):
     shards = folder / paths.shards(SOURCE)
     old = manifest.check(shards)
@@ -180,10 +208,14 @@ def test_a_failure_names_process_and_records_and_each_takes_its_share(folder, mo
     assert "ValueError: an odd record" in caught.value.problem
     assert "finished records are kept" in caught.value.fix
     with contextlib.chdir(folder):
-        (next(paths.scratch("embed", "handcrafted", SOURCE).iterdir()) / ".killed while it was written.npy").touch()
+        scratch = paths.scratch("embed", "handcrafted", SOURCE)
+        (next(scratch.iterdir()) / ".killed while it was written.npy").touch()
+        (scratch / "earlier-0").mkdir()
+        (scratch / "earlier-0/0.pooled.npy").touch()
+        os.utime(scratch / "earlier-0", (0, 0))
         assert stage.unfinished(SOURCE, "handcrafted", 7) == (
             "5 of 6 chunks of ptb_xl have no features, from ptb_xl-0000 to ptb_xl-0006 on"
         )
     with contextlib.chdir(folder):
-        chunks = [path.name for path in paths.scratch("embed", "handcrafted", SOURCE).glob("*/[!.]*.npy")]
-    assert chunks == ["7.pooled.npy"]
+        chunks = {path.name for path in paths.scratch("embed", "handcrafted", SOURCE).glob("*/[!.]*.npy")}
+    assert chunks == {"0.pooled.npy", "7.pooled.npy"}

@@ -15,6 +15,7 @@ import torch
 from safetensors.torch import load
 from support import example_pool as example
 from support import pretraining_victim as victim
+from support.edited_code import edit
 from support.interruption import interrupted_after_checkpoints
 
 from cgdmer import paths
@@ -108,6 +109,23 @@ def test_a_run_goes_on_when_only_settings_change_that_alter_no_result(tmp_path, 
     epochs, expected_epochs = (json.loads(files["summary.json"])["epochs"] for files in (written, expected))
     for line, expected_line in zip(epochs, expected_epochs, strict=True):
         assert line == pytest.approx(expected_line, rel=1e-3)
+
+
+@pytest.mark.parametrize(
+    ("file", "goes_on"), [("cgdmer/objectives/alignment.py", False), ("cgdmer/tracking/journal.py", True)]
+)
+def test_an_edit_of_code_that_a_training_runs_begins_it_anew(
+    tmp_path, uninterrupted, monkeypatch, caplog, file, goes_on
+):  # fmt: skip
+    example.write(tmp_path)
+    monkeypatch.chdir(tmp_path)
+    with interrupted_after_checkpoints(1):
+        victim.train()
+    edit(monkeypatch, file)
+    with caplog.at_level("INFO", logger="cgdmer"):
+        victim.train()
+    assert ("resumed after step" in caplog.text) == goes_on
+    assert results(tmp_path) == uninterrupted
 
 
 def test_a_damaged_newest_checkpoint_costs_steps_and_nothing_else(tmp_path, uninterrupted, monkeypatch):
