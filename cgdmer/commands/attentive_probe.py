@@ -16,7 +16,7 @@ from pathlib import Path
 
 import polars as pl
 
-from cgdmer import paths, settings, tables
+from cgdmer import paths, settings, stage_code, tables
 from cgdmer.attentive import evaluation
 from cgdmer.attentive.results import AttentiveReport, AttentiveResult
 from cgdmer.attentive.tokens import WITH_TOKENS, check_tokens
@@ -106,8 +106,9 @@ def probe_source(
     encoder = load(name, setup)
     work = paths.scratch("attentive", name, source)
     labels = hashlib.sha256(index.select("id", "split", pl.col("^.*/.*$")).write_csv().encode()).hexdigest()
+    code = stage_code.digest({evaluation.__name__, f"cgdmer.encoders.{name}"})
     key = work_key(
-        *(name, encoder.digest, shards.digest, labels),
+        *(name, encoder.digest, shards.digest, labels, code),
         *(section.model_dump() for section in (config.signal, config.model, config.embed, config.attentive)),
     )
     done = {task: work / f"{task}-{key}.json" for task in tasks}

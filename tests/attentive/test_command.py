@@ -6,6 +6,7 @@ import polars as pl
 import pytest
 import yaml
 from support import example_pool as example
+from support.edited_code import edit
 from support.example_task import make_index
 
 from cgdmer import cli, paths, settings, tables
@@ -88,7 +89,11 @@ def test_a_class_without_a_training_positive_is_scored_as_a_constant(here):
     assert (result.difference.mean, result.difference.low, result.difference.high) == (0.0, 0.0, 0.0)
 
 
-def test_a_second_call_repeats_to_the_byte_and_a_killed_one_goes_on(here, monkeypatch):
+@pytest.mark.parametrize(
+    ("edited", "calls_in_all"),
+    [("cgdmer/page/style.css", 1), ("cgdmer/attentive/training.py", 2), ("cgdmer/encoders/cgdmer.py", 2)],
+)
+def test_a_killed_call_goes_on_to_the_byte_unless_its_code_was_edited(here, monkeypatch, edited, calls_in_all):
     before = paths.attentive().read_bytes()
     calls, finished = [], command.evaluation.evaluate
 
@@ -103,8 +108,10 @@ def test_a_second_call_repeats_to_the_byte_and_a_killed_one_goes_on(here, monkey
     with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):
         patch.setattr(command, "sha256", stopped)  # after the task, before the report
         command.probe()
-    command.probe()
-    assert len(calls) == 1
+    with monkeypatch.context() as patch:
+        edit(patch, edited)
+        command.probe()
+    assert len(calls) == calls_in_all
     assert paths.attentive().read_bytes() == before
 
 
