@@ -1,6 +1,7 @@
 """Monitoring: planted drift is found and named, equal samples raise no alarm, and the history and its page grow."""
 
 import json
+import shutil
 import time
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
@@ -12,6 +13,7 @@ import pytest
 from moto import mock_aws
 from support import example_recordings as example
 
+from cgdmer import cli
 from cgdmer.commands import scorer
 from cgdmer.errors import ConfigError, DataError
 from cgdmer.operations import examined, monitor, samples
@@ -143,8 +145,74 @@ def test_a_history_and_a_page_tell_of_each_comparison(folders, tmp_path, monkeyp
 def test_only_what_changed_lately_is_compared(folders, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("CGDMER_EXECUTOR", "serial")
-    with pytest.raises(DataError, match="no recording has arrived"):
-        monitor.check(ask(folders, "alike", hours=0.0))
+    with pytest.raises(DataError, match="no recording has arrived whose file changed in the last 1e-09 hours"):
+        monitor.check(ask(folders, "alike", hours=1e-9))
+
+
+@pytest.mark.parametrize("hours", [0.0, -3.0, np.nan, np.inf])
+def test_hours_are_a_finite_number_above_0(folders, tmp_path, monkeypatch, hours, capsys):
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(ConfigError, match=f"--hours {hours:g}"):
+        monitor.check(ask(folders, "alike", hours=hours))
+    with pytest.raises(SystemExit, match="2"):
+        cli.main(["monitor", str(folders / "alike"), f"--hours={hours}"])
+    assert "--hours: " in capsys.readouterr().err
+
+
+def test_incoming_recordings_of_which_none_can_be_used_are_an_alarm(folders, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("CGDMER_EXECUTOR", "serial")
+    (tmp_path / "damaged").mkdir()
+    for number in range(20):
+        (tmp_path / f"damaged/jane_doe{number}.edf").write_bytes(b"nothing")
+    outcome = monitor.check(replace(ask(folders, "alike"), source=str(tmp_path / "damaged")))
+    assert (outcome.code, outcome.drifted, outcome.records) == (monitor.DRIFTED, ["rejected"], 0)
+    assert outcome.metrics() == {"alarm": 1.0, "records": 0, "rejected": 20}
+    assert str(outcome).startswith("DRIFT in rejected: none of 20 incoming recordings can be used (20: ")
+    (entry,) = map(json.loads, (outcome.page.parent / "history.jsonl").read_text().splitlines())
+    assert (entry["drifted"], entry["rejected"]) == (["rejected"], 20)
+    assert "No variable was compared" in outcome.page.read_text()
+    assert "jane" not in str(outcome) + outcome.page.read_text()
+
+
+def test_a_source_that_is_no_recording_is_no_alarm(folders, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "notes.txt").write_text("nothing")
+    (tmp_path / "cut.zip").write_bytes(b"PK")
+    for name in ("notes.txt", "cut.zip"):
+        with pytest.raises(DataError, match=f"the source .*{name}: "):
+            monitor.check(replace(ask(folders, "alike"), source=str(tmp_path / name)))
+    assert not list(tmp_path.rglob("history.jsonl"))
+
+
+def test_recordings_that_are_too_short_for_the_encoder_are_rejected(folders, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("CGDMER_EXECUTOR", "serial")
+    write(tmp_path / "short", [example.millivolt()[:, :20] * 1000] * 3)
+    outcome = monitor.check(replace(ask(folders, "alike"), source=str(tmp_path / "short")))
+    assert (outcome.records, outcome.rejected, outcome.drifted) == (0, 3, ["rejected"])
+
+
+@pytest.mark.parametrize(("count", "rejected"), [(0, 0), (1, 0), (9, 2)])
+def test_a_reference_of_few_recordings_is_refused(folders, tmp_path, monkeypatch, count, rejected):
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("CGDMER_EXECUTOR", "serial")
+    (tmp_path / "few").mkdir()
+    for path in [each for number in range(count) for each in (folders / "reference").glob(f"r{number}.*")]:
+        shutil.copy(path, tmp_path / "few")
+    for number in range(rejected):
+        (tmp_path / f"few/broken{number}.edf").write_bytes(b"nothing")
+    words = f"the reference .*few: {count} recordings can be used, {rejected} are rejected\n  allowed: at least 10"
+    with pytest.raises(DataError, match=words):
+        monitor.check(replace(ask(folders, "alike"), reference=str(tmp_path / "few")))
+
+
+@pytest.mark.parametrize("sizes", [(49, 300), (300, 49)])
+def test_few_recordings_of_either_sample_are_mentioned(sizes):
+    records, reference = sizes
+    outcome = monitor.Outcome({}, [], records, 0, reference, monitor.Model("x", "x"), "")
+    assert "fewer than 50" in str(outcome)
+    assert "fewer than 50" not in str(replace(outcome, records=50, reference=50))
 
 
 def test_objects_of_a_bucket_are_new_until_the_history_has_their_comparison(folders, tmp_path, monkeypatch):
@@ -190,7 +258,15 @@ def test_a_file_that_was_moved_away_is_not_new(tmp_path):
     assert not monitor._is_new(RecordingPath("gone.npy", str(tmp_path), "gone.npy"), 1.0)
 
 
-@pytest.mark.parametrize(("change", "words"), [({"records": 0}, "too few"), ({"source": "/nowhere"}, "/nowhere")])
+@pytest.mark.parametrize(
+    ("change", "words"),
+    [
+        ({"records": 0}, "too few"),
+        ({"source": "/nowhere"}, "there is no /nowhere"),
+        ({"reference": "/nowhere"}, "there is no reference /nowhere"),
+        ({"reference": ""}, "there is no reference"),
+    ],
+)
 def test_a_wrong_request_is_named(folders, tmp_path, monkeypatch, change, words):
     monkeypatch.chdir(tmp_path)
     given = {"source": str(folders / "alike"), "model": str(example.model())} | change
