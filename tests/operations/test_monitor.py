@@ -8,7 +8,6 @@ from dataclasses import replace
 
 import boto3
 import numpy as np
-import polars as pl
 import pytest
 from moto import mock_aws
 from support import example_recordings as example
@@ -17,7 +16,7 @@ from cgdmer import cli
 from cgdmer.commands import scorer
 from cgdmer.errors import ConfigError, DataError
 from cgdmer.operations import examined, monitor, samples
-from cgdmer.recordings import RecordingPath, plausibility
+from cgdmer.recordings import plausibility
 from cgdmer.signals import LEADS
 from cgdmer.simulator import draw_cases, simulate
 from cgdmer.waveforms import Record, record_bytes
@@ -207,14 +206,6 @@ def test_a_reference_of_few_recordings_is_refused(folders, tmp_path, monkeypatch
         monitor.check(replace(ask(folders, "alike"), reference=str(tmp_path / "few")))
 
 
-@pytest.mark.parametrize("sizes", [(49, 300), (300, 49)])
-def test_few_recordings_of_either_sample_are_mentioned(sizes):
-    records, reference = sizes
-    outcome = monitor.Outcome({}, [], records, 0, reference, monitor.Model("x", "x"), "")
-    assert "fewer than 50" in str(outcome)
-    assert "fewer than 50" not in str(replace(outcome, records=50, reference=50))
-
-
 def test_objects_of_a_bucket_are_new_until_the_history_has_their_comparison(folders, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     for name, value in {"CGDMER_EXECUTOR": "serial", **example.S3}.items():
@@ -252,12 +243,6 @@ def test_a_second_monitor_of_the_same_name_waits(folders, tmp_path, monkeypatch)
     assert beside == [0, 0, 0]
 
 
-def test_a_file_that_was_moved_away_is_not_new(tmp_path):
-    (tmp_path / "here.npy").write_bytes(b"")
-    assert monitor._is_new(RecordingPath("here.npy", str(tmp_path), "here.npy"), 1.0)
-    assert not monitor._is_new(RecordingPath("gone.npy", str(tmp_path), "gone.npy"), 1.0)
-
-
 @pytest.mark.parametrize(
     ("change", "words"),
     [
@@ -285,31 +270,3 @@ def test_signals_of_a_low_rate_are_compared_without_measurements(scores):
     canonical, doubts = plausibility.checked(Record(example.millivolt(), 500.0, LEADS, []), scores.encoder.form, 5.0)
     assert examined.describe(canonical, 500.0, 100.0, doubts)["heart_rate"] > 50
     assert np.isnan(examined.describe(canonical, 500.0, 50.0, doubts)["heart_rate"])
-
-
-def test_a_doubt_is_compared_without_its_numbers_and_leads():
-    doubts = ("amplitude 12 mV", "flat V1 V2", "limb leads contradict each other by 80 uV", "3 samples interpolated")
-    kinds = ["amplitude", "flat", "limb leads contradict each other by", "samples interpolated"]
-    assert [examined.kind(doubt) for doubt in doubts] == kinds
-
-
-def test_the_choice_of_recordings_does_not_depend_on_their_order():
-    found = [samples.RecordingPath(f"r{number}", "", "") for number in range(50)]
-    chosen = samples._choice(found, 10)
-    assert len(chosen) == 10
-    assert {one.id for one in chosen} == {one.id for one in samples._choice(found[::-1], 10)}
-    assert pl.Series([one.id for one in chosen]).n_unique() == 10
-
-
-def test_half_a_line_of_a_killed_run_costs_no_other_comparison(tmp_path, caplog):
-    path = tmp_path / "history.jsonl"
-    outcome = monitor.Outcome({}, ["rejected"], 3, 1, 9, monitor.Model("x", "x"), "2026-01-02T03:04:05+00:00")
-    monitor._append(path, outcome)
-    with path.open("ab") as stream:
-        stream.write(b'{"when": "2026-01-03')
-    monitor._append(path, outcome)
-    assert [entry["drifted"] for entry in monitor._history(path)] == [["rejected"]] * 2
-    assert "line 2: no comparison" in caplog.text
-    for line in (b"5", b"[]", b"{}", b"[" * 100_000, b"\xe9", b"9" * 9000, b'{"when": 1}'):
-        path.write_bytes(line)
-        assert monitor._history(path) == []
