@@ -1,6 +1,7 @@
 """The commands that run in production: their arguments, and one call for each."""
 
 import argparse
+import math
 import sys
 from typing import Any
 
@@ -35,7 +36,7 @@ def add_commands(commands: Any) -> None:
     monitor.add_argument("--reference", metavar="FOLDER", help="compare with these recordings, not the training data")
     monitor.add_argument(
         "--hours",
-        type=float,
+        type=_hours,
         help="only files that changed in the last HOURS hours; not for s3://, whose new objects are read",
     )
     monitor.add_argument(
@@ -46,6 +47,17 @@ def add_commands(commands: Any) -> None:
         help="compare at most COUNT recordings; default: %(default)s",
     )
     monitor.add_argument("--name", default="incoming", help="name of the history and its page; default: %(default)s")
+
+
+def _hours(text: str) -> float:
+    """Return a number of hours; a usage error for one that is not above 0, or not finite."""
+    try:
+        hours = float(text)
+    except ValueError:
+        hours = math.nan
+    if not 0 < hours < math.inf:
+        raise argparse.ArgumentTypeError(f"{text[:40]!r} is no finite number above 0")
+    return hours
 
 
 def run(options: argparse.Namespace) -> int:

@@ -60,13 +60,19 @@ class Outcome:
     written: int = 0
     rejected: int = 0
     doubtful: int = 0
+    may_pass: int = 0
+    """Rejected recordings of which the cause may lie in this machine, such as a library that is not installed."""
+    waiting: int = 0
+    """Known recordings that were rejected for such a cause several times; another environment reads them again."""
     seconds: float = 0.0
     reasons: Counter[str] = field(default_factory=Counter)
 
     def __str__(self) -> str:
+        waiting = f" ({self.waiting} of them rejected until {store.READERS} change)" if self.waiting else ""
+        may_pass = f" ({self.may_pass} of them may lack a library, memory or time)" if self.may_pass else ""
         return (
-            f"{self.found} recordings, {self.known} known already, {self.written} written, {self.rejected} rejected, "
-            f"{self.doubtful} doubtful, in {self.folder}, by {self.model.label}"
+            f"{self.found} recordings, {self.known} known already{waiting}, {self.written} written, "
+            f"{self.rejected} rejected{may_pass}, {self.doubtful} doubtful, in {self.folder}, by {self.model.label}"
         )
 
 
@@ -81,14 +87,14 @@ def run(request: Request, log_line: Callable[[str], None] = log.info) -> Outcome
     encoder, columns, identity, meta = _prepare(request, model)
     with store.opened(request.output, request.kind, identity) as kept:
         outcome = Outcome(kept.folder, model)
-        with _located(request, kept.folder) as found, encoding(encoder) as (work, finish):
+        with _located(request, kept) as found, encoding(encoder) as (work, finish):
             for chunk in _chunks(_new(found, kept, outcome)):
                 paths = [path for path, _ in chunk]
                 batches = map_batches(iter(paths), request.metadata, encoder.form, encoder.seconds, work)
                 _write(kept, chunk, list(map(finish, batches)), encoder, columns, meta, outcome)
                 log_line(str(outcome))
     outcome.seconds = time.monotonic() - started
-    if not outcome.found and not kept.known:
+    if not outcome.found and not kept.known and not kept.pending:
         raise DataError(
             f"no recording was found in {request.source}",
             allowed="a folder, a zip, a recording or s3://BUCKET/PREFIX",
@@ -118,15 +124,16 @@ def _unchanged(features: dict[str, np.ndarray]) -> Columns:
 
 
 @contextmanager
-def _located(request: Request, folder: Path) -> Iterator[Iterator[RecordingPath | Rejected]]:
+def _located(request: Request, kept: store.Store) -> Iterator[Iterator[RecordingPath | Rejected]]:
     """Yield the recordings of the source; those of a bucket are local files meanwhile, with their address as id."""
     if not request.source.startswith(bucket.SCHEME):
         if not Path(request.source).exists():
             raise ConfigError(f"there is no {request.source}", allowed="a folder, a zip, s3://BUCKET/PREFIX")
         yield find_recordings([request.source], request.metadata)
         return
-    with bucket.downloaded(request.source, folder / "bucket") as local:
-        address = request.source.rstrip("/")
+    address = request.source.rstrip("/")
+    again = bucket.names(address, kept.pending)
+    with bucket.downloaded(request.source, kept.folder / "bucket", again) as local:
         found = find_recordings([str(local)], request.metadata)
         yield (dataclasses.replace(one, id=one.id.replace(str(local), address, 1)) for one in found)
 
@@ -140,6 +147,7 @@ def _new(found: Iterator[RecordingPath | Rejected], kept: store.Store, outcome: 
         key = bytes.fromhex(digest)
         if key in kept.known or key in seen:
             outcome.known += 1
+            outcome.waiting += key in kept.waiting
         else:
             seen.add(key)
             yield path, digest
@@ -164,6 +172,7 @@ def _write(
     kept.add(rows, rejected, meta)
     outcome.written += len(rows.get("id", ()))
     outcome.rejected += len(rejected)
+    outcome.may_pass += sum(one.may_pass for one, _ in rejected)
     outcome.doubtful += sum(text != plausibility.NOTHING for text in rows.get("quality", ()))
     outcome.reasons.update(one.reason for one, _ in rejected)
 

@@ -4,7 +4,7 @@ import logging
 import os
 import shutil
 from collections import defaultdict
-from collections.abc import Iterator
+from collections.abc import Collection, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
@@ -38,15 +38,26 @@ Objects = dict[str, Object]
 """Objects by their name below the prefix."""
 
 
+def names(address: str, recordings: Iterable[str]) -> set[str]:
+    """Return the names below an address that the objects of these recordings, given by their addresses, may have."""
+    found: set[str] = set()
+    for one in recordings:
+        if one.startswith(f"{address}/"):
+            steps = one[len(address) + 1 :].split("/")
+            found |= {"/".join(steps[:count]) for count in range(1, len(steps) + 1)}  # a zip is above its members
+            found.add(os.path.basename(address))  # an address that is that of a zip
+    return found
+
+
 @contextmanager
-def downloaded(address: str, folder: Path) -> Iterator[Path]:
+def downloaded(address: str, folder: Path, again: Collection[str] = ()) -> Iterator[Path]:
     """Yield a folder, or a zip, with all objects that changed since the last block that ended without an error.
 
-    Objects whose names differ only in the suffix are downloaded together, because a header and its signals belong
-    together. When the block ends, the objects count as done, by their names and tags in `folder/objects.json`, and the
-    downloads are deleted; so the block has to include whatever is done with them. A block that fails leaves its
-    downloads, and the next one gets the same objects again. ConfigError for a malformed address; Unavailable if the
-    store does not answer.
+    Those named in `again` are downloaded too, although they did not change. Objects whose names differ only in the
+    suffix are downloaded together, because a header and its signals belong together. When the block ends, the objects
+    count as done, by their names and tags in `folder/objects.json`, and the downloads are deleted; so the block has to
+    include whatever is done with them. A block that fails leaves its downloads, and the next one gets the same objects
+    again. ConfigError for a malformed address; Unavailable if the store does not answer.
     """
     name, _, prefix = address.removeprefix(SCHEME).partition("/")
     if not name:
@@ -58,7 +69,7 @@ def downloaded(address: str, folder: Path) -> Iterator[Path]:
         objects = _listed(client, name, prefix)
         if not objects:
             raise DataError(f"there is no object below {address}", fix="check bucket and prefix")
-        wanted = _changed(objects, done)
+        wanted = _changed(objects, {below: tag for below, tag in done.items() if below not in again})
         with ThreadPoolExecutor(THREADS) as pool:
             for _ in pool.map(lambda below: _download(client, name, below, objects[below], local), wanted):
                 pass
@@ -127,20 +138,22 @@ def _changed(objects: Objects, done: dict[str, str]) -> list[str]:
     """Return the names of all groups in which an object is new or has another tag.
 
     A changed signal file without a header of its name, as that of a segment, brings all objects of its folder: one of
-    the headers there names it. Recordings that did not change are known by their content.
+    the headers there names it. So does a header without a signal file of its name. Recordings that did not change are
+    known by their content.
     """
     groups: dict[str, list[str]] = defaultdict(list)
     for one in objects:
         groups[os.path.splitext(one)[0]].append(one)
     changed = {stem: names for stem, names in groups.items() if any(done.get(n) != objects[n].tag for n in names)}
     headers = {os.path.dirname(one) for one in objects if one.lower().endswith(".hea")}
-    whole = {os.path.dirname(stem) for stem, names in changed.items() if _needs_a_header(names)} & headers
+    whole = {os.path.dirname(stem) for stem, names in changed.items() if _is_incomplete(names)} & headers
     return [n for stem, names in groups.items() if stem in changed or os.path.dirname(stem) in whole for n in names]
 
 
-def _needs_a_header(names: list[str]) -> bool:
+def _is_incomplete(names: list[str]) -> bool:
+    """Return True for signal files without a header, and for a header without signal files."""
     suffixes = {os.path.splitext(one)[1].lower() for one in names}
-    return not suffixes.isdisjoint(SIGNAL_FILES) and ".hea" not in suffixes
+    return suffixes.isdisjoint(SIGNAL_FILES) == (".hea" in suffixes)
 
 
 def _download(client: Any, bucket: str, below: str, one: Object, local: Path) -> None:

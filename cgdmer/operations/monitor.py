@@ -2,9 +2,11 @@
 
 import json
 import logging
+import math
 import os
 import re
 import time
+from collections import Counter
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field
@@ -19,7 +21,7 @@ from cgdmer import paths
 from cgdmer.commands import scorer
 from cgdmer.drift import statistics
 from cgdmer.drift.permutation import PERMUTATIONS, Compared, Statistic, compare
-from cgdmer.errors import ConfigError
+from cgdmer.errors import ConfigError, DataError, redacted
 from cgdmer.files import check_regular, exclusive_lock
 from cgdmer.operations import bucket, monitor_page, samples
 from cgdmer.operations.examined import CATEGORIES
@@ -42,7 +44,9 @@ NAMED = 6
 MAX_HISTORY = 1 << 28
 """Bytes of the largest history."""
 FEWEST = 50
-"""Recordings below which a comparison says so: it finds large differences only."""
+"""Recordings of the smaller sample below which a comparison says so: it finds large differences only."""
+LEAST_REFERENCE, MOST = 10, 5000
+"""Recordings of the smallest reference, and of the largest sample."""
 
 
 @dataclass(frozen=True)
@@ -100,9 +104,19 @@ class Outcome:
     def __str__(self) -> str:
         named, more = ", ".join(self.drifted[:NAMED]), len(self.drifted) - NAMED
         verdict = f"DRIFT in {named}{f' and {more} more' if more > 0 else ''}" if self.drifted else "no drift"
-        few = f" (fewer than {FEWEST}: only large differences can be found)" if self.records < FEWEST else ""
-        counts = f"{self.records} recordings{few}, {self.rejected} rejected, against {self.reference}"
+        if not self.records:
+            return f"{verdict}: none of {self.rejected} incoming recordings can be used{self._reason()}; {self.page}"
+        too_few = min(self.records, self.reference) < FEWEST
+        few = f" (fewer than {FEWEST}: only large differences can be found)" if too_few else ""
+        counts = f"{self.records} recordings, {self.rejected} rejected, against {self.reference}{few}"
         return f"{verdict}: {counts}; {self.page}"
+
+    def _reason(self) -> str:
+        """Return the most frequent reason, without what it quotes: that could name a patient."""
+        counted = Counter[str]()
+        for reason, count in self.reasons.items():
+            counted[redacted(reason)] += count
+        return "".join(f" ({count}: {reason})" for reason, count in counted.most_common(1))
 
     def metrics(self) -> dict[str, float]:
         """Return what the history in MLflow holds."""
@@ -116,14 +130,24 @@ class Outcome:
 def check(request: Request) -> Outcome:
     """Compare, append to the history, and write its page; a second process with the same name waits.
 
-    ConfigError for a wrong request; DataError if no recording can be used or there is no reference.
+    If recordings came and none can be used, that alone is the alarm. ConfigError for a wrong request; DataError if no
+    recording came, or the reference is too small.
     """
-    if not re.fullmatch(r"[\w-]{1,60}", request.name):
-        raise ConfigError(f"the name '{request.name[:60]}'", allowed="letters, digits, - and _", fix="--name incoming")
-    if not 1 <= request.records <= 5000 or not 10 <= request.reference_records <= 5000:
-        raise ConfigError("too few or too many recordings", allowed="1 to 5000, and a reference of 10 to 5000")
+    _check_request(request)
     with exclusive_lock(FOLDER / request.name / ".lock"):  # its downloads and its history are there
         return _check(request, FOLDER / request.name / "history.jsonl")
+
+
+def _check_request(request: Request) -> None:
+    if not re.fullmatch(r"[\w-]{1,60}", request.name):
+        raise ConfigError(f"the name '{request.name[:60]}'", allowed="letters, digits, - and _", fix="--name incoming")
+    if not 1 <= request.records <= MOST or not LEAST_REFERENCE <= request.reference_records <= MOST:
+        allowed = f"1 to {MOST}, and a reference of {LEAST_REFERENCE} to {MOST}"
+        raise ConfigError("too few or too many recordings", allowed=allowed)
+    if request.hours is not None and not 0 < request.hours < math.inf:
+        raise ConfigError(f"--hours {request.hours:g}", allowed="a finite number above 0", fix="--hours 12")
+    if request.reference is not None and not os.path.exists(request.reference):
+        raise ConfigError(f"there is no reference {request.reference}", allowed="a folder or a zip of recordings")
 
 
 def _check(request: Request, history: Path) -> Outcome:
@@ -133,14 +157,14 @@ def _check(request: Request, history: Path) -> Outcome:
     model = resolve(request.model)
     scores = scorer.load(scorer.choose(model.address, scorer.ScoreOptions()))
     with _found(request) as found:  # open until the history has the comparison: then the objects of a bucket are done
-        new = samples.incoming(found, request.metadata, scores, request.records)
-        reference = _reference(request, scores)
-        findings = compared(new, reference)
+        new = _incoming(found, request, scores)
+        reference = _reference(request, scores) if len(new) else samples.NOTHING
+        findings = compared(new, reference) if len(new) else {}
         drifted = [name for name, one in findings.items() if one.is_drift]
-        rejected, count = sum(new.rejected.values()), len(new.features)
-        if rejected > scores.encoder.form.max_quarantined * (rejected + count):
+        rejected, count = sum(new.rejected.values()), len(new)
+        if not count or rejected > scores.encoder.form.max_quarantined * (rejected + count):
             drifted.append("rejected")
-        outcome = Outcome(findings, drifted, count, rejected, len(reference.features), model,
+        outcome = Outcome(findings, drifted, count, rejected, len(reference), model,
                           datetime.now(UTC).isoformat(timespec="seconds"), time.monotonic() - started,
                           dict(new.rejected), history.with_name("index.html"))  # fmt: skip
         _append(history, outcome)
@@ -148,12 +172,33 @@ def _check(request: Request, history: Path) -> Outcome:
     return outcome
 
 
+def _incoming(found: Iterable[RecordingPath | Rejected], request: Request, scores: scorer.Scorer) -> Sample:
+    """Return the sample of the incoming recordings; DataError if there is none, not even one that is rejected."""
+    new = samples.read(found, request.metadata, scores, request.records)
+    if not len(new) and not new.rejected:
+        limited = "" if request.hours is None else f" whose file changed in the last {request.hours:g} hours"
+        raise DataError(f"no recording has arrived{limited}", fix="check the source; for arrays, state fs and unit")
+    return new
+
+
 def _reference(request: Request, scores: scorer.Scorer) -> Sample:
-    """Return the sample of the reference: of its recordings, or of the records that pretraining trained on."""
-    if not request.reference:
-        return samples.training(scores, request.reference_records)
-    others = find_recordings([request.reference], request.metadata)
-    return samples.incoming(others, request.metadata, scores, request.reference_records)
+    """Return the sample of the reference: of its recordings, or of the records that pretraining trained on.
+
+    DataError if it has too few for a comparison.
+    """
+    if request.reference is None:
+        sample, what = samples.training(scores, request.reference_records), "the training data"
+    else:
+        others = find_recordings([request.reference], request.metadata)
+        sample = samples.read(others, request.metadata, scores, request.reference_records)
+        what = f"the reference {request.reference}"
+    if len(sample) < LEAST_REFERENCE:
+        raise DataError(
+            f"{what}: {len(sample)} recordings can be used, {sum(sample.rejected.values())} are rejected",
+            allowed=f"at least {LEAST_REFERENCE} that can be used",
+            fix="--reference FOLDER with recordings of a good month (deployment: -p reference=FOLDER)",
+        )
+    return sample
 
 
 def compared(new: Sample, reference: Sample, permutations: int = PERMUTATIONS) -> dict[str, Difference]:
@@ -164,8 +209,8 @@ def compared(new: Sample, reference: Sample, permutations: int = PERMUTATIONS) -
     tests = {name: _distance(both[name], codes[name], name in CATEGORIES) for name in columns}
     features = np.concatenate([new.features, reference.features])
     tests[EMBEDDING] = lambda members: statistics.mmd(features, members)
-    found = compare(tests, len(new.features), len(reference.features), permutations=permutations)
-    sizes = {name: _index(codes[name], len(new.features)) for name in columns}
+    found = compare(tests, len(new), len(reference), permutations=permutations)
+    sizes = {name: _index(codes[name], len(new)) for name in columns}
     return {name: Difference(**asdict(one), index=sizes.get(name)) for name, one in found.items()}
 
 
@@ -195,7 +240,11 @@ def _found(request: Request) -> Iterator[Iterable[RecordingPath | Rejected]]:
         return
     if not Path(request.source).exists():
         raise ConfigError(f"there is no {request.source}", allowed="a folder, a zip, s3://BUCKET/PREFIX")
-    found = find_recordings([request.source], request.metadata)
+    found: Iterable[RecordingPath | Rejected] = find_recordings([request.source], request.metadata)
+    if not os.path.isdir(request.source):
+        found = list(found)
+        if len(found) == 1 and isinstance(one := found[0], Rejected):
+            raise DataError(f"the source {request.source}: {one.reason}")
     yield found if request.hours is None else (one for one in found if _is_new(one, request.hours))
 
 

@@ -21,6 +21,7 @@ def write(path: Path, history: list[dict[str, Any]], new: Sample, reference: Sam
     latest = history[-1]
     drifted = latest["drifted"]
     verdict = f"Drift in {len(drifted)} variables" if drifted else "No drift"
+    verdict = verdict if latest["records"] else "Drift: no recording can be used"
     facts = [("verdict", "drift" if drifted else "no drift"), ("recordings", number(latest["records"])),
              ("rejected", number(latest["rejected"])), ("reference", number(latest["reference"]))]  # fmt: skip
     body = [
@@ -37,6 +38,8 @@ def write(path: Path, history: list[dict[str, Any]], new: Sample, reference: Sam
 
 
 def _variables(latest: dict[str, Any], new: Sample, reference: Sample) -> Html:
+    if not latest["findings"]:
+        return section("variables", "Variables", lead="No variable was compared, because no recording can be used.")
     findings = sorted(latest["findings"].items(), key=lambda item: (item[1]["adjusted"], -(item[1]["index"] or 0.0)))
     rows = [
         [

@@ -27,6 +27,7 @@ from cgdmer.signals import Canonical
 log = logging.getLogger(__name__)
 BATCH = 64
 FEATURES = "features"
+TOO_SHORT = "fewer samples than a patch"
 KEPT = paths.STATE / "monitoring" / "references"
 
 
@@ -40,12 +41,16 @@ class Sample:
     """float32 (N, D)."""
     rejected: Counter[str] = field(default_factory=Counter)
 
+    def __len__(self) -> int:
+        return len(self.features)
 
-def incoming(found: Iterable[RecordingPath | Rejected], metadata: ArrayMetadata, scorer: Scorer, most: int) -> Sample:
-    """Read, examine and encode recordings: all, or a random choice of `most`, the same for the same names.
 
-    DataError if none can be used.
-    """
+NOTHING = Sample(pl.DataFrame(), np.zeros((0, 0), np.float32))
+"""A sample without recordings."""
+
+
+def read(found: Iterable[RecordingPath | Rejected], metadata: ArrayMetadata, scorer: Scorer, most: int) -> Sample:
+    """Read, examine and encode recordings: all, or a random choice of `most`, the same for the same names."""
     chosen = _choice(found, most)
     encoder = scorer.encoder
     batches = map_batches(iter(chosen), metadata, encoder.form, encoder.seconds, examined.examine)
@@ -57,15 +62,9 @@ def incoming(found: Iterable[RecordingPath | Rejected], metadata: ArrayMetadata,
                 new, encoded = _encoded(scorer, batch.rows, np.stack(batch.signal), np.array(batch.valid))
                 rows += new
                 features.append(encoded)
+                reasons.update([TOO_SHORT] * (len(batch.rows) - len(new)))
             bar.update(len(batch.rows) + len(batch.rejected))
-    if not rows:
-        if not chosen:
-            raise DataError("no recording has arrived", fix="check the source; --hours limits the age of its files")
-        raise DataError(
-            f"none of {len(chosen)} incoming recordings can be used", allowed="recordings that cgdmer embed reads",
-            fix="see the reasons: cgdmer embed SOURCE",
-        )  # fmt: skip
-    return Sample(_frame(rows), np.concatenate(features), reasons)
+    return Sample(_frame(rows), np.concatenate(features) if features else NOTHING.features, reasons)
 
 
 def _choice(found: Iterable[RecordingPath | Rejected], most: int) -> list[RecordingPath | Rejected]:
@@ -140,6 +139,8 @@ def _encoded(scorer: Scorer, rows: list[Row], signal: np.ndarray, valid: np.ndar
     """Return the rows with a column per score, and the features, of the recordings that hold at least a patch."""
     encoder = scorer.encoder
     usable = np.flatnonzero(valid >= encoder.model.settings.patch)
+    if not len(usable):
+        return [], np.zeros((0, encoder.dims["pooled"]), np.float32)
     millivolt, lengths = signal[usable].astype(np.float32) / 1000, valid[usable].astype(np.int32)
     features = encoder.encode(millivolt, valid=lengths)
     scores = scorer.columns(features) if not scorer.own.probes else {}

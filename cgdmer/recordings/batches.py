@@ -26,6 +26,8 @@ BATCH = 64
 """Recordings that one job decodes and that are encoded together: 1.5 MB at 100 Hz."""
 MAX_REASON = 400
 """Characters of the longest reason in the list of rejects."""
+PASSING = (ImportError, MemoryError, OSError, limits.TooSlow)
+"""Causes that lie in the machine; a missing file belongs to the recording."""
 
 
 @dataclass(frozen=True)
@@ -97,11 +99,20 @@ class LastOpened:
 def rejection(path: RecordingPath, error: Exception) -> Rejected:
     """Return a recording as rejected with the reason; a bug that one file triggers must not stop the other files."""
     if isinstance(error, DataError):
-        return Rejected(path.id, _reason(error, path.member))
+        return Rejected(path.id, _reason(error, path.member), may_pass=_may_pass(error))
     if isinstance(error, MemoryError):
-        return Rejected(path.id, "too large for the memory of a worker")
+        return Rejected(path.id, "too large for the memory of a worker", may_pass=True)
     log.error("reading a file failed with %s; the list of rejects names it", type(error).__name__)
-    return Rejected(path.id, f"{type(error).__name__}: {error}"[:MAX_REASON])
+    return Rejected(path.id, f"{type(error).__name__}: {error}"[:MAX_REASON], may_pass=True)
+
+
+def _may_pass(error: BaseException | None) -> bool:
+    """Return True if an error, or one that led to it, lies in the machine and not in the file."""
+    while error is not None:
+        if isinstance(error, PASSING) and not isinstance(error, FileNotFoundError):
+            return True
+        error = error.__cause__ or error.__context__
+    return False
 
 
 def map_batches(
@@ -160,9 +171,8 @@ def _without_culprit(work: Callable[[Job], Result], job: Job) -> Job:
             survived += 1
     except executor.WorkerDied:
         paths = list(job.paths)
-        paths[survived] = Rejected(
-            paths[survived].id, f"reading it ended the process: above {2 * limits.SECONDS:g} s or the memory"
-        )
+        reason = f"reading it ended the process: above {2 * limits.SECONDS:g} s or the memory"
+        paths[survived] = Rejected(paths[survived].id, reason, may_pass=True)
         return replace(job, paths=tuple(paths))
     return job
 

@@ -51,6 +51,8 @@ class Rejected:
     reason: str
     whole: bool = False
     """Whether it was rejected before its windows were cut."""
+    may_pass: bool = False
+    """Whether the same file may be read later: a library, memory or time was missing, or the program is at fault."""
 
 
 class UserFolder(Archive):

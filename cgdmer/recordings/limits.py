@@ -24,9 +24,13 @@ REPEAT = 1.0
 """Seconds after which the error is raised again, because a library may have caught it."""
 
 
+class TooSlow(RecordError):
+    """Reading a file took longer than it may; on a machine with less to do it may be read."""
+
+
 @contextmanager
 def per_file(seconds: float = SECONDS, memory: int = MEMORY) -> Iterator[None]:
-    """Bound what the block needs: RecordError after `seconds`, MemoryError beyond `memory`.
+    """Bound what the block needs: TooSlow after `seconds`, MemoryError beyond `memory`.
 
     Both hold in the main thread only: no other can be interrupted, and the limit of memory is the process's.
     """
@@ -42,7 +46,7 @@ def per_file(seconds: float = SECONDS, memory: int = MEMORY) -> Iterator[None]:
 @contextmanager
 def _bounded_time(seconds: float) -> Iterator[None]:
     def stop(_signal: int, _frame: FrameType | None) -> None:
-        raise RecordError(f"reading it takes more than {seconds:g} s", allowed="a file that is read in less")
+        raise TooSlow(f"reading it takes more than {seconds:g} s", allowed="a file that is read in less")
 
     start, previous = time.monotonic(), signal.signal(signal.SIGALRM, stop)
     delay, interval = signal.setitimer(signal.ITIMER_REAL, seconds, REPEAT)

@@ -2,12 +2,14 @@
 
 import json
 import os
+import shutil
 from collections.abc import Iterator
+from pathlib import Path
 
 from hostile.cases import Case, both, fifo, link
 from hostile.project_cases import JSON, YAML, each, project
 
-MONITOR = ["monitor", "in", "--model", "MODEL", "--reference", "in"]
+MONITOR = ["monitor", "in", "--model", "MODEL", "--reference", "many"]
 ADDRESS = {"MLFLOW_TRACKING_URI": "http://127.0.0.1:9"}
 """Where no registry answers."""
 PATHS = ("none", "", "/dev/zero", "/dev/null", "in/r0.hea/x", "x" * 5000, "loop", "pipe", "void", "a\nb", "s3://",
@@ -21,24 +23,31 @@ LINES = {
 """Contents of a history or a ledger that is none."""
 
 
+def many(folder: Path) -> None:
+    """Make a reference of ten recordings."""
+    for number in range(10):
+        shutil.copytree(folder / "in", folder / f"many/{number}")
+
+
 def monitors() -> Iterator[Case]:
-    step = both(link("loop", "loop"), fifo("pipe"), lambda folder: (folder / "void").mkdir())
+    step = both(many, link("loop", "loop"), fifo("pipe"), lambda folder: (folder / "void").mkdir())
     for path in PATHS:
         yield Case(f"monitor {path[:12]!r}", ["monitor", path, *MONITOR[2:]], step)
         yield Case(f"monitor against {path[:12]!r}", [*MONITOR[:4], "--reference", path], step)
     for option in ("--records", "--hours", "--fs"):
         for number in NUMBERS:
-            if option != "--hours" or number not in ("inf", "1e308", "9" * 400):
-                yield Case(f"monitor {option} {number[:9]!r}", [*MONITOR, f"{option}={number}"])
+            if option != "--hours" or number != "1e308":
+                yield Case(f"monitor {option} {number[:9]!r}", [*MONITOR, f"{option}={number}"], many)
     for name in ("", ".", "..", "../x", "/", "a b", "x" * 61, "\x1b[2J", "a\n"):
-        yield Case(f"monitor named {name[:9]!r}", [*MONITOR, f"--name={name}"])
+        yield Case(f"monitor named {name[:9]!r}", [*MONITOR, f"--name={name}"], many)
     for model in ("", "champion", "none", "/dev/zero", "in", "models:/", "models:/x@y", "9" * 400, "./none", "a\nb"):
-        yield Case(f"monitor with {model[:9]!r}", ["monitor", "in", "--reference", "in", f"--model={model}"])
-    yield Case("monitor --unit kg", [*MONITOR, "--unit=kg"])
+        yield Case(f"monitor with {model[:9]!r}", ["monitor", "in", "--reference", "many", f"--model={model}"], many)
+    yield Case("monitor --unit kg", [*MONITOR, "--unit=kg"], many)
+    yield Case("monitor against one recording", [*MONITOR[:4], "--reference", "in"], codes=(3,))
     yield Case("monitor without a reference", MONITOR[:4])
-    yield Case("monitor on a full disk", MONITOR, full=True)
+    yield Case("monitor on a full disk", MONITOR, many, full=True)
     for name, prepare in each(".cgdmer/monitoring/incoming/history.jsonl", LINES):
-        yield Case(f"monitor after a history: {name}", MONITOR, prepare, codes=(0, 1, 2, 3, 7))
+        yield Case(f"monitor after a history: {name}", MONITOR, both(many, prepare), codes=(0, 1, 2, 3, 7))
     for name, prepare in each("data/pretraining_set.json", JSON):
         yield Case(f"monitor, pretraining set: {name}", MONITOR[:4], both(project, prepare))
 

@@ -2,6 +2,7 @@
 
 import os
 import shutil
+import sys
 from pathlib import Path
 
 import boto3
@@ -14,6 +15,7 @@ from support import example_recordings as example
 import cgdmer
 from cgdmer.errors import ConfigError, DataError, Unavailable
 from cgdmer.operations import batch, bucket
+from cgdmer.operations import store as kept_parts
 from cgdmer.recordings import ArrayMetadata
 
 
@@ -125,6 +127,46 @@ def test_what_cannot_be_done_is_named(source, tmp_path):
 
 
 @pytest.fixture
+def edf_source(tmp_path, monkeypatch):
+    """A recording that needs a library, and one that is damaged."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("CGDMER_EXECUTOR", "serial")
+    example.edf(tmp_path / "in", "recording", 3)
+    example.wfdb(tmp_path / "in", "empty", 4).write_text("empty 12 500 0\n")
+    return tmp_path / "in"
+
+
+def test_a_recording_that_lacked_a_library_is_read_once_it_is_installed(edf_source, monkeypatch):
+    with monkeypatch.context() as patch:
+        patch.setitem(sys.modules, "edfio", None)
+        lacking = batch.run(request(edf_source))
+    assert counts(lacking) == (2, 0, 0, 2)
+    assert (lacking.may_pass, "2 rejected (1 of them may lack a library" in str(lacking)) == (1, True)
+    assert counts(batch.run(request(edf_source))) == (2, 1, 1, 0)
+    assert counts(batch.run(request(edf_source))) == (2, 2, 0, 0)
+
+
+def test_what_keeps_failing_waits_for_another_environment_and_is_counted(edf_source, monkeypatch):
+    monkeypatch.setitem(sys.modules, "edfio", None)
+    rejected = [batch.run(request(edf_source)).rejected for _ in range(kept_parts.TRIES)]
+    assert rejected == [2] + [1] * (kept_parts.TRIES - 1)
+    waits = batch.run(request(edf_source))
+    assert (counts(waits), waits.waiting) == ((2, 2, 0, 0), 1)
+    assert "2 known already (1 of them rejected until cgdmer or edfio, pydicom, wfdb change)" in str(waits)
+    monkeypatch.setattr(kept_parts, "environment", lambda: "cgdmer 9")
+    assert counts(batch.run(request(edf_source))) == (2, 1, 0, 1)
+
+
+def test_rejects_of_an_older_version_are_read_once_more(edf_source):
+    first = batch.run(request(edf_source))
+    path = first.folder / "rejects-000001.parquet"
+    older = pl.read_parquet(path).drop("environment")
+    older.write_parquet(path)
+    assert counts(batch.run(request(edf_source))) == (2, 1, 0, 1)
+    assert counts(batch.run(request(edf_source))) == (2, 2, 0, 0)
+
+
+@pytest.fixture
 def store(source, monkeypatch):
     """An S3 store with the recordings in the bucket `ecg`, below `ward/`."""
     for name, value in example.S3.items():
@@ -169,6 +211,30 @@ def test_a_changed_segment_in_a_bucket_brings_the_header_that_names_it(source, s
     store.put_object(Bucket="ecg", Key="long/r1.dat", Body=(signals // 2).astype("<i2").tobytes())
     assert counts(batch.run(asked)) == (4, 2, 2, 0), "the whole record, and the segment as a recording of its own"
     assert counts(batch.run(asked)) == (0, 0, 0, 0)
+
+
+def test_objects_that_lacked_a_library_are_downloaded_again(source, store, monkeypatch):
+    example.edf(source, "recording", 6)
+    store.upload_file(str(source / "recording.edf"), "ecg", "ward/recording.edf")
+    asked = batch.Request("embed", "s3://ecg/ward", source.parent / "out", str(example.model()))
+    with monkeypatch.context() as patch:
+        patch.setitem(sys.modules, "edfio", None)
+        assert counts(batch.run(asked)) == (6, 0, 4, 2)
+    assert counts(batch.run(asked)) == (2, 0, 1, 1), "the damaged one is read once, too, now that edfio is there"
+    assert counts(batch.run(asked)) == (0, 0, 0, 0)
+
+
+def test_the_objects_of_recordings_are_named_below_the_address():
+    assert bucket.names("s3://ecg/in", ["s3://ecg/in/a.zip/b/r.hea", "s3://ecg/in2/x.edf", "/in/y.edf"]) == {
+        "in", "a.zip", "a.zip/b", "a.zip/b/r.hea"
+    }  # fmt: skip
+
+
+def test_a_header_brings_the_signals_of_another_name():
+    objects = {name: bucket.Object(name, "old", 1) for name in ("a/x.hea", "a/r1.dat", "b/y.hea", "b/y.dat", "b/z.npy")}
+    done = dict.fromkeys(objects, "old")
+    assert bucket._changed(objects, {**done, "a/x.hea": "new"}) == ["a/x.hea", "a/r1.dat"]
+    assert bucket._changed(objects, {**done, "b/y.hea": "new"}) == ["b/y.hea", "b/y.dat"]
 
 
 def test_a_new_file_without_headers_brings_nothing_else(source):

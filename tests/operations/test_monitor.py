@@ -1,21 +1,22 @@
 """Monitoring: planted drift is found and named, equal samples raise no alarm, and the history and its page grow."""
 
 import json
+import shutil
 import time
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 
 import boto3
 import numpy as np
-import polars as pl
 import pytest
 from moto import mock_aws
 from support import example_recordings as example
 
+from cgdmer import cli
 from cgdmer.commands import scorer
 from cgdmer.errors import ConfigError, DataError
 from cgdmer.operations import examined, monitor, samples
-from cgdmer.recordings import RecordingPath, plausibility
+from cgdmer.recordings import plausibility
 from cgdmer.signals import LEADS
 from cgdmer.simulator import draw_cases, simulate
 from cgdmer.waveforms import Record, record_bytes
@@ -143,8 +144,66 @@ def test_a_history_and_a_page_tell_of_each_comparison(folders, tmp_path, monkeyp
 def test_only_what_changed_lately_is_compared(folders, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("CGDMER_EXECUTOR", "serial")
-    with pytest.raises(DataError, match="no recording has arrived"):
-        monitor.check(ask(folders, "alike", hours=0.0))
+    with pytest.raises(DataError, match="no recording has arrived whose file changed in the last 1e-09 hours"):
+        monitor.check(ask(folders, "alike", hours=1e-9))
+
+
+@pytest.mark.parametrize("hours", [0.0, -3.0, np.nan, np.inf])
+def test_hours_are_a_finite_number_above_0(folders, tmp_path, monkeypatch, hours, capsys):
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(ConfigError, match=f"--hours {hours:g}"):
+        monitor.check(ask(folders, "alike", hours=hours))
+    with pytest.raises(SystemExit, match="2"):
+        cli.main(["monitor", str(folders / "alike"), f"--hours={hours}"])
+    assert "--hours: " in capsys.readouterr().err
+
+
+def test_incoming_recordings_of_which_none_can_be_used_are_an_alarm(folders, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("CGDMER_EXECUTOR", "serial")
+    (tmp_path / "damaged").mkdir()
+    for number in range(20):
+        (tmp_path / f"damaged/jane_doe{number}.edf").write_bytes(b"nothing")
+    outcome = monitor.check(replace(ask(folders, "alike"), source=str(tmp_path / "damaged")))
+    assert (outcome.code, outcome.drifted, outcome.records) == (monitor.DRIFTED, ["rejected"], 0)
+    assert outcome.metrics() == {"alarm": 1.0, "records": 0, "rejected": 20}
+    assert str(outcome).startswith("DRIFT in rejected: none of 20 incoming recordings can be used (20: ")
+    (entry,) = map(json.loads, (outcome.page.parent / "history.jsonl").read_text().splitlines())
+    assert (entry["drifted"], entry["rejected"]) == (["rejected"], 20)
+    assert "No variable was compared" in outcome.page.read_text()
+    assert "jane" not in str(outcome) + outcome.page.read_text()
+
+
+def test_a_source_that_is_no_recording_is_no_alarm(folders, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "notes.txt").write_text("nothing")
+    (tmp_path / "cut.zip").write_bytes(b"PK")
+    for name in ("notes.txt", "cut.zip"):
+        with pytest.raises(DataError, match=f"the source .*{name}: "):
+            monitor.check(replace(ask(folders, "alike"), source=str(tmp_path / name)))
+    assert not list(tmp_path.rglob("history.jsonl"))
+
+
+def test_recordings_that_are_too_short_for_the_encoder_are_rejected(folders, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("CGDMER_EXECUTOR", "serial")
+    write(tmp_path / "short", [example.millivolt()[:, :20] * 1000] * 3)
+    outcome = monitor.check(replace(ask(folders, "alike"), source=str(tmp_path / "short")))
+    assert (outcome.records, outcome.rejected, outcome.drifted) == (0, 3, ["rejected"])
+
+
+@pytest.mark.parametrize(("count", "rejected"), [(0, 0), (1, 0), (9, 2)])
+def test_a_reference_of_few_recordings_is_refused(folders, tmp_path, monkeypatch, count, rejected):
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("CGDMER_EXECUTOR", "serial")
+    (tmp_path / "few").mkdir()
+    for path in [each for number in range(count) for each in (folders / "reference").glob(f"r{number}.*")]:
+        shutil.copy(path, tmp_path / "few")
+    for number in range(rejected):
+        (tmp_path / f"few/broken{number}.edf").write_bytes(b"nothing")
+    words = f"the reference .*few: {count} recordings can be used, {rejected} are rejected\n  allowed: at least 10"
+    with pytest.raises(DataError, match=words):
+        monitor.check(replace(ask(folders, "alike"), reference=str(tmp_path / "few")))
 
 
 def test_objects_of_a_bucket_are_new_until_the_history_has_their_comparison(folders, tmp_path, monkeypatch):
@@ -184,13 +243,15 @@ def test_a_second_monitor_of_the_same_name_waits(folders, tmp_path, monkeypatch)
     assert beside == [0, 0, 0]
 
 
-def test_a_file_that_was_moved_away_is_not_new(tmp_path):
-    (tmp_path / "here.npy").write_bytes(b"")
-    assert monitor._is_new(RecordingPath("here.npy", str(tmp_path), "here.npy"), 1.0)
-    assert not monitor._is_new(RecordingPath("gone.npy", str(tmp_path), "gone.npy"), 1.0)
-
-
-@pytest.mark.parametrize(("change", "words"), [({"records": 0}, "too few"), ({"source": "/nowhere"}, "/nowhere")])
+@pytest.mark.parametrize(
+    ("change", "words"),
+    [
+        ({"records": 0}, "too few"),
+        ({"source": "/nowhere"}, "there is no /nowhere"),
+        ({"reference": "/nowhere"}, "there is no reference /nowhere"),
+        ({"reference": ""}, "there is no reference"),
+    ],
+)
 def test_a_wrong_request_is_named(folders, tmp_path, monkeypatch, change, words):
     monkeypatch.chdir(tmp_path)
     given = {"source": str(folders / "alike"), "model": str(example.model())} | change
@@ -209,31 +270,3 @@ def test_signals_of_a_low_rate_are_compared_without_measurements(scores):
     canonical, doubts = plausibility.checked(Record(example.millivolt(), 500.0, LEADS, []), scores.encoder.form, 5.0)
     assert examined.describe(canonical, 500.0, 100.0, doubts)["heart_rate"] > 50
     assert np.isnan(examined.describe(canonical, 500.0, 50.0, doubts)["heart_rate"])
-
-
-def test_a_doubt_is_compared_without_its_numbers_and_leads():
-    doubts = ("amplitude 12 mV", "flat V1 V2", "limb leads contradict each other by 80 uV", "3 samples interpolated")
-    kinds = ["amplitude", "flat", "limb leads contradict each other by", "samples interpolated"]
-    assert [examined.kind(doubt) for doubt in doubts] == kinds
-
-
-def test_the_choice_of_recordings_does_not_depend_on_their_order():
-    found = [samples.RecordingPath(f"r{number}", "", "") for number in range(50)]
-    chosen = samples._choice(found, 10)
-    assert len(chosen) == 10
-    assert {one.id for one in chosen} == {one.id for one in samples._choice(found[::-1], 10)}
-    assert pl.Series([one.id for one in chosen]).n_unique() == 10
-
-
-def test_half_a_line_of_a_killed_run_costs_no_other_comparison(tmp_path, caplog):
-    path = tmp_path / "history.jsonl"
-    outcome = monitor.Outcome({}, ["rejected"], 3, 1, 9, monitor.Model("x", "x"), "2026-01-02T03:04:05+00:00")
-    monitor._append(path, outcome)
-    with path.open("ab") as stream:
-        stream.write(b'{"when": "2026-01-03')
-    monitor._append(path, outcome)
-    assert [entry["drifted"] for entry in monitor._history(path)] == [["rejected"]] * 2
-    assert "line 2: no comparison" in caplog.text
-    for line in (b"5", b"[]", b"{}", b"[" * 100_000, b"\xe9", b"9" * 9000, b'{"when": 1}'):
-        path.write_bytes(line)
-        assert monitor._history(path) == []

@@ -3,6 +3,7 @@
 import functools
 import io
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -15,7 +16,7 @@ from support import example_recordings as example
 
 from cgdmer.errors import DataError, RecordError
 from cgdmer.recordings import ArrayMetadata, find_recordings, limits
-from cgdmer.recordings.batches import BATCH, Job, map_batches
+from cgdmer.recordings.batches import BATCH, Job, decode, map_batches, rejection
 from cgdmer.recordings.discovery import MAX_REPEATED, RecordingPath, Rejected
 from cgdmer.settings import Signal
 
@@ -85,11 +86,16 @@ def test_another_thread_runs_without_a_limit_of_time():
 
 
 def work(job: Job, deadly: str) -> list[str]:
-    """Return the ids of a job's recordings, and the reasons of the rejected; end the process at a deadly one."""
+    """Return the ids of a job's recordings, and of the rejected the reasons and whether they may pass.
+
+    End the process at a deadly one.
+    """
     for path in job.paths:
         if path.id == deadly and isinstance(path, RecordingPath):
             os._exit(9)
-    return [path.reason if isinstance(path, Rejected) else path.id for path in job.paths]
+    return [
+        f"{path.reason}, may pass: {path.may_pass}" if isinstance(path, Rejected) else path.id for path in job.paths
+    ]
 
 
 @pytest.mark.long
@@ -102,8 +108,49 @@ def test_a_file_that_ends_its_worker_is_named_and_the_batch_goes_on(monkeypatch)
     results = list(map_batches(paths, ArrayMetadata(), Signal(), 10.0, functools.partial(work, deadly=deadly)))
     flat = [name for result in results for name in result]
     assert len(flat) == len(names)
-    assert "reading it ended the process" in flat[BATCH + 3]
+    assert re.fullmatch("reading it ended the process: .*, may pass: True", flat[BATCH + 3])
     assert [name for name in flat if name != flat[BATCH + 3]] == [name for name in names if name != deadly]
+
+
+def rejected(path: Path) -> Rejected:
+    """Read one file and return its rejection."""
+    (one,) = decode(Job(tuple(find_recordings([str(path)], ArrayMetadata())), ArrayMetadata(), Signal(), 5.0)).rejected
+    return one
+
+
+@pytest.mark.parametrize(("library", "name"), [("edfio", "r.edf"), ("pydicom", "r.dcm"), ("wfdb", "r.hea")])
+def test_a_missing_library_is_a_cause_that_may_pass(tmp_path, monkeypatch, library, name):
+    monkeypatch.setitem(sys.modules, library, None)
+    header = example.wfdb(tmp_path, "r").read_text().replace(".dat 16", ".dat 310")
+    (tmp_path / name).write_text(header)
+    one = rejected(tmp_path / name)
+    assert f"needs {library}" in one.reason
+    assert one.may_pass
+
+
+@pytest.mark.parametrize(
+    ("error", "may_pass"),
+    [
+        (MemoryError(), True),
+        (limits.TooSlow("reading it takes more than 30 s"), True),
+        (KeyError("a bug of this program"), True),
+        (PermissionError("not now"), True),
+        (RecordError("it holds no sample"), False),
+    ],
+)
+def test_a_rejection_says_whether_its_cause_may_pass(error, may_pass):
+    path, wrapped = RecordingPath("r.hea", "/", "r.hea"), RecordError("r.hea: cannot be read")
+    wrapped.__cause__ = error
+    assert rejection(path, error).may_pass is may_pass
+    assert rejection(path, wrapped).may_pass is (may_pass and not isinstance(error, KeyError))
+
+
+def test_a_damaged_file_and_a_missing_one_are_the_fault_of_the_recording(tmp_path):
+    (tmp_path / "broken.edf").write_bytes(b"nothing")
+    header = example.wfdb(tmp_path, "r")
+    (tmp_path / "r0.dat").unlink()
+    assert not rejected(tmp_path / "broken.edf").may_pass
+    assert not rejected(header).may_pass
 
 
 class Repeating(io.RawIOBase):
