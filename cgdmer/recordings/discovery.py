@@ -14,6 +14,7 @@ from cgdmer.archives.members import MEMBER_LIMIT, outside
 from cgdmer.archives.zip_archive import Zip
 from cgdmer.errors import DataError, RecordError, printable
 from cgdmer.recordings.array_metadata import ArrayMetadata, sidecar_of
+from cgdmer.recordings.skipped import Skipped
 
 log = logging.getLogger(__name__)
 
@@ -140,9 +141,9 @@ def _recordings_at(path: str, metadata: ArrayMetadata) -> Iterator[tuple[str, Re
     if "\0" in path:
         yield path, Rejected(printable(path), "its path holds a NUL character")
         return
-    absolute = os.path.abspath(path)
+    absolute, skipped = os.path.abspath(path), Skipped()
     if os.path.isdir(path):
-        names = _walk(os.path.realpath(path))
+        names = _walk(os.path.realpath(path), skipped)
     elif path.lower().endswith(".zip") and os.path.isfile(path):
         try:
             archive = open_archive(Path(path))
@@ -157,12 +158,13 @@ def _recordings_at(path: str, metadata: ArrayMetadata) -> Iterator[tuple[str, Re
         yield absolute, recording
         return
     root = os.path.realpath(path)
-    for member in _select_recordings(names, root, metadata):
+    for member in _select_recordings(names, root, metadata, skipped):
         name, key = printable(os.path.join(path, member)), os.path.join(root, member)
         if member.endswith("/"):
             yield key, Rejected(name, "the folder cannot be listed")
         else:
             yield key, RecordingPath(name, root, member)
+    skipped.warn(path)
 
 
 def _single_file(path: str) -> RecordingPath | Rejected:
@@ -183,7 +185,7 @@ def _unknown_suffix(suffix: str) -> str:
     return f"'{printable(suffix)}' is not the suffix of a recording (allowed: {allowed} and folders)"
 
 
-def _walk(root: str) -> Iterator[str]:
+def _walk(root: str, skipped: Skipped) -> Iterator[str]:
     """Yield the files below a folder in name order, with the names of the folders on one path in memory.
 
     Links to folders are not followed. A folder that cannot be listed is yielded with a slash at its end.
@@ -195,25 +197,38 @@ def _walk(root: str) -> Iterator[str]:
             pending.pop()
         elif name and not name.endswith("/"):
             yield name
-        elif (entries := _entries(root, name)) is not None:
+        elif (entries := _entries(root, name, skipped)) is not None:
             pending.append(entries)
         else:
             yield name or "/"
 
 
-def _entries(root: str, folder: str) -> Iterator[str] | None:
+def _entries(root: str, folder: str, skipped: Skipped) -> Iterator[str] | None:
     """Return the paths in a folder in name order, folders with a slash; None if it cannot be listed."""
     try:
         with os.scandir(os.path.join(root, folder)) as scan:
-            names = sorted((entry.name, entry.is_dir(follow_symlinks=False)) for entry in scan)
+            entries = sorted((entry.name, entry.is_dir(follow_symlinks=False), _is_linked(entry)) for entry in scan)
     except OSError:
         return None
-    return (f"{folder}{name}/" if is_folder else f"{folder}{name}" for name, is_folder in names)
+
+    def paths() -> Iterator[str]:
+        for name, is_folder, linked in entries:
+            if linked:
+                skipped.links.add(f"{folder}{name}")
+            else:
+                yield f"{folder}{name}/" if is_folder else f"{folder}{name}"
+
+    return paths()
 
 
-def _select_recordings(names: Iterator[str], root: str, metadata: ArrayMetadata) -> Iterator[str]:
-    """Yield the names that are recordings; warn about arrays and tables without metadata."""
-    archive, skipped = open_root(root), 0
+def _is_linked(entry: os.DirEntry[str]) -> bool:
+    """Return True for a link to a folder."""
+    return entry.is_symlink() and os.path.isdir(entry.path)
+
+
+def _select_recordings(names: Iterator[str], root: str, metadata: ArrayMetadata, skipped: Skipped) -> Iterator[str]:
+    """Yield the names that are recordings; count zips, and arrays and tables without metadata."""
+    archive = open_root(root)
     for name in names:
         stem, suffix = os.path.splitext(name)
         kind = suffix.lower()
@@ -224,9 +239,9 @@ def _select_recordings(names: Iterator[str], root: str, metadata: ArrayMetadata)
             if metadata.has_fs_and_unit or (sidecar and _exists(archive, sidecar)):
                 yield name
             else:
-                skipped += 1
-    if skipped:
-        log.warning("%s: %d .npy and .csv are skipped; pass --fs and --unit to read them", printable(root), skipped)
+                skipped.arrays.add(name)
+        elif kind == ".zip":
+            skipped.zips.add(name)
 
 
 def _exists(archive: Archive, name: str) -> bool:

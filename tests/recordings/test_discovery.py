@@ -96,6 +96,18 @@ def test_links_that_lead_out_of_a_given_folder_are_refused_and_circles_are_not_w
         read(path, ArrayMetadata())
 
 
+def test_linked_folders_and_zips_in_a_folder_are_counted_and_named(tmp_path, caplog):
+    example.wfdb(tmp_path / "elsewhere", "r1")
+    example.wfdb(tmp_path / "nest", "r0")
+    for number in range(5):
+        (tmp_path / "nest" / f"more{number}.zip").write_bytes(b"")
+    (tmp_path / "nest" / "linked").symlink_to(tmp_path / "elsewhere")
+    (tmp_path / "nest" / "circle").symlink_to("circle")
+    assert ids(tmp_path / "nest") == [str(tmp_path / "nest" / "r0.hea")]
+    assert "links to folders are not followed: 1 skipped (linked); name those folders too" in caplog.text
+    assert "5 skipped (more0.zip, more1.zip, more2.zip and 2 more); name each zip itself" in caplog.text
+
+
 def test_a_list_is_parted_by_line_or_by_nul(folder):
     lines = "\n".join(str(folder / f"{name}.hea") for name in STRANGE if "\n" not in name)
     assert len(ids("-", listing=lines.encode())) == len(STRANGE) - 1
