@@ -13,10 +13,11 @@ import numpy as np
 
 from cgdmer import embeddings
 from cgdmer.commands import marks, spreadsheet
-from cgdmer.commands.destinations import KEY, REJECTS_HEADER, metadata_beside, written_here
+from cgdmer.commands.destinations import KEY, metadata_beside, written_here
 from cgdmer.errors import ConfigError, DataError, printable
 from cgdmer.files import atomic, sha256, with_digest, write_json
 from cgdmer.recordings.discovery import SUFFIXES, Rejected
+from cgdmer.recordings.skipped import REJECTS_HEADER
 
 Columns: TypeAlias = Mapping[str, Sequence[Any] | np.ndarray]
 Writer: TypeAlias = Callable[[Columns], None]

@@ -9,12 +9,10 @@ from pathlib import Path
 from typing import BinaryIO
 
 from cgdmer.archives import Archive, open_archive
-from cgdmer.archives.folder import Folder
 from cgdmer.archives.members import MEMBER_LIMIT, outside
-from cgdmer.archives.zip_archive import Zip
-from cgdmer.errors import DataError, RecordError, printable
+from cgdmer.errors import DataError, printable
 from cgdmer.recordings.array_metadata import ArrayMetadata, sidecar_of
-from cgdmer.recordings.skipped import Skipped
+from cgdmer.recordings.skipped import Skipped, exists, is_result
 
 log = logging.getLogger(__name__)
 
@@ -227,26 +225,21 @@ def _is_linked(entry: os.DirEntry[str]) -> bool:
 
 
 def _select_recordings(names: Iterator[str], root: str, metadata: ArrayMetadata, skipped: Skipped) -> Iterator[str]:
-    """Yield the names that are recordings; count zips, and arrays and tables without metadata."""
+    """Yield the names that are recordings; count zips, and arrays and tables without metadata.
+
+    Arrays and tables that this program writes or wrote are no recordings.
+    """
     archive = open_root(root)
     for name in names:
         stem, suffix = os.path.splitext(name)
         kind = suffix.lower()
-        if name.endswith("/") or kind in SELF_DESCRIBING or (kind == ".mat" and not _exists(archive, f"{stem}.hea")):
+        if name.endswith("/") or kind in SELF_DESCRIBING or (kind == ".mat" and not exists(archive, f"{stem}.hea")):
             yield name
-        elif kind in ARRAYS:
+        elif kind in ARRAYS and not is_result(archive, name):
             sidecar = sidecar_of(stem)
-            if metadata.has_fs_and_unit or (sidecar and _exists(archive, sidecar)):
+            if metadata.has_fs_and_unit or (sidecar and exists(archive, sidecar)):
                 yield name
             else:
                 skipped.arrays.add(name)
         elif kind == ".zip":
             skipped.zips.add(name)
-
-
-def _exists(archive: Archive, name: str) -> bool:
-    try:
-        store: Folder | Zip = archive.open()
-        return store.has(name)
-    except RecordError:
-        return False
