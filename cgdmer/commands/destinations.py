@@ -170,13 +170,14 @@ def _kind(path: Path) -> int | None:
 def is_input(target: Path, inputs: Iterable[str]) -> bool:
     """Return True if a file is an input, lies in an input folder without being a result, or is beside an input."""
     real = os.path.realpath(target)
+    beside, suffix = os.path.splitext(real)
     for name in inputs:
         source = os.path.realpath(name)
         stem = os.path.splitext(source)[0]
         if os.path.isdir(source):
             if real.startswith(source.rstrip("/") + "/") and not written_here(target):
                 return True
-        elif real == source or _same(real, source) or real in [stem + suffix for suffix in COMPANIONS]:
+        elif real == source or _same(real, source) or (beside == stem and suffix.lower() in COMPANIONS):
             return True
     return False
 

@@ -5,6 +5,7 @@ import logging
 import os
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import BinaryIO
 
@@ -23,6 +24,7 @@ ARRAYS = (".npy", ".csv")
 SIGNAL_FILES = (".mat", ".dat")
 """Files read through the header beside them; only a `.mat` can also be read without one."""
 SUFFIXES = (*SELF_DESCRIBING, *ARRAYS, *SIGNAL_FILES)
+HEADER_SUFFIXES = (".hea", ".HEA")
 BLOCK = 1 << 16
 MAX_PATH = 1 << 15
 """Bytes of the longest path in a list."""
@@ -168,14 +170,20 @@ def _recordings_at(path: str, metadata: ArrayMetadata) -> Iterator[tuple[str, Re
 def _single_file(path: str) -> RecordingPath | Rejected:
     """Return the recording that a file belongs to; a WFDB record may be named without its suffix."""
     stem, suffix = os.path.splitext(path)
-    if not os.path.exists(path) and os.path.isfile(f"{path}.hea"):
-        path = f"{path}.hea"
-    elif suffix.lower() in SIGNAL_FILES and os.path.isfile(f"{stem}.hea"):
-        path = f"{stem}.hea"
+    header = None if os.path.exists(path) else _header_of(path, os.path.isfile)
+    if header is None and suffix.lower() in SIGNAL_FILES:
+        header = _header_of(stem, os.path.isfile)
+    if header is not None:
+        path = header
     elif suffix.lower() not in SUFFIXES:
         return Rejected(printable(path), "missing" if not os.path.lexists(path) else _unknown_suffix(suffix))
     root, member = os.path.split(os.path.realpath(path))
     return RecordingPath(printable(path), root, member)
+
+
+def _header_of(stem: str, has: Callable[[str], bool]) -> str | None:
+    """Return the path of the WFDB header of a record that is named without suffix; None if there is none."""
+    return next((stem + suffix for suffix in HEADER_SUFFIXES if has(stem + suffix)), None)
 
 
 def _unknown_suffix(suffix: str) -> str:
@@ -230,14 +238,15 @@ def _select_recordings(names: Iterator[str], root: str, metadata: ArrayMetadata,
     Arrays and tables that this program writes or wrote are no recordings.
     """
     archive = open_root(root)
+    has = partial(exists, archive)
     for name in names:
         stem, suffix = os.path.splitext(name)
         kind = suffix.lower()
-        if name.endswith("/") or kind in SELF_DESCRIBING or (kind == ".mat" and not exists(archive, f"{stem}.hea")):
+        if name.endswith("/") or kind in SELF_DESCRIBING or (kind == ".mat" and not _header_of(stem, has)):
             yield name
         elif kind in ARRAYS and not is_result(archive, name):
             sidecar = sidecar_of(stem)
-            if metadata.has_fs_and_unit or (sidecar and exists(archive, sidecar)):
+            if metadata.has_fs_and_unit or (sidecar and has(sidecar)):
                 yield name
             else:
                 skipped.arrays.add(name)

@@ -66,8 +66,6 @@ def open_source(path: RecordingPath, metadata: ArrayMetadata) -> Source:
     if kind == ".edf":
         length = store.size(path.member)
         return _edf(path, length) if length > LONG else _in_memory(read(path, metadata))
-    if not path.member.endswith(".hea"):
-        return _in_memory(read(path, metadata))
     header = parse_header(archive.read(path.member, HEADER_LIMIT), path.member)
     folder = path.member[: path.member.rfind("/") + 1]
     sizes = {file: store.size(folder + file) for file in dict.fromkeys(header.files)} if header.plain else {}

@@ -59,6 +59,12 @@ def test_headers_signals_and_companions_are_one_recording(tmp_path):
     assert len(ids(tmp_path / "r0.hea", tmp_path / "r0.dat", tmp_path / "r0")) == 1
 
 
+def test_a_signal_file_beside_an_upper_case_header_is_no_recording_of_its_own(tmp_path):
+    example.wfdb(tmp_path, "r0").rename(tmp_path / "r0.HEA")
+    (tmp_path / "r0.dat").rename(tmp_path / "r0.mat")
+    assert ids(tmp_path) == ids(tmp_path / "r0.mat") == [str(tmp_path / "r0.HEA")]
+
+
 def test_arrays_in_a_folder_are_taken_where_somebody_described_them(tmp_path, caplog):
     example.npy(tmp_path, "described", sidecar=True)
     example.npy(tmp_path, "bare", sidecar=False)
