@@ -9,10 +9,10 @@ from functools import partial
 from pathlib import Path
 from typing import BinaryIO
 
-from cgdmer.archives import Archive, open_archive
-from cgdmer.archives.members import MEMBER_LIMIT, outside
+from cgdmer.archives import open_archive
 from cgdmer.errors import DataError, printable
 from cgdmer.recordings.array_metadata import ArrayMetadata, sidecar_of
+from cgdmer.recordings.roots import open_root as open_root
 from cgdmer.recordings.skipped import Skipped, exists, is_result
 
 log = logging.getLogger(__name__)
@@ -52,26 +52,6 @@ class Rejected:
     reason: str
     whole: bool = False
     """Whether it was rejected before its windows were cut."""
-
-
-class UserFolder(Archive):
-    """A folder of the user: file names may hold any character the disk allows, but no path may leave the folder."""
-
-    def read(self, name: str, limit: int = MEMBER_LIMIT) -> bytes:
-        if name.startswith("/") or "\0" in name or ".." in name.split("/"):
-            raise outside(name)
-        return self.open().read(name, limit)
-
-    def __contains__(self, name: str) -> bool:
-        return self.open().has(name)
-
-    def __reduce__(self) -> tuple[type[Archive], tuple[Path, str, int | None]]:
-        return UserFolder, (self.path, self.prefix, self.depth)
-
-
-def open_root(root: str) -> Archive:
-    """Open the folder or zip that holds a recording."""
-    return UserFolder(Path(root)) if os.path.isdir(root) else open_archive(Path(root))
 
 
 def find_recordings(

@@ -98,8 +98,11 @@ def test_links_that_lead_out_of_a_given_folder_are_refused_and_circles_are_not_w
     (tmp_path / "given" / "circle").symlink_to(tmp_path / "given")
     (path,) = find_recordings([str(tmp_path / "given")], ArrayMetadata())
     assert isinstance(path, RecordingPath)
-    with pytest.raises(RecordError, match="leads out"):
+    with pytest.raises(RecordError, match=r"link\.hea is a link that leads out of the folder that you named") as caught:
         read(path, ArrayMetadata())
+    assert "name the file itself or the folder behind it" in caught.value.allowed
+    assert "corpus" not in str(caught.value)
+    assert len(ids(tmp_path / "given" / "link.hea")) == 1
 
 
 def test_linked_folders_and_zips_in_a_folder_are_counted_and_named(tmp_path, caplog):
