@@ -171,7 +171,13 @@ class Rejects:
         self.count += len(rejected)
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
-        """Keep the list even if the command failed; remove the list of an earlier run if nothing was rejected."""
+        """Keep the list even if the command failed; remove the list of an earlier run if nothing was rejected.
+
+        A command that is stopped, by Ctrl-C or a signal, leaves the lists as they were.
+        """
+        if kind is not None and not issubclass(kind, Exception):
+            self._stack.__exit__(kind, error, at)
+            return
         if self._stream is None and written_here(self.path):
             self.path.unlink()
         self._stack.close()
