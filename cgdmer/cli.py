@@ -88,7 +88,7 @@ def _add_pipeline(commands: help_page.Commands) -> None:
     )  # fmt: skip
     conflict.add_argument(
         "--discard", dest="resolution", action="store_const", const="discard",
-        help="take the profile's value of a key that both you and the profile set",
+        help="take the profile's value of a key that both you and the profile set; the demo sets all keys",
     )  # fmt: skip
     commands.add_parser("table", help="print the main table, and how far it is from the committed one")
 

@@ -12,9 +12,11 @@ from collections.abc import Callable, Generator, Iterable, Iterator
 from concurrent.futures import FIRST_COMPLETED, Executor, Future, ProcessPoolExecutor, wait
 from concurrent.futures.process import BrokenProcessPool
 from contextlib import contextmanager
+from functools import partial
 from itertools import chain, islice
-from multiprocessing import get_context, parent_process
+from multiprocessing import forkserver, get_context, parent_process, resource_tracker
 from multiprocessing.process import BaseProcess
+from types import FrameType
 from typing import Any, ParamSpec, TypeVar
 
 from cgdmer import environment
@@ -62,8 +64,7 @@ def open_executor() -> Iterator[Executor]:
     elif kind == "serial" or (kind == "processes" and workers == 1):
         yield SerialExecutor()
     elif kind == "processes":
-        context = get_context("forkserver")
-        with ProcessPoolExecutor(workers, context, initializer=_end_with_parent) as pool:
+        with _pool(workers) as pool:
             yield pool
     else:
         raise ConfigError(
@@ -129,7 +130,7 @@ def map_ordered(function: Callable[[Job], Result], jobs: Iterable[Job]) -> Gener
 
 def map_apart(function: Callable[[Job], Result], jobs: Iterable[Job]) -> Generator[Result, None, None]:
     """Yield the result of each job, one after another in one process of their own. WorkerDied if a job ends it."""
-    with ProcessPoolExecutor(1, get_context("forkserver"), initializer=_end_with_parent) as pool:
+    with _pool(1) as pool:
         try:
             for job in jobs:
                 yield pool.submit(function, job).result()
@@ -143,11 +144,73 @@ def background_processes(count: int) -> Iterator[ProcessPoolExecutor]:
 
     Ctrl-C is left to this process. Jobs that have not begun are dropped when it leaves.
     """
+    _start_server()
     pool = ProcessPoolExecutor(count, get_context("forkserver"), initializer=_stand_back)
     try:
         yield pool
     finally:
         pool.shutdown(cancel_futures=True)
+
+
+def _pool(workers: int) -> ProcessPoolExecutor:
+    """Return worker processes in which Ctrl-C ends a job, and shows no traceback at any other time."""
+    _start_server()
+    return _Pool(workers, get_context("forkserver"), initializer=_begin)
+
+
+def _start_server() -> None:
+    """Start the server that forks the workers, with SIGINT blocked: it, and workers that import, would show tracebacks.
+
+    The resource tracker goes first, because starting it unblocks SIGINT.
+    """
+    resource_tracker.ensure_running()
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+    try:
+        forkserver.ensure_running()
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
+
+
+class _Pool(ProcessPoolExecutor):
+    """Worker processes that run each job through `_run`."""
+
+    def submit(self, fn: Callable[P, Result], /, *args: P.args, **kwargs: P.kwargs) -> Future[Result]:
+        return super().submit(_run, partial(fn, *args, **kwargs))
+
+
+class _Worker:
+    """Whether this process, a worker, runs a job, and whether Ctrl-C was pressed while it did not."""
+
+    def __init__(self) -> None:
+        self.runs, self.interrupted = False, False
+
+    def interrupt(self, _number: int, _frame: FrameType | None) -> None:
+        """Handle SIGINT: end the job, or else refuse the next one."""
+        self.interrupted = True
+        if self.runs:
+            raise KeyboardInterrupt
+
+
+_worker = _Worker()
+
+
+def _begin() -> None:
+    """Prepare a worker: from here on it handles SIGINT, unless it inherits that the signal is ignored."""
+    if signal.getsignal(signal.SIGINT) == signal.default_int_handler:
+        signal.signal(signal.SIGINT, _worker.interrupt)
+    signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGINT})
+    _end_with_parent()
+
+
+def _run(job: Callable[[], Result]) -> Result:
+    """Run a job in a worker; KeyboardInterrupt, which the pool hands to the parent, if Ctrl-C was pressed."""
+    try:
+        _worker.runs = True
+        if _worker.interrupted:
+            raise KeyboardInterrupt
+        return job()
+    finally:
+        _worker.runs = False
 
 
 def _stand_back() -> None:

@@ -6,6 +6,7 @@ import hashlib
 import json
 import logging
 import os
+import re
 import shutil
 import stat
 import tempfile
@@ -21,6 +22,8 @@ log = logging.getLogger(__name__)
 FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 WRITE_ERRORS = (*FULL, errno.EROFS, errno.EACCES, errno.EPERM, errno.ENOTDIR, errno.EIO)
 """Errors of a disk that is full, read-only, not writable for this user, or broken."""
+TEMPORARY = re.compile(r"\..*\.[0-9]+\.tmp(\.[^.]*)?", re.DOTALL)
+"""Names of the files that `atomic` is writing."""
 MAX_JSON = 1 << 29
 """Bytes of the largest JSON file that is read."""
 MAX_TEXT = 500
@@ -36,7 +39,7 @@ def atomic(path: Path) -> Iterator[Path]:
     The temporary name keeps the suffix, because some writers choose a format by it. Raises DataError if the disk is
     full or not writable.
     """
-    temporary = path.with_name(f".{path.stem}.{os.getpid()}.tmp{path.suffix}")
+    temporary = path.with_name(f".{path.stem}.{os.getpid()}.tmp{path.suffix}")  # TEMPORARY matches it
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         yield temporary
@@ -50,6 +53,11 @@ def atomic(path: Path) -> Iterator[Path]:
     finally:
         if path.parent.is_dir():
             temporary.unlink(missing_ok=True)
+
+
+def is_temporary(name: str) -> bool:
+    """Return True for the name of a file that is being written, or that a killed process left."""
+    return TEMPORARY.fullmatch(name) is not None
 
 
 @contextmanager

@@ -2,6 +2,7 @@
 
 import operator
 import os
+import signal
 import subprocess
 import sys
 import time
@@ -83,6 +84,54 @@ def test_a_killed_worker_is_reported_with_the_remedy(monkeypatch):
     monkeypatch.setenv("CGDMER_WORKERS", "2")
     with pytest.raises(CgdmerError, match=r"worker process was killed.*\n.*\n.*CGDMER_WORKERS=1"):
         list(executor.map_unordered(os._exit, [9]))
+
+
+INTERRUPTED = """
+import sys, time
+from pathlib import Path
+from cgdmer import executor
+
+if __name__ != "__main__" and sys.argv[1] == "importing":
+    Path("ready").touch()
+    time.sleep(1)
+
+def work(job):
+    if sys.argv[1] == "working" or job == 1:
+        Path("ready").touch()
+    if sys.argv[1] == "working":
+        time.sleep(60)
+
+if __name__ == "__main__":
+    try:
+        for _ in executor.map_ordered(work, range(9)):
+            if Path("ready").exists():
+                time.sleep(60)
+    except KeyboardInterrupt:
+        sys.exit(130)
+"""
+
+
+@pytest.mark.parametrize("moment", ["importing", "working", "idle"])
+def test_ctrl_c_ends_the_workers_without_their_tracebacks(tmp_path, moment):
+    (tmp_path / "program.py").write_text(INTERRUPTED)
+    environment = {**os.environ, "CGDMER_EXECUTOR": "processes", "CGDMER_WORKERS": "2"}
+    program = subprocess.Popen(
+        [sys.executable, "program.py", moment], cwd=tmp_path, env=environment, start_new_session=True,
+        stderr=subprocess.PIPE, text=True,
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.default_int_handler),  # it may be ignored here
+    )  # fmt: skip
+    try:
+        deadline = time.monotonic() + 60
+        while not (tmp_path / "ready").exists() and time.monotonic() < deadline:
+            time.sleep(0.02)
+        time.sleep(0.3)
+        os.killpg(program.pid, signal.SIGINT)
+        assert program.communicate(timeout=30)[1] == ""
+        assert program.returncode == 130
+    finally:
+        if program.poll() is None:
+            os.killpg(program.pid, signal.SIGKILL)
+            program.communicate()
 
 
 @pytest.mark.parametrize("kind", ["dusk://here:1", "threads", ""])

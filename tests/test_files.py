@@ -51,6 +51,14 @@ def test_a_work_key_depends_on_the_content_and_not_on_the_order_of_keys():
     assert all(len(key) == 16 and int(key, 16) >= 0 for key in keys)
 
 
+@pytest.mark.parametrize("name", ["m.csv", "a.b.npy", "folder", ".hidden", "new\nline.csv"])
+def test_the_name_of_a_file_that_is_being_written_is_recognised(tmp_path, name):
+    with files.atomic(tmp_path / name) as temporary:
+        temporary.write_text("")
+        assert files.is_temporary(temporary.name)
+    assert not files.is_temporary(name)
+
+
 def test_json_is_read_from_regular_files_only(tmp_path):
     os.mkfifo(tmp_path / "pipe.json")
     (tmp_path / "zero.json").symlink_to("/dev/zero")

@@ -78,6 +78,21 @@ def test_the_flags_of_the_command(project, capsys):
     assert settings.load().train.epochs == 1
 
 
+def test_discard_drops_edits_of_every_key_that_the_profile_sets(project, capsys):
+    edit("epochs: 8", "epochs: 9")
+    edit("seed: 7\n", "seed: 9\n")
+    assert cli.main(["profile", "demo", "--discard"]) == 0
+    said = sorted(capsys.readouterr().out.splitlines()[:2])
+    assert said == ["discarded your train.epochs: 9", "discarded your train.seed: 9"]
+    assert Path("params.yaml").read_text() == Path("params/demo.yaml").read_text()
+    profiles.switch("quick")
+    edit("batch: 16", "batch: 24")
+    edit("seed: 7\n", "seed: 9\n")
+    message = profiles.switch("quick", "discard").splitlines()
+    assert sorted(message[:2]) == ["discarded your train.batch: 24", "kept your train.seed: 9"]
+    assert (settings.load().train.batch, settings.load().train.seed) == (16, 9)
+
+
 def test_removed_and_added_keys_are_edits_too(project):
     base = settings.read(Path("params/demo.yaml"))
     mine = {**base, "protocol": {"way": "none"}, "embed": {**base["embed"], "new": {"a": {"b": [1]}}}}

@@ -6,10 +6,10 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from cgdmer import environment, paths, stage_code, tables
+from cgdmer import datasets, environment, paths, stage_code, tables
 from cgdmer.errors import ConfigError, DataError, did_you_mean
 from cgdmer.files import named, read_json
-from cgdmer.settings import Settings
+from cgdmer.settings import Corpus, Settings
 
 STAGES = {"raw": "acquire", "index": "index", "shards": "shards", "validation": "validate"}
 """The artefacts in the order of the pipeline, each with the stage that writes it."""
@@ -31,8 +31,6 @@ def describe(source: str, failed: str | None, settings: Settings) -> tuple[bool,
 
 
 def _summary(source: str, settings: Settings) -> tuple[bool, str]:
-    from cgdmer import datasets
-
     module = datasets.module(source)
     corpus = next(value for key, value in settings.corpora.items() if key == source)
     root = corpus.root or environment.read().raw_root
@@ -44,10 +42,10 @@ def _summary(source: str, settings: Settings) -> tuple[bool, str]:
     present = [getattr(paths, artefact)(source).exists() for artefact in STAGES]
     stale = _stale(source) if any(present) else set()
     for name, there in zip(STAGES, present, strict=True):
-        note = ", STALE: its inputs have changed since" if there and name in stale else ""
+        note = ", STALE: made outside DVC, or its inputs have changed since" if there and name in stale else ""
         lines.append(f"  {name:<12} {_state(source, name, there)}{note}")
     if not present[0]:
-        lines += _ways(source, module)
+        lines += _copy(source, corpus) or _ways(source, corpus, module)
     wanting = [name for name, there in zip(STAGES, present, strict=True) if not there or name in stale]
     if wanting:
         lines.append(f"  next         dvc repro {STAGES[wanting[0]]}@{source}")
@@ -78,11 +76,21 @@ def _edited(source: str) -> set[str]:
     return edited
 
 
-def _ways(source: str, module: Any) -> list[str]:
-    """Return the ways to get a corpus of which nothing is present."""
+def _copy(source: str, corpus: Corpus) -> list[str]:
+    """Say which local copy stage `acquire` would use; nothing if it would find none, or may not look for one.
+
+    DataError if it could not decide.
+    """
+    root = datasets.local_root(source, corpus)
+    return [] if root is None else [f"  copy found   {root}"]
+
+
+def _ways(source: str, corpus: Corpus, module: Any) -> list[str]:
+    """Return the ways to get a corpus of which neither an artefact nor a copy is present."""
     names = ", ".join(name for name in [source, *module.ALIASES] if len(name) < 40)
+    looked = "none found; " if corpus.root or corpus.way in ("auto", "local") else ""
     return [
-        f"  a copy       put it into a folder as {names} (or .zip); export CGDMER_RAW_ROOT=/that/folder",
+        f"  a copy       {looked}put it into a folder as {names} (or .zip); export CGDMER_RAW_ROOT=/that/folder",
         f"  download     set corpora.{source}.way: download in params.yaml; you thereby accept its licence",
         f"  simulated    set corpora.{source}.way: simulate, or auto without a copy; not recorded from people",
     ]

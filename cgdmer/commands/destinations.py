@@ -18,10 +18,10 @@ from cgdmer.errors import ConfigError, printable
 from cgdmer.files import read_json, sha256, without_digest
 from cgdmer.recordings.array_metadata import METADATA_SUFFIX
 from cgdmer.recordings.discovery import RecordingPath, Rejected
+from cgdmer.recordings.skipped import REJECTS_HEADER, REJECTS_SUFFIX
 
 KEY = "cgdmer"
 """Key of the program's version in the metadata of an output; in Parquet, of all the metadata."""
-REJECTS_HEADER = ("path", "reason")
 COMPANIONS = (".json", ".hea", ".dat", ".mat")
 """Suffixes of the files beside a recording that are read with it."""
 SMALL = 1 << 24
@@ -35,7 +35,7 @@ def metadata_beside(output: Path) -> Path:
 
 def rejects_beside(output: Path) -> Path:
     """Return the list of the recordings that were rejected."""
-    return output.with_name(f"{output.stem}.rejects.csv")
+    return output.with_name(output.stem + REJECTS_SUFFIX)
 
 
 def claim(output: Path, inputs: Sequence[str], *, overwrite: bool) -> None:
@@ -119,7 +119,7 @@ def unless_replaced(
     """Yield the recordings; ConfigError for one of a list that an output would replace with `--overwrite`.
 
     A list is read while the recordings are, so `claim` has not seen what it names. A result of this program that it
-    names may be replaced.
+    names may be replaced. Arrays that an earlier run wrote into the output folder are left out.
     """
     targets: list[Path] = []
     if "-" in inputs:
@@ -130,7 +130,14 @@ def unless_replaced(
             file = each.root if os.path.isfile(each.root) else os.path.join(each.root, each.member)
             if read := [target for target in targets if _same(str(target), file)]:
                 raise _read_too(read[0])
-        yield each
+        if not (output.suffix == "" and isinstance(each, RecordingPath) and _is_array_of(output, each)):
+            yield each
+
+
+def _is_array_of(folder: Path, recording: RecordingPath) -> bool:
+    """Return True for an array in a folder of arrays; `claim` has refused a folder that holds arrays of others."""
+    place, name = os.path.split(os.path.join(recording.root, recording.member))
+    return name.endswith(".npy") and place == os.path.realpath(folder)
 
 
 def _foreign(path: Path, before: str = "") -> ConfigError:
@@ -163,13 +170,14 @@ def _kind(path: Path) -> int | None:
 def is_input(target: Path, inputs: Iterable[str]) -> bool:
     """Return True if a file is an input, lies in an input folder without being a result, or is beside an input."""
     real = os.path.realpath(target)
+    beside, suffix = os.path.splitext(real)
     for name in inputs:
         source = os.path.realpath(name)
         stem = os.path.splitext(source)[0]
         if os.path.isdir(source):
             if real.startswith(source.rstrip("/") + "/") and not written_here(target):
                 return True
-        elif real == source or _same(real, source) or real in [stem + suffix for suffix in COMPANIONS]:
+        elif real == source or _same(real, source) or (beside == stem and suffix.lower() in COMPANIONS):
             return True
     return False
 
@@ -185,7 +193,7 @@ def written_here(path: Path) -> bool:
     """Return True if the content of a file shows that this program wrote it and that it was not edited since."""
     if path.name.endswith(METADATA_SUFFIX):
         test: Callable[[Path], bool] = _is_metadata
-    elif path.name.endswith(".rejects.csv"):
+    elif path.name.endswith(REJECTS_SUFFIX):
         test = _is_rejects
     elif path.suffix not in _TESTS:
         return False

@@ -9,6 +9,7 @@ from contextlib import closing
 from dataclasses import dataclass, replace
 from functools import partial
 from itertools import islice
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -72,9 +73,12 @@ class _Batch:
     sheets: dict[str, Sheet]
 
 
-def find(inputs: Inputs) -> list[RecordingPath | Rejected]:
-    """Return the recordings; ConfigError if they are more than a page holds, DataError if there is none."""
-    found = list(islice(find_recordings(inputs.paths, inputs.metadata, sys.stdin.buffer), MOST + 1))
+def find(inputs: Inputs, output: Path | None = None) -> list[RecordingPath | Rejected]:
+    """Return the recordings outside the folder `output`, where an earlier report may be.
+
+    ConfigError if they are more than a page holds, DataError if there is none."""
+    recordings = find_recordings(inputs.paths, inputs.metadata, sys.stdin.buffer)
+    found = list(islice((one for one in recordings if not (output and _is_below(one, output))), MOST + 1))
     if len(found) > MOST:
         raise ConfigError(
             f"there are more than {MOST:,} recordings", allowed=f"at most {MOST:,}", fix="name some of the folders"
@@ -85,6 +89,11 @@ def find(inputs: Inputs) -> list[RecordingPath | Rejected]:
             fix="see the formats in docs/own_recordings.md; for arrays, pass --fs, --unit and --leads",
         )
     return found
+
+
+def _is_below(one: RecordingPath | Rejected, folder: Path) -> bool:
+    below = os.path.realpath(folder) + "/"
+    return isinstance(one, RecordingPath) and os.path.join(one.root, one.member).startswith(below)
 
 
 def examine(

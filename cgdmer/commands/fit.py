@@ -14,7 +14,7 @@ from cgdmer.api import load_encoder
 from cgdmer.commands import destinations, encoder_choice, label_probe_text, provenance
 from cgdmer.commands.embed import MAX_START, Request, output_metadata
 from cgdmer.commands.encoding import encoding
-from cgdmer.commands.label_matching import Matches, match
+from cgdmer.commands.label_matching import Matches, examples, match
 from cgdmer.commands.outputs import SOME_REJECTED, Rejects
 from cgdmer.encoders.pretrained import Pretrained
 from cgdmer.errors import ConfigError, DataError, did_you_mean, printable
@@ -217,5 +217,18 @@ def _fit_labels(
             left_out[name] = f"{error.problem} (allowed: {error.allowed})"
     if not fits:
         reasons = "; ".join(f"{name}: {reason}" for name, reason in list(left_out.items())[:3])
-        raise DataError(f"no label can be fitted: {reasons}"[:1000], fix="add recordings to the table, or other labels")
+        alone = _unused_rows(table, labelled)
+        names = "correct these names in the table, or " if alone else ""
+        raise DataError(
+            f"no label can be fitted: {reasons[:700]}{alone}",
+            fix=f"{names}add recordings to the table, or other labels",
+        )
     return fits, left_out
+
+
+def _unused_rows(table: LabelTable, labelled: Labelled) -> str:
+    """Say how many rows of the table have no recording that could be read, and which; '' if there are none."""
+    used = set(labelled.rows.tolist())
+    alone = [name for row, name in enumerate(table.recordings) if row not in used]
+    why = "name no recording, or one that could not be read" if labelled.rejected else "name no recording"
+    return f"; {len(alone):,} of {len(table.recordings):,} rows {why} ({examples(alone)})" if alone else ""

@@ -13,10 +13,11 @@ import numpy as np
 
 from cgdmer import embeddings
 from cgdmer.commands import marks, spreadsheet
-from cgdmer.commands.destinations import KEY, REJECTS_HEADER, metadata_beside, written_here
+from cgdmer.commands.destinations import KEY, metadata_beside, written_here
 from cgdmer.errors import ConfigError, DataError, printable
 from cgdmer.files import atomic, sha256, with_digest, write_json
 from cgdmer.recordings.discovery import SUFFIXES, Rejected
+from cgdmer.recordings.skipped import REJECTS_HEADER
 
 Columns: TypeAlias = Mapping[str, Sequence[Any] | np.ndarray]
 Writer: TypeAlias = Callable[[Columns], None]
@@ -170,7 +171,13 @@ class Rejects:
         self.count += len(rejected)
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
-        """Keep the list even if the command failed; remove the list of an earlier run if nothing was rejected."""
+        """Keep the list even if the command failed; remove the list of an earlier run if nothing was rejected.
+
+        A command that is stopped, by Ctrl-C or a signal, leaves the lists as they were.
+        """
+        if kind is not None and not issubclass(kind, Exception):
+            self._stack.__exit__(kind, error, at)
+            return
         if self._stream is None and written_here(self.path):
             self.path.unlink()
         self._stack.close()

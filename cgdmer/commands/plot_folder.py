@@ -3,8 +3,8 @@
 import os
 import re
 import sys
-from collections.abc import Sequence
-from contextlib import closing
+from collections.abc import Iterator, Sequence
+from contextlib import closing, contextmanager
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
@@ -78,7 +78,8 @@ def plot_all(request: FolderRequest) -> Outcome:
     names, written, doubtful = Names(), 0, 0
     meta = {destinations.KEY: cgdmer.__version__, "start": request.start, "seconds": request.seconds}
     bar = terminal_bar(unit="sheet", desc=printable(str(request.folder)))
-    with Rejects(destinations.rejects_beside(table)) as rejects, open_output(table, meta) as write, bar:
+    rejected = Rejects(destinations.rejects_beside(table))
+    with _removed_on_failure(request.folder) as added, rejected as rejects, open_output(table, meta) as write, bar:
         found = find_recordings(request.paths, request.metadata, sys.stdin.buffer)
         paths = destinations.unless_replaced(found, table, request.paths)
         work = partial(draw, suffix=f".{request.kind}")
@@ -88,7 +89,7 @@ def plot_all(request: FolderRequest) -> Outcome:
                 rejects.add(batch.rejected)
                 if batch.ids:
                     files = [names.file(member, f".{request.kind}") for member in batch.members]
-                    _save(request, files, batch.contents)
+                    _save(request, files, batch.contents, added)
                     write({"id": batch.ids, "file": files, "quality": batch.quality})
                 written += len(batch.ids)
                 doubtful += sum(text != plausibility.NOTHING for text in batch.quality)
@@ -163,10 +164,27 @@ class Names:
         return name
 
 
-def _save(request: FolderRequest, files: Sequence[str], contents: Sequence[bytes]) -> None:
+@contextmanager
+def _removed_on_failure(folder: Path) -> Iterator[list[Path]]:
+    """Yield a list for the sheets that were not there before; if the command fails or is stopped, remove them again."""
+    added, existed = list[Path](), folder.exists()
+    try:
+        yield added
+    except BaseException:
+        for sheet_file in added:
+            sheet_file.unlink(missing_ok=True)
+        if not existed and folder.is_dir() and not any(folder.iterdir()):
+            folder.rmdir()
+        raise
+
+
+def _save(request: FolderRequest, files: Sequence[str], contents: Sequence[bytes], added: list[Path]) -> None:
+    """Write sheets; append to `added` those that are new."""
     inputs = [path for path in request.paths if path != "-"]
     for name, content in zip(files, contents, strict=True):
         target = request.folder / name
         destinations.claim_file(target, inputs, request.overwrite)
+        if not os.path.lexists(target):
+            added.append(target)
         with atomic(target) as temporary:
             temporary.write_bytes(content)

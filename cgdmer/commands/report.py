@@ -56,7 +56,7 @@ def report(request: ReportRequest) -> Outcome:
     inputs = [path for path in request.inputs.paths if path != "-"]
     report_folder.claim(request.output, inputs, overwrite=request.overwrite)
     scoring = scorer.prepare(request.model, request.scoring, request.inputs.start)
-    found = examination.find(request.inputs)
+    found = examination.find(request.inputs, request.output)
     label = printable(str(request.output))
     with TemporaryDirectory(prefix="cgdmer-") as drawings:
         examined = examination.examine(found, request.inputs, scoring, label=label, draw=True)

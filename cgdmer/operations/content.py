@@ -8,7 +8,8 @@ from collections.abc import Iterable, Iterator
 from cgdmer.archives import Archive
 from cgdmer.errors import RecordError
 from cgdmer.recordings.array_metadata import sidecar_of
-from cgdmer.recordings.discovery import RecordingPath, Rejected, open_root
+from cgdmer.recordings.discovery import RecordingPath, Rejected
+from cgdmer.recordings.roots import open_root
 from cgdmer.waveforms.header import HEADER_LIMIT, NO_FILE, Header, parse_header
 from cgdmer.waveforms.record import SIGNAL_LIMIT
 

@@ -13,8 +13,9 @@ from cgdmer.files import check_regular
 
 SUFFIXES = (".csv", ".parquet")
 RECORDING = ("recording", "id", "path", "file", "filename", "record")
-"""Columns that name the recording, if no other is stated."""
+"""Columns that name the recording, if no other is stated; in any case (`ID`)."""
 PATIENT = "patient"
+"""The column that names the patient, if no other is stated; in any case (`Patient`)."""
 YES, NO = frozenset({"1", "1.0", "yes", "true"}), frozenset({"0", "0.0", "no", "false"})
 BINARY = "1 or 0, yes or no, true or false; an empty cell for unknown"
 MAX_BYTES, MAX_COLUMNS = 1 << 28, 1000
@@ -110,12 +111,12 @@ def _named(header: Sequence[str], columns: list[list[str]]) -> dict[str, list[st
 
 def _labels(shown: str, columns: dict[str, list[str]], names: ColumnNames) -> LabelTable:
     recording = _recording_column(shown, list(columns), names)
-    patient = _column(shown, list(columns), names.patient, "--patient") if names.patient else PATIENT
+    patient = _patient_column(shown, list(columns), names)
     wanted = names.labels if names.labels is not None else [
         name for name in columns if name not in (recording, patient)]  # fmt: skip
     chosen = [_column(shown, list(columns), name, "--labels") for name in dict.fromkeys(wanted)]
-    if taken := {recording, patient} & set(chosen):
-        raise ConfigError(f"{shown}: column '{min(taken)}' is no label", allowed="columns of yes and no")
+    if taken := [name for name in chosen if name in (recording, patient)]:
+        raise ConfigError(f"{shown}: column '{taken[0]}' is no label", allowed="columns of yes and no")
     if not chosen or not columns[recording]:
         what = "label" if columns[recording] else "row"
         raise DataError(f"{shown} holds no {what}", allowed=f"columns of {BINARY}", fix="add one")
@@ -124,18 +125,35 @@ def _labels(shown: str, columns: dict[str, list[str]], names: ColumnNames) -> La
         raise DataError(
             f"{shown}: row {called.index('') + 1} names no recording", allowed=f"a name in column '{recording}'"
         )
-    patients = [cell.strip() for cell in columns[patient]] if patient in columns else None
+    patients = [cell.strip() for cell in columns[patient]] if patient is not None else None
     return LabelTable(called, patients, {name: _binary(shown, name, columns[name]) for name in chosen})
 
 
 def _recording_column(shown: str, header: list[str], names: ColumnNames) -> str:
     if names.recording is not None:
         return _column(shown, header, names.recording, "--recording")
-    known = [name for name in header if name in RECORDING]
+    known = _known(header, RECORDING)
     if len(known) == 1:
         return known[0]
     what = f"columns {', '.join(known)} may all name the recording" if known else "no column names the recording"
     raise ConfigError(f"{shown}: {what}", allowed=f"one of {', '.join(RECORDING)}", fix="--recording COLUMN")
+
+
+def _patient_column(shown: str, header: list[str], names: ColumnNames) -> str | None:
+    if names.patient:
+        return _column(shown, header, names.patient, "--patient")
+    known = _known(header, (PATIENT,))
+    if len(known) > 1:
+        raise ConfigError(
+            f"{shown}: columns {', '.join(known)} may all name the patient", allowed="one of them",
+            fix="--patient COLUMN",
+        )  # fmt: skip
+    return known[0] if known else None
+
+
+def _known(header: list[str], names: Sequence[str]) -> list[str]:
+    """Return the columns with one of these names, or else those that have one in another case."""
+    return [name for name in header if name in names] or [name for name in header if name.lower() in names]
 
 
 def _column(shown: str, header: list[str], name: str, option: str) -> str:
@@ -154,6 +172,8 @@ def _binary(shown: str, name: str, cells: list[str]) -> np.ndarray:
         if word and word not in YES and word not in NO:
             raise DataError(
                 f"{shown}: label '{name}' is '{word[:SHOWN]}' in row {row}",
-                allowed=BINARY, fix="correct the table, or choose its labels with --labels NAME,NAME",
+                allowed=BINARY,
+                fix="correct the table, or choose its labels with --labels NAME,NAME; "
+                f"if this column names the patient, pass --patient '{name[:SHOWN]}'",
             )  # fmt: skip
     return np.array([np.nan if not word else float(word in YES) for word in words])

@@ -5,15 +5,15 @@ import logging
 import os
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import BinaryIO
 
-from cgdmer.archives import Archive, open_archive
-from cgdmer.archives.folder import Folder
-from cgdmer.archives.members import MEMBER_LIMIT, outside
-from cgdmer.archives.zip_archive import Zip
-from cgdmer.errors import DataError, RecordError, printable
+from cgdmer.archives import open_archive
+from cgdmer.errors import DataError, printable
 from cgdmer.recordings.array_metadata import ArrayMetadata, sidecar_of
+from cgdmer.recordings.roots import open_root
+from cgdmer.recordings.skipped import Skipped, exists, is_result
 
 log = logging.getLogger(__name__)
 
@@ -24,6 +24,7 @@ ARRAYS = (".npy", ".csv")
 SIGNAL_FILES = (".mat", ".dat")
 """Files read through the header beside them; only a `.mat` can also be read without one."""
 SUFFIXES = (*SELF_DESCRIBING, *ARRAYS, *SIGNAL_FILES)
+HEADER_SUFFIXES = (".hea", ".HEA")
 BLOCK = 1 << 16
 MAX_PATH = 1 << 15
 """Bytes of the longest path in a list."""
@@ -53,26 +54,6 @@ class Rejected:
     """Whether it was rejected before its windows were cut."""
     may_pass: bool = False
     """Whether the same file may be read later: a library, memory or time was missing, or the program is at fault."""
-
-
-class UserFolder(Archive):
-    """A folder of the user: file names may hold any character the disk allows, but no path may leave the folder."""
-
-    def read(self, name: str, limit: int = MEMBER_LIMIT) -> bytes:
-        if name.startswith("/") or "\0" in name or ".." in name.split("/"):
-            raise outside(name)
-        return self.open().read(name, limit)
-
-    def __contains__(self, name: str) -> bool:
-        return self.open().has(name)
-
-    def __reduce__(self) -> tuple[type[Archive], tuple[Path, str, int | None]]:
-        return UserFolder, (self.path, self.prefix, self.depth)
-
-
-def open_root(root: str) -> Archive:
-    """Open the folder or zip that holds a recording."""
-    return UserFolder(Path(root)) if os.path.isdir(root) else open_archive(Path(root))
 
 
 def find_recordings(
@@ -142,9 +123,9 @@ def _recordings_at(path: str, metadata: ArrayMetadata) -> Iterator[tuple[str, Re
     if "\0" in path:
         yield path, Rejected(printable(path), "its path holds a NUL character")
         return
-    absolute = os.path.abspath(path)
+    absolute, skipped = os.path.abspath(path), Skipped()
     if os.path.isdir(path):
-        names = _walk(os.path.realpath(path))
+        names = _walk(os.path.realpath(path), skipped)
     elif path.lower().endswith(".zip") and os.path.isfile(path):
         try:
             archive = open_archive(Path(path))
@@ -159,25 +140,32 @@ def _recordings_at(path: str, metadata: ArrayMetadata) -> Iterator[tuple[str, Re
         yield absolute, recording
         return
     root = os.path.realpath(path)
-    for member in _select_recordings(names, root, metadata):
+    for member in _select_recordings(names, root, metadata, skipped):
         name, key = printable(os.path.join(path, member)), os.path.join(root, member)
         if member.endswith("/"):
             yield key, Rejected(name, "the folder cannot be listed")
         else:
             yield key, RecordingPath(name, root, member)
+    skipped.warn(path)
 
 
 def _single_file(path: str) -> RecordingPath | Rejected:
     """Return the recording that a file belongs to; a WFDB record may be named without its suffix."""
     stem, suffix = os.path.splitext(path)
-    if not os.path.exists(path) and os.path.isfile(f"{path}.hea"):
-        path = f"{path}.hea"
-    elif suffix.lower() in SIGNAL_FILES and os.path.isfile(f"{stem}.hea"):
-        path = f"{stem}.hea"
+    header = None if os.path.exists(path) else _header_of(path, os.path.isfile)
+    if header is None and suffix.lower() in SIGNAL_FILES:
+        header = _header_of(stem, os.path.isfile)
+    if header is not None:
+        path = header
     elif suffix.lower() not in SUFFIXES:
         return Rejected(printable(path), "missing" if not os.path.lexists(path) else _unknown_suffix(suffix))
     root, member = os.path.split(os.path.realpath(path))
     return RecordingPath(printable(path), root, member)
+
+
+def _header_of(stem: str, has: Callable[[str], bool]) -> str | None:
+    """Return the path of the WFDB header of a record that is named without suffix; None if there is none."""
+    return next((stem + suffix for suffix in HEADER_SUFFIXES if has(stem + suffix)), None)
 
 
 def _unknown_suffix(suffix: str) -> str:
@@ -185,7 +173,7 @@ def _unknown_suffix(suffix: str) -> str:
     return f"'{printable(suffix)}' is not the suffix of a recording (allowed: {allowed} and folders)"
 
 
-def _walk(root: str) -> Iterator[str]:
+def _walk(root: str, skipped: Skipped) -> Iterator[str]:
     """Yield the files below a folder in name order, with the names of the folders on one path in memory.
 
     Links to folders are not followed. A folder that cannot be listed is yielded with a slash at its end.
@@ -197,43 +185,52 @@ def _walk(root: str) -> Iterator[str]:
             pending.pop()
         elif name and not name.endswith("/"):
             yield name
-        elif (entries := _entries(root, name)) is not None:
+        elif (entries := _entries(root, name, skipped)) is not None:
             pending.append(entries)
         else:
             yield name or "/"
 
 
-def _entries(root: str, folder: str) -> Iterator[str] | None:
+def _entries(root: str, folder: str, skipped: Skipped) -> Iterator[str] | None:
     """Return the paths in a folder in name order, folders with a slash; None if it cannot be listed."""
     try:
         with os.scandir(os.path.join(root, folder)) as scan:
-            names = sorted((entry.name, entry.is_dir(follow_symlinks=False)) for entry in scan)
+            entries = sorted((entry.name, entry.is_dir(follow_symlinks=False), _is_linked(entry)) for entry in scan)
     except OSError:
         return None
-    return (f"{folder}{name}/" if is_folder else f"{folder}{name}" for name, is_folder in names)
+
+    def paths() -> Iterator[str]:
+        for name, is_folder, linked in entries:
+            if linked:
+                skipped.links.add(f"{folder}{name}")
+            else:
+                yield f"{folder}{name}/" if is_folder else f"{folder}{name}"
+
+    return paths()
 
 
-def _select_recordings(names: Iterator[str], root: str, metadata: ArrayMetadata) -> Iterator[str]:
-    """Yield the names that are recordings; warn about arrays and tables without metadata."""
-    archive, skipped = open_root(root), 0
+def _is_linked(entry: os.DirEntry[str]) -> bool:
+    """Return True for a link to a folder."""
+    return entry.is_symlink() and os.path.isdir(entry.path)
+
+
+def _select_recordings(names: Iterator[str], root: str, metadata: ArrayMetadata, skipped: Skipped) -> Iterator[str]:
+    """Yield the names that are recordings; count zips, and arrays and tables without metadata.
+
+    Arrays and tables that this program writes or wrote are no recordings.
+    """
+    archive = open_root(root)
+    has = partial(exists, archive)
     for name in names:
         stem, suffix = os.path.splitext(name)
         kind = suffix.lower()
-        if name.endswith("/") or kind in SELF_DESCRIBING or (kind == ".mat" and not _exists(archive, f"{stem}.hea")):
+        if name.endswith("/") or kind in SELF_DESCRIBING or (kind == ".mat" and not _header_of(stem, has)):
             yield name
-        elif kind in ARRAYS:
+        elif kind in ARRAYS and not is_result(archive, name):
             sidecar = sidecar_of(stem)
-            if metadata.has_fs_and_unit or (sidecar and _exists(archive, sidecar)):
+            if metadata.has_fs_and_unit or (sidecar and has(sidecar)):
                 yield name
             else:
-                skipped += 1
-    if skipped:
-        log.warning("%s: %d .npy and .csv are skipped; pass --fs and --unit to read them", printable(root), skipped)
-
-
-def _exists(archive: Archive, name: str) -> bool:
-    try:
-        store: Folder | Zip = archive.open()
-        return store.has(name)
-    except RecordError:
-        return False
+                skipped.arrays.add(name)
+        elif kind == ".zip":
+            skipped.zips.add(name)

@@ -7,8 +7,9 @@ from cgdmer.errors import RecordError
 from cgdmer.recordings.array_metadata import ArrayMetadata, from_sidecar, sidecar_of
 from cgdmer.recordings.arrays import read_csv, read_npy
 from cgdmer.recordings.dicom import read_dicom
-from cgdmer.recordings.discovery import RecordingPath, open_root
+from cgdmer.recordings.discovery import RecordingPath
 from cgdmer.recordings.edf import read_edf
+from cgdmer.recordings.roots import open_root
 from cgdmer.recordings.scp import read_scp
 from cgdmer.recordings.xml_formats import read_xml
 from cgdmer.waveforms import Record, read_record

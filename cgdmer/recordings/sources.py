@@ -16,9 +16,10 @@ import numpy as np
 from cgdmer.archives.zip_archive import Zip
 from cgdmer.errors import RecordError
 from cgdmer.recordings.array_metadata import ArrayMetadata
-from cgdmer.recordings.discovery import RecordingPath, open_root
+from cgdmer.recordings.discovery import RecordingPath
 from cgdmer.recordings.edf import open_edf
 from cgdmer.recordings.reading import read
+from cgdmer.recordings.roots import open_root
 from cgdmer.waveforms import Header, Record, parse_header
 from cgdmer.waveforms.formats import BITS, decode, millivolt, size
 from cgdmer.waveforms.header import HEADER_LIMIT
@@ -64,13 +65,11 @@ def open_source(path: RecordingPath, metadata: ArrayMetadata) -> Source:
     if kind not in (".hea", ".edf") or isinstance(store, Zip):
         return _in_memory(read(path, metadata))
     if kind == ".edf":
-        length = store.size(path.member)
+        length = archive.size(path.member)
         return _edf(path, length) if length > LONG else _in_memory(read(path, metadata))
-    if not path.member.endswith(".hea"):
-        return _in_memory(read(path, metadata))
     header = parse_header(archive.read(path.member, HEADER_LIMIT), path.member)
     folder = path.member[: path.member.rfind("/") + 1]
-    sizes = {file: store.size(folder + file) for file in dict.fromkeys(header.files)} if header.plain else {}
+    sizes = {file: archive.size(folder + file) for file in dict.fromkeys(header.files)} if header.plain else {}
     if sum(sizes.values()) <= LONG:
         return _in_memory(read(path, metadata))
     return _wfdb(path, header, sizes)

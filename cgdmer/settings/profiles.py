@@ -55,6 +55,7 @@ def switch(
     """Write `params.yaml` for a profile, keep the user's edits, and return a message that names each of them.
 
     `resolution` decides the keys that both the user and the profile change: `keep` the user's values or `discard` them.
+    `discard` also drops edits of the other keys that the profile itself sets; the demo sets every key.
     `adapt` returns values to set over the profile. Raises ConfigError for an unknown profile, for wrong settings, and
     for such a key without a `resolution`; `params.yaml` then stays as it was.
     """
@@ -65,10 +66,10 @@ def switch(
             fix=f"python -m cgdmer {OF_COMMANDS[name]}, which reads params/{name}.yaml by itself",
         )
     text, current, base = _present()
-    profile = read(name)
-    merged, _ = merge(base, current, profile, resolution)
+    profile, own = read(name), settings.read(PROFILES / f"{name}.yaml")
+    merged, _ = merge(base, current, profile, resolution, own)
     adaptation = adapt(settings.parse(merged, name=str(PARAMS)))
-    merged, lines = merge(base, current, settings.merge(profile, adaptation.values), resolution)
+    merged, lines = merge(base, current, settings.merge(profile, adaptation.values), resolution, own)
     settings.parse(merged, name=str(PARAMS))
     title = "the demo profile" if name == BASE.stem else f"profile {name}"
     lines = [*lines, *adaptation.lines]
@@ -131,12 +132,14 @@ def written_from(text: str) -> Content:
 
 
 def merge(
-    base: Content | None, current: Content | None, profile: Content, resolution: Resolution | None
-) -> tuple[Content, list[str]]:
+    base: Content | None, current: Content | None, profile: Content, resolution: Resolution | None,
+    own: Content | None = None,
+) -> tuple[Content, list[str]]:  # fmt: skip
     """Return the profile with the user's edits, and one line per edit.
 
     An edit is a key of `current` whose value differs from `base`. It conflicts if the profile sets the key to a third
-    value; ConfigError names all conflicts unless there is a `resolution`.
+    value; ConfigError names all conflicts unless there is a `resolution`. `discard` drops those, and edits of the keys
+    in `own`, which the profile itself sets.
     """
     if base is None or current is None:
         return profile, []
@@ -153,7 +156,7 @@ def merge(
             allowed="--keep for your values, --discard for the profile's",
             fix="cgdmer profile NAME with one of the two flags, or edit params.yaml; nothing was written",
         )
-    discarded = conflicts if resolution == "discard" else []
+    discarded = {*conflicts, *flat(own or {})} if resolution == "discard" else set()
     merged = profile
     for key in edits:
         if key not in discarded:

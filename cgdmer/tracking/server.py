@@ -16,6 +16,7 @@ from mlflow.tracking import MlflowClient, set_registry_uri, set_tracking_uri
 from sqlalchemy.exc import SQLAlchemyError
 
 from cgdmer.errors import EXTRAS, ConfigError, DataError, Unavailable
+from cgdmer.settings.profiles import PARAMS as PARAMS_FILE
 from cgdmer.tracking import relocation
 
 EXPERIMENT = "cgdmer"
@@ -142,7 +143,11 @@ def redact(text: str) -> str:
 
 
 def connect() -> MlflowClient:
-    """Return a client of the tracking server and registry, with telemetry off; `models:/` addresses use them too."""
+    """Return a client of the tracking server and registry, with telemetry off; `models:/` addresses use them too.
+
+    ConfigError in a folder that is no project, where MLflow would create a store of its own.
+    """
+    _require_project()
     for name in ("mlflow", "alembic"):
         logging.getLogger(name).setLevel(logging.WARNING)
     os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")
@@ -152,6 +157,17 @@ def connect() -> MlflowClient:
     set_tracking_uri(uri())
     set_registry_uri(uri())
     return MlflowClient()
+
+
+def _require_project() -> None:
+    """Raise ConfigError if no store is stated, and the working directory has neither a store nor settings."""
+    if os.environ.get("MLFLOW_TRACKING_URI") or relocation.DATABASE.is_file() or PARAMS_FILE.is_file():
+        return
+    raise ConfigError(
+        f"{Path.cwd()} is no project: it has neither {PARAMS_FILE} nor {relocation.DATABASE}",
+        allowed="the folder of a project, or any folder if MLFLOW_TRACKING_URI is set",
+        fix="run from the project's root, or export MLFLOW_TRACKING_URI=http://HOST:PORT",
+    )
 
 
 def experiment(client: MlflowClient, name: str = EXPERIMENT) -> str:

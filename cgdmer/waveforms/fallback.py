@@ -35,12 +35,13 @@ def read_with_wfdb(archive: Archive, member: str, header: Header) -> Record:
 def _copy(archive: Archive, member: str, header: Header, folder: Path) -> tuple[list[Header], int]:
     """Write all headers and signal files; return the headers that have leads, and the bytes of the signal files."""
     base, headers, size = member[: member.rfind("/") + 1], [], 0
-    pending = [(_stem(member), header)]
+    pending = [(member, header)]
     if header.segments:
         names = [name for name in dict.fromkeys(header.files) if name != NO_FILE]
-        pending += [(n, parse_header(archive.read(f"{base}{n}.hea", HEADER_LIMIT), f"{base}{n}.hea")) for n in names]
-    for name, pending_header in pending:
-        (folder / f"{name}.hea").write_bytes(archive.read(f"{base}{name}.hea", HEADER_LIMIT))
+        segments = [f"{base}{name}.hea" for name in names]
+        pending += [(one, parse_header(archive.read(one, HEADER_LIMIT), one)) for one in segments]
+    for path, pending_header in pending:
+        (folder / f"{_stem(path)}.hea").write_bytes(archive.read(path, HEADER_LIMIT))
         if pending_header.segments:
             continue
         headers.append(pending_header)
@@ -83,4 +84,4 @@ def _check_claims(head: Any, size: int) -> None:
 
 
 def _stem(member: str) -> str:
-    return member[member.rfind("/") + 1 :].removesuffix(".hea")
+    return member[member.rfind("/") + 1 : -len(".hea")]

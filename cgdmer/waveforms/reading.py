@@ -10,13 +10,13 @@ from cgdmer.waveforms.record import SIGNAL_LIMIT, Record
 
 
 def read_record(archive: Archive, member: str, *, verify: bool = False) -> Record:
-    """Read `<path>.hea` with its signal files, or an original CPSC2018 `<path>.mat`.
+    """Read `<path>.hea` with its signal files, or an original CPSC2018 `<path>.mat`; suffixes may be upper case.
 
     With `verify`, also compare the header's checksums. RecordError if the record cannot be used.
     """
-    if member.endswith(".mat"):
+    if member.lower().endswith(".mat"):
         return read_struct(archive.read(member, SIGNAL_LIMIT), member)
-    if not member.endswith(".hea"):
+    if not member.lower().endswith(".hea"):
         raise RecordError(f"{member} is not a record", allowed="a .hea, or a .mat with an ECG struct")
     header = parse_header(archive.read(member, HEADER_LIMIT), member)
     if header.plain:

@@ -5,6 +5,7 @@ from support.example_task import make_index
 
 from cgdmer import cli, datasets, paths, settings, stage_code, tables
 from cgdmer.commands import check
+from cgdmer.demo_corpora import ptb_xl
 from cgdmer.errors import ConfigError, DataError
 from cgdmer.files import read_json, write_json
 
@@ -20,6 +21,29 @@ def test_nothing_is_here_and_it_says_where_to_get_it(source, tmp_path, monkeypat
     for word in (module.URL, module.LICENCE, module.ALIASES[0], f"dvc repro acquire@{source}", "CGDMER_RAW_ROOT"):
         assert word in text
     assert text.count("missing") == 4
+
+
+def test_a_local_copy_is_found_before_it_is_acquired(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "raw").mkdir()
+    monkeypatch.setenv("CGDMER_RAW_ROOT", str(tmp_path / "raw"))
+    assert "none found; put it into a folder" in check.describe("ptb_xl", None, DEMO)[1]
+    for name, parts in ptb_xl.files(6, 3):
+        path = tmp_path / "raw" / "ptbxl" / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(b"".join(parts))
+    complete, text = check.describe("ptb_xl", None, DEMO)
+    assert not complete
+    assert f"copy found   {tmp_path / 'raw' / 'ptbxl'}" in text
+    assert "put it into a folder" not in text
+
+
+def test_a_copy_that_is_not_looked_for_is_not_called_missing(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    simulated = DEMO.corpora["ptb_xl"].model_copy(update={"way": "simulate"})
+    chosen = DEMO.model_copy(update={"corpora": {**DEMO.corpora, "ptb_xl": simulated}})
+    assert "none found" in check.describe("ptb_xl", None, DEMO)[1]
+    assert "none found" not in check.describe("ptb_xl", None, chosen)[1]
 
 
 def test_refused_records_are_counted_with_their_reason(tmp_path, monkeypatch):

@@ -74,6 +74,33 @@ def test_every_command_with_an_output_is_tested_here_or_elsewhere():
         assert f"def {name}" in (Path(__file__).resolve().parents[1] / file).read_text(), place
 
 
+OPTIONS = ["--fs", "500", "--unit", "mV", "--leads", "I,II,III,aVR,aVL,aVF,V1,V2,V3,V4,V5,V6"]
+
+
+@pytest.mark.parametrize(
+    ("command", "output"),
+    [("measure", "m.csv"), ("embed", "e.csv"), ("embed", "arrays"), ("score", "s.parquet"), ("report", "pages")],
+)
+def test_results_in_the_searched_folder_are_no_recordings(capsys, command, output):
+    example.npy(Path("arrays in"), "a", sidecar=False)
+    model = [] if command == "measure" else ["--model", str(example.model())]
+    words = ["--quiet", command, "arrays in", "--output", f"arrays in/{output}", *OPTIONS, *model]
+    words += ["--classes", "NORM"] if command == "score" else []
+    for _ in range(2):
+        assert cli.main(words) == 0
+        assert "1 recordings" in capsys.readouterr().out
+
+
+def test_lists_of_rejects_in_the_searched_folder_are_no_recordings():
+    example.npy(Path("mixed"), "a", sidecar=False)
+    Path("mixed/bad.edf").write_bytes(b"not EDF")
+    Path("mixed/mine.rejects.csv").write_text("a,b\n1,2\n")
+    for name in ("m.csv", "n.csv", "m.csv"):
+        assert cli.main(["--quiet", "measure", "mixed", "--output", f"mixed/{name}", *OPTIONS]) == 6
+        rejects = pl.read_csv(f"mixed/{name[0]}.rejects.csv")["path"].to_list()
+        assert rejects == ["mixed/bad.edf", "mixed/mine.rejects.csv"]
+
+
 def run(command, *words):
     return cli.main(
         ["--quiet", *[str(example.model()) if word == "MODEL" else word for word in COMMANDS[command]], *words]

@@ -254,6 +254,16 @@ def test_wrong_options_of_fit_are_explained(words, code, message, capsys):
     assert not os.path.exists("my.probe")
 
 
+def test_the_rows_without_a_recording_are_named_if_no_label_can_be_fitted(capsys):
+    lines = Path("labels.csv").read_text().splitlines()
+    lines[12:] = [line.replace("r", "00", 1) for line in lines[12:]]
+    Path("labels.csv").write_text("\n".join(lines) + "\n")
+    assert fit("--labels", "tall") == 3
+    said = capsys.readouterr().err
+    assert "; 33 of 44 rows name no recording (0011, 0012, 0013 and 30 more)" in said
+    assert "correct these names in the table" in said
+
+
 def test_a_table_that_is_missing_or_wrong_stops_before_anything_is_read(capsys):
     Path("strange.csv").write_text("recording,patient,tall\nx,y,1\n")
     assert fit(labels="strange.csv") == 3

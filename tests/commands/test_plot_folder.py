@@ -12,6 +12,7 @@ import pytest
 from support import example_recordings as example
 
 from cgdmer import cli
+from cgdmer.commands import plot_folder
 from cgdmer.commands.plot_folder import Names
 
 
@@ -26,6 +27,26 @@ def here(tmp_path, monkeypatch):
 
 def run(*words):
     return cli.main(["--quiet", "plot", *map(str, words)])
+
+
+@pytest.mark.parametrize("earlier", [False, True])
+def test_a_command_that_is_stopped_leaves_the_folder_as_it_was(monkeypatch, earlier):
+    if earlier:
+        Path("in/z.hea").write_text("")
+        assert run("in/a.hea", "in/z.hea", "-o", "sheets") == 6
+    before = {path.name: path.read_bytes() for path in Path("sheets").glob("*")}
+    Path("in/0.edf").write_bytes(b"not EDF")
+    save = plot_folder._save
+
+    def stop(*arguments):
+        save(*arguments)
+        assert Path("sheets/sub_b.svg").exists()
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(plot_folder, "_save", stop)
+    assert run("in") == 130
+    assert {path.name: path.read_bytes() for path in Path("sheets").glob("*")} == before
+    assert Path("sheets").exists() == earlier
 
 
 def test_each_recording_has_a_sheet_and_a_row(capsys):

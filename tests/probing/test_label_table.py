@@ -58,6 +58,15 @@ def test_parquet_gives_the_same_table(tmp_path, cells):
     np.testing.assert_array_equal(table.labels["af"], [1, 0, np.nan])
 
 
+@pytest.mark.parametrize("head", ["recording,Patient,af", "Recording,PATIENT,af", "ID,patient,af"])
+def test_recording_and_patient_are_recognised_in_any_case(tmp_path, head):
+    table = read(tmp_path, PLAIN.replace("recording,patient,af", head))
+    assert (table.recordings, table.patients) == (["a.hea", "b.hea", "c.hea"], ["p1", "p1", ""])
+    assert list(table.labels) == ["af"]
+    other_case = read(tmp_path, "recording,ID,patient,Patient,af\na,1,p,1,1\n")
+    assert (other_case.patients, list(other_case.labels)) == (["p"], ["ID", "Patient", "af"])
+
+
 def test_columns_may_be_named(tmp_path):
     content = "ecg,person,age,af,id\na,p1,63,1,7\nb,p2,70,0,8\n"
     table = read(tmp_path, content, recording="ecg", patient="person", labels=("af",))
@@ -75,6 +84,8 @@ def test_columns_may_be_named(tmp_path):
         ("id,path,af\n1,a,1\n", ConfigError, "columns id, path may all name the recording"),
         ("recording,af\na,2\n", DataError, "label 'af' is '2' in row 1"),
         ("recording,age\na,63\n", DataError, "choose its labels with --labels"),
+        ("recording,subject,af\na,7,1\n", DataError, "names the patient, pass --patient 'subject'"),
+        ("recording,Patient,PATIENT,af\na,1,1,1\n", ConfigError, "columns Patient, PATIENT may all name the patient"),
         ("recording,af\na,nan\n", DataError, "label 'af' is 'nan'"),
         ("recording,af\n,1\n", DataError, "row 1 names no recording"),
         ("recording,af,af\na,1,0\n", DataError, "two columns are called 'af'"),

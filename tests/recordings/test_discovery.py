@@ -59,6 +59,12 @@ def test_headers_signals_and_companions_are_one_recording(tmp_path):
     assert len(ids(tmp_path / "r0.hea", tmp_path / "r0.dat", tmp_path / "r0")) == 1
 
 
+def test_a_signal_file_beside_an_upper_case_header_is_no_recording_of_its_own(tmp_path):
+    example.wfdb(tmp_path, "r0").rename(tmp_path / "r0.HEA")
+    (tmp_path / "r0.dat").rename(tmp_path / "r0.mat")
+    assert ids(tmp_path) == ids(tmp_path / "r0.mat") == [str(tmp_path / "r0.HEA")]
+
+
 def test_arrays_in_a_folder_are_taken_where_somebody_described_them(tmp_path, caplog):
     example.npy(tmp_path, "described", sidecar=True)
     example.npy(tmp_path, "bare", sidecar=False)
@@ -92,8 +98,23 @@ def test_links_that_lead_out_of_a_given_folder_are_refused_and_circles_are_not_w
     (tmp_path / "given" / "circle").symlink_to(tmp_path / "given")
     (path,) = find_recordings([str(tmp_path / "given")], ArrayMetadata())
     assert isinstance(path, RecordingPath)
-    with pytest.raises(RecordError, match="leads out"):
+    with pytest.raises(RecordError, match=r"link\.hea is a link that leads out of the folder that you named") as caught:
         read(path, ArrayMetadata())
+    assert "name the file itself or the folder behind it" in caught.value.allowed
+    assert "corpus" not in str(caught.value)
+    assert len(ids(tmp_path / "given" / "link.hea")) == 1
+
+
+def test_linked_folders_and_zips_in_a_folder_are_counted_and_named(tmp_path, caplog):
+    example.wfdb(tmp_path / "elsewhere", "r1")
+    example.wfdb(tmp_path / "nest", "r0")
+    for number in range(5):
+        (tmp_path / "nest" / f"more{number}.zip").write_bytes(b"")
+    (tmp_path / "nest" / "linked").symlink_to(tmp_path / "elsewhere")
+    (tmp_path / "nest" / "circle").symlink_to("circle")
+    assert ids(tmp_path / "nest") == [str(tmp_path / "nest" / "r0.hea")]
+    assert "links to folders are not followed: 1 skipped (linked); name those folders too" in caplog.text
+    assert "5 skipped (more0.zip, more1.zip, more2.zip and 2 more); name each zip itself" in caplog.text
 
 
 def test_a_list_is_parted_by_line_or_by_nul(folder):

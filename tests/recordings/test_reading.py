@@ -32,6 +32,12 @@ def test_a_record_goes_by_header_signal_or_bare_name(suffix, tmp_path):
     np.testing.assert_allclose(read_file(tmp_path / f"r0{suffix}").signal, example.millivolt(), atol=1e-5)
 
 
+@pytest.mark.parametrize("suffix", [".HEA", ".dat", ""])
+def test_the_suffix_of_a_header_may_be_upper_case(suffix, tmp_path):
+    example.wfdb(tmp_path, "r0").rename(tmp_path / "r0.HEA")
+    np.testing.assert_allclose(read_file(tmp_path / f"r0{suffix}").signal, example.millivolt(), atol=1e-5)
+
+
 def test_an_array_may_lie_either_way_and_in_any_unit(tmp_path):
     np.save(tmp_path / "a.npy", np.rint(example.millivolt().T * 1000).astype(np.int16))
     recording = read_file(tmp_path / "a.npy", metadata=ArrayMetadata(500.0, "uV", LEADS))

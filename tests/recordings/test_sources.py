@@ -55,6 +55,11 @@ def test_parts_of_wfdb_are_those_of_the_whole(fmt, leads, tmp_path, all_long, wr
     assert_parts_are_those_of_the_whole(tmp_path / "r.hea")
 
 
+def test_parts_of_a_record_whose_header_is_upper_case(tmp_path, all_long):
+    example.wfdb(tmp_path, "r0").rename(tmp_path / "r0.HEA")
+    assert_parts_are_those_of_the_whole(tmp_path / "r0.HEA")
+
+
 def test_parts_of_edf_are_those_of_the_whole(tmp_path, all_long):
     assert_parts_are_those_of_the_whole(example.edf(tmp_path, "a"))
 

@@ -6,6 +6,7 @@ import pytest
 from mlflow.exceptions import MlflowException
 from mlflow.protos.databricks_pb2 import PERMISSION_DENIED, UNAUTHENTICATED
 
+from cgdmer import cli
 from cgdmer.errors import ConfigError, DataError, Unavailable
 from cgdmer.tracking import server
 
@@ -17,6 +18,26 @@ def test_an_address_that_cannot_be_a_store_is_refused(monkeypatch, address):
     monkeypatch.setenv("MLFLOW_TRACKING_URI", address)
     with pytest.raises(ConfigError, match="MLFLOW_TRACKING_URI="):
         server.uri()
+
+
+@pytest.mark.parametrize("command", ["promote", "rollback"])
+def test_a_folder_that_is_no_project_gets_no_store(tmp_path, monkeypatch, capsys, command):
+    monkeypatch.chdir(tmp_path)
+    for name in ("MLFLOW_TRACKING_URI", "MLFLOW_REGISTRY_URI"):
+        monkeypatch.delenv(name, raising=False)
+    assert cli.main([command]) == 2
+    assert "run from the project's root, or export MLFLOW_TRACKING_URI" in capsys.readouterr().err
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_store_is_created_where_it_was_stated_or_beside_the_settings(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.delenv("MLFLOW_TRACKING_URI", raising=False)
+    (tmp_path / "params.yaml").touch()
+    server.connect()
+    (tmp_path / "params.yaml").unlink()
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", "sqlite:///stated.db")
+    server.connect()
 
 
 @pytest.mark.parametrize(

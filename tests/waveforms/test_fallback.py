@@ -29,6 +29,13 @@ def folder(tmp_path):
     return tmp_path / "written"
 
 
+def test_the_suffix_of_a_header_may_be_upper_case(pack):
+    header = b"r 1 500 6\nr.dat 8 100/mV 12 0 3 0 0 I"
+    content = {suffix: {f"p/r.{suffix}": header, "p/r.dat": bytes(6)} for suffix in ("hea", "HEA")}
+    lower, upper = (read_record(open_archive(pack(files)), f"p/r.{suffix}") for suffix, files in content.items())
+    assert np.array_equal(lower.signal, upper.signal)
+
+
 @pytest.mark.parametrize("signal", ["8", "61", "160", "310", "311", "16x2", "16:1"])
 @pytest.mark.parametrize(("unit", "factor"), [("mV", 1.0), ("uV", 0.001)])
 def test_other_formats_frames_and_skew(pack, folder, signal, unit, factor):
