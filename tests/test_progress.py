@@ -84,7 +84,7 @@ COMMANDS = {
 def test_a_command_for_many_recordings_shows_how_far_it_is(command, tmp_path, monkeypatch, capsys):
     monkeypatch.setenv("CGDMER_EXECUTOR", "serial")
     monkeypatch.chdir(tmp_path)
-    for number in range(2):
+    for number in range(10 if command == "monitor" else 2):
         example.wfdb(tmp_path / "in", f"r{number}", seed=number)
     model = str(example.model())
     if command == "similar":

@@ -18,7 +18,6 @@ from cgdmer.commands import real_tasks
 from cgdmer.commands.encoder_choice import check_device
 from cgdmer.commands.real_methods import Method, open_methods, probe_files
 from cgdmer.commands.real_tasks import encode, score
-from cgdmer.encoders import check_name
 from cgdmer.errors import ConfigError, DataError
 from cgdmer.external import benchmarks, code15, few_labels, ludb, scoring
 from cgdmer.external.external_set import ExternalSet
@@ -147,7 +146,5 @@ def key(real: ExternalSet, config: settings.Settings, methods: Mapping[str, Meth
     fitted = {task: {name: sha256(path) for name, path in probe_files(task, methods, controls).items()}
               for task in real.tasks}  # fmt: skip
     few = few_labels.SIZES, few_labels.DRAWS
-    for name in controls:
-        check_name(name)
     code = stage_code.digest({real_tasks.__name__, *(f"cgdmer.encoders.{name}" for name in (*methods, *controls))})
     return work_key(digests, real.digest(), controls, fitted, few, code, *sections)

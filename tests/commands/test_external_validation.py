@@ -141,12 +141,6 @@ def test_results_of_earlier_code_are_not_reused(project, monkeypatch, file):
     assert (command.key(planted("ludb"), config, methods) == before) == (file == "cgdmer/files.py")
 
 
-def test_a_control_that_does_not_exist_is_told(project):
-    config = settings.parse(PARAMS | {"matrix": PARAMS["matrix"] | {"controls": ["randm"]}}, name="test")
-    with pytest.raises(ConfigError, match="did you mean 'random'"):
-        command.key(planted("ludb"), config, open_methods(["cgdmer"]))
-
-
 def test_the_page_marks_a_seen_corpus_and_names_the_run_without_it(project):
     result = command.validate(project)
     html = page.real_section(result, result.encoder)

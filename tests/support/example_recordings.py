@@ -19,6 +19,11 @@ S3 = {"AWS_ACCESS_KEY_ID": "a", "AWS_SECRET_ACCESS_KEY": "b", "AWS_DEFAULT_REGIO
 """Variables with which boto3 reaches a pretended store."""
 
 
+def beat_interval(seed: int) -> float:
+    """Return the seconds between two beats of `millivolt`."""
+    return np.random.default_rng(seed).uniform(0.6, 1.0)
+
+
 def millivolt(seed: int = 0, seconds: float = SECONDS) -> np.ndarray:
     """Return beats whose limb leads satisfy the identities, float64 mV (12, T), whole microvolts."""
     draw = np.random.default_rng(seed)
