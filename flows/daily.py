@@ -81,7 +81,7 @@ def log_batch(kind: str, done: batch.Outcome) -> dict[str, Any]:
     from cgdmer.tracking import operation_runs
 
     counts = {"found": done.found, "known": done.known, "written": done.written, "rejected": done.rejected,
-              "doubtful": done.doubtful}  # fmt: skip
+              "doubtful": done.doubtful, "may_pass": done.may_pass, "waiting": done.waiting}  # fmt: skip
     tags = {"kind": kind, "model": done.model.label, "model_version": done.model.version}
     run = operation_runs.record(
         operation_runs.INFERENCE, f"{kind} {done.written} recordings", tags, {**counts, "seconds": done.seconds},
