@@ -58,6 +58,22 @@ def test_it_writes_weights_config_tokenizer_curve_and_summary(trained):
     assert not (trained / paths.scratch("pretrain")).exists()
 
 
+def test_records_with_exchanged_electrodes_and_later_beginnings_train_another_encoder(trained, tmp_path, monkeypatch):
+    changed = settings.Augmentation(exchanged_electrodes=0.3, shift=0.5)
+    for workers in ("1", "3"):
+        folder = tmp_path / workers
+        folder.mkdir()
+        example.write(folder)
+        monkeypatch.setenv("CGDMER_WORKERS", workers)
+        run(folder, augmentation=changed)
+    assert written(tmp_path / "1") == written(tmp_path / "3")
+    assert written(tmp_path / "1")["weights.safetensors"] != written(trained)["weights.safetensors"]
+    held_out = [
+        json.loads(written(folder)["summary.json"])["epochs"][0]["loss"] for folder in (tmp_path / "1", trained)
+    ]
+    assert np.isfinite(held_out).all()
+
+
 def test_a_rank_that_does_not_write_deletes_nothing_either(tmp_path, monkeypatch):
     """Under torchrun, other ranks end while rank 0 still reads its log and saves the weights."""
     example.write(tmp_path)
