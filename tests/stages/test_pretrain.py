@@ -68,10 +68,6 @@ def test_records_with_exchanged_electrodes_and_later_beginnings_train_another_en
         run(folder, augmentation=changed)
     assert written(tmp_path / "1") == written(tmp_path / "3")
     assert written(tmp_path / "1")["weights.safetensors"] != written(trained)["weights.safetensors"]
-    held_out = [
-        json.loads(written(folder)["summary.json"])["epochs"][0]["loss"] for folder in (tmp_path / "1", trained)
-    ]
-    assert np.isfinite(held_out).all()
 
 
 def test_a_rank_that_does_not_write_deletes_nothing_either(tmp_path, monkeypatch):
