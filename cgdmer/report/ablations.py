@@ -29,7 +29,7 @@ SINGLE = (
     f"p-value may be the seed's. To finish the study: {COMMAND}"
 )
 VOUCHED = (
-    "Seeds {}: pretrained with earlier code. A first seed was repeated with the present code, and all its numbers are "
+    "Seeds {}: pretrained with earlier code. A pretraining was repeated with the present code, and all its numbers are "
     "the same."
 )
 TERMS = {"contrastive": "alignment", "ecg_reconstruction": "masked ECG", "report_reconstruction": "masked words"}

@@ -1,6 +1,7 @@
 """No planted patient number or report text appears in anything written outside data/, logs at DEBUG included."""
 
 import re
+import shutil
 
 import pytest
 from support import micro_project as micro
@@ -35,7 +36,10 @@ def test_nothing_outside_data_names_a_patient_or_quotes_a_report(runs):
     assert {name: leak for name, leak in leaked.items() if leak} == {}
 
 
-def test_a_setting_shows_them_escaped(project):
+def test_a_setting_shows_them_escaped(runs, tmp_path, monkeypatch):
+    shutil.copytree(runs.calm, tmp_path / "project")
+    monkeypatch.chdir(tmp_path / "project")
+    monkeypatch.setenv("CGDMER_EXECUTOR", "serial")
     config = settings.load()
     with_examples = config.retrieval.model_copy(update={"examples": "always"})
     stages.find("retrieval")(retrieval=with_examples)

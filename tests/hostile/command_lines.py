@@ -14,7 +14,8 @@ KINDS = (
     measure_cases.options, measure_cases.outputs, measure_cases.paths,
     window_cases.options, window_cases.sheets, window_cases.long_files,
     similar_cases.tables, similar_cases.queries, similar_cases.options,
-    operator_cases.monitors, operator_cases.servers, operator_cases.ledgers, operator_cases.projects,
+    operator_cases.monitors, operator_cases.servers, operator_cases.ledgers, operator_cases.pipelines,
+    operator_cases.projects,
 )  # fmt: skip
 
 

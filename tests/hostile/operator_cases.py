@@ -1,4 +1,4 @@
-"""Hostile command lines for those who operate: monitor, serve, costs, reproduce, cross-validation, attentive-probe."""
+"""Hostile command lines for those who operate: monitor, serve, costs, pipeline, reproduce, attentive-probe and more."""
 
 import json
 import os
@@ -71,6 +71,14 @@ def ledgers() -> Iterator[Case]:
             yield Case(f"{' '.join(words)}: {name}", words, both(project, prepare), codes=(0, 3))
     for name, prepare in each("dvc.yaml", YAML):
         yield Case(f"costs, dvc.yaml: {name}", ["costs"], both(project, prepare))
+
+
+def pipelines() -> Iterator[Case]:
+    for number in NUMBERS:
+        yield Case(f"pipeline --jobs {number[:9]!r}", ["pipeline", f"--jobs={number}"], project)
+    yield Case("pipeline outside a project", ["pipeline"])
+    for name, prepare in each("dvc.yaml", YAML):
+        yield Case(f"pipeline, dvc.yaml: {name}", ["pipeline"], both(project, prepare))
 
 
 def projects() -> Iterator[Case]:
