@@ -76,7 +76,8 @@ class _Batch:
 def find(inputs: Inputs, output: Path | None = None) -> list[RecordingPath | Rejected]:
     """Return the recordings outside the folder `output`, where an earlier report may be.
 
-    ConfigError if they are more than a page holds, DataError if there is none."""
+    ConfigError if they are more than a page holds, DataError if there is none.
+    """
     recordings = find_recordings(inputs.paths, inputs.metadata, sys.stdin.buffer)
     found = list(islice((one for one in recordings if not (output and _is_below(one, output))), MOST + 1))
     if len(found) > MOST:

@@ -141,10 +141,10 @@ class Augmentation(Section):
     exchanged_electrodes: float = Field(default=0.0, ge=0, le=1)
     """Probability that two electrodes are exchanged: in three of five cases those of the arms, otherwise other limbs or
     neighbours on the chest. The report then begins with a statement of the exchange, in English, and after one on the
-    limbs it does not name the axis. The target is the record as it shows after the exchange."""
+    limbs it does not name the axis. The target shows the exchange too."""
     shift: float = Field(default=0.0, ge=0)
-    """Longest time in seconds by which a record begins later, drawn uniformly and at most half of the record. Its
-    beginning is cut off, from the target too, and as much padding follows its end."""
+    """Records begin up to this many seconds later, drawn uniformly, and keep at least half of their samples. What comes
+    before is cut off, in the target too, and padding follows the end."""
 
     @property
     def on(self) -> bool:

@@ -1,4 +1,4 @@
-"""What the twelve leads show when two electrodes have each other's place."""
+"""What the twelve leads show when two electrodes have changed places."""
 
 from collections.abc import Sequence
 from itertools import product

@@ -2,7 +2,7 @@
 
 import threading
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from concurrent.futures import Future, ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
 from contextlib import contextmanager
@@ -23,7 +23,7 @@ from cgdmer.streams import blocks
 from cgdmer.streams.blocks import Block, Key, read_block, simulate_block
 from cgdmer.streams.plan import SlidingPlan
 from cgdmer.streams.reference import Reference
-from cgdmer.training.records import complete, mix_seed, number_of
+from cgdmer.training.records import complete, mix_seed, number_of, padded
 from cgdmer.training.statements import Statements
 
 PATIENCE = 900.0
@@ -172,14 +172,6 @@ class Stream:
                     fix="put the project on a shared file system, then run it again",
                 )
             time.sleep(POLL)
-
-
-def padded(rows: Sequence[np.ndarray], pad: int) -> np.ndarray:
-    """Return rows of tokens as one array, int32 (n, S), padded to the longest."""
-    out = np.full((len(rows), max(map(len, rows))), pad, np.int32)
-    for row, ids in zip(out, rows, strict=True):
-        row[: len(ids)] = ids
-    return out
 
 
 @contextmanager

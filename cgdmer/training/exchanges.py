@@ -6,6 +6,7 @@ the heart, so the report does not name it.
 """
 
 from dataclasses import dataclass
+from functools import cached_property
 from itertools import pairwise
 
 import numpy as np
@@ -30,7 +31,7 @@ AXIS_WORDS = {
 
 @dataclass(frozen=True)
 class Exchange:
-    """Two electrodes that have each other's place."""
+    """Two electrodes that have changed places."""
 
     electrodes: tuple[str, str]
     wordings: tuple[str, ...]
@@ -38,8 +39,9 @@ class Exchange:
     """Share of all exchanges."""
     on_limbs: bool = True
 
+    @cached_property
     def leads(self) -> tuple[list[int], np.ndarray]:
-        """Return which lead each lead shows, and with which sign (12,)."""
+        """Which lead each lead shows, and with which sign (12,)."""
         return exchanged_leads(self.electrodes)
 
     def wording(self, draw: float) -> str:

@@ -1,12 +1,10 @@
-"""A source of records some of which have exchanged electrodes, and a report that says so."""
+"""A source that exchanges electrodes in some of its records and says so in their reports."""
 
 from collections.abc import Callable
 from typing import NamedTuple, Protocol
 
 import numpy as np
 import torch
-import torch.nn.functional as F
-from torch import Tensor
 
 from cgdmer import settings
 from cgdmer.models.cgdmer import Batch
@@ -14,14 +12,13 @@ from cgdmer.models.tokens import Tokenizer
 from cgdmer.objectives.targets import MEASUREMENTS
 from cgdmer.training.exchanges import EXCHANGES, Exchange, reported
 from cgdmer.training.loop import Source
-from cgdmer.training.records import mix_seed, number_of, rounded_width
+from cgdmer.training.records import mix_seed, number_of, padded, rounded_width
 from cgdmer.training.statements import Statements
 
 Measure = Callable[[np.ndarray, np.ndarray, np.ndarray], np.ndarray]
 """Measures amplitudes (n, M) of signals int16 microvolt (n, 12, T), valid samples (n,) and missing leads (n, 12)."""
 AXIS = [MEASUREMENTS.index(name) for name in ("axis_sine", "axis_cosine")]
 """Measurements that are unknown after an exchange on the limbs."""
-LEADS_AFTER = {exchange: exchange.leads() for exchange in EXCHANGES}
 
 
 class Reported(Source, Protocol):
@@ -39,7 +36,7 @@ class Drawn(NamedTuple):
 
 
 class Exchanging:
-    """A source of which each training record has exchanged electrodes with a probability, drawn anew in each step.
+    """A source that exchanges electrodes in each training record with some probability, drawn anew in every step.
 
     The records of a step decide its draws, so that these do not depend on ranks, micro-batches or resumption. Held-out
     records, from position `records` on, stay as they are.
@@ -86,7 +83,7 @@ class Exchanging:
     def _exchange_leads(self, batch: Batch, rows: dict[int, Drawn]) -> None:
         """Give rows of a batch the leads of their exchange, and measure anew what depends on them."""
         for row, drawn in rows.items():
-            sources, signs = LEADS_AFTER[drawn.exchange]
+            sources, signs = drawn.exchange.leads
             batch["signal"][row] = batch["signal"][row, sources] * torch.from_numpy(signs).short()[:, None]  # (12, T)
             batch["missing"][row] = batch["missing"][row, sources]
             if "measurements" in batch and drawn.exchange.on_limbs:
@@ -98,23 +95,17 @@ class Exchanging:
 
     def _exchange_reports(self, batch: Batch, texts: dict[int, str], tokenizer: Tokenizer) -> None:
         """Give rows of a batch other reports."""
-        rows, changed = list(texts), torch.from_numpy(tokenizer(list(texts.values())))  # (n, S')
-        width = max(batch["tokens"].shape[1], changed.shape[1])
-        tokens = padded(batch["tokens"], width, tokenizer.pad)  # (B, S)
-        tokens[rows] = padded(changed, width, tokenizer.pad)
-        longest = int((tokens != tokenizer.pad).sum(1).max())
-        rounded = rounded_width(longest, few_widths=self.few_widths)
-        batch["tokens"] = padded(tokens, rounded, tokenizer.pad)[:, :rounded]
+        rows, tokens = list(texts), list(batch["tokens"].numpy())
+        for row, ids in zip(rows, tokenizer(list(texts.values())), strict=True):
+            tokens[row] = ids
+        tokens = [ids[ids != tokenizer.pad] for ids in tokens]
+        width = rounded_width(max(map(len, tokens)), few_widths=self.few_widths)
+        batch["tokens"] = torch.from_numpy(padded(tokens, tokenizer.pad, width))  # (B, S)
         batch["report"][rows] = torch.tensor([number_of(text) for text in texts.values()])
 
     def _texts(self, positions: np.ndarray, drawn: dict[int, Drawn]) -> list[str]:
         texts = zip(positions.tolist(), self.source.texts(positions), strict=True)
         return [reported(text, *drawn[position]) if position in drawn else text for position, text in texts]
-
-
-def padded(tokens: Tensor, width: int, pad: int) -> Tensor:
-    """Return rows of tokens (n, S) in a new array that is at least `width` wide."""
-    return F.pad(tokens, (0, max(0, width - tokens.shape[1])), value=pad).clone()
 
 
 def exchanging(

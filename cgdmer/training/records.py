@@ -3,7 +3,7 @@
 import hashlib
 import time
 from collections import deque
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import cached_property, lru_cache
@@ -87,6 +87,14 @@ def complete(pairs: batches.Batch, report: torch.Tensor, pad: int, *, few_widths
 def rounded_width(longest: int, *, few_widths: bool) -> int:
     """Return how many tokens a batch has whose longest report has `longest`: a multiple of 8, or a power of two."""
     return max(FEWEST_TOKENS, 1 << max(longest - 1, 0).bit_length()) if few_widths else max(1, -(-longest // 8) * 8)
+
+
+def padded(rows: Sequence[np.ndarray], pad: int, width: int | None = None) -> np.ndarray:
+    """Return rows of tokens as one array, int32 (n, S), padded to the longest or to `width`."""
+    out = np.full((len(rows), width or max(map(len, rows))), pad, np.int32)
+    for row, ids in zip(out, rows, strict=True):
+        row[: len(ids)] = ids
+    return out
 
 
 @dataclass(frozen=True)

@@ -75,16 +75,22 @@ def test_a_random_control_is_embedded_with_each_of_its_sets_of_weights(folder):
     np.testing.assert_allclose(drawn[2].features["pooled"][:1], alone, atol=1e-5)
 
 
-def test_finished_sets_of_weights_are_not_encoded_again(folder, monkeypatch):
+def die_at(monkeypatch, call):
+    """Interrupt the encoding of a chunk, by its number from 1 on; return the records of each chunk that was begun."""
     encode, calls = chunks.encode_chunk, []
 
-    def die_in_the_second_set(encoder, shards, chunk, world):
+    def dying(encoder, shards, chunk, world):
         calls.append(len(chunk))
-        if len(calls) == 5:
+        if len(calls) == call:
             raise KeyboardInterrupt
         return encode(encoder, shards, chunk, world)
 
-    monkeypatch.setattr(chunks, "encode_chunk", die_in_the_second_set)
+    monkeypatch.setattr(chunks, "encode_chunk", dying)
+    return calls
+
+
+def test_finished_sets_of_weights_are_not_encoded_again(folder, monkeypatch):
+    calls = die_at(monkeypatch, call=5)  # in the second set
     with pytest.raises(KeyboardInterrupt):
         run(folder, "random")
     run(folder, "random")
@@ -100,15 +106,7 @@ def test_a_second_run_writes_the_same_bytes(folder):
 
 
 def test_finished_chunks_are_not_computed_again(folder, monkeypatch):
-    encode, calls = pretrained.Pretrained.encode, []
-
-    def die_at_the_third(self, signal, *arguments, **named):
-        calls.append(len(signal))
-        if len(calls) == 3:
-            raise KeyboardInterrupt
-        return encode(self, signal, *arguments, **named)
-
-    monkeypatch.setattr(pretrained.Pretrained, "encode", die_at_the_third)
+    calls = die_at(monkeypatch, call=3)
     with pytest.raises(KeyboardInterrupt):
         run(folder)
     run(folder)
@@ -126,15 +124,7 @@ def test_finished_chunks_are_not_computed_again(folder, monkeypatch):
     ],
 )
 def test_chunks_of_earlier_code_are_computed_again(folder, monkeypatch, encoder, file, missing):
-    encode, calls = chunks.encode_chunk, []
-
-    def die_at_the_third(encoder, shards, chunk, world):
-        calls.append(len(chunk))
-        if len(calls) == 3:
-            raise KeyboardInterrupt
-        return encode(encoder, shards, chunk, world)
-
-    monkeypatch.setattr(chunks, "encode_chunk", die_at_the_third)
+    calls = die_at(monkeypatch, call=3)
     with pytest.raises(KeyboardInterrupt):
         run(folder, encoder)
     edit(monkeypatch, file)

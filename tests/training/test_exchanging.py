@@ -10,7 +10,7 @@ from cgdmer.models import tokens
 from cgdmer.objectives.targets import AMPLITUDES, MEASUREMENTS
 from cgdmer.shards import open_shards
 from cgdmer.training.exchanges import reported
-from cgdmer.training.exchanging import AXIS, LEADS_AFTER, Exchanging, exchanging
+from cgdmer.training.exchanging import AXIS, Exchanging, exchanging
 from cgdmer.training.records import Records
 
 RECORDS, STEP = 80, np.array([5, 0, 3, 8, 61, 70, 33, 12])
@@ -59,7 +59,7 @@ def test_leads_and_what_depends_on_them_are_those_of_the_exchange(source, exchan
     assert set(drawn) == set(STEP.tolist())
     assert {exchange.on_limbs for exchange, _ in drawn.values()} == {True, False}
     for row, position in enumerate(STEP.tolist()):
-        sources, signs = LEADS_AFTER[drawn[position].exchange]
+        sources, signs = drawn[position].exchange.leads
         expected = before["signal"][row].numpy()[sources] * signs[:, None]
         assert np.array_equal(after["signal"][row].numpy(), expected)
         assert after["signal"].dtype == torch.int16
@@ -78,7 +78,7 @@ def test_a_lead_is_missing_if_the_lead_that_it_shows_is(source, exchanged, monke
     always.statements = None
     missing = always(STEP)["missing"]
     for row, position in enumerate(STEP.tolist()):
-        assert missing[row].tolist() == [lead == 2 for lead in LEADS_AFTER[always.draw(STEP)[position].exchange][0]]
+        assert missing[row].tolist() == [lead == 2 for lead in always.draw(STEP)[position].exchange.leads[0]]
 
 
 def test_reports_and_statements_are_those_of_the_exchange(source, exchanged):
