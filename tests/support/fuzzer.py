@@ -20,19 +20,30 @@ from pathlib import Path
 from types import FrameType
 
 from cgdmer.errors import CgdmerError
+from cgdmer.settings import encoder_names
 from support.fuzz_targets import TARGETS
 
 SECONDS = 20
 MEMORY = 1 << 29
 """Bytes that a case may need beyond the memory of the warmed-up process."""
 OPENED: list[str] = []
+ALLOWED = [
+    "/proc/",
+    "/sys/",
+    "/dev/",
+    sys.prefix,
+    sys.base_prefix,
+    os.path.realpath(sys.prefix),
+    str(encoder_names.FOLDER),
+]
+"""Folders whose files may be opened: the system's, Python's, and that of the encoders, whose names are looked up."""
 
 
 def watch(event: str, arguments: tuple[object, ...]) -> None:
-    """Record every file opened outside the temporary folder, except those that imports open."""
-    if event == "open" and isinstance(arguments[0], str) and not arguments[0].startswith(tempfile.gettempdir()):
+    """Record every file opened outside the folder of the cases, except those that imports and checks of names open."""
+    if event == "open" and isinstance(arguments[0], str):
         path = os.path.realpath(arguments[0])
-        if not path.startswith(("/proc/", "/sys/", "/dev/", sys.prefix, sys.base_prefix, os.path.realpath(sys.prefix))):
+        if not path.startswith(tuple(ALLOWED)):
             OPENED.append(path)
 
 
@@ -70,7 +81,9 @@ def main(cases: int, seed: int) -> None:
     ran: Counter[str] = Counter()
     refused: Counter[str] = Counter()
     with tempfile.TemporaryDirectory() as name:
-        folder = Path(name)
+        folder = Path(name).resolve()
+        ALLOWED.append(str(folder))
+        tempfile.tempdir = str(folder)
         for target in TARGETS:
             for number in range(5):
                 run(target, number, folder)
