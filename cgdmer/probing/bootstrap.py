@@ -1,5 +1,7 @@
 """Bootstrap: intervals of AUROC over test records and training subsets, paired across encoders."""
 
+from functools import lru_cache
+
 import numpy as np
 
 from cgdmer.results import Interval
@@ -9,12 +11,17 @@ SEED = 20240
 PERCENTILES = (2.5, 97.5)
 
 
+@lru_cache(maxsize=2)
 def draws(n: int, replicates: int) -> np.ndarray:
-    """Return how often each of n records occurs in each replicate: float32 (n, replicates), columns sum to n."""
+    """Return how often each of n records occurs in each replicate: read-only float32 (n, replicates), columns sum to n.
+
+    The last two are kept, because all encoders, fractions and subsets of a task are compared on the same replicates.
+    """
     rng = np.random.default_rng(SEED)
     counts = np.empty((n, replicates), np.float32)
     for replicate in range(replicates):
         counts[:, replicate] = np.bincount(rng.integers(0, n, n), minlength=n)
+    counts.flags.writeable = False
     return counts
 
 

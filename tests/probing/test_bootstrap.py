@@ -23,6 +23,11 @@ def test_replicates_equal_auroc_of_the_resampled_records(seed, n, share, ties):
         np.testing.assert_allclose(computed[replicate], metrics.auroc(scores[rows], labels[rows]), atol=1e-12)
 
 
+def test_kept_draws_cannot_be_changed():
+    with pytest.raises(ValueError, match="read-only"):
+        bootstrap.draws(12, 3)[0, 0] = 1.0
+
+
 def test_replicates_without_a_class_are_skipped_not_scored():
     labels = np.zeros((30, 2), np.uint8)
     labels[0, 0], labels[::2, 1] = 1, 1
