@@ -67,7 +67,9 @@ class Engine:
     def _data_parallel(self) -> Callable[..., dict[str, Tensor]]:
         """Return the task with gradients that are averaged over the ranks."""
         devices = [self.device.index] if self.device.type == "cuda" else None
-        return DistributedDataParallel(cast(nn.Module, self.local), device_ids=devices, broadcast_buffers=False)
+        parallel = DistributedDataParallel(cast(nn.Module, self.local), device_ids=devices)
+        parallel.broadcast_buffers = False  # as an argument it is deprecated from torch 2.13 on
+        return parallel
 
     @property
     def bf16(self) -> bool:
