@@ -114,8 +114,9 @@ class Robustness(Section):
 
     representation: Representation = "pooled"
     """Features that are probed."""
-    lead_sets: list[list[Lead]] = [["I", "II", "III", "aVR", "aVL", "aVF"], ["I", "II", "V2"], ["I", "II"], ["I"]]
-    """Lead sets; a probe is trained and tested on each. All twelve leads are always included."""
+    lead_sets: list[list[Lead]] = [["I", "II", "III", "aVR", "aVL", "aVF"], ["I", "II", "V2"], ["I"]]
+    """Lead sets; a probe is trained and tested on each. All twelve leads are always included. I and II alone hold what
+    the six limb leads hold, because they determine the other four."""
     disturbances: list[Annotated[Noise | Exchange | Drop, Field(discriminator="kind")]] = []
     """Disturbances, applied one at a time to test records. The probe is trained on undisturbed records."""
     seed: int = Field(default=0, ge=0)
