@@ -63,12 +63,15 @@ class Outcome:
     may_pass: int = 0
     """Rejected recordings of which the cause may lie in this machine, such as a library that is not installed."""
     waiting: int = 0
-    """Known recordings that were rejected for such a cause several times; another environment reads them again."""
+    """Recordings of earlier runs that were rejected for such a cause several times; another environment reads them.
+
+    All that the store holds are counted, because unchanged objects of a bucket are not found again.
+    """
     seconds: float = 0.0
     reasons: Counter[str] = field(default_factory=Counter)
 
     def __str__(self) -> str:
-        waiting = f" ({self.waiting} of them rejected until {store.READERS} change)" if self.waiting else ""
+        waiting = f", {self.waiting} given up until {store.READERS} change" if self.waiting else ""
         may_pass = f" ({self.may_pass} of them may lack a library, memory or time)" if self.may_pass else ""
         return (
             f"{self.found} recordings, {self.known} known already{waiting}, {self.written} written, "
@@ -86,7 +89,7 @@ def run(request: Request, log_line: Callable[[str], None] = log.info) -> Outcome
     started, model = time.monotonic(), resolve(request.model)
     encoder, columns, identity, meta = _prepare(request, model)
     with store.opened(request.output, request.kind, identity) as kept:
-        outcome = Outcome(kept.folder, model)
+        outcome = Outcome(kept.folder, model, waiting=len(kept.waiting))
         with _located(request, kept) as found, encoding(encoder) as (work, finish):
             for chunk in _chunks(_new(found, kept, outcome)):
                 paths = [path for path, _ in chunk]
@@ -147,7 +150,6 @@ def _new(found: Iterator[RecordingPath | Rejected], kept: store.Store, outcome: 
         key = bytes.fromhex(digest)
         if key in kept.known or key in seen:
             outcome.known += 1
-            outcome.waiting += key in kept.waiting
         else:
             seen.add(key)
             yield path, digest

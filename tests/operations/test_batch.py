@@ -152,7 +152,7 @@ def test_what_keeps_failing_waits_for_another_environment_and_is_counted(edf_sou
     assert rejected == [2] + [1] * (kept_parts.TRIES - 1)
     waits = batch.run(request(edf_source))
     assert (counts(waits), waits.waiting) == ((2, 2, 0, 0), 1)
-    assert "2 known already (1 of them rejected until cgdmer or edfio, pydicom, wfdb change)" in str(waits)
+    assert "2 known already, 1 given up until cgdmer or edfio, pydicom, wfdb change, 0 written" in str(waits)
     monkeypatch.setattr(kept_parts, "environment", lambda: "cgdmer 9")
     assert counts(batch.run(request(edf_source))) == (2, 1, 0, 1)
 
@@ -222,6 +222,17 @@ def test_objects_that_lacked_a_library_are_downloaded_again(source, store, monke
         assert counts(batch.run(asked)) == (6, 0, 4, 2)
     assert counts(batch.run(asked)) == (2, 0, 1, 1), "the damaged one is read once, too, now that edfio is there"
     assert counts(batch.run(asked)) == (0, 0, 0, 0)
+
+
+def test_objects_that_were_given_up_are_counted_although_they_are_not_downloaded(source, store, monkeypatch):
+    example.edf(source, "recording", 6)
+    store.upload_file(str(source / "recording.edf"), "ecg", "ward/recording.edf")
+    asked = batch.Request("embed", "s3://ecg/ward", source.parent / "out", str(example.model()))
+    monkeypatch.setitem(sys.modules, "edfio", None)
+    for _ in range(kept_parts.TRIES):
+        assert batch.run(asked).waiting == 0
+    given_up = batch.run(asked)
+    assert (counts(given_up), given_up.waiting) == ((0, 0, 0, 0), 2), "both files need edfio"
 
 
 def test_the_objects_of_recordings_are_named_below_the_address():
