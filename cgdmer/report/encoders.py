@@ -28,7 +28,7 @@ class Records:
 
 
 RECORDS = {
-    "cgdmer_base": Records("67,584", "240,000 passes; model card of the package"),
+    "cgdmer_base": Records("126,976", "480,000 passes; model card of the package"),
     "merl_resnet18": Records("771,693", "the authors' preprocessing notebook"),
     "merl_vit_tiny": Records("771,693", "the authors' preprocessing notebook"),
     "melp": Records("at most 771,693", "MERL's filter, less invalid records that its authors do not count"),

@@ -2,14 +2,15 @@
 
 import json
 from dataclasses import replace
+from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
 from support.example_report import MATRIX, OUTSIDE, SOURCE
 
-from cgdmer import paths
+from cgdmer import paths, settings
 from cgdmer.embeddings import Origin
-from cgdmer.encoders import published
+from cgdmer.encoders import cgdmer_base, published
 from cgdmer.metrics_json import Metrics
 from cgdmer.report import corpora, encoders, table
 from cgdmer.report.encoders import NOT_SEEN, RECORDS, SEEN, TRAINING_SPLIT, UNKNOWN, UNTRAINED, Seen
@@ -132,3 +133,11 @@ def test_a_published_encoder_has_its_run_in_mlflow(run, monkeypatch):
     own = logged[f"probe {OUTSIDE} pooled"]
     assert own["encoder"] == OUTSIDE
     assert own["auroc/ptb_xl_super/1.0"] == numbers.auroc["ptb_xl_super"]["1.0"][OUTSIDE]["pooled"].mean
+
+
+def test_the_number_of_records_of_the_shipped_encoder_is_the_one_in_its_config():
+    facts = json.loads((cgdmer_base.FOLDER / "config.json").read_text())["facts"]
+    assert RECORDS["cgdmer_base"].number == f"{facts['records']:,}"
+    train = settings.read(Path(__file__).resolve().parents[2] / "params/encoder.yaml")
+    passes = train["pretraining_set"]["simulated"]["records"] * train["train"]["epochs"]
+    assert RECORDS["cgdmer_base"].source.startswith(f"{passes:,} passes")
