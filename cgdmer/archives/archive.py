@@ -24,7 +24,7 @@ class Archive:
         self._opened: Folder | Zip | None = None
 
     def names(self) -> list[str]:
-        """Return every file below the prefix, sorted, relative to it."""
+        """Return every file below the prefix, sorted, relative to it; those of the operating system are left out."""
         return [name[len(self.prefix) :] for name in self.open().names(self.prefix, self.depth)]
 
     def read(self, name: str, limit: int = MEMBER_LIMIT) -> bytes:

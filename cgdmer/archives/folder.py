@@ -6,7 +6,7 @@ import os
 import stat
 from collections.abc import Iterable, Iterator
 
-from cgdmer.archives.members import UNSAFE, missing, outside, state_of, too_large
+from cgdmer.archives.members import UNSAFE, is_system, missing, outside, state_of, too_large
 from cgdmer.errors import DataError, RecordError
 
 log = logging.getLogger(__name__)
@@ -40,13 +40,18 @@ class Folder:
         return sorted(readable)
 
     def _walk(self, prefix: str, depth: int | None) -> Iterator[tuple[str, bool]]:
-        """Yield every file and whether it is inside; links to folders are not followed, they may be cycles."""
+        """Yield every file and whether it is inside, without those of the operating system.
+
+        Links to folders are not followed, they may be cycles.
+        """
         pending = [prefix]
         deepest = None if depth is None else prefix.count("/") + depth
         while pending:
             folder = pending.pop()
             for entry in self._scan(folder):
                 name = folder + entry.name
+                if is_system(entry.name):
+                    continue
                 if entry.is_dir(follow_symlinks=False):
                     if deepest is None or name.count("/") + 1 < deepest:
                         pending.append(name + "/")

@@ -35,7 +35,7 @@ def locate(
        `aliases`, in any case and with any hyphens and underscores. Earlier aliases and folders have precedence over
        later aliases and zips.
     3. Else a folder or zip whose name continues after an alias, such as PhysioNet's `ptb-xl-a-large-...-1.0.3.zip`, and
-       that `recognises` accepts.
+       that `recognises` accepts; a folder has precedence over the zip of the same name.
     4. Else the same two steps for `collections`, the projects that hold this corpus among others, one of which may be
        `raw_root` itself; `recognises` must accept them.
     5. Else `raw_root` itself, if its own name is an alias or it holds the corpus directly, not in a folder below.
@@ -94,7 +94,7 @@ def _exact(source: str, names: Sequence[str], candidates: list[Path]) -> Path | 
     matches = [path for name in map(_plain, names) for path in candidates if _plain(_stem(path)) == name]
     for path in dict.fromkeys(matches[1:]):
         if path != matches[0]:
-            log.warning("%s: %s is used, %s is not; corpora.%s.root chooses another", source, matches[0], path, source)
+            _log_second(source, matches[0], path)
     return matches[0] if matches else None
 
 
@@ -106,7 +106,19 @@ def _continued(source: str, names: Sequence[str], candidates: list[Path], recogn
     matches = [path for path in named if recognises is None or recognises(path, False)]
     for path in sorted(set(named) - set(matches)):
         log.warning("%s is named like %s but is damaged or holds something else; it is not used", path, source)
-    return _only(source, matches)
+    return _only(source, _without_unpacked(source, matches))
+
+
+def _without_unpacked(source: str, matches: list[Path]) -> list[Path]:
+    """Return the matches without the zips that are also there as a folder of the same name, where `unzip` puts it."""
+    unpacked = [path for path in matches if path.suffix.lower() == ".zip" and path.with_suffix("") in matches]
+    for path in unpacked:
+        _log_second(source, path.with_suffix(""), path)
+    return [path for path in matches if path not in unpacked]
+
+
+def _log_second(source: str, used: Path, other: Path) -> None:
+    log.warning("%s: %s is used, %s is not; corpora.%s.root chooses another", source, used, other, source)
 
 
 def _version(source: str, folder: Path, recognises: Recognises | None) -> Path | None:

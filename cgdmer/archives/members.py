@@ -1,4 +1,4 @@
-"""Rules for the files of a corpus: safe names, the largest size, and the errors for files that violate them."""
+"""Rules for the files of a corpus: safe names, files of the operating system, the largest size, and the errors."""
 
 import os
 import re
@@ -11,6 +11,8 @@ MEMBER_LIMIT = 1 << 30
 UNSAFE = re.compile(r"^[A-Za-z]:|\\|(?:^|/)\.{0,2}(?:/|$)|[\x00-\x1f\x7f\ud800-\udfff]")
 """Drive letters, backslashes, absolute paths, `.`, `..` and empty parts, control and undecodable characters."""
 
+_SYSTEM = re.compile(r"(?:^|/)(?:\._|(?:__MACOSX|lost\+found|System Volume Information|\$RECYCLE\.BIN)(?:/|$))")
+
 
 def check_name(name: str) -> None:
     """Raise RecordError if a name could lead out of the corpus."""
@@ -21,6 +23,15 @@ def check_name(name: str) -> None:
 def is_safe(name: str) -> bool:
     """Return True if a name cannot lead out of the corpus."""
     return not UNSAFE.search(name)
+
+
+def is_system(name: str) -> bool:
+    """Return True for a file or folder that an operating system adds to a disk or zip.
+
+    macOS writes `._A0001.hea` beside `A0001.hea` on disks of other systems, and a folder `__MACOSX` of such files into
+    zips; `lost+found` is at the top of a Linux disk and cannot be listed.
+    """
+    return bool(_SYSTEM.search(name))
 
 
 def state_of(status: os.stat_result) -> str:

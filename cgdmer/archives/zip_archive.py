@@ -5,7 +5,7 @@ import struct
 import zlib
 from collections.abc import Iterable
 
-from cgdmer.archives.members import damaged_member, missing, state_of, too_large
+from cgdmer.archives.members import damaged_member, is_system, missing, state_of, too_large
 from cgdmer.archives.zip_directory import Directory
 from cgdmer.errors import DataError, RecordError
 
@@ -29,8 +29,11 @@ class Zip:
             raise DataError(f"{path} cannot be read: {error.strerror}", fix=f"ls -l {path}") from error
 
     def names(self, prefix: str, _: int | None = None) -> list[str]:
-        """Return the files below `prefix`, sorted, whatever the depth: the directory of a zip lists all of them."""
-        return sorted(name for name in self._directory.offsets if name.startswith(prefix))
+        """Return the files below `prefix`, sorted, without those of the operating system.
+
+        The depth does not count: the directory of a zip lists all of them.
+        """
+        return sorted(name for name in self._directory.offsets if name.startswith(prefix) and not is_system(name))
 
     def has(self, name: str) -> bool:
         return name in self._directory.offsets

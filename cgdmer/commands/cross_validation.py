@@ -105,9 +105,11 @@ def check_unseen(sources: set[str]) -> None:
 def read_corpus(config: settings.Settings, form: settings.Signal, work: Path) -> LabelledRecords:
     """Index and shard the local copy in the folder `work`; of bit-identical recordings only the first is stored.
 
-    data/raw is ignored, because after `make demo` it holds a simulated corpus. DataError if there is no local copy.
+    data/raw is ignored, because after `make demo` it holds a simulated corpus; `corpora.ptb_xl.root` chooses between
+    copies. DataError if there is no local copy.
     """
-    corpus = settings.Corpus(way="local")
+    chosen = next((corpus.root for name, corpus in config.corpora.items() if name == SOURCE), None)
+    corpus = settings.Corpus(way="local", root=chosen)
     root = datasets.local_root(SOURCE, corpus)
     if root is None:
         raise DataError(

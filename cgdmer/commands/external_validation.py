@@ -14,6 +14,7 @@ from importlib.metadata import version
 from pathlib import Path
 
 from cgdmer import environment, paths, settings, stage_code
+from cgdmer.archives.locate import VERSION
 from cgdmer.commands import real_tasks
 from cgdmer.commands.encoder_choice import check_device
 from cgdmer.commands.real_methods import Method, open_methods, probe_files
@@ -49,8 +50,19 @@ def _read_first(
 
 
 def _below(holds: Callable[[Path], bool], root: Path) -> list[Path]:
-    """Return `root` or the folders directly in it that hold a set."""
-    return [path for path in [root, *sorted(root.iterdir())] if path.is_dir() and holds(path)]
+    """Return `root` or the folders directly in it that hold a set, also one for a version, as mirrors have them."""
+    folders = [path for path in [root, *sorted(root.iterdir())] if path.is_dir()]
+    searched = dict.fromkeys(path for folder in folders for path in _with_versions(folder))
+    return [path for path in searched if holds(path)]
+
+
+def _with_versions(folder: Path) -> list[Path]:
+    """Return a folder and the folders of versions in it; none, with a warning, if it cannot be listed."""
+    try:
+        return [folder, *sorted(path for path in folder.iterdir() if VERSION.fullmatch(path.name) and path.is_dir())]
+    except OSError as error:
+        log.warning("%s is not searched: %s", folder, error.strerror)
+        return []
 
 
 def _benchmark(name: str, hint: str) -> Source:

@@ -25,12 +25,10 @@ class CorpusIndex:
 
 
 def assemble(frame: pl.DataFrame, quarantines: Iterable[pl.DataFrame], facts: dict[str, Any]) -> CorpusIndex:
-    """Order and cast the columns, quarantine repeats of an id, and add the counts that every source reports."""
+    """Order and cast the columns, and add the counts that every source reports."""
     labels = [column for column in frame.columns if "/" in column]
     table = frame.select(*(pl.col(name).cast(dtype) for name, dtype in INDEX_COLUMNS.items()), *labels)
-    repeats = quarantine(table.filter(~pl.col("id").is_first_distinct()), pl.lit(REPEATED))
-    table = table.filter(pl.col("id").is_first_distinct()) if repeats.height else table
-    quarantined = pl.concat([pl.DataFrame(schema=QUARANTINE_COLUMNS), *quarantines, repeats])
+    quarantined = pl.concat([pl.DataFrame(schema=QUARANTINE_COLUMNS), *quarantines])
     counts = {"records": table.height, "quarantined": quarantined.height, "tasks": label_counts(table)}
     return CorpusIndex(table, quarantined, {**counts, **facts})
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import polars as pl
 
 from cgdmer.datasets import metadata
-from cgdmer.datasets.corpus_index import examples, quarantine
+from cgdmer.datasets.corpus_index import REPEATED, examples, quarantine
 from cgdmer.errors import DataError, RecordError, redacted
 from cgdmer.progress import progress
 from cgdmer.signals import LEADS, canonical_lead
@@ -69,18 +69,21 @@ def scan(archive: "Archive", rows: pl.DataFrame, source: str) -> Scan:
     """Read the header of every row (`id`, `member`) in order; a header that cannot be read does not stop the scan.
 
     A record whose header is not in the archive is not part of this copy and is only counted; a record whose header
-    cannot be used is quarantined.
+    cannot be used, or whose id an earlier usable record has, is quarantined.
     """
     results = pl.DataFrame(_read_all(archive, rows["member"].to_list(), source), schema=SCHEMA, orient="row")
     read = rows.hstack(results)
     refused = read.filter(pl.col("reason").is_not_null(), pl.col("reason") != ABSENT)
-    accepted = read.filter(pl.col("reason").is_null())
+    readable = read.filter(pl.col("reason").is_null())
+    repeats = readable.filter(~pl.col("id").is_first_distinct())
+    accepted = readable.filter(pl.col("id").is_first_distinct()) if repeats.height else readable
     facts = {
         "rows_without_signal": int((read["reason"] == ABSENT).sum()),
         "records_with_missing_leads": examples(accepted.filter(pl.col("leads").list.len() < len(LEADS))),
         "records_with_other_leads": examples(accepted.filter("other_leads")),
     }
-    return Scan(accepted.drop("reason", "other_leads"), quarantine(refused, pl.col("reason")), facts)
+    quarantined = pl.concat([quarantine(refused, pl.col("reason")), quarantine(repeats, pl.lit(REPEATED))])
+    return Scan(accepted.drop("reason", "other_leads"), quarantined, facts)
 
 
 def usable(scan: Scan, source: str, expected: str) -> pl.DataFrame:

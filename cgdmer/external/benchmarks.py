@@ -1,6 +1,7 @@
 """Local copies of the benchmark corpora, complete or in part: all copies below a folder are read as one set."""
 
 import logging
+import os
 from pathlib import Path
 
 import numpy as np
@@ -8,7 +9,9 @@ import polars as pl
 
 from cgdmer import datasets, preprocessing, settings, tables
 from cgdmer.archives import Archive, open_archive
+from cgdmer.archives.locate import VERSION
 from cgdmer.archives.members import MEMBER_LIMIT
+from cgdmer.errors import DataError
 from cgdmer.external.external_set import REPEATED, ExternalSet, Labels, Origin
 from cgdmer.shards import open_shards
 
@@ -30,11 +33,31 @@ class Supplemented(Archive):
 
 
 def copies(source: str, root: Path) -> list[Path]:
-    """Return the folders and zips that hold the corpus: `root` itself, or those directly in it, by name."""
+    """Return the folders and zips that hold the corpus: `root` itself, or those directly in it, by name.
+
+    DataError for a folder with several versions of it.
+    """
     if datasets.recognises(source, root, at_top=True):
         return [root]
     inside = sorted(path for path in root.iterdir() if path.is_dir() or path.suffix.lower() == ".zip")
-    return [path for path in inside if datasets.recognises(source, path)]
+    found = [path for path in inside if datasets.recognises(source, path)]
+    for path in inside:
+        if path not in found:
+            _check_versions(source, path)
+    return found
+
+
+def _check_versions(source: str, path: Path) -> None:
+    """Raise DataError if a folder holds several versions of the corpus, as a mirror may."""
+    names = os.listdir(path) if path.is_dir() and os.access(path, os.R_OK | os.X_OK) else []
+    folders = [path / name for name in sorted(filter(VERSION.fullmatch, names))]
+    held = [folder for folder in folders if folder.is_dir() and datasets.recognises(source, folder)]
+    if len(held) > 1:
+        raise DataError(
+            f"several versions of {source}: {', '.join(map(str, held))}",
+            allowed="one",
+            fix="python -m cgdmer external-validation --root /folder/with/links to the copies to use",
+        )
 
 
 def read(source: str, folders: list[Path], config: settings.Settings, form: settings.Signal, work: Path) -> ExternalSet:

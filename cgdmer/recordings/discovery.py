@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import BinaryIO
 
 from cgdmer.archives import open_archive
+from cgdmer.archives.members import is_system
 from cgdmer.errors import DataError, printable
 from cgdmer.recordings.array_metadata import ArrayMetadata, sidecar_of
 from cgdmer.recordings.roots import open_root
@@ -192,10 +193,14 @@ def _walk(root: str, skipped: Skipped) -> Iterator[str]:
 
 
 def _entries(root: str, folder: str, skipped: Skipped) -> Iterator[str] | None:
-    """Return the paths in a folder in name order, folders with a slash; None if it cannot be listed."""
+    """Return the paths in a folder in name order, folders with a slash; None if it cannot be listed.
+
+    Files and folders of the operating system are left out.
+    """
     try:
         with os.scandir(os.path.join(root, folder)) as scan:
-            entries = sorted((entry.name, entry.is_dir(follow_symlinks=False), _is_linked(entry)) for entry in scan)
+            own = [entry for entry in scan if not is_system(entry.name)]
+        entries = sorted((entry.name, entry.is_dir(follow_symlinks=False), _is_linked(entry)) for entry in own)
     except OSError:
         return None
 

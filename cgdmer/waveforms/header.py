@@ -20,6 +20,8 @@ DEFAULT_FS = 250.0
 """Hz, the format's default for a rate that is left out."""
 NO_FILE = "~"
 """Name of a signal or segment without a file, in records of several segments."""
+LINE_END = re.compile(r"\r\n|\n|\r")
+"""`str.splitlines` would also cut a comment at U+2028, or at the byte 0x85, which is an ellipsis in Windows-1252."""
 PLAIN_NAME = re.compile(r"[\w-]+(?:\.[\w-]+)*")
 """Valid name of a record or file: no path, no leading or doubled dot."""
 
@@ -67,15 +69,16 @@ def parse_header(data: bytes, name: str) -> Header:
 
 
 def _text(data: bytes) -> str:
+    """Return a header as text, without the byte order mark that an editor may have added."""
     try:
-        return data.decode("utf-8")
+        return data.decode("utf-8-sig")
     except UnicodeDecodeError:
         return data.decode("latin-1")
 
 
 def _parse(text: str) -> Header:
     lines, comments = [], []
-    for line in text.splitlines():
+    for line in LINE_END.split(text):
         line = line.strip()
         if line.startswith("#"):
             comments.append(line.strip(" \t#"))

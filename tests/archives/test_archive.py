@@ -32,6 +32,13 @@ def test_folder_and_zip_show_the_same_files(pack):
         assert "absent" not in archive
 
 
+def test_files_of_an_operating_system_are_not_listed(pack):
+    added = ("top/._index.csv", "__MACOSX/top/records/._1.hea", "lost+found/x.hea", "top/System Volume Information/x")
+    archive = open_archive(pack(FILES | dict.fromkeys(added, b"\0\5\x16\7")))
+    assert archive.names() == sorted(FILES)
+    assert archive.rooted("top").names() == ["index.csv", "records/a/1.dat", "records/a/1.hea", "records/ü.hea"]
+
+
 def test_rooted_sees_only_below_its_folder(pack):
     archive = open_archive(pack(FILES)).rooted("top/records/")
     assert archive.names() == ["a/1.dat", "a/1.hea", "ü.hea"]

@@ -71,6 +71,17 @@ def test_a_second_copy_is_named_when_it_is_not_used(tmp_path, caplog):
     assert f"{tmp_path / 'ptbxl'} is not; corpora.ptb_xl.root chooses another" in caplog.text
 
 
+def test_a_zip_and_the_folder_that_it_was_unpacked_to_are_one_copy(tmp_path, caplog):
+    make(tmp_path, f"{TITLE}-1.0.3-real.zip", f"{TITLE}-1.0.3-real")
+    assert find(tmp_path, lambda path, at_top: True) == tmp_path / f"{TITLE}-1.0.3-real"
+    assert f"{TITLE}-1.0.3-real.zip is not; corpora.ptb_xl.root chooses another" in caplog.text
+    holds = f"{TITLE}-1.0.3-real.zip"
+    assert find(tmp_path, lambda path, at_top: path.name == holds) == tmp_path / holds, "the folder is incomplete"
+    make(tmp_path, f"{TITLE}-1.0.1.zip")
+    with pytest.raises(DataError, match="several local copies"):
+        find(tmp_path, lambda path, at_top: True)
+
+
 def test_a_collection_is_searched_last_and_must_hold_the_corpus(tmp_path):
     collections = ("challenge-2021", "challenge-2020", "long-title")
 

@@ -2,6 +2,7 @@
 
 import dataclasses
 import json
+import shutil
 import zipfile
 from pathlib import Path
 
@@ -104,6 +105,20 @@ def dealt(copy, tmp_path, monkeypatch):
     (tmp_path / paths.MODEL / weights.WEIGHTS).write_bytes(b"weights")
     config = settings.load(ROOT / "params/demo.yaml")
     return config, command.read_corpus(config, example.SIGNAL, Path("work"))
+
+
+def test_params_choose_between_copies_that_the_raw_root_does_not(copy, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    for version in ("1.0.1", "1.0.3"):
+        shutil.copytree(copy / "ptbxl", tmp_path / "mirror/ptb-xl" / version)
+    monkeypatch.setenv("CGDMER_RAW_ROOT", str(tmp_path / "mirror"))
+    config = settings.load(ROOT / "params/demo.yaml")
+    with pytest.raises(DataError, match=r"several local copies") as caught:
+        command.read_corpus(config, example.SIGNAL, Path("work"))
+    assert "corpora.ptb_xl.root" in str(caught.value)
+    chosen = config.corpora["ptb_xl"].model_copy(update={"root": str(tmp_path / "mirror/ptb-xl/1.0.3")})
+    config = config.model_copy(update={"corpora": {**config.corpora, "ptb_xl": chosen}})
+    assert len(command.read_corpus(config, example.SIGNAL, Path("work")).rows) > 24
 
 
 def corrected(records):

@@ -1,6 +1,8 @@
 """`cgdmer external-validation` from a folder of planted sets to reports/real.json, the page and the terminal."""
 
+import errno
 import shutil
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -60,6 +62,23 @@ def project(tmp_path, monkeypatch):
     for name in ("ludb", "csn"):
         (tmp_path / "sets" / name).mkdir(parents=True)
     return tmp_path / "sets"
+
+
+def test_a_set_in_a_mirror_is_found_and_a_folder_that_cannot_be_listed_is_passed_over(tmp_path, monkeypatch, caplog):
+    version = tmp_path / "ludb" / "1.0.1"
+    (version / "data").mkdir(parents=True)
+    (version / "ludb.csv").touch()
+    (tmp_path / "lost+found").mkdir()
+    iterdir = Path.iterdir
+
+    def refuse(path):
+        if path.name == "lost+found":
+            raise PermissionError(errno.EACCES, "Permission denied", str(path))
+        return iterdir(path)
+
+    monkeypatch.setattr(Path, "iterdir", refuse)
+    assert command.SOURCES["ludb"].find(tmp_path) == command.SOURCES["ludb"].find(tmp_path / "ludb") == [version]
+    assert "lost+found is not searched: Permission denied" in caplog.text
 
 
 def test_sets_at_hand_are_evaluated_and_absent_ones_told(project, caplog, capsys):

@@ -88,6 +88,17 @@ def test_folder_zip_and_nested_folder_give_the_same(source, tiny, zipped, tmp_pa
 
 
 @source
+def test_the_files_that_macos_adds_to_a_copy_are_no_records(source, tiny):
+    folder = tiny(source)
+    first = read(source, folder)
+    for path in [path for path in folder.rglob("*") if path.is_file()]:
+        path.with_name(f"._{path.name}").write_bytes(b"\0\5\x16\7")
+    again = read(source, folder)
+    assert again.frame.equals(first.frame)
+    assert again.facts == first.facts
+
+
+@source
 def test_every_member_is_read_by_the_decoder(source, tiny):
     folder = tiny(source)
     indexed = read(source, folder)

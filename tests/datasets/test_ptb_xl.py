@@ -200,6 +200,8 @@ def test_a_repeated_id_is_quarantined_and_a_patient_in_two_splits_breaks_an_inva
     repeated = read(folder)
     tables.check_invariants(repeated.frame, "ptb_xl")
     assert repeated.quarantine.filter(pl.col("reason") == corpus_index.REPEATED)["id"].to_list() == ["1"]
+    split = repeated.facts["split"]
+    assert sum(split[name] for name in ("train", "val", "test", "unassigned")) == repeated.frame.height
     database.write_text(text.replace("2,102.0", "2,101.0"))
     with pytest.raises(DataError, match="more than one split"):
         tables.check_invariants(read(folder).frame, "ptb_xl")

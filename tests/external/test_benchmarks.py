@@ -1,11 +1,13 @@
 """Local copies of benchmark corpora: several are one set, and a part lends itself the tables of another."""
 
+import shutil
 import zipfile
 
 import numpy as np
 import pytest
 
 from cgdmer import demo_corpora, settings
+from cgdmer.errors import DataError
 from cgdmer.external import benchmarks
 from cgdmer.external.external_set import REPEATED
 
@@ -49,6 +51,16 @@ def test_a_folder_that_is_the_corpus_is_its_own_copy(two_copies):
     (top,) = (two_copies / "first").iterdir()
     assert benchmarks.copies("ptb_xl", top) == [top]
     assert benchmarks.copies("csn", two_copies) == []
+
+
+def test_several_versions_of_a_mirror_are_named(two_copies):
+    (top,) = (two_copies / "first").iterdir()
+    (two_copies / "mirror").mkdir()
+    top.rename(two_copies / "mirror" / "1.0.1")
+    assert benchmarks.copies("ptb_xl", two_copies) == [two_copies / "mirror", two_copies / "second"]
+    shutil.copytree(two_copies / "mirror" / "1.0.1", two_copies / "mirror" / "1.0.3")
+    with pytest.raises(DataError, match=r"several versions of ptb_xl: .*1\.0\.1, .*1\.0\.3"):
+        benchmarks.copies("ptb_xl", two_copies)
 
 
 def test_the_real_parts_of_ptb_xl_are_one_set(real, tmp_path, monkeypatch):

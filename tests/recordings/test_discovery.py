@@ -47,6 +47,14 @@ def test_bytes_that_are_no_text_are_written_out(tmp_path):
     assert recording.id.endswith(r"bad\xff.hea")
 
 
+def test_files_that_an_operating_system_adds_are_no_recordings(folder):
+    before = ids(folder)
+    (folder / "._plain.hea").write_bytes(b"\0\5\x16\7")
+    (folder / "lost+found").mkdir()
+    (folder / "lost+found" / "r1.hea").write_text("r1 1 500 10")
+    assert ids(folder) == before
+
+
 def test_a_recording_named_twice_is_taken_once(folder):
     header, signal = folder / "plain.hea", folder / "." / "plain.hea"
     assert len(ids(header, header, signal, f"{folder}/../all/plain.hea")) == 1

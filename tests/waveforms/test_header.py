@@ -75,6 +75,19 @@ def test_bytes_that_are_not_utf8_are_read_as_latin1():
     assert parse_header(b"r 1 500 10\r\nr.dat 16 1/\xb5V\r\n", "r.hea").units == ("uV",)
 
 
+@pytest.mark.parametrize("end", ["\n", "\r\n", "\r"])
+@pytest.mark.parametrize("mark", [b"", b"\xef\xbb\xbf"])
+def test_a_byte_order_mark_and_every_line_end_are_accepted(mark, end):
+    text = end.join(["r 1 500 10", LINE, "# Age: 60", "# a\u2028b", ""])
+    header = parse_header(mark + text.encode(), "r.hea")
+    assert (header.name, header.leads, header.comments) == ("r", ("II",), ["Age: 60", "a\u2028b"])
+
+
+def test_an_ellipsis_of_windows_does_not_end_a_line():
+    header = parse_header(b"r 1 500 10\n" + LINE.encode() + b"\n# unclear\x85 repeat", "r.hea")
+    assert header.comments == ["unclear\x85 repeat"]
+
+
 @pytest.mark.parametrize("text", ["16x2", "16:3", "8", "61", "160", "310", "311", "516+24"])
 def test_other_forms_are_known_and_not_plain(text):
     assert not parse(f"r.dat {text} 200/mV").plain
