@@ -25,7 +25,7 @@ CONDITIONS = {
     "white noise, 0.1 mV": "white noise 0.1 mV", "muscle noise, 0.1 mV": "muscle noise 0.1 mV",
     "baseline wander, 1 mV": "baseline wander 1 mV", "RA and LA exchanged": "RA and LA exchanged",
     "3 leads lost": "3 leads lost", "limb leads alone, new probes": "6 leads (limb)",
-    "leads I and II alone, new probes": "2 leads (I, II)",
+    "lead I alone, new probes": "1 lead (I)",
 }  # fmt: skip
 
 
@@ -48,8 +48,7 @@ def test_a_row_holds_the_numbers_of_the_report(measured, title):
 def test_what_is_said_of_it_is_true(measured):
     r2 = {name: [one["encoders"][encoder][kind]["r2"]["mean"] for encoder, kind in COLUMNS]
           for name, one in measured.items()}  # fmt: skip
-    assert {name for name in ("pr", "qrs", "qt", "qrs_axis") if r2[name][0] > r2[name][-1]} == {"qt"}
-    assert r2["qrs"][-1] - r2["qrs"][0] < 0.01  # "almost as well"
+    assert {name for name in ("pr", "qrs", "qt", "qrs_axis") if r2[name][0] > r2[name][-1]} == {"pr", "qrs", "qt"}
     assert all(r2[name][1] < r2[name][0] for name in ROWS.values())
 
 
