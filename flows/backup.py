@@ -7,6 +7,7 @@ and results of the pipeline are not part of it: git and a DVC remote hold them.
 
 import contextlib
 import hashlib
+import re
 import shutil
 import sqlite3
 import sys
@@ -18,12 +19,14 @@ from typing import BinaryIO
 
 from cgdmer import paths
 from cgdmer.errors import ConfigError, DataError
-from cgdmer.files import atomic, sha256
+from cgdmer.files import atomic, sha256, write_error
 from flows import shell
 
 DATABASES = (Path("mlflow.db"), paths.STATE / "prefect" / "prefect.db")
 FOLDERS = (Path("mlartifacts"), paths.STATE / "monitoring", paths.STATE / "inference")
 SUMS = "SHA256SUMS"
+ESCAPES = {"\\": r"\\", "\n": r"\n", "\r": r"\r"}
+"""How `sha256sum` writes these characters of a file name; the line then begins with a backslash."""
 
 
 def create(target: Path) -> int:
@@ -39,9 +42,27 @@ def create(target: Path) -> int:
                 with contextlib.suppress(FileNotFoundError):  # removed since it was listed
                     sums[name] = _add(tar, name, path)
             listed = Path(scratch) / SUMS
-            listed.write_text("".join(f"{digest}  {name}\n" for name, digest in sums.items()), encoding="utf-8")
+            listed.write_bytes("".join(map(_line, sums, sums.values())).encode("utf-8", "surrogateescape"))
             tar.add(listed, SUMS)
     return len(sums)
+
+
+def _line(name: str, digest: str) -> str:
+    """Return the line of a file as `sha256sum` writes it."""
+    escaped = "".join(ESCAPES.get(character, character) for character in name)
+    return f"{'' if escaped == name else chr(92)}{digest}  {escaped}\n"
+
+
+def _sums(text: str) -> dict[str, str]:
+    """Return the sha256 of each file, by its name, from lines as `_line` writes them; ValueError for other lines."""
+    characters = {escaped: character for character, escaped in ESCAPES.items()}
+    sums = {}
+    for line in filter(None, text.split("\n")):
+        digest, name = line.removeprefix("\\").split("  ", 1)
+        if line.startswith("\\"):
+            name = re.sub(r"\\.", lambda match: characters[match[0]], name)
+        sums[name] = digest
+    return sums
 
 
 def _add(tar: tarfile.TarFile, name: str, path: Path) -> str:
@@ -70,22 +91,34 @@ def _files(scratch: Path) -> Iterator[tuple[str, Path]]:
     for number, database in enumerate(DATABASES):
         if database.exists():
             copy = scratch / f"{number}.db"
-            with (
-                contextlib.closing(sqlite3.connect(database)) as source,
-                contextlib.closing(sqlite3.connect(copy)) as end,
-            ):
-                source.backup(end)
+            _copy(database, copy)
             yield database.as_posix(), copy
     for folder in FOLDERS:
         for path in sorted(path for path in folder.rglob("*") if path.is_file() and not path.is_symlink()):
             yield path.as_posix(), path
 
 
+def _copy(database: Path, copy: Path) -> None:
+    """Copy a database that may be in use; DataError if it is damaged, or the copy does not fit."""
+    try:
+        with (
+            contextlib.closing(sqlite3.connect(database)) as source,
+            contextlib.closing(sqlite3.connect(copy)) as end,
+        ):
+            source.backup(end)
+    except sqlite3.Error as error:
+        raise DataError(
+            f"{database} cannot be copied to {copy.parent}: {error}",
+            allowed="an undamaged database, and space for a copy of it",
+            fix="free space there, or export TMPDIR=/another/folder",
+        ) from error
+
+
 def restore(source: Path) -> int:
     """Unpack a backup into the project folder and return the number of files.
 
-    ConfigError if anything that it would replace exists; DataError if the backup is damaged, before the first file gets
-    its name.
+    ConfigError if anything that it would replace exists; DataError if the backup is damaged or the disk is full, before
+    the first file gets its name.
     """
     if present := [str(path) for path in (*DATABASES, *FOLDERS) if path.exists()]:
         raise ConfigError(f"{', '.join(present)} exist already", allowed="a project without them",
@@ -94,9 +127,8 @@ def restore(source: Path) -> int:
         top = Path(scratch)
         try:
             _unpack(source, top)
-            lines = (top / SUMS).read_text("utf-8").splitlines()
-            sums = {name: digest for digest, name in (line.split("  ", 1) for line in lines)}
-        except (tarfile.TarError, OSError, ValueError) as error:
+            sums = _sums((top / SUMS).read_bytes().decode("utf-8", "surrogateescape"))
+        except (tarfile.TarError, OSError, ValueError, KeyError) as error:
             raise DataError(f"{source} is no backup, or damaged: {error}", fix="take an older one") from error
         _check(top, sums, source)
         for path in (*DATABASES, *FOLDERS):
@@ -107,15 +139,21 @@ def restore(source: Path) -> int:
 
 
 def _unpack(source: Path, top: Path) -> None:
-    """Write the files of a backup below `top`; ValueError for another kind of member, or one that lies elsewhere."""
+    """Write the files of a backup below `top`.
+
+    ValueError for another kind of member, or one that lies elsewhere; DataError if the disk is full or not writable.
+    """
     with tarfile.open(source) as tar:
         for member in tar:
             path, content = (top / member.name).resolve(), tar.extractfile(member) if member.isfile() else None
             if content is None or not path.is_relative_to(top.resolve()):
                 raise ValueError(f"{member.name} is no file of a backup")
-            path.parent.mkdir(parents=True, exist_ok=True)
-            with content, path.open("wb") as end:
-                shutil.copyfileobj(content, end)
+            try:
+                path.parent.mkdir(parents=True, exist_ok=True)
+                with content, path.open("wb") as end:
+                    shutil.copyfileobj(content, end)
+            except OSError as error:
+                raise write_error(Path(member.name), error) or error from error
 
 
 def _check(top: Path, sums: dict[str, str], source: Path) -> None:

@@ -113,6 +113,17 @@ def test_the_statement_loss_is_the_double_loop():
         assert losses[i].item() == pytest.approx(expected, rel=1e-5)
 
 
+@pytest.mark.parametrize("kind", KINDS)
+def test_records_of_which_none_has_a_report_are_finite_because_a_replay_runs_each_alone(kind):
+    task = options.task(options.OBJECTIVE.model_copy(update={"orthogonality_kind": kind}))
+    silent = take_rows(options.batch(task, silent=(0, 1, 2)), slice(3))
+    values = task(silent, {name: value[:3] for name, value in options.noise(task).items()})
+    assert all(value.isfinite() for value in values.values()), values
+    assert values["orthogonality"] > 0
+    values["loss"].backward()
+    assert all(parameter.grad.isfinite().all() for parameter in task.parameters())
+
+
 @pytest.mark.parametrize("name", PREDICTED)
 def test_measured_values_are_averaged_over_the_known_ones_of_the_batch(name):
     task = options.task()

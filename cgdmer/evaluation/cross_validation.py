@@ -71,11 +71,15 @@ def best_c(
 ) -> int:
     """Return the position of the C whose pooled scores over the folds but `left_out` have the highest macro AUROC.
 
-    The probe without folds a and b serves both a as the fold to be scored and b; `fitted` keeps it.
+    The probe without folds a and b serves both a as the fold to be scored and b; `fitted` keeps it. If all records are
+    of one fold, as a few labelled ones may be, nothing can be scored, and the middle of the grid is returned.
     """
     train = folds != left_out
+    others = np.unique(folds[train]).tolist()
+    if len(others) < 2:
+        return len(C) // 2
     scores = [np.zeros(labels.shape, np.float32) for _ in C]
-    for fold in np.unique(folds[train]).tolist():
+    for fold in others:
         key = id(features), frozenset((left_out, fold))
         if key not in fitted:
             rest = train & (folds != fold)

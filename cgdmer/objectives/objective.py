@@ -220,7 +220,10 @@ class Objective(nn.Module):
         return total * (len(rank_layout.sizes) / sum(rank_layout.sizes))
 
     def dependence(self, outputs: Outputs, rank_layout: RankLayout) -> Tensor:
-        """Return the dependence between shared and specific features, averaged over the modalities that have both."""
+        """Return the dependence between shared and specific features, averaged over the modalities that have both.
+
+        That of reports is zero if no record has one.
+        """
         pairs = {
             modality: (outputs[f"{modality}_shared"], outputs[f"{modality}_specific"])
             for modality in ("ecg", "report")
@@ -235,8 +238,9 @@ class Objective(nn.Module):
         if "has_report" in outputs and "report" in gathered:
             rows = torch.cat(rank_layout.gather(outputs["has_report"])).bool()  # (B,)
             gathered["report"] = tuple(features[rows] for features in gathered["report"])
-        measure = {"cosine": cosine, "cross_covariance": cross_covariance, "hsic": hsic}
-        return torch.stack([measure[self.settings.orthogonality_kind](*pair) for pair in gathered.values()]).mean()
+        measures = {"cosine": cosine, "cross_covariance": cross_covariance, "hsic": hsic}
+        measure = measures[self.settings.orthogonality_kind]
+        return torch.stack([measure(*pair) if len(pair[0]) else pair[0].sum() for pair in gathered.values()]).mean()
 
     @torch.no_grad()
     def errors_by_leads(self, outputs: Outputs, rank_layout: RankLayout) -> dict[str, Tensor]:

@@ -99,7 +99,7 @@ class Exchanging:
         for row, ids in zip(rows, tokenizer(list(texts.values())), strict=True):
             tokens[row] = ids
         tokens = [ids[ids != tokenizer.pad] for ids in tokens]
-        width = rounded_width(max(map(len, tokens)), few_widths=self.few_widths)
+        width = min(tokenizer.length, rounded_width(max(map(len, tokens)), few_widths=self.few_widths))
         batch["tokens"] = torch.from_numpy(padded(tokens, tokenizer.pad, width))  # (B, S)
         batch["report"][rows] = torch.tensor([number_of(text) for text in texts.values()])
 

@@ -30,13 +30,13 @@ class Statements:
         batch["statement_tokens"], batch["stated"] = self._tokens(distinct), stated  # (K, S), (B, K)
 
     def _tokens(self, distinct: Sequence[str]) -> Tensor:
-        """Return token ids (K, S), padded to a multiple of 8."""
+        """Return token ids (K, S), padded to a multiple of 8 or to the longest that the model reads."""
         if new := [statement for statement in distinct if statement not in self._ids]:
             pad = self.tokenizer.pad
             for statement, row in zip(new, self.tokenizer(new).tolist(), strict=True):
                 self._ids[statement] = [token for token in row if token != pad]
         rows = [self._ids[statement] for statement in distinct]
-        width = max(1, -(-max(map(len, rows), default=1) // 8)) * 8
+        width = min(self.tokenizer.length, max(1, -(-max(map(len, rows), default=1) // 8)) * 8)
         tokens = torch.full((len(rows), width), self.tokenizer.pad, dtype=torch.int64)
         for number, row in enumerate(rows):
             tokens[number, : len(row)] = torch.tensor(row)

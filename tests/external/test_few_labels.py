@@ -71,6 +71,20 @@ def test_probes_are_fitted_on_the_drawn_records_alone(planted):
     assert curve["20"].encoders["cgdmer"].by_weights == pytest.approx(expected, abs=2e-4)
 
 
+def test_patients_with_so_many_records_that_one_fold_has_all_drawn_ones_are_scored_with_the_middle_c():
+    random = np.random.default_rng(0)
+    folds = np.repeat(np.arange(FOLDS), 20)
+    patients, features = [f"p{fold}" for fold in folds], random.normal(size=(100, 4)).astype(np.float32)
+    labels = (features[:, :1] > 0).astype(np.uint8)
+    drawn = [few_labels.draw(patients, folds != fold, 20, 0) for fold in range(FOLDS)]
+    assert all(len(set(folds[rows])) == 1 for rows in drawn)
+    grid = [1e-4, 1.0, 1e4]
+    scores = few_labels._out_of_fold((scoring.FoldJob(features, labels, folds, grid), drawn))
+    middle = few_labels._out_of_fold((scoring.FoldJob(features, labels, folds, grid[1:2]), drawn))
+    np.testing.assert_allclose(scores, middle, rtol=1e-4, atol=1e-5)
+    assert roc_auc_score(labels, scores) > 0.9
+
+
 def test_zero_shot_is_the_cosine_with_the_prompt_of_each_class(planted):
     task, encoders = planted
     aligned, prompts = encoders["cgdmer"][0]["pooled"], np.eye(5)[:2]

@@ -1,6 +1,9 @@
 """Backup and restore of the local stack: after a total loss, the champion loads and gives the same features."""
 
+import errno
+import os
 import shutil
+import subprocess
 import tarfile
 from contextlib import chdir
 from pathlib import Path
@@ -119,3 +122,40 @@ def test_a_damaged_backup_restores_nothing(project):
         with pytest.raises(DataError, match="no file of a backup"):
             backup.restore(Path("evil.tar"))
         assert not Path("mlartifacts").exists()
+
+
+@pytest.mark.parametrize("name", ["two\nlines", "a\rb", "a\u2028b", "a\\b", os.fsdecode(b"latin-\xe4"), "two  spaces"])
+def test_any_name_of_a_file_can_be_restored(project, name):
+    Path("mlartifacts", name).write_text("named")
+    backup.create(Path("kept.tar"))
+    lose()
+    assert backup.restore(Path("kept.tar")) == 4
+    assert Path("mlartifacts", name).read_text() == "named"
+
+
+def test_the_sums_are_those_of_sha256sum(project):
+    Path("mlartifacts/two\nlines").write_text("named")
+    backup.create(Path("kept.tar"))
+    subprocess.run(["tar", "-xf", "kept.tar", "--one-top-level=there"], check=True)
+    subprocess.run(["sha256sum", "--check", "--strict", "--quiet", backup.SUMS], cwd="there", check=True)
+
+
+def test_a_full_disk_is_named_and_not_taken_for_a_damaged_backup(project, monkeypatch):
+    def full(*_):
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    backup.create(Path("kept.tar"))
+    lose()
+    with monkeypatch.context() as patched, pytest.raises(DataError, match="no space is left on its disk") as refused:
+        patched.setattr(shutil, "copyfileobj", full)
+        backup.restore(Path("kept.tar"))
+    assert "older one" not in str(refused.value)
+    assert not list(project.glob(".restore-*"))
+    assert backup.restore(Path("kept.tar")) == 3
+
+
+def test_a_database_that_cannot_be_copied_is_one_message(project, capsys):
+    Path("mlflow.db").write_bytes(b"SQLite format 3\0" + bytes(4096))
+    assert backup.main(["create", "kept.tar"]) == DataError.code
+    assert "mlflow.db cannot be copied to" in capsys.readouterr().err
+    assert not Path("kept.tar").exists()

@@ -140,6 +140,16 @@ def test_a_compiled_model_gets_few_widths(source, exchanged):
     assert max(map(len, words(batch, source))) <= 32
 
 
+@pytest.mark.parametrize("few_widths", [False, True])
+def test_no_report_and_no_statement_is_wider_than_the_model_reads(source, few_widths):
+    shards, length = source.pairs.shards, 12
+    tokenizer = tokens.train(shards.reports()[0], 128, length)
+    records = Records(shards, np.arange(96), tokenizer, statements=True, few_widths=few_widths)
+    batch = Exchanging(records, RECORDS, 0.5, 7, tokenizer, few_widths=few_widths)(STEP)
+    assert batch["tokens"].shape[1] == batch["statement_tokens"].shape[1] == length
+    assert records(STEP)["statement_tokens"].shape[1] == length
+
+
 def test_records_whose_reports_nobody_reads_have_their_leads_exchanged(source):
     blind = Exchanging(source, RECORDS, 1.0, 7, None, measure=measure)
     batch, expected = blind(STEP), source(STEP)
