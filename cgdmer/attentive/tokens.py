@@ -77,9 +77,15 @@ def tokens_of(encoder: Encoder, signal: np.ndarray, valid: np.ndarray) -> list[n
 
 
 def _of_own(encoder: Pretrained, signal: np.ndarray, valid: np.ndarray) -> list[np.ndarray]:
-    """Run the method's encoder, whose disentangler returns shared and specific features of every token."""
+    """Run the method's encoder, whose disentangler returns shared and specific features of every token.
+
+    One call encodes its batches side by side, so that they end in any order; each batch has a call of its own here.
+    """
+    batch = batch_size(encoder.device)
     with torch.no_grad(), outputs(encoder.model.disentangler) as calls:
-        Pretrained.encode(encoder, signal, valid=valid)  # batches in order, in this thread
+        for begin in range(0, len(signal), batch):
+            rows = slice(begin, begin + batch)
+            Pretrained.encode(encoder, signal[rows], valid=valid[rows])
     records: list[np.ndarray] = []
     for (_, mask, _), features in calls:
         tokens = torch.cat([one for one in features if one is not None], 2).float().cpu().numpy()  # (B, N, D or 2D)

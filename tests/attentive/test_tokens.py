@@ -1,5 +1,6 @@
 """Tokens of every encoder that has them: their mean, as the encoder pools them, is the encoder's own feature."""
 
+import time
 from functools import cache
 
 import numpy as np
@@ -11,6 +12,7 @@ from support import peers
 from cgdmer import encoders, settings
 from cgdmer.attentive import tokens
 from cgdmer.encoders import Setup, published
+from cgdmer.encoders.batches import CPU_BATCH
 from cgdmer.errors import ConfigError
 from cgdmer.models import weights
 
@@ -91,6 +93,27 @@ def test_a_trained_model_gives_its_tokens_and_one_without_specific_features_the_
         encoder = encoders.load("cgdmer", Setup(FORM, example.MODEL, folder=tmp_path / name))
         made = tokens.tokens_of(encoder, *signal)
         assert made[0].shape[1] == example.MODEL.width * (2 if name == "all" else 1)
+
+
+def test_tokens_stay_with_their_records_when_batches_are_encoded_side_by_side(signal, open_encoder, monkeypatch):
+    encoder, (values, valid) = open_encoder("random"), signal
+    many, counts = np.tile(values, (2 * CPU_BATCH, 1, 1)), np.tile(valid, 2 * CPU_BATCH)
+    alone = [tokens.tokens_of(encoder, values[[row]], valid[[row]])[0] for row in range(len(values))]
+    encode, pauses = encoder._encode, iter([0.4, 0.2, *[0.0] * 20])
+
+    def slow_at_first(*arguments):
+        time.sleep(next(pauses))
+        return encode(*arguments)
+
+    monkeypatch.setattr(encoder, "_encode", slow_at_first)
+    threads = torch.get_num_threads()
+    torch.set_num_threads(3)
+    try:
+        made = tokens.tokens_of(encoder, many, counts)
+    finally:
+        torch.set_num_threads(threads)
+    for row, one in enumerate(made):
+        np.testing.assert_allclose(one, alone[row % len(alone)], atol=1e-5)
 
 
 def test_every_encoder_gives_tokens_or_is_refused_by_an_error_that_names_those_that_do():
