@@ -17,7 +17,7 @@ from cgdmer.encoders.pretrained import Pretrained
 from cgdmer.evaluation import cross_validation as validation
 from cgdmer.evaluation import zero_shot
 from cgdmer.external.results import FewLabels
-from cgdmer.external.scoring import MAIN, Encoders, FoldJob, Members, Scored, cell, difference, score_logits
+from cgdmer.external.scoring import MAIN, Encoders, FoldJob, Members, Scored, cell, paired_difference, score_logits
 from cgdmer.probing import linear_probe_io, logistic
 from cgdmer.probing.linear_probe_io import FittedProbe
 from cgdmer.probing.patients import FOLDS, deal
@@ -135,5 +135,5 @@ def _compared(scored: Mapping[str, Scored], task: Members, method: str) -> FewLa
     others = [name for name in scored if name != method] if method in scored else []
     return FewLabels(
         {name: cell(one, task.names) for name, one in scored.items()},
-        {name: difference(scored[method], scored[name]) for name in others},
+        {name: paired_difference(scored[method], scored[name]) for name in others},
     )

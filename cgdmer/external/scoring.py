@@ -18,6 +18,7 @@ from cgdmer.evaluation.intervals import Measured
 from cgdmer.external.external_set import ExternalSet, Labels
 from cgdmer.external.results import RealCell, RealDifference, RealTask
 from cgdmer.probing import bootstrap, metrics, seeds
+from cgdmer.probing.comparison import Difference
 from cgdmer.probing.patients import FOLDS, deal, resampled
 from cgdmer.probing.representations import REPRESENTATIONS
 from cgdmer.probing.side_by_side import side_by_side
@@ -151,7 +152,15 @@ def cell(scored: Scored, names: Sequence[str]) -> RealCell:
 
 def difference(first: Scored, second: Scored) -> RealDifference:
     """Return the first minus the second on the same records."""
-    gap = seeds.difference(first.trainings, second.trainings)
+    return _rounded(seeds.difference(first.trainings, second.trainings))
+
+
+def paired_difference(first: Scored, second: Scored) -> RealDifference:
+    """Return the first minus the second on the same records, after training on the same draws of labelled records."""
+    return _rounded(seeds.paired_difference(first.trainings, second.trainings))
+
+
+def _rounded(gap: Difference) -> RealDifference:
     return RealDifference(
         rounded(gap.mean), rounded(gap.low), rounded(gap.high), rounded(gap.share_above), gap.p, rounded(gap.detectable)
     )

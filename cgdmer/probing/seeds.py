@@ -102,6 +102,23 @@ def difference(first: Trainings, second: Trainings) -> Difference:
     method's pretrainings are resampled on their own, and their numbers may differ. A method without random weights,
     such as hand-crafted features, has one row.
     """
+    _check_comparable(first, second)
+    return _interval([(first, 1.0), (second, -1.0)])
+
+
+def paired_difference(first: Trainings, second: Trainings) -> Difference:
+    """Return the first method minus the second where row d of both had the same draw d of training records.
+
+    What a draw does to both methods cancels; the variance is that of the differences by draw.
+    """
+    _check_comparable(first, second)
+    if first.count != second.count:
+        raise DataError(f"{first.count} and {second.count} draws", allowed="the same draws for both methods")
+    return _interval([(replace(first, points=first.points - second.points, drawn=first.drawn - second.drawn), 1.0)])
+
+
+def _check_comparable(first: Trainings, second: Trainings) -> None:
+    """Raise DataError unless both methods were scored on the same records and replicates."""
     others = bool(first.keys and second.keys) and first.keys != second.keys
     if first.drawn.shape[1] != second.drawn.shape[1] or first.records != second.records or others:
         raise DataError(
@@ -109,7 +126,6 @@ def difference(first: Trainings, second: Trainings) -> Difference:
             allowed="two methods on one task with the same number of replicates",
             fix="dvc repro probe",
         )
-    return _interval([(first, 1.0), (second, -1.0)])
 
 
 def _interval(terms: Sequence[tuple[Trainings, float]]) -> Difference:

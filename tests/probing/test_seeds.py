@@ -79,6 +79,38 @@ def difference_of_equals(rng, counts, *, between=0.01, own=0.008, effect=None):
     return seeds.difference(*methods)
 
 
+def paired_by_draw(rng, *, effect=0.0, draws=3, luck=0.05, own=0.005):
+    """Return two methods of which each draw of training records moves both alike, by `luck`."""
+    alike, alike_drawn = rng.normal(0, luck, draws), rng.normal(0, 0.02, 400)
+    methods = []
+    for gain in (effect, 0.0):
+        points = 0.8 + gain + alike + rng.normal(0, own, draws)
+        method_drawn = alike_drawn + rng.normal(0, 0.004, 400)
+        points = points + rng.normal(0, 0.004)
+        methods.append(seeds.Trainings(points, points[:, None] + method_drawn + rng.normal(0, own, (draws, 400)), 200))
+    return methods
+
+
+def test_the_luck_of_a_draw_that_both_methods_share_is_no_part_of_a_paired_difference():
+    rng, found, narrower = np.random.default_rng(3), 0, []
+    for _ in range(600):
+        methods = paired_by_draw(rng)
+        paired, alone = seeds.paired_difference(*methods), seeds.difference(*methods)
+        assert paired.mean == pytest.approx(alone.mean)
+        found += paired.p < 0.05
+        narrower.append((paired.high - paired.low) / (alone.high - alone.low))
+    assert 0.02 <= found / 600 <= 0.085
+    assert np.median(narrower) < 0.4
+    shown = [seeds.paired_difference(*paired_by_draw(rng, effect=0.05)).low > 0 for _ in range(200)]
+    assert np.mean(shown) > 0.9
+
+
+def test_a_paired_difference_needs_the_same_draws():
+    three, two = (paired_by_draw(np.random.default_rng(0), draws=draws)[0] for draws in (3, 2))
+    with pytest.raises(DataError, match="3 and 2 draws"):
+        seeds.paired_difference(three, two)
+
+
 def test_the_smallest_difference_that_can_be_shown_is_found_four_times_in_five():
     rng = np.random.default_rng(2)
     detectable = float(np.median([difference_of_equals(rng, (1, 1)).detectable for _ in range(50)]))
