@@ -19,7 +19,7 @@ from cgdmer.encoders.pretrained import Pretrained
 from cgdmer.errors import ConfigError, DataError, did_you_mean, printable
 from cgdmer.evaluation import zero_shot
 from cgdmer.files import read_json, sha256
-from cgdmer.probing import linear_probe_io
+from cgdmer.probing import label_probe_io, linear_probe_io
 from cgdmer.tables import TASKS
 
 MAX_PROMPTS, MAX_CLASSES = 1 << 22, 10_000
@@ -142,7 +142,7 @@ def load(choice: Choice) -> Scorer:
     """
     encoder, options = load_encoder(choice.model), choice.options
     _check_representation(options.layer, encoder)
-    probes = _probes(choice.probes, options, encoder)
+    probes = _probes(choice, encoder)
     classes, vectors, prompts = _prompts(encoder, options, probes) if choice.cosines else NO_PROMPTS
     origin = provenance.Provenance(
         provenance.of_model(choice.model),
@@ -170,16 +170,19 @@ def _check_representation(name: str, encoder: Pretrained) -> None:
         )
 
 
-def _probes(
-    files: Sequence[Path], options: ScoreOptions, encoder: Pretrained
-) -> dict[Path, linear_probe_io.FittedProbe]:
-    """Load the probes by file; ConfigError for two probes of one task, whose columns would have the same names."""
-    probes = {path: linear_probe_io.load(path) for path in files}
+def _probes(choice: Choice, encoder: Pretrained) -> dict[Path, linear_probe_io.FittedProbe]:
+    """Load the probes by file; ConfigError for two probes of one name, whose columns would have the same names."""
+    probes = {path: linear_probe_io.load(path) for path in choice.probes}
     for probe in probes.values():
-        probe.check_fits(encoder.digest, encoder.dims, options.layer)
+        probe.check_fits(encoder.digest, encoder.dims, choice.options.layer)
     tasks = [probe.task for probe in probes.values()]
     if len(set(tasks)) < len(tasks):
         raise ConfigError(f"two probes are for the task {max(tasks, key=tasks.count)}", allowed="one probe per task")
+    if taken := [probe.name for probe in choice.own.probes.values() if probe.name in tasks]:
+        raise ConfigError(
+            f"a probe of `cgdmer fit` is called {taken[0]}, as the task of another probe", allowed="one probe per name",
+            fix=f"mv {taken[0]}{label_probe_io.SUFFIX} my{label_probe_io.SUFFIX}",
+        )  # fmt: skip
     return probes
 
 

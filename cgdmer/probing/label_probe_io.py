@@ -9,7 +9,7 @@ import shutil
 import tempfile
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 from pathlib import Path
 from typing import Any, get_origin
 
@@ -209,8 +209,9 @@ def load(folder: Path) -> LabelProbe:
         _check(card, folder.stem)
         probe = linear_probe_io.load(folder / LAYER)
         (layer,) = probe.layers.values()
-        if probe.classes != list(card.labels) or not card.labels:
+        if sorted(probe.classes) != sorted(card.labels) or not card.labels:
             raise ValueError(f"{LAYER} is of other labels")
+        card = replace(card, labels={name: card.labels[name] for name in probe.classes})  # JSON sorts its keys
         if not (np.isfinite(layer.coef).all() and np.isfinite(layer.intercept).all()):
             raise ValueError(f"{LAYER} holds numbers that are not finite")
         kept = _reference(folder, content["files"], probe.classes)
