@@ -20,6 +20,7 @@ from cgdmer.errors import ConfigError, DataError, printable
 from cgdmer.models import weights
 from cgdmer.progress import terminal_bar
 from cgdmer.recordings import ArrayMetadata, read_file
+from cgdmer.recordings.discovery import HEADER_SUFFIXES
 from cgdmer.similarity import Nearest
 
 log = logging.getLogger(__name__)
@@ -115,7 +116,7 @@ def _search(search: Search, table: EmbeddingTable, found: Nearest) -> Similar:
 
 def _encoded(search: Search, meta: dict[str, Any], model: str | None, metadata: ArrayMetadata) -> np.ndarray:
     """Encode a recording as the table was, (D,)."""
-    if not Path(search.query).exists():
+    if not any(Path(f"{search.query}{suffix}").exists() for suffix in ("", *HEADER_SUFFIXES)):
         raise DataError(
             f"{printable(search.query)} is neither an id of {printable(str(search.table))} nor a file",
             allowed="an id as the table holds it, or the path of a recording",

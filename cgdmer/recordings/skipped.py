@@ -1,13 +1,15 @@
 """What a search for recordings leaves out: results of this program, and what its warnings name."""
 
+import json
 import logging
 import os
 
+from cgdmer import embeddings
 from cgdmer.archives import Archive
 from cgdmer.archives.folder import Folder
 from cgdmer.archives.zip_archive import Zip
 from cgdmer.errors import RecordError, printable
-from cgdmer.files import is_temporary
+from cgdmer.files import is_temporary, without_digest
 from cgdmer.recordings.array_metadata import METADATA_SUFFIX
 
 log = logging.getLogger(__name__)
@@ -17,6 +19,8 @@ REJECTS_HEADER = ("path", "reason")
 """First row of a list of rejected recordings."""
 LONGEST_REJECTS = 1 << 26
 """Bytes of the largest list of rejects that is recognised."""
+LONGEST_META = 1 << 24
+"""Bytes of the largest description of a folder of arrays that is recognised."""
 
 SHOWN = 3
 """Names that a warning quotes."""
@@ -57,14 +61,28 @@ class Names:
 
 
 def is_result(archive: Archive, name: str) -> bool:
-    """Return True for a table or array that this program is writing, a table with its metadata, a list of rejects."""
+    """Return True for a table with its metadata, an array of `cgdmer embed`, a list of rejects, an unfinished file."""
     if is_temporary(os.path.basename(name)) or exists(archive, name + METADATA_SUFFIX):
         return True
+    if name.endswith(".npy"):
+        return _is_representation(archive, name)
     if not name.endswith(REJECTS_SUFFIX):
         return False
     try:
         return archive.read(name, LONGEST_REJECTS).startswith(",".join(REJECTS_HEADER).encode() + b"\n")
     except RecordError:
+        return False
+
+
+def _is_representation(archive: Archive, name: str) -> bool:
+    """Return True for an array that the description of its folder lists, as `cgdmer embed` writes it."""
+    folder, file = name[: name.rfind("/") + 1], name[name.rfind("/") + 1 :]
+    if not exists(archive, folder + embeddings.IDS):
+        return False
+    try:
+        described = without_digest(json.loads(archive.read(folder + embeddings.META, LONGEST_META)))
+        return file in described["files"]
+    except (RecordError, ValueError, KeyError, TypeError, AttributeError, RecursionError):
         return False
 
 

@@ -19,6 +19,7 @@ from cgdmer import cli, embeddings, paths, settings
 from cgdmer.archives import open_archive
 from cgdmer.datasets import ptb_xl
 from cgdmer.preprocessing import preprocess
+from cgdmer.signals import LEADS
 from cgdmer.stages.embed import embed as embed_stage
 
 
@@ -80,6 +81,19 @@ def test_a_corpus_record_by_file_equals_its_feature_in_the_pipeline(tmp_path):
     for name in ("shared", "specific", "pooled", "aligned"):
         here = own[name].to_numpy()[[row for row, _ in matched]]
         np.testing.assert_allclose(here, ours.features[name][rows], atol=2e-5)
+
+
+def test_arrays_of_an_earlier_run_are_no_recordings_for_a_search_with_metadata(tmp_path):
+    for number in range(len(LEADS)):  # as many as there are leads: then an array of features has the shape of an ECG
+        np.save(tmp_path / f"r{number:02}.npy", example.millivolt(number))
+    stated = ["--fs", example.FS, "--unit", "mV", "--leads", ",".join(LEADS)]
+    assert run(".", *stated, "-o", "made") == 0
+    assert (tmp_path / "made" / "pooled.npy").is_file()
+    assert run(".", *stated, "-o", "again.parquet") == 0
+    assert features("again.parquet")["id"].to_list() == [f"./r{number:02}.npy" for number in range(len(LEADS))]
+    np.save(tmp_path / "made" / "own.npy", example.millivolt(0))  # of the user
+    assert run(".", *stated, "-o", "third.parquet") == 0
+    assert features("third.parquet")["id"].to_list()[0] == "./made/own.npy"
 
 
 def test_unreadable_ones_are_listed_and_the_rest_is_written(tmp_path):

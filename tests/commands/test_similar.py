@@ -88,6 +88,13 @@ def test_a_recording_is_encoded_as_the_table_was(embedded, table):
     assert meta["encoder_digest"]
 
 
+def test_a_record_may_be_named_without_suffix_as_in_the_other_commands(embedded):
+    assert run(embedded / "in" / "r3", embedded / "e.parquet", "-o", "s.csv", model=example.model()) == 0
+    found = pl.read_csv("s.csv")
+    assert found["id"][0] == "in/r3.hea"
+    assert found["similarity"][0] == pytest.approx(1, abs=1e-5)
+
+
 def test_start_chooses_the_part_of_the_file_that_is_compared(embedded, tmp_path, capsys):
     """The second part of the file is recording 4, the first is another one."""
     example.npy(tmp_path, "long")
