@@ -82,20 +82,6 @@ def test_a_fitted_probe_gives_score_calibrated_probabilities(fitted, capsys):
     assert "tall: 22 of 44 have it (50.0 %), AUROC" in said
 
 
-def test_labels_keep_the_order_of_the_table_whatever_their_names():
-    header, *lines = Path("labels.csv").read_text().splitlines()
-    rows = [f"{line},{1 - int(line.split(',')[2])}" for line in lines]
-    Path("labels.csv").write_text("\n".join([f"{header},low", *rows]) + "\n")
-    assert fit("--labels", "tall,low") == 0
-    probe = label_probe_io.load(Path("my.probe"))
-    assert (probe.classes, [one.positives for one in probe.card.labels.values()]) == (["tall", "low"], [22, 22])
-    assert score("--probe", "my.probe", "-o", "out.csv", "--percentiles", "--recalibrate", "low=0.5") == 0
-    given = pl.read_csv("out.csv")
-    assert given.columns[4:6] == ["probe/my/tall", "probe/my/low"]
-    high, low = (given[f"probe/my/{label}"].to_numpy().reshape(-1, 4)[:, 2:].mean() for label in ("tall", "low"))
-    assert high > 0.5 > low
-
-
 def test_percentiles_compare_with_the_out_of_fold_scores_also_at_another_prevalence(fitted, capsys):
     assert score("--probe", "my.probe", "-o", "out.csv", "--percentiles") == 0
     said = capsys.readouterr().out
@@ -110,17 +96,6 @@ def test_percentiles_compare_with_the_out_of_fold_scores_also_at_another_prevale
     np.testing.assert_allclose(again, table["percentile/my/tall"].to_numpy(), atol=1.2)
     about = json.loads(Path("b.csv.cgdmer.json").read_text())["references"]["my"]
     assert (about["origin"], about["n"]) == ("your own", {"tall": N})
-
-
-def test_a_probe_with_the_name_of_a_task_that_is_scored_too_is_refused_and_overwrites_no_column(fitted, capsys):
-    shutil.copy("my.probe/layer.probe.safetensors", "x.probe.safetensors")  # its task is called `my`
-    assert score("--probe", "x.probe.safetensors", "--probe", "my.probe", "-o", "out.csv") == 2
-    said = capsys.readouterr().err
-    assert "a probe of `cgdmer fit` is called my, as the task of another probe" in said
-    assert not Path("out.csv").exists()
-    shutil.move("my.probe", "own.probe")
-    assert score("--probe", "x.probe.safetensors", "--probe", "own.probe", "-o", "out.csv", "--classes", "NORM") == 0
-    assert pl.read_csv("out.csv").columns[5:] == ["probe/my/tall", "probe/own/tall"]
 
 
 def test_a_probe_of_an_earlier_version_has_no_percentiles_and_is_not_refused(fitted, capsys):
