@@ -26,15 +26,15 @@ STAGES = (
     "pretrain",
     "embed",
     "probe",
-    "finetune",
-    "robustness",
-    "zero_shot",
-    "retrieval",
     "disentanglement",
+    "robustness",
     "measurements",
+    "retrieval",
+    "zero_shot",
+    "finetune",
     "report",
 )
-"""In pipeline order. Each is a function in the module of the same name."""
+"""In the order of dvc.yaml. Each is a function in the module of the same name."""
 
 
 def find(name: str) -> Callable[..., None]:
