@@ -1,7 +1,4 @@
-"""Compare decoding to float32 mV with `wfdb.rdsamp`: the same files, alternating, in CPU time of one core.
-
-Run: python -m benchmarks.decode
-"""
+"""Compare decoding to float32 mV with `wfdb.rdsamp`: the same files, alternating, in CPU time of one core."""
 
 import json
 import os
@@ -14,7 +11,7 @@ from pathlib import Path
 import numpy as np
 import wfdb
 
-from benchmarks.measuring import machine
+from benchmarks.measuring import machine, parser_of
 from cgdmer.archives import Archive, open_archive
 from cgdmer.waveforms import read_record, record_bytes
 
@@ -24,6 +21,7 @@ LEADS = ("I", "II", "III", "AVR", "AVL", "AVF", "V1", "V2", "V3", "V4", "V5", "V
 
 
 def main() -> None:
+    parser_of("decode", __doc__).parse_args()
     with tempfile.TemporaryDirectory() as scratch:
         layouts, origin = write_records(Path(scratch))
         print(

@@ -1,5 +1,6 @@
 """What benchmarks note beside their numbers: the machine, the commit of the code, and seconds."""
 
+import argparse
 import os
 import platform
 import subprocess
@@ -9,6 +10,15 @@ from pathlib import Path
 from typing import TypeVar
 
 Outcome = TypeVar("Outcome")
+
+
+def parser_of(module: str, text: str) -> argparse.ArgumentParser:
+    """Return the parser of a benchmark from its module and docstring; without options, it refuses all but `--help`."""
+    title, _, rest = text.strip().partition("\n")
+    return argparse.ArgumentParser(
+        prog=f"python -m benchmarks.{module}", description=title, epilog=rest.strip(),
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )  # fmt: skip
 
 
 def processor() -> str:

@@ -1,7 +1,6 @@
 """Compare `cgdmer embed` with a loop over `wfdb.rdrecord`, the same filter and one call of the encoder per record.
 
-Run: python -m benchmarks.own [FOLDER WITH weights.safetensors]
-Without a folder, an untrained encoder with the demo's settings is used; it is as fast as a trained one.
+Without the folder of an encoder, an untrained one with the demo's settings is used; it is as fast as a trained one.
 """
 
 import json
@@ -16,7 +15,7 @@ import numpy as np
 import wfdb
 
 from benchmarks.decode import recordings
-from benchmarks.measuring import machine
+from benchmarks.measuring import machine, parser_of
 from cgdmer import load_encoder, settings
 from cgdmer.encoders.pretrained import Pretrained
 from cgdmer.models import weights
@@ -29,9 +28,12 @@ RECORDS, LOOP_RECORDS, ROUNDS = 20_000, 300, 3
 
 
 def main() -> None:
+    parser = parser_of("own", __doc__)
+    parser.add_argument("encoder", nargs="?", type=Path, help="folder with weights.safetensors")
+    given = parser.parse_args().encoder
     with tempfile.TemporaryDirectory() as scratch:
         folder = Path(scratch)
-        model = Path(sys.argv[1]) if len(sys.argv) > 1 else save_untrained(folder / "model")
+        model = given or save_untrained(folder / "model")
         files, origin = write_records(folder / "in")
         encoder = load_encoder(model)
         rates = []

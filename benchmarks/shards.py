@@ -1,7 +1,5 @@
 """From records to shards on one core: decode, canonicalise and write, against a loop of wfdb, filtfilt and resample.
 
-Run: python -m benchmarks.shards
-
 Both read the same files in turn; rates are records per second of CPU time. `cgdmer` also detects gaps and flat and
 clipped leads, checks lead identities, hashes every signal and the file, and syncs the file to disk; the loop only saves
 its array.
@@ -17,7 +15,7 @@ import wfdb
 from scipy import signal as dsp
 
 from benchmarks.decode import LEADS, recordings
-from benchmarks.measuring import machine
+from benchmarks.measuring import machine, parser_of
 from cgdmer.archives import open_archive
 from cgdmer.preprocessing import Job, write_shard
 from cgdmer.settings import Signal
@@ -28,6 +26,7 @@ SETTINGS = Signal()
 
 
 def main() -> None:
+    parser_of("shards", __doc__).parse_args()
     with tempfile.TemporaryDirectory() as scratch:
         members, origin = lay_out(Path(scratch))
         pairs = [(rate(Path(scratch), members), baseline_rate(Path(scratch), members)) for _ in range(ROUNDS)]

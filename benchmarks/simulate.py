@@ -6,6 +6,7 @@ import time
 
 import numpy as np
 
+from benchmarks.measuring import parser_of
 from cgdmer.simulator import draw_cases, heart, simulate, torso
 from cgdmer.simulator.findings import Case, stream
 from cgdmer.simulator.noise import noise
@@ -30,6 +31,7 @@ def naive(case: Case, seed: int, number: int) -> np.ndarray:
 
 def main() -> None:
     """Time both and the clinical population alternately, and print records per second on one core."""
+    parser_of("simulate", __doc__).parse_args()
     cases, clinical_cases = draw_cases(1, 0, RECORDS), draw_cases(1, 0, RECORDS, "clinical")
     ours, baseline, clinical = [], [], []
     for _ in range(ROUNDS):
