@@ -23,8 +23,9 @@ from cgdmer.streams import blocks
 from cgdmer.streams.blocks import Block, Key, read_block, simulate_block
 from cgdmer.streams.plan import SlidingPlan
 from cgdmer.streams.reference import Reference
-from cgdmer.training.records import complete, mix_seed, number_of, padded
+from cgdmer.training.records import complete, mix_seed, number_of
 from cgdmer.training.statements import Statements
+from cgdmer.training.token_rows import padded
 
 PATIENCE = 900.0
 """Seconds to wait for a block that another rank simulates."""

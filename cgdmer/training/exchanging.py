@@ -12,8 +12,9 @@ from cgdmer.models.tokens import Tokenizer
 from cgdmer.objectives.targets import MEASUREMENTS
 from cgdmer.training.exchanges import EXCHANGES, Exchange, reported
 from cgdmer.training.loop import Source
-from cgdmer.training.records import mix_seed, number_of, padded, rounded_width
+from cgdmer.training.records import mix_seed, number_of
 from cgdmer.training.statements import Statements
+from cgdmer.training.token_rows import padded_for
 
 Measure = Callable[[np.ndarray, np.ndarray, np.ndarray], np.ndarray]
 """Measures amplitudes (n, M) of signals int16 microvolt (n, 12, T), valid samples (n,) and missing leads (n, 12)."""
@@ -99,8 +100,7 @@ class Exchanging:
         for row, ids in zip(rows, tokenizer(list(texts.values())), strict=True):
             tokens[row] = ids
         tokens = [ids[ids != tokenizer.pad] for ids in tokens]
-        width = min(tokenizer.length, rounded_width(max(map(len, tokens)), few_widths=self.few_widths))
-        batch["tokens"] = torch.from_numpy(padded(tokens, tokenizer.pad, width))  # (B, S)
+        batch["tokens"] = torch.from_numpy(padded_for(tokenizer, tokens, few_widths=self.few_widths))  # (B, S)
         batch["report"][rows] = torch.tensor([number_of(text) for text in texts.values()])
 
     def _texts(self, positions: np.ndarray, drawn: dict[int, Drawn]) -> list[str]:

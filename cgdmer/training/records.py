@@ -3,7 +3,7 @@
 import hashlib
 import time
 from collections import deque
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import cached_property, lru_cache
@@ -18,9 +18,7 @@ from cgdmer.models.tokens import Tokenizer
 from cgdmer.shards import Shards, batches
 from cgdmer.shards.batches import Pairs
 from cgdmer.training.statements import Statements
-
-FEWEST_TOKENS = 16
-"""The smallest power of two to which reports are cut."""
+from cgdmer.training.token_rows import rounded_width
 
 
 class Records:
@@ -82,19 +80,6 @@ def complete(pairs: batches.Batch, report: torch.Tensor, pad: int, *, few_widths
     pairs["tokens"] = pairs["tokens"][:, : rounded_width(longest, few_widths=few_widths)]
     full = bool((pairs["valid"] >= pairs["signal"].shape[2]).all()) and not bool(pairs["missing"].any())
     return Batch(**pairs, report=report, full=full)  # type: ignore[typeddict-item]  # the other fields are optional
-
-
-def rounded_width(longest: int, *, few_widths: bool) -> int:
-    """Return how many tokens a batch has whose longest report has `longest`: a multiple of 8, or a power of two."""
-    return max(FEWEST_TOKENS, 1 << max(longest - 1, 0).bit_length()) if few_widths else max(1, -(-longest // 8) * 8)
-
-
-def padded(rows: Sequence[np.ndarray], pad: int, width: int | None = None) -> np.ndarray:
-    """Return rows of tokens as one array, int32 (n, S), padded to the longest or to `width`."""
-    out = np.full((len(rows), width or max(map(len, rows))), pad, np.int32)
-    for row, ids in zip(out, rows, strict=True):
-        row[: len(ids)] = ids
-    return out
 
 
 @dataclass(frozen=True)

@@ -2,12 +2,14 @@
 
 from collections.abc import Sequence
 
+import numpy as np
 import torch
 from torch import Tensor
 
 from cgdmer.models.cgdmer import Batch
 from cgdmer.models.tokens import Tokenizer
 from cgdmer.report_text import statements
+from cgdmer.training.token_rows import padded_for
 
 
 class Statements:
@@ -15,7 +17,7 @@ class Statements:
 
     def __init__(self, tokenizer: Tokenizer) -> None:
         self.tokenizer = tokenizer
-        self._ids: dict[str, list[int]] = {}
+        self._ids: dict[str, np.ndarray] = {}
 
     def add_to(self, batch: Batch, reports: Sequence[str], step: Sequence[str]) -> None:
         """Add the statements of all reports of the `step`, and which of them each of the B `reports` holds.
@@ -30,14 +32,10 @@ class Statements:
         batch["statement_tokens"], batch["stated"] = self._tokens(distinct), stated  # (K, S), (B, K)
 
     def _tokens(self, distinct: Sequence[str]) -> Tensor:
-        """Return token ids (K, S), padded to a multiple of 8 or to the longest that the model reads."""
+        """Return token ids (K, S), padded."""
         if new := [statement for statement in distinct if statement not in self._ids]:
             pad = self.tokenizer.pad
-            for statement, row in zip(new, self.tokenizer(new).tolist(), strict=True):
-                self._ids[statement] = [token for token in row if token != pad]
+            for statement, row in zip(new, self.tokenizer(new), strict=True):
+                self._ids[statement] = row[row != pad]
         rows = [self._ids[statement] for statement in distinct]
-        width = min(self.tokenizer.length, max(1, -(-max(map(len, rows), default=1) // 8)) * 8)
-        tokens = torch.full((len(rows), width), self.tokenizer.pad, dtype=torch.int64)
-        for number, row in enumerate(rows):
-            tokens[number, : len(row)] = torch.tensor(row)
-        return tokens
+        return torch.from_numpy(padded_for(self.tokenizer, rows)).long()

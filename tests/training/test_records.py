@@ -14,7 +14,7 @@ from cgdmer import paths
 from cgdmer.errors import DataError
 from cgdmer.models import tokens
 from cgdmer.shards import open_shards
-from cgdmer.training.records import Order, Records, mix_seed, prefetch, rounded_width, split_micro_batches
+from cgdmer.training.records import Order, Records, mix_seed, prefetch, split_micro_batches
 
 
 @limits(max_examples=60)
@@ -106,13 +106,6 @@ def test_seeds_differ_in_every_part():
     seeds = {mix_seed(seed, name, step) for seed in range(3) for name in ("a", "b") for step in range(50)}
     assert len(seeds) == 300
     assert all(0 <= seed < 2**63 for seed in seeds)
-
-
-@pytest.mark.parametrize(("longest", "eights", "powers"), [(0, 1, 16), (1, 8, 16), (16, 16, 16), (17, 24, 32),
-                                                           (33, 40, 64), (64, 64, 64), (120, 120, 128)])  # fmt: skip
-def test_reports_are_cut_to_eights_or_for_a_compiled_model_to_powers_of_two(longest, eights, powers):
-    assert rounded_width(longest, few_widths=False) == eights
-    assert rounded_width(longest, few_widths=True) == powers
 
 
 def test_few_widths_add_padding_and_nothing_else(tmp_path):
