@@ -121,12 +121,16 @@ def _log_second(source: str, used: Path, other: Path) -> None:
     log.warning("%s: %s is used, %s is not; corpora.%s.root chooses another", source, used, other, source)
 
 
+def versions(folder: Path) -> list[Path]:
+    """Return the folders in a folder that are named as a version, as mirrors have them, sorted."""
+    return sorted(child for child in folder.iterdir() if VERSION.fullmatch(child.name) and child.is_dir())
+
+
 def _version(source: str, folder: Path, recognises: Recognises | None) -> Path | None:
     """Return the folder of the only version that holds the corpus, or None if there is none; DataError if several."""
     if not folder.is_dir():
         return None
-    versions = sorted(child for child in folder.iterdir() if VERSION.fullmatch(child.name) and child.is_dir())
-    return _only(source, [path for path in versions if recognises is None or recognises(path, False)])
+    return _only(source, [path for path in versions(folder) if recognises is None or recognises(path, False)])
 
 
 def _collection(

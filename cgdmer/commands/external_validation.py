@@ -14,7 +14,7 @@ from importlib.metadata import version
 from pathlib import Path
 
 from cgdmer import environment, paths, settings, stage_code
-from cgdmer.archives.locate import VERSION
+from cgdmer.archives.locate import versions
 from cgdmer.commands import real_tasks
 from cgdmer.commands.encoder_choice import check_device
 from cgdmer.commands.real_methods import Method, open_methods, probe_files
@@ -59,7 +59,7 @@ def _below(holds: Callable[[Path], bool], root: Path) -> list[Path]:
 def _with_versions(folder: Path) -> list[Path]:
     """Return a folder and the folders of versions in it; none, with a warning, if it cannot be listed."""
     try:
-        return [folder, *sorted(path for path in folder.iterdir() if VERSION.fullmatch(path.name) and path.is_dir())]
+        return [folder, *versions(folder)]
     except OSError as error:
         log.warning("%s is not searched: %s", folder, error.strerror)
         return []

@@ -9,7 +9,7 @@ import polars as pl
 
 from cgdmer import datasets, preprocessing, settings, tables
 from cgdmer.archives import Archive, open_archive
-from cgdmer.archives.locate import VERSION
+from cgdmer.archives.locate import versions
 from cgdmer.archives.members import MEMBER_LIMIT
 from cgdmer.errors import DataError
 from cgdmer.external.external_set import REPEATED, ExternalSet, Labels, Origin
@@ -49,9 +49,8 @@ def copies(source: str, root: Path) -> list[Path]:
 
 def _check_versions(source: str, path: Path) -> None:
     """Raise DataError if a folder holds several versions of the corpus, as a mirror may."""
-    names = os.listdir(path) if path.is_dir() and os.access(path, os.R_OK | os.X_OK) else []
-    folders = [path / name for name in sorted(filter(VERSION.fullmatch, names))]
-    held = [folder for folder in folders if folder.is_dir() and datasets.recognises(source, folder)]
+    listed = path.is_dir() and os.access(path, os.R_OK | os.X_OK)
+    held = [folder for folder in (versions(path) if listed else []) if datasets.recognises(source, folder)]
     if len(held) > 1:
         raise DataError(
             f"several versions of {source}: {', '.join(map(str, held))}",
