@@ -79,7 +79,7 @@ def tokens_of(encoder: Encoder, signal: np.ndarray, valid: np.ndarray) -> list[n
 def _of_own(encoder: Pretrained, signal: np.ndarray, valid: np.ndarray) -> list[np.ndarray]:
     """Run the method's encoder, whose disentangler returns shared and specific features of every token.
 
-    One call encodes its batches side by side, so that they end in any order; each batch has a call of its own here.
+    One call encodes its batches side by side, and they may finish in any order, so each batch gets its own call here.
     """
     batch = batch_size(encoder.device)
     with torch.no_grad(), outputs(encoder.model.disentangler) as calls:

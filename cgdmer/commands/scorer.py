@@ -180,7 +180,7 @@ def _probes(choice: Choice, encoder: Pretrained) -> dict[Path, linear_probe_io.F
         raise ConfigError(f"two probes are for the task {max(tasks, key=tasks.count)}", allowed="one probe per task")
     if taken := [probe.name for probe in choice.own.probes.values() if probe.name in tasks]:
         raise ConfigError(
-            f"a probe of `cgdmer fit` is called {taken[0]}, as the task of another probe", allowed="one probe per name",
+            f"a probe of `cgdmer fit` has the name of another probe's task, {taken[0]}", allowed="one probe per name",
             fix=f"mv {taken[0]}{label_probe_io.SUFFIX} my{label_probe_io.SUFFIX}",
         )  # fmt: skip
     return probes

@@ -55,7 +55,7 @@ def _check_versions(source: str, path: Path) -> None:
         raise DataError(
             f"several versions of {source}: {', '.join(map(str, held))}",
             allowed="one",
-            fix="python -m cgdmer external-validation --root /folder/with/links to the copies to use",
+            fix="link the copies to use into a folder, then: python -m cgdmer external-validation --root FOLDER",
         )
 
 

@@ -63,7 +63,7 @@ class Outcome:
     may_pass: int = 0
     """Rejected recordings of which the cause may lie in this machine, such as a library that is not installed."""
     waiting: int = 0
-    """Recordings of earlier runs that were rejected for such a cause several times; another environment reads them.
+    """Recordings of earlier runs that were rejected for such a cause several times; another environment tries them.
 
     All that the store holds are counted, because unchanged objects of a bucket are not found again.
     """

@@ -15,7 +15,7 @@ PERCENTILES = (2.5, 97.5)
 def draws(n: int, replicates: int) -> np.ndarray:
     """Return how often each of n records occurs in each replicate: read-only float32 (n, replicates), columns sum to n.
 
-    The last two are kept, because all encoders, fractions and subsets of a task are compared on the same replicates.
+    The last two results are cached, because all encoders, fractions and subsets of a task share their replicates.
     """
     rng = np.random.default_rng(SEED)
     counts = np.empty((n, replicates), np.float32)

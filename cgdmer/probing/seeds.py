@@ -107,13 +107,16 @@ def difference(first: Trainings, second: Trainings) -> Difference:
 
 
 def paired_difference(first: Trainings, second: Trainings) -> Difference:
-    """Return the first method minus the second where row d of both had the same draw d of training records.
+    """Return the first method minus the second, where row d of both comes from the same draw of training records.
 
-    What a draw does to both methods cancels; the variance is that of the differences by draw.
+    What a draw does to both methods cancels out; the variance is that of the differences within draws.
     """
     _check_comparable(first, second)
     if first.count != second.count:
-        raise DataError(f"{first.count} and {second.count} draws", allowed="the same draws for both methods")
+        raise DataError(
+            f"the methods were trained on {first.count} and {second.count} draws of records",
+            allowed="the same draws for both methods",
+        )
     return _interval([(replace(first, points=first.points - second.points, drawn=first.drawn - second.drawn), 1.0)])
 
 

@@ -51,7 +51,7 @@ def test_labels_keep_the_order_of_the_table_whatever_their_names():
 def test_a_probe_that_is_called_like_a_scored_task_is_refused_and_replaces_no_column(capsys):
     shutil.copy("my.probe/layer.probe.safetensors", "x.probe.safetensors")  # its task is called `my`
     assert score("--probe", "x.probe.safetensors", "--probe", "my.probe") == 2
-    assert "a probe of `cgdmer fit` is called my, as the task of another probe" in capsys.readouterr().err
+    assert "a probe of `cgdmer fit` has the name of another probe's task, my" in capsys.readouterr().err
     assert not Path("out.csv").exists()
     shutil.move("my.probe", "own.probe")
     assert score("--probe", "x.probe.safetensors", "--probe", "own.probe", "--classes", "NORM") == 0
