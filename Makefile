@@ -37,8 +37,10 @@ external: .venv/installed ## evaluate on every set of real recordings, after mak
 
 encoder: .venv/installed ## train the encoder that the package ships, and package it; on two cores: make encoder CGDMER_DEVICES=2
 	python -m cgdmer train-encoder
+	python -m cgdmer --quiet profile probes
 	dvc repro shards@ptb_xl shards@cpsc2018 shards@csn
 	python -m cgdmer package
+	python -m cgdmer --quiet profile demo
 
 test: .venv/installed-dev ## run the tests
 	pytest -n auto --dist loadgroup

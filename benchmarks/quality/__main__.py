@@ -5,11 +5,12 @@ Run: CGDMER_DEVICES=2 python -m benchmarks.quality [--quick | --long] [--pretrai
      CGDMER_DEVICES=1 python -m benchmarks.quality --tremor paper paper_contrastive_only paper_no_disentanglement
 
 A VARIANT is `base`, the default, a name in benchmarks/quality/overlays, or a YAML file with settings over
-params/encoder.yaml. Each is pretrained several times; its macro AUROC on the demo's simulated tasks at 1, 10 and 100 %
-of the labels, on the real PTB-XL records at hand, and its change on disturbed records are compared with those of the
-first VARIANT. Intervals of differences contain records, label subsets and pretraining seeds. What is done is kept in
-.cgdmer/quality, and is done again if the code behind it has changed. With `--first-line`, pretraining reads only the
-line of each report that names the rhythm; with `--tremor`, every simulated record has tremor, in pretraining and tasks.
+params/encoder.yaml. Each is pretrained several times; its macro AUROC on the simulated tasks of params/probes.yaml at
+1, 10 and 100 % of the labels, on the real PTB-XL records at hand, and its change on disturbed records are compared with
+those of the first VARIANT. Intervals of differences contain records, label subsets and pretraining seeds. What is done
+is kept in .cgdmer/quality, and is done again if the code behind it has changed. With `--first-line`, pretraining reads
+only the line of each report that names the rhythm; with `--tremor`, every simulated record has tremor, in pretraining
+and tasks.
 """
 
 import argparse

@@ -1,4 +1,4 @@
-"""What encoders are scored on: the demo's simulated benchmark corpora, and the real recordings at hand."""
+"""What encoders are scored on: simulated benchmark corpora, larger than the demo's, and the real recordings at hand."""
 
 import logging
 from collections.abc import Sequence
@@ -16,6 +16,7 @@ from cgdmer.evaluation.robustness_features import Change
 from cgdmer.external import benchmarks
 from cgdmer.external.external_set import ExternalSet
 from cgdmer.files import exclusive_lock, work_key
+from cgdmer.settings import profiles
 from cgdmer.shards import Shards, open_shards
 
 REAL = "ptb_xl"
@@ -41,19 +42,19 @@ class Corpus:
 
 
 def simulated(work: Path) -> list[Corpus]:
-    """Return the benchmark corpora of the demo, simulated into `work` the first time; other processes wait for them."""
-    content = settings.read(Path("params/demo.yaml"))
+    """Return the benchmark corpora of params/probes.yaml, simulated into `work` once; other processes wait for them."""
+    content = profiles.read("probes")
     for corpus in content["corpora"].values():
         corpus["way"] = "simulate"
-    demo = settings.parse(content)
+    config = settings.parse(content)
     folder = (work / f"corpora-{work_key(content['corpora'], content['index'], content['signal'])}").absolute()
     folder.mkdir(parents=True, exist_ok=True)
     with exclusive_lock(folder / ".lock"), chdir(folder):
-        for source in demo.matrix.benchmarks:
+        for source in config.matrix.benchmarks:
             if not (paths.shards(source) / "manifest.json").is_file():
                 for stage in ("acquire", "index", "shards"):
-                    stages.call(stage, [source], demo)
-    return [opened(folder, source) for source in demo.matrix.benchmarks]
+                    stages.call(stage, [source], config)
+    return [opened(folder, source) for source in config.matrix.benchmarks]
 
 
 def opened(folder: Path, source: str) -> Corpus:

@@ -52,7 +52,7 @@ def package(model: Path, target: Path, params: Path = Path("params.yaml")) -> st
         raise ConfigError(
             f"the benchmark corpora of this project are {origin}: probes fitted on them carry what they hold",
             allowed=f"simulated {', '.join(packaged_probes.SOURCES)}",
-            fix=f"python -m cgdmer profile demo && dvc repro {shards}",
+            fix=f"python -m cgdmer profile probes && dvc repro {shards}",
         )
     corpora = {source: packaged_probes.open_corpus(source) for source in packaged_probes.SOURCES}
     target.parent.mkdir(parents=True, exist_ok=True)
@@ -128,7 +128,7 @@ def renew_references(folder: Path, params: Path = Path("params.yaml")) -> str:
             raise DataError(
                 f"{paths.shards(source)} holds other records than those on which the probes of {folder} were measured",
                 allowed=f"shards {stated.corpora[source].digest[:12]}",
-                fix=f"python -m cgdmer profile demo && dvc repro shards@{source}; or package the encoder again",
+                fix=f"python -m cgdmer profile probes && dvc repro shards@{source}; or package the encoder again",
             )
     for source, shards in terminal_bar(corpora.items(), unit="corpus", desc="scoring test records"):
         scores = packaged_probes.reference_scores(encoder, source, shards, probes, config.embed.batch)

@@ -1,5 +1,7 @@
 """The files of the shipped encoder: complete, small, pinned, and those that its card and probes speak of."""
 
+from pathlib import Path
+
 import numpy as np
 import pytest
 import torch
@@ -12,11 +14,13 @@ from cgdmer.errors import DataError
 from cgdmer.models import weights
 from cgdmer.probing import linear_probe_io
 from cgdmer.sharing import about, half
+from cgdmer.settings import read
 from cgdmer.signals import canonical
 from cgdmer.signals.leads import LEADS
 from cgdmer.simulator import draw_cases, simulate
 
 FOLDER = cgdmer_base.FOLDER
+PROFILE = Path(__file__).parents[2] / "params/probes.yaml"
 SHIPPED = (FOLDER / weights.CONFIG).is_file()
 needs_files = pytest.mark.skipif(not SHIPPED, reason="this checkout has no cgdmer/base yet: make encoder")
 TASKS = ("ptb_xl_super", "ptb_xl_sub", "ptb_xl_form", "ptb_xl_rhythm", "cpsc2018", "csn")
@@ -47,6 +51,12 @@ def test_every_task_has_a_probe_of_these_weights_and_a_number_on_the_card():
         probe.check_fits(encoder.digest, encoder.dims, "pooled")
         assert values[task] == cell.mean
         assert {layer.coef.dtype for layer in probe.layers.values()} == {np.dtype(np.float32)}
+
+
+@needs_files
+def test_the_probes_were_fitted_on_the_corpora_of_their_profile():
+    sizes = {source: corpus["records"] for source, corpus in read(PROFILE)["corpora"].items()}
+    assert {source: corpus.records for source, corpus in about.read(FOLDER).corpora.items()} == sizes
 
 
 @needs_files
