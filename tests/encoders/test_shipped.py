@@ -13,8 +13,8 @@ from cgdmer.encoders import cgdmer_base
 from cgdmer.errors import DataError
 from cgdmer.models import weights
 from cgdmer.probing import linear_probe_io
-from cgdmer.sharing import about, half
 from cgdmer.settings import read
+from cgdmer.sharing import about, half
 from cgdmer.signals import canonical
 from cgdmer.signals.leads import LEADS
 from cgdmer.simulator import draw_cases, simulate
