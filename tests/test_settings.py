@@ -218,6 +218,6 @@ def test_manual_states_type_limits_default_demo_value_and_stages():
     text = manual.write(ROOT)
     assert "| `heads` | integer, at least 1 | `4` | `2` |" in text
     assert "| `warmup` | number, at least 0, below 1 | `0.1` |" in text
-    assert "`4000` mimic_iv_ecg<br>`2000` ptb_xl" in text
+    assert "`4000` mimic_iv_ecg<br>`1200` ptb_xl" in text
     assert "DVC stages: `probe`, `robustness`, `measurements`." in text
     assert "| `temporal_masking` | Ablation:" in text
