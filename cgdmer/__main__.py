@@ -1,9 +1,10 @@
 """Run the command line as `python -m cgdmer`."""
 
 import gc
+import os
 import sys
 
-from cgdmer.cli import main
+from cgdmer.pipeline import ADDRESS
 
 OBJECTS = 50_000
 """New objects between two searches for garbage cycles. With Python's 700, imports of torch spend 0.1 s on them."""
@@ -11,6 +12,13 @@ OBJECTS = 50_000
 
 def run() -> int:
     """Run the command of this process, which ends with it, and return the exit code."""
+    if (address := os.environ.pop(ADDRESS, "")) and sys.argv[1:2] == ["run"]:
+        from cgdmer.pipeline import forking
+
+        if (code := forking.ask(address, sys.argv[1:])) is not None:
+            return code
+    from cgdmer.cli import main
+
     gc.set_threshold(OBJECTS)
     try:
         return main()

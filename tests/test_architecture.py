@@ -44,7 +44,7 @@ def test_no_module_imports_itself_through_others(package):
 BY_NAME = ("cgdmer.stages.", "cgdmer.encoders.", "cgdmer.datasets.", "cgdmer.demo_corpora.", "cgdmer.tracking.served_")
 """Modules that are loaded by their name, from dvc.yaml, params.yaml or a served model."""
 PROGRAMS = {
-    "cgdmer.__main__", "cgdmer.settings.manual", "cgdmer.tracking.follower",
+    "cgdmer.fork_server", "cgdmer.settings.manual", "cgdmer.tracking.follower",
     "flows.ablations", "flows.backup", "flows.daily", "flows.experiments", "flows.pipeline", "flows.serving",
 }  # fmt: skip
 """Modules that are called from outside: `python -m`, a fresh process, Prefect, or an import that a name decides."""

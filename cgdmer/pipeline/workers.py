@@ -7,11 +7,16 @@ then do not depend on the number of cores.
 import logging
 import os
 import signal
+import subprocess
 import sys
+import tempfile
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from multiprocessing import get_context
 from multiprocessing.connection import Connection, wait
+from pathlib import Path
+
+from cgdmer.pipeline import ADDRESS, forking
 
 GRACE = 60.0
 """Seconds that a stage has to save its work when it is stopped."""
@@ -97,7 +102,23 @@ def serve(connection: Connection, core: int) -> None:
 
     for name in CHATTY:
         logging.getLogger(name).setLevel(logging.WARNING)
-    with suppress(EOFError, KeyboardInterrupt, BrokenPipeError):
+    with _fork_server(), suppress(EOFError, KeyboardInterrupt, BrokenPipeError):
         while True:
             stage = connection.recv()
             connection.send(main(["--wait-for-lock", "repro", "--single-item", stage]))
+
+
+@contextmanager
+def _fork_server() -> Iterator[None]:
+    """Start the server that forks stage calls, for the commands that run in the block; it ends with this process."""
+    with tempfile.TemporaryDirectory(prefix="cgdmer-") as folder:
+        path = Path(folder) / "socket"
+        with forking.listen(path) as listener:
+            file = listener.fileno()
+            command = [sys.executable, "-m", "cgdmer.fork_server", str(file)]
+            server = subprocess.Popen(command, stdin=subprocess.PIPE, pass_fds=[file])
+        os.environ[ADDRESS] = str(path)
+        try:
+            yield
+        finally:
+            server.communicate()

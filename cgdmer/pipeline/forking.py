@@ -1,0 +1,124 @@
+"""A process that has imported most of what stages import, and that forks one process for each stage call.
+
+A process that imports torch takes two seconds to start, and the demo calls sixty stages. The command of a stage asks
+the server, if there is one, to run its call with its own files, folder and environment. Signals to the command reach
+the call, the command ends as the call does, and the call ends with the command or with the server, even by SIGKILL.
+"""
+
+import ctypes
+import json
+import os
+import select
+import signal
+import socket
+import sys
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
+from pathlib import Path
+from typing import Any
+
+TAKEN = b"T"
+"""What the server answers before it runs a call."""
+LIMIT = 1 << 17
+"""Bytes of the longest message: the words and the environment of a call."""
+PASSED_ON = (signal.SIGTERM, signal.SIGINT)
+PARENT_DEATH_SIGNAL = 1
+"""PR_SET_PDEATHSIG of linux/prctl.h."""
+
+
+def listen(path: Path) -> socket.socket:
+    """Open the socket of a server; calls wait there until `serve` answers them."""
+    listener = socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+    listener.bind(str(path))
+    listener.listen()
+    return listener
+
+
+def ask(address: str, words: Sequence[str]) -> int | None:
+    """Let the server at `address` run a command, and return its exit code; None if no server takes the call.
+
+    If a signal ends the call, it ends this process too.
+    """
+    call = {"words": [*words], "folder": os.getcwd(), "environment": dict(os.environ)}
+    message = json.dumps(call).encode()
+    with socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET) as connection:
+        try:
+            connection.connect(address)
+            if len(message) > LIMIT or not socket.send_fds(connection, [message], [0, 1, 2]) or not connection.recv(1):
+                return None
+        except OSError:
+            return None
+        for number in PASSED_ON:
+            signal.signal(number, lambda received, _: connection.send(bytes([received])))
+        code = int(_received(connection) or -signal.SIGKILL)
+    if code < 0:
+        if code != -signal.SIGKILL:  # which has no other action
+            signal.signal(-code, signal.SIG_DFL)
+        os.kill(os.getpid(), -code)
+    return code
+
+
+def serve(listener: socket.socket, run: Callable[[Sequence[str]], int]) -> int:
+    """Answer calls one after another until standard input ends, which its parent holds open.
+
+    Returns the exit code of this process: in a forked one, that of `run` with the words of the call.
+    """
+    before = {number: signal.signal(number, lambda *_: None) for number in PASSED_ON}
+    while listener.fileno() in _ready(listener.fileno(), 0):
+        connection, _ = listener.accept()
+        with connection:
+            message, files, _, _ = socket.recv_fds(connection, LIMIT, 3)
+            if not message:
+                continue
+            connection.send(TAKEN)
+            if not (process := os.fork()):
+                listener.close()
+                connection.close()
+                return run(_take_over(json.loads(message), files, before))
+            for file in files:
+                os.close(file)
+            with suppress(BrokenPipeError):
+                connection.send(str(_attend(process, connection)).encode())
+    return 0
+
+
+def _ready(*files: int) -> list[int]:
+    """Wait until some of the file descriptors can be read, and return those."""
+    return select.select(files, [], [])[0]
+
+
+def _received(connection: socket.socket) -> bytes:
+    """Return the next message, empty if the other end is gone."""
+    try:
+        return connection.recv(LIMIT)
+    except ConnectionResetError:
+        return b""
+
+
+def _take_over(call: dict[str, Any], files: Sequence[int], handlers: Mapping[signal.Signals, Any]) -> list[str]:
+    """Become the process of a call, and return its words."""
+    ctypes.CDLL(None).prctl(PARENT_DEATH_SIGNAL, signal.SIGKILL)
+    os.setpgid(0, 0)  # signals to the group reach the command, which passes them on
+    for number, handler in handlers.items():
+        signal.signal(number, handler)
+    for standard, file in enumerate(files):
+        os.dup2(file, standard)
+        os.close(file)
+    os.chdir(call["folder"])
+    os.environ.clear()
+    os.environ.update(call["environment"])
+    words: list[str] = call["words"]
+    sys.argv[1:] = words
+    return words
+
+
+def _attend(process: int, connection: socket.socket) -> int:
+    """Pass signals on until a forked process ends, and return its exit code; without the command, kill it."""
+    ended = os.pidfd_open(process)
+    while ended not in _ready(ended, connection.fileno()):
+        received = _received(connection)
+        os.kill(process, received[0] if received else signal.SIGKILL)
+        if not received:
+            break
+    os.close(ended)
+    return os.waitstatus_to_exitcode(os.waitpid(process, 0)[1])
