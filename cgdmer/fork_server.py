@@ -17,12 +17,12 @@ MODULES = ("cgdmer.settings", "cgdmer.distributed", "scipy.ndimage", "scipy.sign
 def serve(file: int) -> int:
     """Answer calls that arrive at the socket with this file descriptor; in a forked process, return its exit code.
 
-    It must have one thread, so OMP_NUM_THREADS must be 1: otherwise return 1, and commands run by themselves.
+    It must have one thread, so OMP_NUM_THREADS must be 1. Otherwise return 1, and commands run by themselves.
     """
     gc.set_threshold(OBJECTS)
     for name in MODULES:
         import_module(name)
-    if len(os.listdir("/proc/self/task")) > 1:
+    if len(os.listdir("/proc/self/task")) > 1 or not forking.supported():
         return 1
     gc.freeze()  # forked processes share the memory of what is imported, and end faster
     with socket.socket(fileno=file) as listener:

@@ -26,6 +26,15 @@ PARENT_DEATH_SIGNAL = 1
 """PR_SET_PDEATHSIG of linux/prctl.h."""
 
 
+def supported() -> bool:
+    """Return True if the kernel has what `serve` needs: Linux 5.3 or newer."""
+    try:
+        os.close(os.pidfd_open(os.getpid()))
+    except (AttributeError, OSError):
+        return False
+    return True
+
+
 def listen(path: Path) -> socket.socket:
     """Open the socket of a server; calls wait there until `serve` answers them."""
     listener = socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET)

@@ -24,6 +24,9 @@ CHATTY = ("dvc.dvcfile", "dvc.repo.scm_context")
 """Loggers that tell after every stage that dvc.lock has changed, and how to commit it."""
 
 
+log = logging.getLogger(__name__)
+
+
 class Worker:
     """A process on one core. It ends when this process closes the pipe or is killed."""
 
@@ -102,18 +105,24 @@ def serve(connection: Connection, core: int) -> None:
 
     for name in CHATTY:
         logging.getLogger(name).setLevel(logging.WARNING)
-    with _fork_server(), suppress(EOFError, KeyboardInterrupt, BrokenPipeError):
+    with fork_server(), suppress(EOFError, KeyboardInterrupt, BrokenPipeError):
         while True:
             stage = connection.recv()
             connection.send(main(["--wait-for-lock", "repro", "--single-item", stage]))
 
 
 @contextmanager
-def _fork_server() -> Iterator[None]:
+def fork_server() -> Iterator[None]:
     """Start the server that forks stage calls, for the commands that run in the block; it ends with this process."""
     with tempfile.TemporaryDirectory(prefix="cgdmer-") as folder:
         path = Path(folder) / "socket"
-        with forking.listen(path) as listener:
+        try:
+            listener = forking.listen(path)
+        except OSError as error:
+            log.info("commands of stages start by themselves: %s: %s", path, error)
+            yield
+            return
+        with listener:
             file = listener.fileno()
             command = [sys.executable, "-m", "cgdmer.fork_server", str(file)]
             server = subprocess.Popen(command, stdin=subprocess.PIPE, pass_fds=[file])

@@ -5,12 +5,13 @@ import os
 import signal
 import subprocess
 import sys
+import tempfile
 import time
 from pathlib import Path
 
 import pytest
 
-from cgdmer.pipeline import ADDRESS, forking
+from cgdmer.pipeline import ADDRESS, forking, workers
 
 ROOT = Path(__file__).parents[2]
 SERVER = """
@@ -173,3 +174,13 @@ def test_the_server_of_a_worker_runs_the_calls_of_its_commands(tmp_path):
     assert server.poll() is None, "it has more threads than one"
     server.communicate(timeout=20)
     assert server.returncode == 0
+
+
+def test_a_folder_whose_name_is_too_long_for_a_socket_leaves_commands_to_themselves(tmp_path, monkeypatch):
+    folder = tmp_path / ("long" * 30)
+    folder.mkdir()
+    monkeypatch.setattr(tempfile, "tempdir", str(folder))
+    monkeypatch.delenv(ADDRESS, raising=False)
+    with workers.fork_server():
+        assert ADDRESS not in os.environ
+    assert not list(folder.iterdir())
