@@ -36,10 +36,14 @@ def supported() -> bool:
 
 
 def listen(path: Path) -> socket.socket:
-    """Open the socket of a server; calls wait there until `serve` answers them."""
+    """Open the socket of a server, in which calls wait until `serve` answers them; OSError if `path` is too long."""
     listener = socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET)
-    listener.bind(str(path))
-    listener.listen()
+    try:
+        listener.bind(str(path))
+        listener.listen()
+    except OSError:
+        listener.close()
+        raise
     return listener
 
 
