@@ -4,7 +4,7 @@ import csv
 import json
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 from types import TracebackType
 from typing import Any, TextIO, TypeAlias
@@ -103,9 +103,13 @@ def workbook(path: Path, meta: dict[str, Any]) -> Iterator[Writer]:
 
 @contextmanager
 def folder(path: Path, meta: dict[str, Any]) -> Iterator[Writer]:
-    """Write the folder that `cgdmer.embeddings.read` reads: one array per representation, ids, and last `meta.json`."""
+    """Write the folder that `cgdmer.embeddings.read` reads: one array per representation, ids, and last `meta.json`.
+
+    After a failure, an empty folder goes.
+    """
     count, arrays = 0, {}
     with ExitStack() as stack:
+        stack.callback(_remove_if_empty, path)
         write_ids = stack.enter_context(parquet(path / embeddings.IDS, {}))
 
         def write(columns: Columns) -> None:
@@ -124,6 +128,11 @@ def folder(path: Path, meta: dict[str, Any]) -> Iterator[Writer]:
     files = {name: sha256(path / name) for name in names}
     content = {"meta": meta, "features": sorted(arrays), "records": count, "files": files}
     write_json(path / embeddings.META, with_digest(content))
+
+
+def _remove_if_empty(path: Path) -> None:
+    with suppress(OSError):
+        path.rmdir()
 
 
 @contextmanager

@@ -129,6 +129,12 @@ def test_nothing_is_written_where_everything_failed(tmp_path, capsys):
     assert "no recording was found in empty" in capsys.readouterr().err
 
 
+def test_an_empty_folder_is_not_left_where_everything_failed(tmp_path):
+    (tmp_path / "broken.edf").write_bytes(b"no EDF")
+    assert run("broken.edf", "-o", "features") == 3
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["broken.edf", "features.rejects.csv"]
+
+
 def test_it_stops_early_where_nothing_can_come_of_it(monkeypatch, capsys):
     from cgdmer.recordings import batches
 
