@@ -29,6 +29,8 @@ class Copy:
     """Bytes."""
     records: int = 0
     """Recordings of a local copy by its headers, or those to simulate; 0 where their number is not known."""
+    error: CgdmerError | None = None
+    """Why no copy can be used, or which one is not clear."""
 
 
 def find(chosen: Settings) -> dict[str, Copy]:
@@ -50,6 +52,8 @@ def findings(copies: dict[str, Copy]) -> Iterator[Finding]:
             yield Finding("note", f"{source}: {copy.records:,} simulated recordings, not real ones")
         elif copy.way == "download":
             yield Finding("note", f"{source}: will be downloaded from {datasets.module(source).URL}")
+        elif copy.error:
+            yield Finding("bad", copy.error.problem, copy.error.fix)
         elif environment.read().raw_root is None:
             error = not_found(source, datasets.module(source).ALIASES, None)
             yield Finding("bad", error.problem, error.fix)
@@ -71,8 +75,8 @@ def _look(source: str, corpus: Corpus) -> Copy:
         root = datasets.local_root(source, corpus)
         if root is not None:
             return _count(source, root)
-    except CgdmerError:
-        return Copy("missing")
+    except CgdmerError as error:
+        return Copy("missing", error=error)
     if corpus.way in ("simulate", "auto"):
         samples = round(corpus.seconds * SIMULATED_FS)
         return Copy("simulate", None, 1, corpus.records * LEADS * samples * BYTES_PER_SAMPLE, corpus.records)

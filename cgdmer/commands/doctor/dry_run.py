@@ -23,15 +23,16 @@ def dry_run(name: str) -> Iterator[Finding]:
     chosen = settings.parse(content)
     yield Finding("ok", f"profile {name}: the settings are right, and widths divide by heads")
     yield from (Finding("note", f"profile {name}: {line}") for line in edits)
+    refused = None
     try:
         adaptation = profile.adapt(chosen)
     except CgdmerError as error:
-        yield Finding("bad", error.problem, error.fix)
+        yield (refused := Finding("bad", error.problem, error.fix))
     else:
         yield from (Finding("note", line) for line in adaptation.lines)
         chosen = settings.parse(settings.merge(content, adaptation.values))
     found = corpora.find(chosen)
-    yield from corpora.findings(found)
+    yield from (one for one in corpora.findings(found) if one != refused)
     yield from published_files(chosen)
     yield from project.encoder_of(chosen.model)
     if not trial_step.has_encoder(chosen):

@@ -89,6 +89,19 @@ def test_a_copy_is_counted_and_a_missing_one_is_bad(profiles, states, monkeypatc
     assert fact.endswith("12 recordings")
 
 
+def test_several_copies_of_a_corpus_are_bad_and_told_once(profiles, states, monkeypatch, tmp_path):
+    (profiles / "small.yaml").write_text(TINY + "corpora:\n  mimic_iv_ecg: {way: local}\n  csn: {way: local}\n")
+    for source in ("mimic_iv_ecg", "csn"):
+        demo_corpora.write(source, tmp_path / f"{source}.zip", Corpus(records=8, seed=1))
+        for version in ("1.0.0", "1.0.1"):
+            shutil.unpack_archive(tmp_path / f"{source}.zip", tmp_path / "copies" / source / version)
+    monkeypatch.setenv("CGDMER_RAW_ROOT", str(tmp_path / "copies"))
+    for source in ("mimic_iv_ecg", "csn"):
+        told = [one for one in facts(states) if source in one[1]]
+        assert [state for state, _ in told] == ["bad"]
+        assert told[0][1].startswith(f"several local copies could be {source}: ")
+
+
 def test_a_corpus_that_must_be_a_copy_is_bad_without_a_raw_root(profiles, states):
     content = settings.merge(settings.read(profiles / "demo.yaml"), {"corpora": {"mimic_iv_ecg": {"way": "local"}}})
     found = corpora.find(settings.parse(content))
