@@ -58,6 +58,7 @@ def run(
     due = missing(wanted, now)
     log(f"{len(wanted) - len(due)} of {len(wanted)} runs are up to date")
     failed = start(due, log)
+    failed |= recover([one for one in missing(due, now) if one not in failed], log)
     reproduce(controls(), log)
     summarise(log)
     reproduce([], log)
@@ -73,6 +74,17 @@ def run(
 def missing(runs: Sequence[Run], now: study.State) -> list[Run]:
     """Return the runs without a current result."""
     return [(name, seed) for name, seed in runs if not study.is_current(name, seed, now)]
+
+
+def recover(lost: Sequence[Run], log: Log) -> Failures:
+    """Read results again that are missing although their runs succeeded, one at a time; return the errors.
+
+    When DVC starts an experiment, it puts changes of the workspace aside for a moment, so a result that another run
+    writes just then can be undone. Its experiment is there, so nothing is trained again.
+    """
+    for name, seed in lost:
+        log(f"{name} seed {seed}: the result was undone when DVC started another experiment; reading it again")
+    return failures(lost, [attempt(name, seed, log) for name, seed in lost])
 
 
 def repeat(wanted: Sequence[Run], now: study.State, log: Log, start: Start) -> list[Run]:

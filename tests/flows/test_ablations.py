@@ -142,6 +142,17 @@ def test_a_stale_run_is_run_again_and_a_lost_one_is_read_from_its_experiment(com
     assert len(runs()) == 8
 
 
+def test_a_result_that_dvc_undoes_meanwhile_is_read_from_its_experiment(commands, monkeypatch):
+    measure, lines, undone = ablations.measure, [], []
+    undo = lambda *run: undone or undone.append(study.seed_file(*run).unlink())  # noqa: E731
+    undoing = lambda name, seed, log: (measure(name, seed, log), undo(name, seed))  # noqa: E731
+
+    monkeypatch.setattr(ablations, "measure", undoing)
+    ablations.run(["random_masking"], lines.append)
+    told = [line for line in lines if "undone" in line]
+    assert (len(commands[2]()), study.seed_file("full", 8).exists(), len(told)) == (4, True, 1)
+
+
 @pytest.mark.parametrize("same", [True, False])
 def test_after_a_change_of_code_one_repeated_run_vouches_for_the_others_if_its_numbers_are_the_same(
     commands, monkeypatch, same
