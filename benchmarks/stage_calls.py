@@ -11,7 +11,6 @@ import subprocess
 import sys
 
 from benchmarks.measuring import machine, parser_of, timed
-from cgdmer.pipeline import ADDRESS
 from cgdmer.pipeline.workers import fork_server
 
 CALLS = (("finetune", "csn"), ("zero_shot", "csn"))
@@ -23,13 +22,14 @@ def main() -> None:
     repeats = options.parse_args().repeats
     os.sched_setaffinity(0, {min(os.sched_getaffinity(0))})
     os.environ["OMP_NUM_THREADS"] = "1"
-    alone = {name: value for name, value in os.environ.items() if name != ADDRESS}
+    ways = {"alone": dict(os.environ)}
     with fork_server():
+        ways["forked"] = dict(os.environ)
         for call in CALLS:
-            seconds = {"alone": [seconds_of(call, alone)], "forked": [seconds_of(call, dict(os.environ))]}
-            for _ in range(repeats):
-                seconds["alone"].append(seconds_of(call, alone))
-                seconds["forked"].append(seconds_of(call, dict(os.environ)))
+            seconds: dict[str, list[float]] = {name: [] for name in ways}
+            for _ in range(1 + repeats):
+                for name, environment in ways.items():
+                    seconds[name].append(seconds_of(call, environment))
             show(" ".join(call), {name: statistics.median(each[1:]) for name, each in seconds.items()})
 
 

@@ -79,11 +79,11 @@ def missing(runs: Sequence[Run], now: study.State) -> list[Run]:
 def recover(lost: Sequence[Run], log: Log) -> Failures:
     """Read results again that are missing although their runs succeeded, one at a time; return the errors.
 
-    When DVC starts an experiment, it puts changes of the workspace aside for a moment, so a result that another run
-    writes just then can be undone. Its experiment is there, so nothing is trained again.
+    When DVC starts an experiment, it stashes the changes in the workspace for a moment, and a result that another run
+    writes just then can be lost. Its experiment is there, so nothing is trained again.
     """
     for name, seed in lost:
-        log(f"{name} seed {seed}: the result was undone when DVC started another experiment; reading it again")
+        log(f"{name} seed {seed}: the run succeeded and its result is gone; reading it again from the experiment")
     return failures(lost, [attempt(name, seed, log) for name, seed in lost])
 
 

@@ -62,7 +62,7 @@ def ask(address: str, words: Sequence[str]) -> int | None:
         except OSError:
             return None
         for number in PASSED_ON:
-            signal.signal(number, lambda received, _: connection.send(bytes([received])))
+            signal.signal(number, lambda received, _: _send(connection, bytes([received])))
         code = int(_received(connection) or -signal.SIGKILL)
     if code < 0:
         if code != -signal.SIGKILL:  # which has no other action
@@ -81,23 +81,27 @@ def serve(listener: socket.socket, run: Callable[[Sequence[str]], int]) -> int:
         connection, _ = listener.accept()
         with connection:
             message, files, _, _ = socket.recv_fds(connection, LIMIT, 3)
-            if not message:
-                continue
-            connection.send(TAKEN)
-            if not (process := os.fork()):
-                listener.close()
-                connection.close()
-                return run(_take_over(json.loads(message), files, before))
+            if message:
+                _send(connection, TAKEN)
+                if not (process := os.fork()):
+                    listener.close()
+                    connection.close()
+                    return run(_take_over(json.loads(message), files, before))
+                _send(connection, str(_attend(process, connection)).encode())
             for file in files:
                 os.close(file)
-            with suppress(BrokenPipeError):
-                connection.send(str(_attend(process, connection)).encode())
     return 0
 
 
 def _ready(*files: int) -> list[int]:
     """Wait until some of the file descriptors can be read, and return those."""
     return select.select(files, [], [])[0]
+
+
+def _send(connection: socket.socket, message: bytes) -> None:
+    """Send a message, unless the other end is gone."""
+    with suppress(BrokenPipeError, ConnectionResetError):
+        connection.send(message)
 
 
 def _received(connection: socket.socket) -> bytes:

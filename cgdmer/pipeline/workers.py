@@ -22,8 +22,6 @@ GRACE = 60.0
 """Seconds that a stage has to save its work when it is stopped."""
 CHATTY = ("dvc.dvcfile", "dvc.repo.scm_context")
 """Loggers that tell after every stage that dvc.lock has changed, and how to commit it."""
-
-
 log = logging.getLogger(__name__)
 
 
@@ -130,4 +128,5 @@ def fork_server() -> Iterator[None]:
         try:
             yield
         finally:
+            del os.environ[ADDRESS]
             server.communicate()

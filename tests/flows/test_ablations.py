@@ -142,14 +142,14 @@ def test_a_stale_run_is_run_again_and_a_lost_one_is_read_from_its_experiment(com
     assert len(runs()) == 8
 
 
-def test_a_result_that_dvc_undoes_meanwhile_is_read_from_its_experiment(commands, monkeypatch):
+def test_a_result_that_is_lost_meanwhile_is_read_from_its_experiment(commands, monkeypatch):
     measure, lines, undone = ablations.measure, [], []
     undo = lambda *run: undone or undone.append(study.seed_file(*run).unlink())  # noqa: E731
     undoing = lambda name, seed, log: (measure(name, seed, log), undo(name, seed))  # noqa: E731
 
     monkeypatch.setattr(ablations, "measure", undoing)
     ablations.run(["random_masking"], lines.append)
-    told = [line for line in lines if "undone" in line]
+    told = [line for line in lines if "result is gone" in line]
     assert (len(commands[2]()), study.seed_file("full", 8).exists(), len(told)) == (4, True, 1)
 
 
