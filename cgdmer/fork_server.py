@@ -11,13 +11,14 @@ from cgdmer.cli import main
 from cgdmer.pipeline import forking
 
 MODULES = ("cgdmer.settings", "cgdmer.distributed", "scipy.ndimage", "scipy.signal")
-"""What takes long to import and starts no thread, unlike polars: a forked process has none of the threads."""
+"""Modules that are slow to import and start no thread. Polars starts some, and a forked process would lack them."""
 
 
 def serve(file: int) -> int:
     """Answer calls that arrive at the socket with this file descriptor; in a forked process, return its exit code.
 
-    It must have one thread, so OMP_NUM_THREADS must be 1. Otherwise return 1, and commands run by themselves.
+    Return 1, so that commands run their calls themselves, if libraries have started threads, which OMP_NUM_THREADS=1
+    prevents, or if the kernel is too old.
     """
     gc.set_threshold(OBJECTS)
     for name in MODULES:

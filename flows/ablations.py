@@ -83,7 +83,7 @@ def recover(lost: Sequence[Run], log: Log) -> Failures:
     writes just then can be lost. Its experiment is there, so nothing is trained again.
     """
     for name, seed in lost:
-        log(f"{name} seed {seed}: the run succeeded and its result is gone; reading it again from the experiment")
+        log(f"{name} seed {seed}: the run succeeded, but its result is missing; reading it again from the experiment")
     return failures(lost, [attempt(name, seed, log) for name, seed in lost])
 
 

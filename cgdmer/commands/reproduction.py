@@ -128,7 +128,7 @@ def tracked(changes: list[Change]) -> list[str]:
 def _why(changes: list[Change]) -> str:
     """Return why results of unchanged code differ from the committed ones."""
     if max((change.size for change in changes), default=0.0) < SHOWN:
-        return "they name the code, versions or times of this run; the numbers are the same"
+        return "the code, versions or times of a run are noted there; the numbers are the same"
     if max((change.size for change in changes if change.encoder != METHOD), default=0.0) > CONTROLS:
         return "the committed results are of other code or other library versions"
     return "this machine rounds differently from the one whose results are committed"

@@ -1,4 +1,4 @@
-"""A process that has imported most of what stages import, and that forks one process for each stage call.
+"""A server that has done the slow imports of the stages and forks a process for each stage call.
 
 A process that imports torch takes two seconds to start, and the demo calls sixty stages. The command of a stage asks
 the server, if there is one, to run its call with its own files, folder and environment. Signals to the command reach
@@ -20,7 +20,7 @@ from typing import Any
 TAKEN = b"T"
 """What the server answers before it runs a call."""
 LIMIT = 1 << 17
-"""Bytes of the longest message: the words and the environment of a call."""
+"""Bytes of the longest message: the arguments and the environment of a call."""
 PASSED_ON = (signal.SIGTERM, signal.SIGINT)
 PARENT_DEATH_SIGNAL = 1
 """PR_SET_PDEATHSIG of linux/prctl.h."""
@@ -47,12 +47,12 @@ def listen(path: Path) -> socket.socket:
     return listener
 
 
-def ask(address: str, words: Sequence[str]) -> int | None:
+def ask(address: str, arguments: Sequence[str]) -> int | None:
     """Let the server at `address` run a command, and return its exit code; None if no server takes the call.
 
     If a signal ends the call, it ends this process too.
     """
-    call = {"words": [*words], "folder": os.getcwd(), "environment": dict(os.environ)}
+    call = {"arguments": [*arguments], "folder": os.getcwd(), "environment": dict(os.environ)}
     message = json.dumps(call).encode()
     with socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET) as connection:
         try:
@@ -72,9 +72,9 @@ def ask(address: str, words: Sequence[str]) -> int | None:
 
 
 def serve(listener: socket.socket, run: Callable[[Sequence[str]], int]) -> int:
-    """Answer calls one after another until standard input ends, which its parent holds open.
+    """Answer calls one after another until the parent closes standard input.
 
-    Returns the exit code of this process: in a forked one, that of `run` with the words of the call.
+    Returns the exit code of this process: in a forked one, that of `run` with the arguments of the call.
     """
     before = {number: signal.signal(number, lambda *_: None) for number in PASSED_ON}
     while listener.fileno() in _ready(listener.fileno(), 0):
@@ -113,7 +113,7 @@ def _received(connection: socket.socket) -> bytes:
 
 
 def _take_over(call: dict[str, Any], files: Sequence[int], handlers: Mapping[signal.Signals, Any]) -> list[str]:
-    """Become the process of a call, and return its words."""
+    """Take the files, folder, environment and signal handlers of a call, and return its arguments."""
     ctypes.CDLL(None).prctl(PARENT_DEATH_SIGNAL, signal.SIGKILL)
     os.setpgid(0, 0)  # signals to the group reach the command, which passes them on
     for number, handler in handlers.items():
@@ -124,9 +124,9 @@ def _take_over(call: dict[str, Any], files: Sequence[int], handlers: Mapping[sig
     os.chdir(call["folder"])
     os.environ.clear()
     os.environ.update(call["environment"])
-    words: list[str] = call["words"]
-    sys.argv[1:] = words
-    return words
+    arguments: list[str] = call["arguments"]
+    sys.argv[1:] = arguments
+    return arguments
 
 
 def _attend(process: int, connection: socket.socket) -> int:

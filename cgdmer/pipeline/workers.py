@@ -117,7 +117,7 @@ def fork_server() -> Iterator[None]:
         try:
             listener = forking.listen(path)
         except OSError as error:
-            log.info("commands of stages start by themselves: %s: %s", path, error)
+            log.info("stage calls are not forked: %s: %s", path, error)
             yield
             return
         with listener:

@@ -90,7 +90,7 @@ def test_results_of_other_code_are_told_by_their_controls(checkout):
 
 def test_versions_alone_are_told_as_such(checkout):
     write_json(paths.METRICS, metrics() | {"versions": {"code": "b"}})
-    assert "they name the code, versions or times of this run" in reproduction.summary()
+    assert "the code, versions or times of a run are noted there" in reproduction.summary()
 
 
 def test_another_profile_or_no_checkout_is_not_compared(checkout, monkeypatch):

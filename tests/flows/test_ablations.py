@@ -149,7 +149,7 @@ def test_a_result_that_is_lost_meanwhile_is_read_from_its_experiment(commands, m
 
     monkeypatch.setattr(ablations, "measure", undoing)
     ablations.run(["random_masking"], lines.append)
-    told = [line for line in lines if "result is gone" in line]
+    told = [line for line in lines if "result is missing" in line]
     assert (len(commands[2]()), study.seed_file("full", 8).exists(), len(told)) == (4, True, 1)
 
 
