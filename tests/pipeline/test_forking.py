@@ -40,15 +40,17 @@ sys.exit(forking.serve(socket.socket(fileno=int(sys.argv[1])), run))
 CLIENT = "import os, sys; from cgdmer.pipeline import forking; sys.exit(forking.ask(sys.argv[1], sys.argv[2:]))"
 
 
-@pytest.fixture
-def server(tmp_path):
-    """A server whose socket is `tmp_path/socket`."""
+def listening(tmp_path: Path, *command: str, **variables: str) -> subprocess.Popen[bytes]:
+    """Start a Python process that is handed the socket `tmp_path/socket`, by the number of its file descriptor."""
     with forking.listen(tmp_path / "socket") as listener:
         file = listener.fileno()
-        environment = os.environ | {"PYTHONPATH": str(ROOT)}
-        process = subprocess.Popen(
-            [sys.executable, "-c", SERVER, str(file)], stdin=subprocess.PIPE, pass_fds=[file], env=environment
-        )
+        return subprocess.Popen([sys.executable, *command, str(file)], stdin=subprocess.PIPE, pass_fds=[file],
+                                env=os.environ | {"PYTHONPATH": str(ROOT)} | variables)  # fmt: skip
+
+
+@pytest.fixture
+def server(tmp_path):
+    process = listening(tmp_path, "-c", SERVER)
     yield process
     process.communicate(timeout=20)
 
@@ -133,11 +135,8 @@ def test_without_a_server_a_command_runs_by_itself(tmp_path):
 
 
 def test_a_server_that_ends_before_it_takes_a_call_leaves_the_command_to_itself(tmp_path):
-    script = "import socket, sys; from cgdmer.pipeline import forking; socket.socket(fileno=int(sys.argv[1])).accept()"
-    with forking.listen(tmp_path / "socket") as listener:
-        file = listener.fileno()
-        environment = os.environ | {"PYTHONPATH": str(ROOT)}
-        server = subprocess.Popen([sys.executable, "-c", script, str(file)], pass_fds=[file], env=environment)
+    script = "import socket, sys; socket.socket(fileno=int(sys.argv[1])).accept()"
+    server = listening(tmp_path, "-c", script)
     assert forking.ask(str(tmp_path / "socket"), ["run", "code"]) is None
     assert server.wait(20) == 0
 
@@ -161,13 +160,7 @@ def test_only_the_command_of_a_stage_asks_the_server(tmp_path, server):
 
 
 def test_the_server_of_a_worker_runs_the_calls_of_its_commands(tmp_path):
-    environment = os.environ | {"PYTHONPATH": str(ROOT), "OMP_NUM_THREADS": "1"}
-    with forking.listen(tmp_path / "socket") as listener:
-        file = listener.fileno()
-        server = subprocess.Popen(
-            [sys.executable, "-m", "cgdmer.fork_server", str(file)], stdin=subprocess.PIPE, pass_fds=[file],
-            env=environment,
-        )  # fmt: skip
+    server = listening(tmp_path, "-m", "cgdmer.fork_server", OMP_NUM_THREADS="1")
     done = command(tmp_path, "run", "nonsense")
     assert done.returncode == 2
     assert "params.yaml is missing" in done.stderr
