@@ -138,7 +138,8 @@ def test_a_server_that_ends_before_it_takes_a_call_leaves_the_command_to_itself(
     script = "import socket, sys; socket.socket(fileno=int(sys.argv[1])).accept()"
     server = listening(tmp_path, "-c", script)
     assert forking.ask(str(tmp_path / "socket"), ["run", "code"]) is None
-    assert server.wait(20) == 0
+    server.communicate(timeout=20)
+    assert server.returncode == 0
 
 
 def test_an_environment_that_is_too_long_for_a_message_is_left_to_the_command(tmp_path, server, monkeypatch):
