@@ -214,22 +214,25 @@ def test_other_pretrainings_are_told_with_what_they_cost():
     rows = [[one.strip() for one in row.split("|")[2:-1]] for row in table.splitlines()[2:]]
     assert rows == [[each(one["each"]), bounds(one["cgdmer-base"]), gap(one), *prompted(one["zero_shot"])]
                     for one in lines.values()]  # fmt: skip
-    assert {name for name, one in lines.items() if one["difference"][1] > 0} == set()
+    assert {name for name, one in lines.items() if one["difference"][1] > 0} == {
+        "ptb_xl_super", "ptb_xl_sub", "cpsc2018", "csn_exact",
+    }  # fmt: skip
     assert {name for name, one in lines.items() if one["difference"][2] < 0} == {"diagnosis"}
-    best = {name for name, one in lines.items() if one["each"][0] == max(one["each"])}
-    assert (len(best), "ptb_xl_super" in best, len(lines)) == (5, True, 9)
+    lucky = lines["ptb_xl_rhythm"]
+    assert min(lucky["each"][0] - other for other in lucky["each"][1:]) > 0.035
+    assert max(lucky["each"][1:]) < lucky["handcrafted"][0]
+    assert sorted(lines["ptb_xl_super"]["each"]).index(lines["ptb_xl_super"]["each"][0]) == 1
     text, supers = " ".join(README.split()), lines["ptb_xl_super"]["each"]
     prompts = {name: one["zero_shot"]["each"] for name, one in lines.items() if one["zero_shot"]}
-    assert [name for name, values in prompts.items() if values[0] == max(values)] == ["ptb_xl_rhythm"]
-    assert len(prompts) == 7
     told = "Zero-shot on Super, the three reach {:.3f}, {:.3f} and {:.3f}".format(*prompts["ptb_xl_super"])
     assert told in text
-    assert "on Super they reach {:.3f}, {:.3f} and {:.3f}".format(*supers) in text
+    assert "on Super the three reach {:.3f}, {:.3f} and {:.3f}".format(*supers) in text
     shipped = RealResult.from_json(committed("reports/real.json"))
     ours = [task.encoders["cgdmer_base"]["pooled"].mean for *_, task in real.tasks(shipped)]
     means = [sum(one["each"][number] for one in lines.values()) / len(lines) for number in range(3)]
-    told = "the mean over the nine tasks is {:.3f}, against {:.3f}, {:.3f} and {:.3f}"
-    assert told.format(sum(ours) / len(ours), *means) in text
+    assert abs(means[0] - sum(ours) / len(ours)) < 1e-6
+    assert "The means over the nine tasks are {:.3f}, {:.3f} and {:.3f}".format(*means) in text
+    assert "On Rhythm they reach {:.3f}, {:.3f} and {:.3f}".format(*lucky["each"]) in text
     assert f"is {gap(lines['ptb_xl_super'])} on Super and {gap(lines['diagnosis'])} on LUDB diagnosis" in text
 
 
