@@ -75,13 +75,23 @@ def _send(client: MlflowClient, run: str, events: list[Event]) -> None:
     """Send the points and params of the events, then each change of status in its order."""
     points = [(event, name, value) for event in events for name, value in event.get("metrics", {}).items()]
     metrics = [Metric(name, value, event["time"], event["step"]) for event, name, value in points]
-    params = [Param(name, value[:6000]) for event in events for name, value in event.get("params", {}).items()]
-    client.log_batch(run, metrics=metrics, params=params, synchronous=True)
+    client.log_batch(run, metrics=metrics, params=_new_params(client, run, events), synchronous=True)
     for event in events:
         if (status := event.get("status")) == "RUNNING":
             client.update_run(run, status=status)
         elif status:
             client.set_terminated(run, RunStatus.to_string(RunStatus.from_string(status)), event["time"])
+
+
+def _new_params(client: MlflowClient, run: str, events: list[Event]) -> list[Param]:
+    """Return the params of the events that the run has not, each once.
+
+    A training that ended before its first metric states its params again, and MLflow refuses a second value of one,
+    such as `train.accumulate` after memory ran out.
+    """
+    stated = {name: value for event in reversed(events) for name, value in event.get("params", {}).items()}
+    known = client.get_run(run).data.params if stated else {}
+    return [Param(name, value[:6000]) for name, value in stated.items() if name not in known]
 
 
 def attach(client: MlflowClient, run: str, parent: str) -> bool:

@@ -53,6 +53,19 @@ def test_status_and_params_follow_the_journal(here):
         assert server.connect().get_run(run).info.status == status
 
 
+@pytest.mark.parametrize("between", [True, False])
+def test_a_training_that_began_twice_before_its_first_metric_is_delivered(here, between):
+    path = here / "abc.jsonl"
+    for accumulate in ("1", "4"):
+        journal.append(path, {"params": {"train.lr": "0.1", "train.accumulate": accumulate}})
+        journal.append(path, {"status": "RUNNING"})
+        if between:
+            delivery.deliver(path)
+    run = delivery.deliver(write_curve(path, 3))
+    assert server.connect().get_run(run).data.params == {"train.lr": "0.1", "train.accumulate": "1"}
+    assert len(history(run)) == 3
+
+
 def test_another_server_and_a_deleted_run_get_the_whole_curve(here, monkeypatch):
     path = write_curve(here / "abc.jsonl", 30)
     first = delivery.deliver(path)
