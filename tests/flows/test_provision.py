@@ -1,7 +1,12 @@
 """What `make deploy` creates on a Prefect server, with a client that only notes the calls."""
 
 import asyncio
+import json
+import os
+import subprocess
+import sys
 from contextlib import asynccontextmanager, nullcontext
+from pathlib import Path
 from types import SimpleNamespace
 from unittest.mock import AsyncMock, MagicMock
 from uuid import uuid4
@@ -25,6 +30,17 @@ def client(monkeypatch):
     monkeypatch.setattr(provision, "get_client", get_client)
     monkeypatch.setattr(provision.notifications, "provide", AsyncMock())
     return client
+
+
+def test_a_worker_that_is_started_by_hand_in_a_clone_sends_heartbeats_in_time():
+    passed_on = "from prefect.settings import get_current_settings as current; import json"
+    passed_on += "; print(json.dumps(current().to_environment_variables(exclude_unset=True)))"
+    done = subprocess.run(
+        [sys.executable, "-c", passed_on], cwd=Path(provision.__file__).parents[1], text=True, capture_output=True,
+        env={name: value for name, value in os.environ.items() if not name.startswith("PREFECT_")}, check=True,
+    )  # fmt: skip
+    frequency = int(json.loads(done.stdout)["PREFECT_FLOWS_HEARTBEAT_FREQUENCY"])
+    assert 2 * frequency < provision.SILENCE.total_seconds()
 
 
 @pytest.mark.parametrize("gpus", [0, 1, 8])
