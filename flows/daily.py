@@ -13,7 +13,7 @@ from prefect.events import emit_event
 from pydantic import Field
 
 from cgdmer.operations import batch
-from flows import artifacts, dvc, notifications, run_names, tasks
+from flows import artifacts, dvc, notifications, provision, run_names, tasks
 from flows.output import outlive_reader
 
 Source = Annotated[str, Field(description="A folder, a zip, a recording, or s3://BUCKET/PREFIX.")]
@@ -63,6 +63,7 @@ def _request(
 
 def _run(request: batch.Request) -> dict[str, Any]:
     outlive_reader()
+    provision.crash_orphaned_tasks()  # one that was killed would keep the GPU for ever
     on_gpu = [tasks.GPU] if dvc.compute_slots() > 1 else []
     done = new_recordings.with_options(tags=on_gpu)(request)
     counts: dict[str, Any] = log_batch(request.kind, done)

@@ -14,7 +14,7 @@ from uuid import uuid4
 import pytest
 import torch
 
-from flows import provision, tasks
+from flows import daily, provision, tasks
 
 
 @pytest.fixture
@@ -81,3 +81,13 @@ def test_a_task_that_the_server_keeps_as_running_is_marked_once(monkeypatch):
     monkeypatch.setattr(provision, "get_client", lambda **_: nullcontext(client))
     assert provision.crash_orphaned_tasks() == 1
     assert client.set_task_run_state.call_count == 1
+
+
+def test_the_gpu_of_a_killed_run_is_freed_before_new_recordings_wait_for_it(monkeypatch):
+    steps = []
+    encode = SimpleNamespace(with_options=lambda **_: lambda _: steps.append("encoded"))
+    monkeypatch.setattr(provision, "crash_orphaned_tasks", lambda: steps.append("freed"))
+    monkeypatch.setattr(daily, "new_recordings", encode)
+    monkeypatch.setattr(daily, "log_batch", lambda *_: {})
+    daily._run(SimpleNamespace(kind="embed"))
+    assert steps == ["freed", "encoded"]
