@@ -24,6 +24,8 @@ from flows import shell
 
 DATABASES = (Path("mlflow.db"), paths.STATE / "prefect" / "prefect.db")
 FOLDERS = (Path("mlartifacts"), paths.STATE / "monitoring", paths.STATE / "inference")
+BESIDE = tuple(path.with_name(f"{path.name}-{end}") for path in DATABASES for end in ("wal", "shm", "journal"))
+"""Changes that a killed server left beside its database. SQLite would apply them to a restored one."""
 SUMS = "SHA256SUMS"
 ESCAPES = {"\\": r"\\", "\n": r"\n", "\r": r"\r"}
 """How `sha256sum` writes these characters of a file name; the line then begins with a backslash."""
@@ -120,7 +122,7 @@ def restore(source: Path) -> int:
     ConfigError if anything that it would replace exists; DataError if the backup is damaged or the disk is full, before
     the first file gets its name.
     """
-    if present := [str(path) for path in (*DATABASES, *FOLDERS) if path.exists()]:
+    if present := [str(path) for path in (*DATABASES, *BESIDE, *FOLDERS) if path.exists()]:
         raise ConfigError(f"{', '.join(present)} exist already", allowed="a project without them",
                           fix="make stop, then move them away")  # fmt: skip
     with tempfile.TemporaryDirectory(dir=".", prefix=".restore-") as scratch:

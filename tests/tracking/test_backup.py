@@ -3,9 +3,11 @@
 import errno
 import os
 import shutil
+import sqlite3
 import subprocess
+import sys
 import tarfile
-from contextlib import chdir
+from contextlib import chdir, closing
 from pathlib import Path
 
 import numpy as np
@@ -73,6 +75,27 @@ def test_nothing_is_replaced_by_a_backup_or_a_restore(project):
     assert Path("mlartifacts/1/model.bin").read_text() == "content"
     with pytest.raises(ConfigError, match="no mlflow"), chdir(project / "mlartifacts"):
         backup.create(Path("kept.tar"))
+
+
+@pytest.mark.parametrize("database", backup.DATABASES)
+def test_what_a_killed_server_left_beside_its_database_is_not_applied_to_a_restored_one(project, database):
+    database.parent.mkdir(parents=True, exist_ok=True)
+    write = "import os, sqlite3; file = sqlite3.connect({!r}); file.execute('PRAGMA journal_mode = WAL'); "
+    write += "file.execute('CREATE TABLE {}(x)'); file.commit(); os.kill(os.getpid(), 9)"
+    subprocess.run([sys.executable, "-c", write.format(str(database), "before")], check=False)
+    backup.create(Path("kept.tar"))
+    subprocess.run([sys.executable, "-c", write.format(str(database), "after")], check=False)
+    for path in (*backup.DATABASES, *backup.FOLDERS):
+        shutil.rmtree(path, ignore_errors=True)
+        path.unlink(missing_ok=True)
+    with pytest.raises(ConfigError, match=f"{database}-wal, {database}-shm exist already"):
+        backup.restore(Path("kept.tar"))
+    for end in ("wal", "shm"):
+        Path(f"{database}-{end}").unlink()
+    backup.restore(Path("kept.tar"))
+    with closing(sqlite3.connect(database)) as restored:
+        tables = {name for (name,) in restored.execute("SELECT name FROM sqlite_master")}
+    assert ("before" in tables, "after" in tables) == (True, False)
 
 
 def test_two_names_of_one_file_are_both_saved(project):
