@@ -7,7 +7,7 @@ import logging
 from pathlib import Path
 from typing import Annotated, Any
 
-from prefect import flow, get_run_logger, task
+from prefect import flow, get_run_logger, runtime, task
 from prefect.artifacts import create_markdown_artifact
 from prefect.events import emit_event
 from pydantic import Field
@@ -86,13 +86,18 @@ def log_batch(kind: str, done: batch.Outcome) -> dict[str, Any]:
     tags = {"kind": kind, "model": done.model.label, "model_version": done.model.version}
     run = operation_runs.record(
         operation_runs.INFERENCE, f"{kind} {done.written} recordings", tags, {**counts, "seconds": done.seconds},
-        texts={"rejects.json": operation_runs.counted(done.reasons)},
+        texts={"rejects.json": operation_runs.counted(done.reasons)}, key=_own_key(),
     )  # fmt: skip
     rows = "\n".join(f"| {name} | {count:,} |" for name, count in counts.items())
     text = f"By {done.model.label}, in `{done.folder}`\n\n| recordings | |\n|---|---:|\n{rows}\n"
     create_markdown_artifact(text, key=f"{kind}-new", description="What this run found and wrote")
     artifacts.mlflow_run(run)
     return counts | {"mlflow_run": run}
+
+
+def _own_key() -> str:
+    """Return what all tries of this task have in common; empty outside a run."""
+    return str(runtime.task_run.id or "")
 
 
 @flow(name="cgdmer", flow_run_name=run_names.of_this_run, persist_result=False)
@@ -132,7 +137,7 @@ def log_comparison(name: str, done: Any) -> dict[str, Any]:
             "drift": ", ".join(done.drifted)[:TAG]}  # fmt: skip
     run = operation_runs.record(
         operation_runs.MONITORING, f"{name} {done.when[:10]}", tags, done.metrics(),
-        texts={"rejects.json": operation_runs.counted(done.reasons)}, files=(done.page,),
+        texts={"rejects.json": operation_runs.counted(done.reasons)}, files=(done.page,), key=_own_key(),
     )  # fmt: skip
     create_markdown_artifact(f"{done}", key="monitor", description="Incoming recordings and the training data")
     artifacts.mlflow_run(run)

@@ -17,15 +17,20 @@ UNUSUAL = re.compile(r"[^\w\-. :/]")
 
 def record(
     experiment: str, name: str, tags: Mapping[str, str], metrics: Mapping[str, float], *,
-    texts: Mapping[str, Any] | None = None, files: tuple[Path, ...] = (),
+    texts: Mapping[str, Any] | None = None, files: tuple[Path, ...] = (), key: str = "",
 ) -> str:  # fmt: skip
     """Log a run and return its id; `texts` become JSON artifacts. Neither may name a recording or a folder.
 
-    Unavailable if the server does not answer.
+    A call that is tried again with its `key` replaces the run that a failed try left. Unavailable if the server does
+    not answer.
     """
     with server.explained():
         client = server.connect()
-        run = client.create_run(server.experiment(client, experiment), run_name=name, tags=dict(tags)).info.run_id
+        where = server.experiment(client, experiment)
+        for left in client.search_runs([where], f"tags.key = '{key}'") if key else ():
+            client.delete_run(left.info.run_id)
+        own = {**tags, "key": key} if key else dict(tags)
+        run = client.create_run(where, run_name=name, tags=own).info.run_id
         server.log_numbers(client, run, {UNUSUAL.sub("_", key): value for key, value in metrics.items()})
         for file, content in (texts or {}).items():
             client.log_text(run, json.dumps(content, indent=1, sort_keys=True), file)
