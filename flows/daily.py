@@ -114,6 +114,7 @@ def monitor(
     outlive_reader()
     metadata = from_options(fs, unit, ",".join(leads) if leads else None)
     done = comparison(Request(source, model, reference, metadata, hours, records, name=name))
+    _tell_drift(name, done)
     result: dict[str, Any] = log_comparison(name, done)
     return result
 
@@ -128,9 +129,16 @@ def comparison(request: Any) -> Any:
     return done
 
 
+def _tell_drift(name: str, done: Any) -> None:
+    """Send an event if there is drift; before MLflow is asked, which may not answer: objects are compared only once."""
+    if done.drifted:
+        resource = {"prefect.resource.id": f"cgdmer.monitor.{name}", "prefect.resource.name": name}
+        emit_event(notifications.DRIFT, resource, payload={"summary": str(done), "variables": done.drifted})
+
+
 @task(retries=3, task_run_name="log to MLflow", **tasks.RETRIES)
 def log_comparison(name: str, done: Any) -> dict[str, Any]:
-    """Log the differences and the page to MLflow, and send an event if there is drift."""
+    """Log the differences and the page to MLflow."""
     from cgdmer.tracking import operation_runs
 
     tags = {"kind": "monitor", "history": name, "model": done.model.label, "model_version": done.model.version,
@@ -141,7 +149,4 @@ def log_comparison(name: str, done: Any) -> dict[str, Any]:
     )  # fmt: skip
     create_markdown_artifact(f"{done}", key="monitor", description="Incoming recordings and the training data")
     artifacts.mlflow_run(run)
-    if done.drifted:
-        resource = {"prefect.resource.id": f"cgdmer.monitor.{name}", "prefect.resource.name": name}
-        emit_event(notifications.DRIFT, resource, payload={"summary": str(done), "variables": done.drifted})
     return {"drifted": done.drifted, "records": done.records, "rejected": done.rejected, "mlflow_run": run}

@@ -8,8 +8,9 @@ import pytest
 
 from cgdmer import paths, publishing, settings
 from cgdmer.commands import costs
+from cgdmer.errors import Unavailable
 from cgdmer.publishing.gate import Decision
-from flows import artifacts, dvc, notifications, quality_trend, remote, tasks
+from flows import artifacts, daily, dvc, notifications, quality_trend, remote, tasks
 
 
 @pytest.fixture
@@ -48,6 +49,23 @@ def test_a_refused_candidate_is_told(sent, monkeypatch, passed, asked, expected)
     recorded = tasks.publish.fn(promote=asked, checked=True)
     assert recorded.verdict == ("worse on csn" if asked else "")
     assert sent == [(notifications.REFUSED, "gate", "worse on csn")] * expected
+
+
+@pytest.mark.parametrize("drifted", [["heart_rate"], []])
+def test_drift_is_told_although_mlflow_does_not_answer(monkeypatch, drifted):
+    told = []
+
+    def no_answer(*_):
+        raise Unavailable("MLflow does not answer")
+
+    monkeypatch.setattr(daily, "comparison", lambda _: SimpleNamespace(drifted=drifted))
+    monkeypatch.setattr(daily, "log_comparison", no_answer)
+    monkeypatch.setattr(
+        daily, "emit_event", lambda event, resource, payload: told.append((event, payload["variables"]))
+    )
+    with pytest.raises(Unavailable):
+        daily.monitor.fn("s3://recordings/2026")
+    assert told == [(notifications.DRIFT, drifted)] * bool(drifted)
 
 
 def test_a_long_reason_is_cut(sent):
