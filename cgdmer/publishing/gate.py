@@ -18,7 +18,7 @@ from cgdmer import tables
 from cgdmer.errors import CgdmerError, DataError
 from cgdmer.probing import comparison
 from cgdmer.results import Interval
-from cgdmer.tracking import aliases, registry
+from cgdmer.tracking import aliases, registry, server
 
 ENCODER, REPRESENTATION, FRACTION = "cgdmer", "pooled", "1.0"
 """The numbers that are compared."""
@@ -59,11 +59,11 @@ def decide() -> Decision:
 
 def _move(candidate: aliases.Version, again: bool, facts: dict[str, Any]) -> str:
     """Move the aliases unless all of them are already where they belong; return what was moved."""
-    report, leading = (aliases.alias(registry.REPORT, which) for which in (registry.CANDIDATE, aliases.CHAMPION))
-    ours = report is not None and report.run_id == candidate.run_id
-    if again and (not ours or (leading is not None and report is not None and leading.version == report.version)):
+    report = registry.version_of(server.connect(), registry.REPORT, candidate.run_id)
+    leading = aliases.alias(registry.REPORT, aliases.CHAMPION)
+    if again and (report is None or (leading is not None and leading.version == report)):
         return ""
-    return ", ".join(f"{name} version {version}" for name, version in aliases.promote(facts).items())
+    return ", ".join(f"{name} version {version}" for name, version in aliases.promote(candidate, facts).items())
 
 
 def judge(candidate: aliases.Version, champion: aliases.Version | None) -> Decision:

@@ -13,7 +13,7 @@ from mlflow.tracking import MlflowClient
 
 from cgdmer.errors import DataError
 from cgdmer.tracking import server
-from cgdmer.tracking.registry import CANDIDATE, ECG, REPORT
+from cgdmer.tracking.registry import ECG, REPORT, version_of
 
 CHAMPION, FORMER, REFERENCE = "champion", "former-champion", "reference"
 """The version in use, the one before it, and the first one, which later candidates must not fall below."""
@@ -47,29 +47,26 @@ def run_tags(run: str) -> dict[str, str]:
     return dict(server.connect().get_run(run).data.tags)
 
 
-def promote(reason: Mapping[str, Any]) -> dict[str, str]:
-    """Make the candidates champions and the champions `former-champion`; return name to version.
+def promote(candidate: Version, reason: Mapping[str, Any]) -> dict[str, str]:
+    """Make a candidate champion and the champion `former-champion`; return name to version.
 
-    The first champion also becomes the `reference` and remains it.
-    The report encoder moves together with the ECG encoder of its run. Calling this again completes a promotion that
-    was interrupted.
+    The first champion also becomes the `reference` and remains it. The report encoder of the candidate's run moves with
+    it. The versions are those that the gate has judged, wherever the alias `candidate` is by now. Calling this again
+    completes a promotion that was interrupted.
     """
     client = server.connect()
-    ecg_candidate = alias(ECG, CANDIDATE)
-    if ecg_candidate is None:
-        raise DataError(f"{ECG} has no candidate", fix="python -m cgdmer publish")
     promoted = {}
-    for name in (ECG, REPORT):
-        candidate, champion = alias(name, CANDIDATE), alias(name, CHAMPION)
-        if candidate is None or candidate.run_id != ecg_candidate.run_id:
+    for name, version in ((ECG, candidate.version), (REPORT, version_of(client, REPORT, candidate.run_id))):
+        if version is None:
             continue
-        if champion is not None and champion.version != candidate.version:
+        champion = alias(name, CHAMPION)
+        if champion is not None and champion.version != version:
             client.set_registered_model_alias(name, FORMER, champion.version)
-        client.set_registered_model_alias(name, CHAMPION, candidate.version)
+        client.set_registered_model_alias(name, CHAMPION, version)
         if alias(name, REFERENCE) is None:
-            client.set_registered_model_alias(name, REFERENCE, (champion or candidate).version)
-        _note(client, name, candidate.version, "promotion", reason)
-        promoted[name] = str(candidate.version)
+            client.set_registered_model_alias(name, REFERENCE, champion.version if champion else version)
+        _note(client, name, version, "promotion", reason)
+        promoted[name] = version
     return promoted
 
 

@@ -61,7 +61,7 @@ def register(
     versions = {}
     for kind in (ECG, REPORT) if example.vectors is not None else (ECG,):
         name, alias = (SHIPPED[kind], SHIPPED_ALIAS) if shipped else (kind, CANDIDATE)
-        version = _version_of(client, name, run) or _log(run, kind, name, folder, example)
+        version = version_of(client, name, run) or _log(run, kind, name, folder, example)
         for key, value in tags.items():
             client.set_model_version_tag(name, version, key, value)
         client.update_registered_model(name, ABOUT[kind])
@@ -119,7 +119,8 @@ def _write_example(path: Path, example: Example) -> None:
         save_file({name: np.ascontiguousarray(value) for name, value in arrays.items()}, temporary)
 
 
-def _version_of(client: MlflowClient, name: str, run: str) -> str | None:
+def version_of(client: MlflowClient, name: str, run: str) -> str | None:
+    """Return the newest version of a model that a run registered, or None."""
     versions = client.search_model_versions(f"name = '{name}' and run_id = '{run}'")
     return str(max(int(version.version) for version in versions)) if versions else None
 

@@ -130,6 +130,20 @@ def test_going_back_is_not_undone_by_the_next_run(project):
         publishing.rollback()
 
 
+def test_a_candidate_that_arrives_while_the_gate_compares_is_not_promoted_unseen(project, monkeypatch):
+    publishing.promote()
+    judged, plain = candidate(perfect), gate.judge
+
+    def slow(*words):
+        decision = plain(*words)
+        candidate(hopeless)
+        return decision
+
+    monkeypatch.setattr(gate, "judge", slow)
+    assert publishing.decide().passed
+    assert champion() == judged
+
+
 @pytest.mark.parametrize("done", range(8))
 def test_a_rollback_cut_off_after_any_step_is_completed(project, monkeypatch, done):
     client, left = server.connect(), [done]
