@@ -73,24 +73,32 @@ def promote(candidate: Version, reason: Mapping[str, Any]) -> dict[str, str]:
 def rollback() -> dict[str, str]:
     """Make the former champions champions again and return name to version.
 
-    The version that loses the alias gets the tag `rolled_back`, so that the gate does not promote it again. Calling
-    this again completes a rollback that was interrupted: the former alias goes last.
+    The version that loses the alias gets the tag `rolled_back`, so that the gate does not promote it again. A report
+    encoder goes back only if it was promoted with the ECG encoder that goes back. Calling this again completes a
+    rollback that was interrupted: the ECG encoder goes last, and its former alias after all else.
     """
     client = server.connect()
+    leading = alias(ECG, CHAMPION)
     restored = {}
-    for name in (ECG, REPORT):
+    for name in (REPORT, ECG):
         former, champion = alias(name, FORMER), alias(name, CHAMPION)
         if former is None or champion is None:
             continue
-        if champion.version != former.version:  # equal where an earlier call was interrupted
-            client.set_model_version_tag(name, champion.version, ROLLED_BACK, f"{_now()} by {_who()}")
-            _note(client, name, former.version, "restored", {"instead_of": champion.version})
-            client.set_registered_model_alias(name, CHAMPION, former.version)
+        if champion.version != former.version and leading and champion.run_id == leading.run_id:
+            _go_back(client, name, champion, former)
+            champion = former
         client.delete_registered_model_alias(name, FORMER)
-        restored[name] = str(former.version)
+        if champion.version == former.version:  # moved now, or by an earlier call that was interrupted
+            restored[name] = former.version
     if not restored:
         raise DataError("there is no former champion to restore", fix="see the registry: mlflow ui")
-    return restored
+    return dict(sorted(restored.items()))
+
+
+def _go_back(client: MlflowClient, name: str, champion: Version, former: Version) -> None:
+    client.set_model_version_tag(name, champion.version, ROLLED_BACK, f"{_now()} by {_who()}")
+    _note(client, name, former.version, "restored", {"instead_of": champion.version})
+    client.set_registered_model_alias(name, CHAMPION, former.version)
 
 
 def _note(client: MlflowClient, name: str, version: str, event: str, facts: Mapping[str, Any]) -> None:

@@ -144,6 +144,21 @@ def test_a_candidate_that_arrives_while_the_gate_compares_is_not_promoted_unseen
     assert champion() == judged
 
 
+def test_going_back_takes_no_report_encoder_of_another_run(project):
+    client = server.connect()
+    publishing.promote()
+    candidate(perfect)
+    first, run = client.get_model_version(registry.REPORT, "1"), aliases.alias(registry.ECG, registry.CANDIDATE).run_id
+    client.create_model_version(registry.REPORT, first.source, run)
+    client.set_registered_model_alias(registry.REPORT, registry.CANDIDATE, "2")
+    publishing.promote()
+    candidate(perfect)  # trained without reports: it has no report encoder
+    publishing.promote()
+    publishing.rollback()
+    assert champion() == "2"
+    assert aliases.alias(registry.REPORT, aliases.CHAMPION).version == "2"
+
+
 @pytest.mark.parametrize("done", range(8))
 def test_a_rollback_cut_off_after_any_step_is_completed(project, monkeypatch, done):
     client, left = server.connect(), [done]
