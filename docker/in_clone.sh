@@ -22,6 +22,9 @@ mkdir -p "$CGDMER_PROJECT/.cgdmer"
     rmdir "$new"
   fi
   cd "$CGDMER_PROJECT"
+  # While an experiment starts, DVC keeps changes such as new results in a commit, and refuses one without an author.
+  git config user.name >/dev/null || git config user.name cgdmer
+  git config user.email >/dev/null || git config user.email cgdmer@localhost
   dvc remote add --quiet --local --force --default "$CGDMER_DVC_REMOTE" "$CGDMER_DVC_URL"
   if [ -n "${AWS_ENDPOINT_URL:-}" ]; then
     dvc remote modify --quiet --local "$CGDMER_DVC_REMOTE" endpointurl "$AWS_ENDPOINT_URL"

@@ -36,12 +36,12 @@ def commit(repository, name):
     return done.stdout.strip()
 
 
-def in_clone(tmp_path, repository, reference):
+def in_clone(tmp_path, repository, reference, words=("cat", "file")):
     variables = program(tmp_path / "bin", "dvc", "exit 0") | {
         "CGDMER_REPOSITORY": str(repository), "CGDMER_DVC_URL": "s3://dvc/cgdmer", "HOME": str(tmp_path),
         "CGDMER_PROJECT": str(tmp_path / "clone"), "CGDMER_REF": reference,
     }  # fmt: skip
-    words = [ROOT / "docker/in_clone.sh", "cat", "file"]
+    words = [ROOT / "docker/in_clone.sh", *words]
     return subprocess.run(words, capture_output=True, text=True, env=variables, check=False)
 
 
@@ -77,6 +77,15 @@ def test_a_start_that_was_killed_leaves_nothing_that_the_next_one_takes_for_a_cl
     (tmp_path / "bin/git").unlink()
     assert in_clone(tmp_path, repository, "v1").stdout == "first"
     assert not (tmp_path / "clone/.cgdmer/clone").exists()
+
+
+@pytest.mark.parametrize(("own", "name"), [(False, "cgdmer"), (True, "ann")])
+def test_dvc_can_keep_changes_of_a_clone_in_a_commit(tmp_path, repository, own, name):
+    if own:
+        (tmp_path / ".gitconfig").write_text("[user]\n\tname = ann\n\temail = ann@example.org\n")
+    for _ in range(2):
+        assert in_clone(tmp_path, repository, "main", ["git", "config", "user.name"]).stdout == f"{name}\n"
+    assert in_clone(tmp_path, repository, "main", ["git", "config", "user.email"]).stdout.startswith(f"{name}@")
 
 
 def test_two_starts_at_once_make_one_clone(tmp_path, repository):
