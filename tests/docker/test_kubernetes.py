@@ -54,6 +54,17 @@ def test_every_object_follows_the_schema_of_kubernetes_and_a_misspelt_key_would_
         kubernetes_validate.validate({**copy.deepcopy(one), "sepc": {}}, "1.37", strict=True)
 
 
+def test_pretraining_moves_to_the_gpus_after_all_deployments_were_registered():
+    page = (ROOT / "docs/many_machines.md").read_text()
+    steps = [
+        re.findall(r"\S+\.yaml|job/\S+", line) for line in page.splitlines() if line.startswith("kubectl -n cgdmer ")
+    ]
+    order = [Path(word).name for words in steps for word in words]
+    assert order.index("workers.yaml") < order.index("deploy") < order.index("gpu.yaml")
+    assert "--all" in " ".join(CONTAINERS["deploy"]["args"])
+    assert "--pool gpu" in " ".join(CONTAINERS["deploy-gpu"]["args"])
+
+
 @each
 def test_image_and_command_are_those_of_compose(name):
     container, service = CONTAINERS[name], COMPOSE[name]
