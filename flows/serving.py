@@ -15,7 +15,7 @@ from typing import Any
 import psutil
 
 from cgdmer.errors import ConfigError
-from cgdmer.files import read_json, write_json, write_text
+from cgdmer.files import exclusive_lock, read_json, write_json, write_text
 from cgdmer.tracking import relocation
 from flows import services, shell
 from flows.services import FOLDER, Service
@@ -190,6 +190,11 @@ def left_behind() -> list[psutil.Process]:
 
 def start() -> None:
     """Start the stack in the background and wait until it is healthy; ConfigError if it cannot start."""
+    with exclusive_lock(FOLDER / ".lock"):  # two starts at once would both find nothing running
+        _start()
+
+
+def _start() -> None:
     if running := alive():
         raise ConfigError(f"the stack is running already ({', '.join(running)})", fix="make stop")
     for name, port in services.ports().items():
@@ -197,7 +202,6 @@ def start() -> None:
             fix = f"make serve CGDMER_{name.upper()}_PORT={port + 10}"
             raise ConfigError(f"port {port} for {name} is taken", fix=fix)
     relocation.require_at_home()
-    FOLDER.mkdir(parents=True, exist_ok=True)
     READY.unlink(missing_ok=True)
     api = f"{services.urls()['prefect']}/api"
     write_text(FOLDER / "profiles.toml", f'active = "local"\n\n[profiles.local]\nPREFECT_API_URL = "{api}"\n')

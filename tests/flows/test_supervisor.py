@@ -3,12 +3,16 @@
 import json
 import subprocess
 import sys
+import threading
 import time
+from concurrent.futures import ThreadPoolExecutor
+from types import SimpleNamespace
 
 import psutil
 import pytest
+from support.server_process import free_port
 
-from flows import serving
+from flows import services, serving
 from flows.services import Service
 
 PARENT = "import subprocess, sys, time; subprocess.Popen(['sleep', '300']); print('ready', flush=True); time.sleep(300)"
@@ -29,6 +33,29 @@ def test_pauses_grow_while_a_service_ends_soon_after_its_start(monkeypatch):
     assert [supervisor.pause("mlflow") for _ in range(6)] == [5.0, 10.0, 20.0, 40.0, 60.0, 60.0]
     now[0] = 61.0
     assert supervisor.pause("mlflow") == serving.PAUSE
+
+
+def test_two_starts_at_once_make_one_stack(folder, monkeypatch):
+    started, own = [], psutil.Process()
+
+    def supervisor(*_, **__):
+        """Stand in for the supervisor, which writes these files once its imports are done."""
+
+        def come_up():
+            started.append(own.pid)
+            serving.write_json(serving.PROCESSES, {"supervisor": {"pid": own.pid, "created": own.create_time()}})
+            serving.READY.touch()
+
+        threading.Timer(0.5, come_up).start()
+        return SimpleNamespace(poll=lambda: None)
+
+    for name in services.PORTS:
+        monkeypatch.setenv(f"CGDMER_{name.upper()}_PORT", str(free_port()))
+    monkeypatch.setattr(serving.subprocess, "Popen", supervisor)
+    with ThreadPoolExecutor(2) as pool:
+        errors = [one.exception() for one in [pool.submit(serving.start), pool.submit(serving.start)]]
+    assert len(started) == 1
+    assert sorted(str(error)[:28] for error in errors) == ["None", "the stack is running already"]
 
 
 def with_child(folder):
