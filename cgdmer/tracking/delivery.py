@@ -2,7 +2,6 @@
 
 import fcntl
 import hashlib
-import json
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -14,6 +13,7 @@ from mlflow.tracking import MlflowClient
 
 from cgdmer.files import read_json, write_json
 from cgdmer.tracking import server
+from cgdmer.tracking.journal import parse
 
 BATCH = 500
 """Points sent in one request; MLflow accepts at most 1,000."""
@@ -32,7 +32,7 @@ def deliver(path: Path) -> str:
         progress = _read_progress(client, path)
         with path.open("rb") as stream:
             while lines := _complete_lines(stream, progress["offset"], BATCH):
-                _send(client, progress["run"], [json.loads(line) for line in lines])
+                _send(client, progress["run"], [parse(line) for line in lines])
                 progress["offset"] += sum(len(line) for line in lines)
                 write_json(_progress_file(path), progress)
     return str(progress["run"])
@@ -121,5 +121,5 @@ def _complete_lines(stream: IO[bytes], offset: int, limit: int) -> list[bytes]:
         if not line.endswith(b"\n"):
             break
         lines.append(line)
-        size += len(json.loads(line).get("metrics", ())) + 1
+        size += len(parse(line).get("metrics", ())) + 1
     return lines

@@ -6,7 +6,6 @@ does.
 """
 
 import contextlib
-import json
 import logging
 import os
 import signal
@@ -19,7 +18,7 @@ from typing import Any
 
 import psutil
 
-from cgdmer.tracking.journal import append
+from cgdmer.tracking.journal import append, parse
 
 PAUSE = 2.0
 """Seconds between two deliveries."""
@@ -67,9 +66,7 @@ def _has_final_status(path: Path) -> bool:
 
 def _events(path: Path) -> Iterator[dict[str, Any]]:
     """Yield the events of a journal, without a last line that is still being written."""
-    for line in path.read_text(encoding="utf-8").splitlines(keepends=True):
-        if line.endswith("\n"):
-            yield json.loads(line)
+    yield from map(parse, path.read_bytes().split(b"\n")[:-1])
 
 
 def _deliver(path: Path) -> None:

@@ -87,6 +87,15 @@ def append(path: Path, event: Mapping[str, Any]) -> None:
         os.close(descriptor)
 
 
+def parse(line: bytes) -> dict[str, Any]:
+    """Return the event of a line; an empty one for a line that a power failure or a full disk has damaged."""
+    try:
+        event = json.loads(line)
+    except ValueError:
+        return {}
+    return event if isinstance(event, dict) else {}
+
+
 def follow(path: Path) -> subprocess.Popen[bytes] | None:
     """Start the process that delivers the journal; it ends by itself when its standard input is closed."""
     command = [sys.executable, "-m", "cgdmer.tracking.follower", str(path)]
@@ -107,8 +116,7 @@ def _repair(path: Path) -> dict[str, int]:
     complete = content.rfind(b"\n") + 1
     if complete < len(content):
         os.truncate(path, complete)
-    for line in content[:complete].splitlines():
-        event = json.loads(line)
+    for event in map(parse, content[:complete].splitlines()):
         last |= {name: max(event["step"], last.get(name, -1)) for name in event.get("metrics", ())}
     return last
 

@@ -59,6 +59,19 @@ def test_a_resumed_training_repeats_no_step_and_mends_a_torn_line(here, alone):
     assert len([e for e in events(path) if "params" in e]) == 1
 
 
+@pytest.mark.parametrize("damage", [b"\0" * 40, b'{"step": 8, "metr{"step": 9, "time": 9}', b"[8]", b"\xff"])
+def test_a_damaged_line_costs_no_other_point_and_no_training(here, alone, damage):
+    path = here / "a.jsonl"
+    fill(path, range(1, 4))
+    with path.open("ab") as stream:
+        stream.write(damage + b"\n")
+    fill(path, range(3, 7))
+    assert follower.next_step(path) == 0
+    run = delivery.deliver(path)
+    points = server.connect().get_metric_history(run, "loss")
+    assert [point.step for point in points] == list(range(1, 7))
+
+
 @pytest.mark.parametrize(("error", "status"), [(Preempted("stopped"), "KILLED"), (ValueError("x"), "FAILED")])
 def test_the_end_of_a_training_is_told(here, alone, error, status):
     with pytest.raises(type(error)), journal.Journal(here / "a.jsonl", {}):
