@@ -77,6 +77,12 @@ def test_a_result_is_pushed_after_a_kill_between_its_stage_and_its_push(fake, mo
     assert remote.is_shared("index@csn")
 
 
+def test_two_flow_runs_in_one_clone_share_the_same_result(fake):
+    calls = fake(RAN.replace("echo", "rm .cgdmer/unshared/index@csn; echo"))  # the other one pushed it meanwhile
+    assert remote.reproduce("index@csn", lambda _: None) is True
+    assert words(calls)[-1] == "flows.remote shared index@csn"
+
+
 def test_what_had_not_changed_is_not_pushed(fake):
     calls = fake("")
     assert remote.reproduce("index@csn", lambda _: None) is False
