@@ -9,7 +9,7 @@ from cgdmer import costs, paths, tables
 from cgdmer.costs import Cost
 from cgdmer.encoders.pretrained import open_folder
 from cgdmer.errors import DataError
-from cgdmer.files import named, read_json, write_text
+from cgdmer.files import exclusive_lock, named, read_json, write_text
 from cgdmer.metrics_json import Metrics
 from cgdmer.models import weights
 from cgdmer.publishing import card, cost_page, findings, gate, lineage
@@ -41,8 +41,13 @@ def publish(
 
     `spent` is what the results cost. `label` says what is special about settings that are not those of the project;
     such a state is recorded, but its encoders are no candidates. DataError if results are missing or are not those of
-    dvc.lock; the latter is left out with `checked`, for a caller whom DVC has just told so.
+    dvc.lock; the latter is left out with `checked`, for a caller whom DVC has just told so. A second process waits.
     """
+    with exclusive_lock(FOLDER / ".lock"):  # one that records the same state would delete the run of the other
+        return _publish(settings, spent, checked=checked, label=label)
+
+
+def _publish(settings: Settings, spent: Sequence[Cost], *, checked: bool, label: str) -> Published:
     for path in (paths.METRICS, paths.MODEL / weights.WEIGHTS):
         if not path.is_file():
             raise DataError(f"{path} is missing: there is nothing to publish", fix="dvc checkout; or dvc repro")

@@ -1,14 +1,17 @@
 """Publishing for real: record and register, and what must never reach a server."""
 
 import shutil
+import time
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from threading import Event
 
 import mlflow
 import numpy as np
 import polars as pl
 import pytest
 from support import example_report
-from support.published_project import SECRETS, SETTINGS
+from support.published_project import SECRETS, SETTINGS, use_database
 
 import cgdmer
 from cgdmer import paths, publishing, tables
@@ -19,7 +22,7 @@ from cgdmer.metrics_json import Metrics
 from cgdmer.publishing import card, findings, groups
 from cgdmer.signals import LEADS, canonical
 from cgdmer.stages.pretrain import Sections
-from cgdmer.tracking import journal, registry, server, state
+from cgdmer.tracking import children, journal, registry, server, state
 from cgdmer.training.pretraining_set import key, open_pretraining_set
 
 pytestmark = [pytest.mark.xdist_group("mlflow"), pytest.mark.timeout(600)]
@@ -33,6 +36,29 @@ def test_publishing_again_changes_nothing(project):
     after = [(v.name, v.version, v.tags, v.aliases, v.description) for v in client.search_model_versions()]
     assert after == before
     assert len(client.search_runs([server.experiment(client)])) == counted
+
+
+def test_a_person_and_a_flow_that_publish_at_once_record_one_run(published, tmp_path, monkeypatch):
+    shutil.copytree(published[0], tmp_path, dirs_exist_ok=True)
+    monkeypatch.chdir(tmp_path)
+    use_database(monkeypatch, shutil.copy(published[0] / "mlflow.db", tmp_path / "copy.db"))
+    Path("dvc.lock").write_text("another state")
+    plain, begun = children.probes, Event()
+
+    def slow(*words):
+        begun.set()
+        time.sleep(1.0)
+        plain(*words)
+
+    def publish():
+        return publishing.publish(SETTINGS, checked=True, label="train.epochs=4").run
+
+    monkeypatch.setattr(children, "probes", slow)
+    with ThreadPoolExecutor(2) as pool:
+        flow = pool.submit(publish)
+        assert begun.wait(60)
+        assert pool.submit(publish).result() == flow.result()
+    assert server.connect().get_run(flow.result()).info.lifecycle_stage == "active"
 
 
 def test_the_live_run_of_the_training_is_found_by_the_key_of_the_stage(project, tmp_path, monkeypatch):
