@@ -127,6 +127,24 @@ def test_an_encoder_whose_weights_are_named_is_known(content):
     assert "small_cnn" in settings.parse(content).matrix.controls
 
 
+@pytest.mark.parametrize("lead", ["III", "aVR", "aVL", "aVF"])
+def test_a_lead_set_from_which_an_encoder_computes_nothing_is_refused_with_its_path(content, lead):
+    content["robustness"]["lead_sets"] = [["I"], [lead]]
+    with pytest.raises(ConfigError, match=rf"'robustness\.lead_sets' holds {lead} alone, from which cgdmer can"):
+        settings.parse(content)
+    content["matrix"]["robustness"] = ["handcrafted"]
+    settings.parse(content)
+    content["matrix"]["robustness"] = ["cgdmer"]
+    settings.parse(settings.merge(content, {"model": {"leads": "all"}}))
+
+
+@pytest.mark.parametrize("leads", [[], ["I", "I"]])
+def test_a_lead_set_of_no_lead_or_with_one_twice_is_refused_with_its_path(content, leads):
+    content["robustness"]["lead_sets"] = [["I"], leads]
+    with pytest.raises(ConfigError, match=r"'robustness\.lead_sets' = .* different leads"):
+        settings.parse(content)
+
+
 @pytest.mark.parametrize(
     ("key", "value", "allowed"),
     [

@@ -80,6 +80,8 @@ __all__ = [
 MAX_BYTES = 1 << 16
 """Bytes of the largest settings file; parsing it takes a few seconds."""
 MAX_ERRORS = 20
+DEPENDENT = ("III", "aVR", "aVL", "aVF")
+"""Leads that are no tokens where `model.leads` is `independent`; any two limb leads give I and II, one does not."""
 
 
 class Matrix(Section):
@@ -159,6 +161,7 @@ def parse(content: dict[str, Any], name: str = "params.yaml") -> Settings:
         explained = [_explain(name, item) for item in error.errors()[:MAX_ERRORS]]
         raise ConfigError("\n".join(explained), fix=f"edit {name}") from error
     _check_encoders(chosen, name)
+    _check_lead_sets(chosen, name)
     return chosen
 
 
@@ -172,6 +175,20 @@ def _check_encoders(chosen: Settings, name: str) -> None:
             "\n".join(f"{name}: {one}" for one in wrong[:MAX_ERRORS]),
             allowed=", ".join(encoder_names.names()),
             fix=f"edit {name}",
+        )
+
+
+def _check_lead_sets(chosen: Settings, name: str) -> None:
+    """Raise ConfigError for a set of one lead that gives an encoder of the independent leads no token."""
+    of_model = {"cgdmer", "random"} if chosen.model.leads == "independent" else set()
+    independent = (of_model | {"cgdmer_base"}).intersection(chosen.matrix.robustness)
+    lone = [leads[0] for leads in chosen.robustness.lead_sets if len(leads) == 1 and leads[0] in DEPENDENT]
+    if independent and lone:
+        raise ConfigError(
+            f"{name}: 'robustness.lead_sets' holds {lone[0]} alone, from which {' and '.join(sorted(independent))} can "
+            "compute nothing",
+            allowed="I, II, a chest lead, or any two limb leads",
+            fix=f"edit robustness.lead_sets in {name}",
         )
 
 

@@ -2,7 +2,7 @@
 
 from typing import Annotated, Any, Literal
 
-from pydantic import Field, model_validator
+from pydantic import Field, field_validator, model_validator
 
 from cgdmer.settings.base import Examples, Section
 
@@ -121,6 +121,15 @@ class Robustness(Section):
     """Disturbances, applied one at a time to test records. The probe is trained on undisturbed records."""
     seed: int = Field(default=0, ge=0)
     """Seed of the noise and of the choice of missing leads."""
+
+    @field_validator("lead_sets")
+    @classmethod
+    def of_different_leads(cls, lead_sets: list[list[Lead]]) -> list[list[Lead]]:
+        """Require at least one lead in each set, and no lead twice."""
+        for leads in lead_sets:
+            if not leads or len(set(leads)) < len(leads):
+                raise ValueError(f"expected different leads in each set, at least one, not {leads}")
+        return lead_sets
 
 
 class ZeroShot(Section):
