@@ -62,15 +62,20 @@ def read(path: Path, names: ColumnNames) -> LabelTable:
         columns = _csv(path) if path.suffix.lower() == ".csv" else _parquet(path)
     except (OSError, ValueError, csv.Error, MemoryError) as error:
         reason = getattr(error, "strerror", None) or str(error)
+        other_encoding = isinstance(error, UnicodeError)
         raise DataError(
             f"{shown} cannot be read as a table of labels: {printable(reason)[:120]}",
-            allowed=f"CSV in UTF-8, or Parquet, at most {MAX_BYTES:,} bytes", fix="check the path and its content",
-        ) from error  # fmt: skip
+            allowed=f"CSV in UTF-8, or Parquet, at most {MAX_BYTES:,} bytes",
+            fix="save it in UTF-8, in Excel as 'CSV UTF-8'" if other_encoding else "check the path and its content",
+        ) from error
     return _labels(shown, columns, names)
 
 
 def _csv(path: Path) -> dict[str, list[str]]:
-    """Return the columns of a CSV; commas, semicolons or tabs, whichever its first line has most of, divide cells."""
+    """Return the columns of a CSV; commas, semicolons or tabs, whichever its first line has most of, divide cells.
+
+    Rows and nameless columns of empty cells, which spreadsheets write beside a table, are left out.
+    """
     text = path.read_bytes().decode("utf-8-sig")
     first = text.partition("\n")[0]
     delimiter = max((",", ";", "\t"), key=first.count)
@@ -78,10 +83,13 @@ def _csv(path: Path) -> dict[str, list[str]]:
     header = [cell.strip() for cell in next(lines, [])]
     rows = []
     for cells in lines:
-        if cells and len(cells) != len(header):
+        if not any(cell.strip() for cell in cells):
+            continue
+        if len(cells) != len(header):
             raise ValueError(f"line {lines.line_num} has {len(cells)} cells, the first line {len(header)}")
-        rows += [cells] if cells else []
-    return _named(header, [[row[column] for row in rows] for column in range(len(header))])
+        rows.append(cells)
+    used = [number for number, name in enumerate(header) if name or any(row[number].strip() for row in rows)]
+    return _named([header[number] for number in used], [[row[number] for row in rows] for number in used])
 
 
 def _parquet(path: Path) -> dict[str, list[str]]:

@@ -37,6 +37,8 @@ def test_yes_no_and_unknown(tmp_path):
         PLAIN.replace(",", "\t"),
         PLAIN.replace(",", " , "),
         PLAIN + "\n\n",
+        PLAIN + ",,\n,,\n , ,\n",
+        PLAIN.replace("\n", ",,\n"),
         '"recording","patient","af"\n"a.hea","p1","1"\n"b.hea","p1","0"\n"c.hea","",""\n',
         PLAIN.replace(",1\n", ",Yes\n").replace(",0\n", ",NO\n"),
         PLAIN.replace(",1\n", ",TRUE\n").replace(",0\n", ",False\n"),
@@ -47,6 +49,18 @@ def test_what_spreadsheets_write_is_the_same_table(tmp_path, content):
     table = read(tmp_path, content)
     assert (table.recordings, table.patients) == (["a.hea", "b.hea", "c.hea"], ["p1", "p1", ""])
     np.testing.assert_array_equal(table.labels["af"], [1, 0, np.nan])
+
+
+def test_a_nameless_column_with_cells_is_an_error(tmp_path):
+    with pytest.raises(DataError, match="column 4 has no name"):
+        read(tmp_path, PLAIN.replace("\n", ",\n").replace("p1,1,", "p1,1,1"))
+
+
+@pytest.mark.parametrize("encoding", ["cp1252", "utf-16"])
+def test_another_encoding_is_an_error_that_names_the_one_to_choose(tmp_path, encoding):
+    with pytest.raises(DataError) as error:
+        read(tmp_path, PLAIN.replace("af", "für").encode(encoding))
+    assert error.value.fix == "save it in UTF-8, in Excel as 'CSV UTF-8'"
 
 
 @pytest.mark.parametrize("cells", [[True, False, None], [1, 0, None], [1.0, 0.0, float("nan")], ["yes", "no", None]])
