@@ -57,6 +57,7 @@ def read_csv(data: bytes, name: str, metadata: ArrayMetadata) -> Record:
     if metadata.leads is not None and list(map(canonical_lead, metadata.leads)) != list(map(canonical_lead, named)):
         raise RecordError(f"{name} names the leads {', '.join(named)}, but {', '.join(metadata.leads)} are stated")
     fs, factor, leads = require_all(ArrayMetadata(leads=named).or_default(metadata), name)
+    _check_width(lines[1:], separator, len(cells), name)
     return Record(_millivolt(_table(lines[1:], separator, columns, name).T, factor), fs, leads, [])
 
 
@@ -74,6 +75,16 @@ def _lead_columns(cells: list[str], name: str) -> tuple[list[int], tuple[str, ..
     return columns, tuple(cells[column] for column in columns)
 
 
+def _check_width(lines: list[str], separator: str, columns: int, name: str) -> None:
+    """Raise RecordError for a row with more cells than the header row: its leads would be those of other columns."""
+    for number, line in enumerate(lines, start=2):
+        if line.count(separator) >= columns and any(cell.strip() for cell in line.split(separator)[columns:]):
+            raise RecordError(
+                f"{name}: line {number} has {line.count(separator) + 1} cells, the header row {columns}",
+                allowed="a name for each column, and numbers with a decimal point",
+            )
+
+
 def _table(lines: list[str], separator: str, columns: list[int] | None, name: str) -> np.ndarray:
     if not lines:
         raise RecordError(f"{name} holds no sample")
@@ -83,9 +94,8 @@ def _table(lines: list[str], separator: str, columns: list[int] | None, name: st
             return np.loadtxt(rows, delimiter=separator, usecols=columns, ndmin=2, comments=None, quotechar='"')
         except ValueError as error:
             reason = error
-    raise RecordError(
-        f"{name} is not a table of numbers: {str(reason)[:MAX_CELL]}", allowed="numbers with a decimal point"
-    ) from reason
+    what = str(reason).partition(" at row")[0][:MAX_CELL]
+    raise RecordError(f"{name} is not a table of numbers: {what}", allowed="numbers with a decimal point") from reason
 
 
 def _filled(lines: list[str], separator: str, name: str) -> Iterator[str]:

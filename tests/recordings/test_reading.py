@@ -116,6 +116,21 @@ def test_a_table_of_empty_cells_has_no_more_cells_than_one_of_numbers(monkeypatc
             read_csv(text.encode(), "a.csv", ArrayMetadata(500.0, "mV", ("I", "II")))
 
 
+@pytest.mark.parametrize("row", ["0.1,0.2,0.3", "0,1,0,2", '1,0.1,"0.2"'])
+def test_a_row_with_more_cells_than_the_header_is_refused(row):
+    stated = ArrayMetadata(500.0, "mV")
+    with pytest.raises(RecordError, match=r"line 3 has [34] cells, the header row 2"):
+        read_csv(f"I,II\n0.1,0.2\n{row}\n".encode(), "a.csv", stated)
+    assert read_csv(b"I,II\n0.1,0.2,\n0.3,0.4, ,\n", "a.csv", stated).signal.shape == (2, 2)
+
+
+def test_a_decimal_comma_is_named_in_full():
+    with pytest.raises(RecordError) as error:
+        read_csv(b"I;II\n0,25;0,5\n", "a.csv", ArrayMetadata(500.0, "mV"))
+    assert error.value.problem.endswith("could not convert string '0,25' to float64")
+    assert error.value.allowed == "numbers with a decimal point"
+
+
 @pytest.mark.parametrize(
     ("text", "reason"),
     [
