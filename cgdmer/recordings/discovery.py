@@ -158,8 +158,10 @@ def _single_file(path: str) -> RecordingPath | Rejected:
         header = _header_of(stem, os.path.isfile)
     if header is not None:
         path = header
+    elif not os.path.lexists(path):
+        return Rejected(printable(path), "missing")
     elif suffix.lower() not in SUFFIXES:
-        return Rejected(printable(path), "missing" if not os.path.lexists(path) else _unknown_suffix(suffix))
+        return Rejected(printable(path), _unknown_suffix(suffix))
     root, member = os.path.split(os.path.realpath(path))
     return RecordingPath(printable(path), root, member)
 

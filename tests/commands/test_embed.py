@@ -107,7 +107,7 @@ def test_unreadable_ones_are_listed_and_the_rest_is_written(tmp_path):
     assert [row["path"] for row in rows] == [str(files[1]), str(tmp_path / 'a "quoted",\nname.hea'), "gone.hea"]
     assert [row["reason"].split(" (")[0] for row in rows[1:]] == [
         "record line 'nonsense' has no count of leads",
-        "is missing",
+        "missing",
     ]
     assert "of the 2,500 samples its header states" in rows[0]["reason"]
     (tmp_path / "in" / "r1.dat").unlink()

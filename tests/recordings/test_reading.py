@@ -269,3 +269,10 @@ def test_real_records_of_both_matlab_forms_are_read(real):
     challenge = sorted((real / "csn").rglob("*.mat"))[0]
     assert read_file(struct).fs == 500.0
     assert np.array_equal(read_file(challenge).signal, read_file(challenge.with_suffix(".hea")).signal)
+
+
+@pytest.mark.parametrize("name", ["gone.hea", "gone.edf", "gone", "gone.dat"])
+def test_a_missing_file_is_a_path_to_check_and_no_copy_of_a_corpus_to_complete(name, tmp_path):
+    with pytest.raises(RecordError, match="missing") as error:
+        read_file(tmp_path / name)
+    assert error.value.fix.startswith("check the path")
