@@ -1,5 +1,6 @@
 """Recordings below an S3 prefix: those that are new or changed are downloaded, and deleted once they are done."""
 
+import hashlib
 import logging
 import os
 import shutil
@@ -55,14 +56,16 @@ def downloaded(address: str, folder: Path, again: Collection[str] = ()) -> Itera
 
     Those named in `again` are downloaded too, although they did not change. Objects whose names differ only in the
     suffix are downloaded together, because a header and its signals belong together. When the block ends, the objects
-    count as done, by their names and tags in `folder/objects.json`, and the downloads are deleted; so the block has to
-    include whatever is done with them. A block that fails leaves its downloads, and the next one gets the same objects
-    again. ConfigError for a malformed address; Unavailable if the store does not answer.
+    count as done, by their names and tags in `objects.json`, and the downloads are deleted; so the block has to include
+    whatever is done with them. A block that fails leaves its downloads, and the next one gets the same objects again.
+    Both are in a folder per address below `folder`. ConfigError for a malformed address; Unavailable if the store does
+    not answer.
     """
     name, _, prefix = address.removeprefix(SCHEME).partition("/")
     if not name:
         raise ConfigError(f"source {address}", allowed="s3://BUCKET/PREFIX", fix="-p source=s3://recordings/2026")
-    record, local = folder / "objects.json", folder / "download"
+    own = folder / hashlib.sha256(address.encode()).hexdigest()[:12]
+    record, local = own / "objects.json", own / "download"
     done: dict[str, str] = read_json(record) if record.exists() else {}
     with _explained(address):
         client = _client()

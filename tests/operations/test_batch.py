@@ -195,7 +195,25 @@ def test_a_bucket_is_read_once_and_then_only_where_it_changed(source, store, mon
         store.upload_file(str(source / "new" / name), "ecg", f"ward/new/{name}")
     assert counts(batch.run(bucket_request))[2] == 1
     assert sorted(downloads) == ["new/r5.dat", "new/rec.hea"]
-    assert not (first.folder / "bucket/download").exists()
+    assert not list(first.folder.glob("bucket/*/download"))
+
+
+def test_two_prefixes_share_an_output_but_no_downloads(source, store):
+    store.upload_file(str(source / "array.npy"), "ecg", "ward2/array.npy")
+    store.upload_file(str(source / "array.json"), "ecg", "ward2/array.json")
+    ward, other = (
+        batch.Request("embed", f"s3://ecg/{name}", source.parent / "out", str(example.model()))
+        for name in ("ward", "ward2")
+    )
+
+    def stop(_line):
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        batch.run(ward, stop)
+    assert batch.run(other).found == 2, "its own objects, without what the stopped run had downloaded"
+    assert batch.run(ward).found == 5
+    assert (batch.run(other).found, batch.run(ward).found) == (0, 0), "nothing has changed in either"
 
 
 def test_a_changed_segment_in_a_bucket_brings_the_header_that_names_it(source, store):
