@@ -29,6 +29,8 @@ MAX_ROUGHNESS = 1.05
 up to 0.98."""
 OVERFLOW_MV = 1e7
 """Values beyond this are refused before they are filtered."""
+EVERY_LEAD = (1 << len(LEADS)) - 1
+"""Mask of all twelve leads."""
 NOTHING = "ok"
 """What the column `quality` holds for a recording without doubts."""
 
@@ -44,6 +46,8 @@ def checked(record: Record, form: Signal, seconds: float, start: float = 0.0) ->
     used = signal[:, round(start * record.fs) :]
     _check_span(used[:, : round(seconds * record.fs)])
     result = canonical(used, record.fs, leads, form, seconds)
+    if result.quality["flat"] | result.quality["missing"] == EVERY_LEAD:
+        raise RecordError("every recorded lead is flat", allowed=f"at least {FLAT_UV:g} uV in one lead")
     amplitude = result.quality["amplitude_uv"] / 1000
     if amplitude > form.max_amplitude_mv:
         raise _too_large(amplitude, form.max_amplitude_mv)

@@ -141,6 +141,17 @@ def test_a_short_or_dead_recording_can_be_drawn_and_is_doubtful(tmp_path):
     assert read_file(tmp_path / "dead.npy", metadata=stated).doubts == ("12 flat leads, at most 6 are allowed",)
 
 
+@pytest.mark.parametrize("leads", [("II",), LEADS[:6]])
+@pytest.mark.parametrize("offset", [0.0, 0.1])
+def test_a_recording_whose_few_leads_are_all_flat_is_refused(leads, offset, tmp_path):
+    dead = Record(np.full((len(leads), 2000), offset, np.float32), 500.0, leads, [])
+    with pytest.raises(RecordError, match="every recorded lead is flat"):
+        checked(dead, FORM, 10.0)
+    np.save(tmp_path / "dead.npy", dead.signal)
+    drawn = read_file(tmp_path / "dead.npy", metadata=ArrayMetadata(500.0, "mV", leads))
+    assert drawn.doubts == ("every recorded lead is flat",)
+
+
 @pytest.mark.real
 def test_few_real_recordings_are_refused_or_doubtful(real):
     shares = {}
