@@ -101,12 +101,14 @@ def read_record(
     With an encoder, return the signal in the form it expects: its twelve leads in order, its sampling rate, filter and
     length. Without one, return the signal as recorded. Only arrays and tables need `fs`, `unit` and `leads`, because
     they do not state them. ConfigError for an argument of the wrong type, and if `path` is not one recording;
-    RecordError if it cannot be read.
+    RecordError if it cannot be read, or has no lead that the encoder reads.
     """
     _check_types(path, encoder, fs, unit)
     recordings = import_module("cgdmer.recordings")
     metadata = recordings.ArrayMetadata(fs, unit, None if leads is None else _names(leads)).validated()
     recording: Recording = recordings.read_file(path, encoder.form if encoder else None, metadata=metadata)
+    if encoder and (error := import_module("cgdmer.encoders.usable_leads").refusal(encoder, recording.signal)):
+        raise error
     return recording
 
 

@@ -18,6 +18,7 @@ import torch
 
 from cgdmer import environment
 from cgdmer.encoders.pretrained import Pretrained, open_folder
+from cgdmer.encoders.usable_leads import refusal
 from cgdmer.errors import CgdmerError, DataError
 from cgdmer.models import weights
 from cgdmer.probing.label_probe_io import MEASUREMENTS
@@ -87,16 +88,13 @@ def _unchanged(result: Encoded) -> Encoded:
 
 
 def encode(batch: Batch, encoder: Pretrained, measurements: bool = False) -> Encoded:
-    """Encode a batch; reject recordings shorter than a patch and recordings whose features are not finite.
+    """Encode a batch; reject recordings that the encoder cannot read, and those whose features are not finite.
 
     With `measurements`, the hand-crafted features of the same signals are added under that name.
     """
-    valid, patch = np.array(batch.valid, np.int32), encoder.model.settings.patch
-    rejected = [
-        Rejected(batch.ids[row], f"{valid[row]} samples, fewer than a patch of {patch}")
-        for row in np.flatnonzero(valid < patch)
-    ]
-    rows = np.flatnonzero(valid >= patch)
+    reasons = [_unreadable(batch, row, encoder) for row in range(len(batch.ids))]
+    rejected = [Rejected(batch.ids[row], reason) for row, reason in enumerate(reasons) if reason]
+    valid, rows = np.array(batch.valid, np.int32), np.flatnonzero([not reason for reason in reasons])
     features: dict[str, np.ndarray] = {}
     if len(rows):
         millivolt = batch.signal[rows].astype(np.float32) / 1000
@@ -112,3 +110,12 @@ def encode(batch: Batch, encoder: Pretrained, measurements: bool = False) -> Enc
     quality = [batch.quality[row] for row in rows]
     digests = [hashlib.sha256(batch.signal[row].data).hexdigest()[:16] for row in rows]
     return Encoded(ids, valid[rows], missing, quality, digests, features, [*batch.rejected, *rejected])
+
+
+def _unreadable(batch: Batch, row: int, encoder: Pretrained) -> str:
+    """Return why the encoder cannot read a recording: it is shorter than a patch, or lacks leads; '' if it can."""
+    valid, patch = batch.valid[row], encoder.model.settings.patch
+    if valid < patch:
+        return f"{valid} samples, fewer than a patch of {patch}"
+    error = refusal(encoder, batch.signal[row])
+    return f"{error.problem} (allowed: {error.allowed})" if error else ""

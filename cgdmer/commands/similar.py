@@ -16,6 +16,7 @@ from cgdmer.commands.embedding_tables import EmbeddingTable, open_table
 from cgdmer.commands.findings import without_controls
 from cgdmer.commands.outputs import check_format, open_output
 from cgdmer.encoders.pretrained import Pretrained
+from cgdmer.encoders.usable_leads import refusal
 from cgdmer.errors import ConfigError, DataError, printable
 from cgdmer.models import weights
 from cgdmer.progress import terminal_bar
@@ -140,6 +141,8 @@ def _encoded(search: Search, meta: dict[str, Any], model: str | None, metadata: 
     )
     start = search.start or start
     record = read_file(search.query, encoder.form, metadata=metadata, seconds=seconds, start=start)
+    if error := refusal(encoder, record.signal):
+        raise error
     if record.doubts:
         log.warning("%s: %s", printable(search.query), "; ".join(record.doubts))
     return np.asarray(encoder.encode(record.signal[None])[search.feature][0])
