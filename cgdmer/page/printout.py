@@ -3,16 +3,19 @@
 import math
 import warnings
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 
 import numpy as np
 
 from cgdmer.page.elements import Html, el
-from cgdmer.page.paper import COLUMNS, GAIN, PULSE, SPEED, Strip, calibration_pulse, layout, pulse_baselines
+from cgdmer.page.paper import COLUMNS, GAIN, PULSE, RHYTHM, SPEED, Strip, calibration_pulse, layout, pulse_baselines
 
 ROW, MARGIN, CAPTION = 30.0, 5.0, 10.0
 """Millimetres: height of a row of traces, paper around the sheet, caption."""
 BASELINE = 0.65
 """Position of a trace's baseline within its row."""
+SHORT = 2.5
+"""Seconds of the longest record that fits into one column of the usual sheet; all four columns show all of it."""
 HEADROOM = 60.0
 """Traces are cut this far from their baseline, mm: 6 mV; the caption then says so."""
 STYLE = (
@@ -24,21 +27,21 @@ STYLE = (
 
 
 def standalone(caption: str, microvolt: np.ndarray, fs: float, leads: Sequence[str]) -> str:
-    """Draw a record (12, T) microvolt: three rows of four leads in turn, then lead II throughout.
+    """Draw a record (12, T) microvolt: three rows of four leads, then lead II, or else the first recorded, throughout.
 
-    Each trace is drawn about its median. It has a gap where samples are NaN; a lead of NaN is labelled as not recorded.
-    The sheet grows by whole large squares above and below, so that tall waves stay on the paper.
+    The four columns show successive quarters of the record; of a short one, each shows all of it. Each trace is drawn
+    about its median. It has a gap where samples are NaN; a lead of NaN is labelled as not recorded. The sheet grows by
+    whole large squares above and below, so that tall waves stay on the paper.
     """
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", RuntimeWarning)  # a lead without a sample has no median
         microvolt = microvolt - np.nanmedian(microvolt, axis=1, keepdims=True)
-    seconds = microvolt.shape[1] / fs
-    samples = -(-microvolt.shape[1] // len(COLUMNS))
-    strips = list(layout(microvolt, fs, leads, samples, left=MARGIN + PULSE, row=ROW, baseline=BASELINE))
+    shown = np.tile(microvolt, len(COLUMNS)) if microvolt.shape[1] <= SHORT * fs else microvolt
+    strips = _strips(microvolt, shown, fs, leads)
     marks = [mark for strip in strips for mark in _strip(strip)]
     pulses = [calibration_pulse(MARGIN + 1, y) for y in pulse_baselines(ROW, BASELINE)]
     # Whole large squares, so that the grid ends on a line.
-    width = 5 * np.ceil((2 * MARGIN + PULSE + SPEED * seconds) / 5)
+    width = 5 * np.ceil((2 * MARGIN + PULSE + SPEED * shown.shape[1] / fs) / 5)
     top = -5 * np.ceil(max(0.0, 1 - min(_edge(strip, np.max) for strip in strips)) / 5)
     bottom = 5 * np.ceil((max(4 * ROW, *(1 + _edge(strip, np.min) for strip in strips)) + CAPTION) / 5)
     height = bottom - top
@@ -55,6 +58,15 @@ def standalone(caption: str, microvolt: np.ndarray, fs: float, leads: Sequence[s
             height=f"{height:g}mm", role="img", aria_label=caption,
         )
     ) + "\n"  # fmt: skip
+
+
+def _strips(microvolt: np.ndarray, shown: np.ndarray, fs: float, leads: Sequence[str]) -> list[Strip]:
+    """Return the traces: those of the columns are cut from `shown`, the one below them is of all of `microvolt`."""
+    samples = -(-shown.shape[1] // len(COLUMNS))
+    *columns, below = layout(shown, fs, leads, samples, left=MARGIN + PULSE, row=ROW, baseline=BASELINE)
+    recorded = np.isfinite(microvolt).any(axis=1)
+    lead = RHYTHM if recorded[RHYTHM] else int(recorded.argmax())
+    return [*columns, replace(below, microvolt=microvolt[lead], name=leads[lead])]
 
 
 def _edge(strip: Strip, extreme: Callable[[np.ndarray], float]) -> float:

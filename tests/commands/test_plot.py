@@ -52,6 +52,27 @@ def test_absent_leads_gaps_and_hostile_names_are_drawn_safely(tmp_path):
     assert [node.get("d").count("M") for node in root.iter(f"{SVG}path") if node.get("class") == "trace"][-1] == 2
 
 
+def test_a_short_recording_is_shown_whole_in_each_column_and_leaves_room_for_the_caption(tmp_path):
+    path = example.wfdb(tmp_path, "short", seconds=1.0)
+    out = tmp_path / "out.svg"
+    assert cli.main(["plot", str(path), "-o", str(out)]) == 0
+    root, strips = traces(out)
+    assert [np.ptp(strip[:, 0]) for strip in strips] == pytest.approx([25.0] * 13, abs=0.1)
+    assert sorted({strip[0, 0] for strip in strips}) == pytest.approx([12.0, 37.0, 62.0, 87.0])
+    assert float(root.get("width")[:-2]) == 120
+
+
+@pytest.mark.parametrize(("leads", "below"), [(["aVR"], "aVR"), (["V1", "I"], "I"), (["V1", "II"], "II")])
+def test_a_recorded_lead_is_shown_throughout(leads, below, tmp_path):
+    np.save(tmp_path / "few.npy", example.millivolt(seconds=10.0)[: len(leads)])
+    out = tmp_path / "out.svg"
+    words = ["--fs", "500", "--unit", "mV", "--leads", ",".join(leads)]
+    assert cli.main(["plot", str(tmp_path / "few.npy"), "-o", str(out), *words]) == 0
+    root, strips = traces(out)
+    assert np.ptp(strips[-1][:, 0]) == pytest.approx(250.0, abs=0.1)
+    assert [node.text for node in root.iter(f"{SVG}text")][-2] == below
+
+
 def test_png_has_the_size_of_the_paper(tmp_path):
     pytest.importorskip("resvg_py")
     path = example.wfdb(tmp_path, "r0", seconds=10.0)
