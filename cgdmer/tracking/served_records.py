@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 
 from cgdmer.encoders.pretrained import Pretrained
+from cgdmer.encoders.usable_leads import refusal
 from cgdmer.errors import ConfigError, RecordError
 from cgdmer.recordings import plausibility
 from cgdmer.recordings.array_metadata import ArrayMetadata
@@ -134,6 +135,8 @@ def _recording(signal: np.ndarray, encoder: Pretrained, fs: float, leads: Sequen
     form = encoder.form
     result, doubts = plausibility.checked(Record(signal, fs, tuple(leads), []), form, form.seconds)
     _check_length(result.valid, encoder)
+    if error := refusal(encoder, result.signal):
+        raise error
     return Prepared(result.signal.astype(np.float32) / 1000, result.valid, plausibility.text(doubts))
 
 

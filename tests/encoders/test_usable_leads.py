@@ -5,26 +5,19 @@ from pathlib import Path
 import numpy as np
 import polars as pl
 import pytest
-from support import example_pool as pool
 from support import example_recordings as example
 
 import cgdmer
-from cgdmer import cli, settings
+from cgdmer import cli
 from cgdmer.encoders.usable_leads import refusal
 from cgdmer.errors import RecordError
-from cgdmer.models import weights
 from cgdmer.signals.leads import LEADS
 
 LONE = ("III", "aVR", "aVL", "aVF")
 
 
-def model(folder: Path, leads: str) -> Path:
-    """Write a small untrained encoder whose tokens are of `all` or of the `independent` leads."""
-    chosen = pool.MODEL.model_copy(update={"leads": leads})
-    reports = pool.signals(20)[1]
-    network = weights.create(chosen, settings.Masking(), settings.Objective(), pool.SIGNAL, reports, 0)
-    weights.save(folder, pool.awake(network), pool.SIGNAL, {})
-    return folder
+def encoder(leads: str):
+    return cgdmer.load_encoder(example.model(leads))
 
 
 def recorded(*leads: str) -> np.ndarray:
@@ -40,33 +33,33 @@ def array(path: Path, *leads: str) -> dict[str, object]:
 
 
 @pytest.mark.parametrize("leads", [("I",), ("II",), ("V3",), ("III", "aVR"), ("aVF", "V1"), LEADS])
-def test_leads_that_give_a_token_are_used(leads, tmp_path):
-    assert refusal(cgdmer.load_encoder(model(tmp_path, "independent")), recorded(*leads)) is None
+def test_leads_that_give_a_token_are_used(leads):
+    assert refusal(encoder("independent"), recorded(*leads)) is None
 
 
 @pytest.mark.parametrize("lead", LONE)
-def test_one_of_the_other_limb_leads_is_refused_unless_it_is_a_token_itself(lead, tmp_path):
-    error = refusal(cgdmer.load_encoder(model(tmp_path / "independent", "independent")), recorded(lead))
+def test_one_of_the_other_limb_leads_is_refused_unless_it_is_a_token_itself(lead):
+    error = refusal(encoder("independent"), recorded(lead))
     assert error is not None
     assert str(error).startswith(f"lead {lead} alone")
-    assert refusal(cgdmer.load_encoder(model(tmp_path / "all", "all")), recorded(lead)) is None
+    assert refusal(encoder("all"), recorded(lead)) is None
 
 
-def test_a_recording_of_zeros_is_refused(tmp_path):
-    assert "no lead holds a signal" in str(refusal(cgdmer.load_encoder(model(tmp_path, "all")), recorded()))
+def test_a_recording_of_zeros_is_refused():
+    assert "no lead holds a signal" in str(refusal(encoder("all"), recorded()))
 
 
 def test_read_record_refuses_it_for_the_encoder_alone(tmp_path):
     stated = array(tmp_path / "one.npy", "aVR")
     assert cgdmer.read_record(tmp_path / "one.npy", **stated).leads == ("aVR",)
     with pytest.raises(RecordError, match="lead aVR alone"):
-        cgdmer.read_record(tmp_path / "one.npy", cgdmer.load_encoder(model(tmp_path / "m", "independent")), **stated)
+        cgdmer.read_record(tmp_path / "one.npy", encoder("independent"), **stated)
 
 
 def test_the_commands_list_it_and_measure_it(tmp_path, monkeypatch, capsys):
     monkeypatch.setenv("CGDMER_EXECUTOR", "serial")
     monkeypatch.chdir(tmp_path)
-    own = ["--model", str(model(tmp_path / "m", "independent"))]
+    own = ["--model", str(example.model("independent"))]
     stated = ["--fs", "500", "--unit", "mV", "--leads"]
     array(tmp_path / "aVR.npy", "aVR")
     array(tmp_path / "II.npy", "II")

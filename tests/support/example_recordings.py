@@ -77,17 +77,18 @@ def edf(folder: Path, name: str, seed: int = 0, prefix: str = "ECG ") -> Path:
 
 
 @functools.cache
-def _folder():
-    return tempfile.TemporaryDirectory(prefix="model")
+def _folder(leads: str):
+    return tempfile.TemporaryDirectory(prefix=f"model-{leads}")
 
 
 @functools.cache
-def model() -> Path:
-    """Return a folder with a small untrained encoder, for signals of 4 s at 50 Hz."""
+def model(leads: str = "all") -> Path:
+    """Return a folder with a small untrained encoder, for signals of 4 s at 50 Hz, whose tokens are of these leads."""
     _, reports, _ = example.signals(20)
+    settings_of_model = example.MODEL.model_copy(update={"leads": leads})
     network = example.awake(
-        weights.create(example.MODEL, settings.Masking(), settings.Objective(), example.SIGNAL, reports, 0)
+        weights.create(settings_of_model, settings.Masking(), settings.Objective(), example.SIGNAL, reports, 0)
     )
-    folder = Path(_folder().name)
+    folder = Path(_folder(leads).name)
     weights.save(folder, network, example.SIGNAL, {})
     return folder

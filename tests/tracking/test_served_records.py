@@ -71,6 +71,15 @@ def test_a_bad_record_is_named_with_its_reason_and_the_others_are_served(encoder
     np.testing.assert_array_equal(answer["pooled"][0], answer["pooled"][2])
 
 
+def test_a_record_of_a_lead_that_gives_no_token_is_named():
+    encoder = open_folder(example_recordings.model("independent"))
+    for lead, valid in (("aVR", False), ("II", True)):
+        row = millivolt()[LEADS.index(lead)].tolist()
+        answer = served_records.answer(encoder, [[row]], {"fs": 500.0, "leads": [lead]})
+        assert answer["valid"] == [valid]
+        assert ("lead aVR alone" in answer["reason"][0]) is not valid
+
+
 def test_a_canonical_signal_is_served_without_a_rate_and_checked_too(encoder):
     millivolts = in_form(encoder, millivolt(0, 10.0)).signal.astype(np.float32) / 1000
     answer = served_records.answer(encoder, np.stack([millivolts, millivolts * 1000, millivolts + np.nan]), {})
