@@ -74,6 +74,21 @@ def tar(folder, bucket, direction):
     subprocess.run(words.split(), check=True)
 
 
+def test_the_gateway_finds_its_entity_tags_again(tmp_path):
+    bucket = tmp_path / "bucket"
+    (bucket / "mlflow").mkdir(parents=True)
+    (bucket / "mlflow/object").write_bytes(b"content")
+    try:
+        os.setxattr(bucket / "mlflow/object", "user.etag", b"9a0364b9e99bb480dd25e1f0284c8555")
+    except OSError:
+        pytest.skip("this file system has no extended attributes")
+    tar(tmp_path, bucket, "cf")
+    shutil.rmtree(bucket)
+    bucket.mkdir()
+    tar(tmp_path, bucket, "xf")
+    assert os.getxattr(bucket / "mlflow/object", "user.etag") == b"9a0364b9e99bb480dd25e1f0284c8555"
+
+
 def commands(program, port, folder):
     """Run the commands of the page that call one program."""
     for called, options, direction, file in COMMANDS:
