@@ -1,6 +1,9 @@
 """docker/in_clone.sh checks out any reference of git; docker/digests.sh pins images or reports a missing answer."""
 
 import os
+import re
+import shlex
+import shutil
 import subprocess
 from pathlib import Path
 
@@ -86,6 +89,19 @@ def test_dvc_can_keep_changes_of_a_clone_in_a_commit(tmp_path, repository, own, 
     for _ in range(2):
         assert in_clone(tmp_path, repository, "main", ["git", "config", "user.name"]).stdout == f"{name}\n"
     assert in_clone(tmp_path, repository, "main", ["git", "config", "user.email"]).stdout.startswith(f"{name}@")
+
+
+def test_a_clone_in_which_a_worker_has_changed_results_gets_newer_code(tmp_path, repository):
+    upstream = shutil.copytree(repository, tmp_path / "upstream")
+    assert in_clone(tmp_path, upstream, "main").stdout == "third"
+    (tmp_path / "clone/file").write_text("result of the worker")
+    (upstream / "file").write_text("fourth")
+    git = ["git", "-C", str(upstream), "-c", "user.email=t@example.org", "-c", "user.name=t"]
+    subprocess.run([*git, "commit", "-qam", "fourth"], check=True)
+    (update,) = re.findall(r"in_clone\.sh (sh -c .*)$", (ROOT / "docs/many_machines.md").read_text(), re.M)
+    done = in_clone(tmp_path, upstream, "main", shlex.split(update))
+    assert done.returncode == 0, done.stderr
+    assert in_clone(tmp_path, upstream, "main").stdout == "fourth"
 
 
 def test_two_starts_at_once_make_one_clone(tmp_path, repository):
