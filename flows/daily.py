@@ -63,7 +63,7 @@ def _request(
 
 def _run(request: batch.Request) -> dict[str, Any]:
     outlive_reader()
-    provision.crash_orphaned_tasks()  # one that was killed would keep the GPU for ever
+    provision.crash_orphaned_tasks()  # a killed task would hold the GPU slot for ever
     on_gpu = [tasks.GPU] if dvc.compute_slots() > 1 else []
     done = new_recordings.with_options(tags=on_gpu)(request)
     counts: dict[str, Any] = log_batch(request.kind, done)
@@ -96,7 +96,7 @@ def log_batch(kind: str, done: batch.Outcome) -> dict[str, Any]:
 
 
 def _own_key() -> str:
-    """Return what all tries of this task have in common; empty outside a run."""
+    """Return the id of this task run, which its retries share; empty outside a run."""
     return str(runtime.task_run.id or "")
 
 
@@ -114,7 +114,7 @@ def monitor(
     outlive_reader()
     metadata = from_options(fs, unit, ",".join(leads) if leads else None)
     done = comparison(Request(source, model, reference, metadata, hours, records, name=name))
-    _tell_drift(name, done)
+    _send_drift_event(name, done)
     result: dict[str, Any] = log_comparison(name, done)
     return result
 
@@ -129,8 +129,11 @@ def comparison(request: Any) -> Any:
     return done
 
 
-def _tell_drift(name: str, done: Any) -> None:
-    """Send an event if there is drift; before MLflow is asked, which may not answer: objects are compared only once."""
+def _send_drift_event(name: str, done: Any) -> None:
+    """Send an event if there is drift.
+
+    This comes before MLflow, which may not answer, because objects are compared only once.
+    """
     if done.drifted:
         resource = {"prefect.resource.id": f"cgdmer.monitor.{name}", "prefect.resource.name": name}
         emit_event(notifications.DRIFT, resource, payload={"summary": str(done), "variables": done.drifted})

@@ -84,9 +84,9 @@ def _send(client: MlflowClient, run: str, events: list[Event]) -> None:
 
 
 def _new_params(client: MlflowClient, run: str, events: list[Event]) -> list[Param]:
-    """Return the params of the events that the run has not, each once.
+    """Return the params of the events that the run does not have yet, each once.
 
-    A training that ended before its first metric states its params again, and MLflow refuses a second value of one,
+    A training that ended before its first metric states its params again, and MLflow refuses a second value of a param,
     such as `train.accumulate` after memory ran out.
     """
     stated = {name: value for event in reversed(events) for name, value in event.get("params", {}).items()}

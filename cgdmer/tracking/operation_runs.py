@@ -21,8 +21,7 @@ def record(
 ) -> str:  # fmt: skip
     """Log a run and return its id; `texts` become JSON artifacts. Neither may name a recording or a folder.
 
-    A call that is tried again with its `key` replaces the run that a failed try left. Unavailable if the server does
-    not answer.
+    A retry with the same `key` replaces the run that a failed attempt left. Unavailable if the server does not answer.
     """
     with server.explained():
         client = server.connect()

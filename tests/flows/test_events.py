@@ -52,8 +52,8 @@ def test_a_refused_candidate_is_told(sent, monkeypatch, passed, asked, expected)
 
 
 @pytest.mark.parametrize("drifted", [["heart_rate"], []])
-def test_drift_is_told_although_mlflow_does_not_answer(monkeypatch, drifted):
-    told = []
+def test_a_drift_event_is_sent_although_mlflow_does_not_answer(monkeypatch, drifted):
+    sent = []
 
     def no_answer(*_):
         raise Unavailable("MLflow does not answer")
@@ -61,11 +61,11 @@ def test_drift_is_told_although_mlflow_does_not_answer(monkeypatch, drifted):
     monkeypatch.setattr(daily, "comparison", lambda _: SimpleNamespace(drifted=drifted))
     monkeypatch.setattr(daily, "log_comparison", no_answer)
     monkeypatch.setattr(
-        daily, "emit_event", lambda event, resource, payload: told.append((event, payload["variables"]))
+        daily, "emit_event", lambda event, resource, payload: sent.append((event, payload["variables"]))
     )
     with pytest.raises(Unavailable):
         daily.monitor.fn("s3://recordings/2026")
-    assert told == [(notifications.DRIFT, drifted)] * bool(drifted)
+    assert sent == [(notifications.DRIFT, drifted)] * bool(drifted)
 
 
 def test_a_long_reason_is_cut(sent):
