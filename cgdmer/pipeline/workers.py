@@ -92,6 +92,13 @@ def _interrupt(*_: object) -> None:
     raise KeyboardInterrupt
 
 
+def quieten_dvc() -> None:
+    """Leave out what DVC logs after every stage, and its warning of empty outputs: some stages are switched off."""
+    for name in CHATTY:
+        logging.getLogger(name).setLevel(logging.WARNING)
+    logging.getLogger("dvc.output").addFilter(lambda record: not record.getMessage().endswith("' is empty."))
+
+
 def serve(connection: Connection, core: int) -> None:
     """Reproduce the stages that arrive, on one core, and send DVC's exit code for each."""
     os.setsid()  # Ctrl-C in a terminal reaches the stage once, by `Worker.stop`
@@ -101,8 +108,7 @@ def serve(connection: Connection, core: int) -> None:
     sys.stdout.reconfigure(line_buffering=True)  # type: ignore[union-attr]
     from dvc.cli import main  # type: ignore[import-untyped]
 
-    for name in CHATTY:
-        logging.getLogger(name).setLevel(logging.WARNING)
+    quieten_dvc()
     with fork_server(), suppress(EOFError, KeyboardInterrupt, BrokenPipeError):
         while True:
             stage = connection.recv()

@@ -51,8 +51,8 @@ def promote(candidate: Version, reason: Mapping[str, Any]) -> dict[str, str]:
     """Make a candidate champion and the champion `former-champion`; return name to version.
 
     The first champion also becomes the `reference` and remains it. The report encoder of the candidate's run moves with
-    it. Promoted is what the gate has judged, even if the alias `candidate` has moved since. Calling this again completes
-    a promotion that was interrupted.
+    it. The versions are those that the gate judged, even if the alias `candidate` has moved since. Calling this again
+    completes a promotion that was interrupted.
     """
     client = server.connect()
     promoted = {}
